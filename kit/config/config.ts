@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+/** One key of a service's configuration. */
+export interface Key<T = unknown> {
+  /** Name of the environment variable. */
+  readonly env: string;
+  /** From the variable's text to its value. */
+  readonly schema: z.ZodType<T, string>;
+  /** Text that stands in for an unset variable. Without it, and without `optional`, the key must be set. */
+  readonly default?: string;
+  /** An unset variable is undefined. */
+  readonly optional?: boolean;
+  /** What it decides, for docs/configuration.md. */
+  readonly doc: string;
+}
+
+/** A service's keys, under the names that its code uses. */
+export type Keys = Record<string, Key>;
+
+/** The values of keys. */
+export type Config<K extends Keys> = Readonly<{
+  [P in keyof K]: K[P] extends Key<infer T> ? (K[P] extends { optional: true } ? T | undefined : T) : never;
+}>;
+
+/** Where values come from: `process.env`, or an object in tests. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Thrown when keys are missing or wrong. Names every one; values never. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Declares one key. */
+export function key<T, O extends Omit<Key<T>, 'env' | 'schema'>>(
+  env: string,
+  schema: z.ZodType<T, string>,
+  options: O,
+) {
+  return { env, schema, ...options };
+}
+
+/**
+ * Reads a service's configuration. An empty variable counts as unset.
+ * @throws ConfigError naming all keys that are missing or wrong, at once
+ */
+export function readConfig<K extends Keys>(keys: K, env: Environment): Config<K> {
+  const values: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const [name, spec] of Object.entries(keys)) {
+    const text = env[spec.env] || spec.default;
+    if (text === undefined) {
+      if (!spec.optional) problems.push(`${spec.env}: must be set`);
+      continue;
+    }
+    const result = spec.schema.safeParse(text);
+    if (result.success) values[name] = result.data;
+    else problems.push(`${spec.env}: ${result.error.issues.map((issue) => issue.message).join('; ')}`);
+  }
+  if (problems.length > 0) throw new ConfigError(`configuration:\n  ${problems.join('\n  ')}`);
+  return Object.freeze(values) as Config<K>;
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { Secret } from '#kit/log/secret.ts';
+
+const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A time span, written `500ms`, `10s`, `15m`, `12h` or `7d`; the value is in milliseconds. */
+export const duration = z
+  .string()
+  .regex(/^\d{1,9}(ms|s|m|h|d)$/, 'must be a duration, such as 10s, 15m or 7d')
+  .transform((text) => {
+    const unit = text.match(/[a-z]+$/)?.[0] as keyof typeof units;
+    return Number.parseInt(text, 10) * units[unit];
+  });
+
+/** A duration that is longer than nothing. */
+export const positiveDuration = duration.refine((ms) => ms > 0, 'must be longer than 0');
+
+/** A whole number within bounds. */
+export function whole(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`);
+}
+
+/** A TCP port; 0 lets the system choose. */
+export const port = whole(0, 65_535);
+
+/** An absolute URL of one of the given schemes. */
+export function url(...schemes: string[]) {
+  const expected = `must be a URL that begins with ${schemes.map((s) => `${s}://`).join(' or ')}`;
+  return z
+    .string()
+    .refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)), expected);
+}
+
+/** An http(s) origin, kept without a trailing slash, as issuers are written. */
+export const baseUrl = url('http', 'https').transform((text) => text.replace(/\/+$/, ''));
+
+/** Values divided by commas; spaces around them do not count. */
+export const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+
+/** Some text. */
+export const text = z.string();
+
+/** One of a few words. */
+export function oneOf<const T extends readonly [string, ...string[]]>(...words: T) {
+  return z.enum(words, `must be one of ${words.join(', ')}`) as unknown as z.ZodType<T[number], string>;
+}
+
+/** Text that must never be seen. */
+export const secret = z.string().transform((value) => new Secret(value));

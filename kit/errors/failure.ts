@@ -1,0 +1,76 @@
+import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { BadRequestSchema, ErrorInfoSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
+import { errorDomain, errorOf } from '#kit/guard/error.ts';
+import { catalogue, isReason, type Reason } from './catalogue.ts';
+
+/** One field of a request and what is wrong with it. */
+export interface FieldViolation {
+  /** Path of the field, in the proto's names: `nested.label`. */
+  readonly field: string;
+  /** What is wrong, in words. */
+  readonly description: string;
+}
+
+/** What a failure may carry besides its reason. */
+export interface FailureOptions {
+  /** The fields at fault, sent as google.rpc.BadRequest. */
+  readonly fields?: readonly FieldViolation[];
+  /** Seconds after which trying again makes sense, sent as Retry-After. */
+  readonly retryAfter?: number;
+  /** For the log; never leaves the process. */
+  readonly cause?: unknown;
+}
+
+/** Makes the error of a reason, for a handler or a domain rule to throw. */
+export function failure(reason: Reason, options: FailureOptions = {}): ConnectError {
+  const headers = new Headers();
+  if (options.retryAfter !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(options.retryAfter))));
+  const details = options.fields?.length
+    ? [
+        {
+          desc: BadRequestSchema,
+          value: create(BadRequestSchema, { fieldViolations: options.fields.map((f) => ({ ...f })) }),
+        },
+      ]
+    : [];
+  return errorOf(reason, catalogue[reason], { headers, details, cause: options.cause });
+}
+
+/** The catalogue's reason in an error that Signet made; undefined for any other. */
+export function reasonOf(error: ConnectError): Reason | undefined {
+  for (const info of error.findDetails(ErrorInfoSchema)) {
+    if (info.domain === errorDomain && isReason(info.reason)) return info.reason;
+  }
+  return undefined;
+}
+
+/** The fields at fault that an error names. */
+export function violationsOf(error: ConnectError): FieldViolation[] {
+  return error
+    .findDetails(BadRequestSchema)
+    .flatMap((detail) => detail.fieldViolations.map(({ field, description }) => ({ field, description })));
+}
+
+const byCode: Partial<Record<Code, Reason>> = {
+  [Code.Canceled]: 'CANCELLED',
+  [Code.InvalidArgument]: 'INVALID_ARGUMENT',
+  [Code.DeadlineExceeded]: 'DEADLINE_EXCEEDED',
+  [Code.NotFound]: 'NOT_FOUND',
+  [Code.ResourceExhausted]: 'PAYLOAD_TOO_LARGE',
+  [Code.Unimplemented]: 'UNIMPLEMENTED',
+  [Code.Unavailable]: 'SERVICE_UNAVAILABLE',
+  [Code.Unauthenticated]: 'TOKEN_REQUIRED',
+};
+
+/**
+ * Decides what leaves the process: errors with a reason as they are; errors of
+ * the transport under the reason of their code; anything else as INTERNAL, its
+ * text kept as the cause, for the log alone.
+ */
+export function outward(error: unknown): ConnectError {
+  if (!(error instanceof ConnectError)) return failure('INTERNAL', { cause: error });
+  if (reasonOf(error) !== undefined) return error;
+  const reason = byCode[error.code] ?? 'INTERNAL';
+  return failure(reason, { cause: error, ...(reason === 'SERVICE_UNAVAILABLE' ? { retryAfter: 1 } : {}) });
+}

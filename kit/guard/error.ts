@@ -1,0 +1,28 @@
+import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
+import { ConnectError } from '@connectrpc/connect';
+import { ErrorInfoSchema } from '../../gen/proto/google/rpc/error_details_pb.ts';
+import { type GuardReason, guardReasons, type ReasonEntry } from './reasons.ts';
+
+/** ErrorInfo.domain of every error that Signet makes. */
+export const errorDomain = 'signet';
+
+/** What an error may carry besides its reason. */
+export interface ErrorExtras {
+  /** Response headers, for example WWW-Authenticate. */
+  readonly headers?: HeadersInit;
+  /** Further google.rpc details. */
+  readonly details?: readonly { desc: DescMessage; value: MessageInitShape<DescMessage> }[];
+  /** For the log; never leaves the process. */
+  readonly cause?: unknown;
+}
+
+/** Makes the error of a reason: a status, its sentence, and google.rpc.ErrorInfo. */
+export function errorOf(reason: string, entry: ReasonEntry, extras: ErrorExtras = {}): ConnectError {
+  const info = { desc: ErrorInfoSchema, value: create(ErrorInfoSchema, { reason, domain: errorDomain }) };
+  return new ConnectError(entry.title, entry.code, extras.headers, [info, ...(extras.details ?? [])], extras.cause);
+}
+
+/** The error of one of the guard's reasons. */
+export function refusal(reason: GuardReason, extras?: ErrorExtras): ConnectError {
+  return errorOf(reason, guardReasons[reason], extras);
+}

@@ -1,0 +1,53 @@
+import { Code } from '@connectrpc/connect';
+
+/** What a reason means on each protocol, and in words for whoever called. */
+export interface ReasonEntry {
+  /** gRPC and Connect status. */
+  readonly code: Code;
+  /** HTTP status on REST. */
+  readonly status: number;
+  /** One sentence for the caller. Never tells what only we should know. */
+  readonly title: string;
+}
+
+/** Why the guard refuses a call. kit/errors makes them part of the one catalogue. */
+export const guardReasons = {
+  TOKEN_REQUIRED: {
+    code: Code.Unauthenticated,
+    status: 401,
+    title: 'An access token is required.',
+  },
+  INVALID_TOKEN: {
+    code: Code.Unauthenticated,
+    status: 401,
+    title: 'The access token is not valid.',
+  },
+  REAUTHENTICATION_REQUIRED: {
+    code: Code.Unauthenticated,
+    status: 401,
+    title: 'A more recent or stronger sign-in is required.',
+  },
+  INSUFFICIENT_SCOPE: {
+    code: Code.PermissionDenied,
+    status: 403,
+    title: 'The access token does not carry the role or scope that this needs.',
+  },
+  CALLER_NOT_ALLOWED: {
+    code: Code.PermissionDenied,
+    status: 403,
+    title: 'This is for other services of the fleet only.',
+  },
+  KEYS_UNAVAILABLE: {
+    code: Code.Unavailable,
+    status: 503,
+    title: 'The access token cannot be verified right now.',
+  },
+  REVOCATIONS_STALE: {
+    code: Code.Unavailable,
+    status: 503,
+    title: 'Revocations have not been heard of recently enough for this.',
+  },
+} as const satisfies Record<string, ReasonEntry>;
+
+/** One of the guard's reasons. */
+export type GuardReason = keyof typeof guardReasons;

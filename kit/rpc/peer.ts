@@ -1,0 +1,10 @@
+import { createContextKey } from '@connectrpc/connect';
+
+/** Who is on the other end of a call, as far as the transport can tell. */
+export interface Peer {
+  /** IP address; empty where there is none (in process). */
+  readonly address: string;
+}
+
+/** Context value under which every door puts the peer of a call. */
+export const peerKey = createContextKey<Peer>({ address: '' }, { description: 'peer' });
