@@ -36,7 +36,7 @@ export interface RpcApp {
 
 /** Pairs a service with its implementation, checked against each other by type. */
 export function mount<S extends DescService>(desc: S, impl: Partial<ServiceImpl<S>>): Mounted {
-  return { desc, impl: impl as Mounted['impl'] };
+  return { desc, impl };
 }
 
 /** Puts services behind a gate and a stack of interceptors (the first is the outermost). */
