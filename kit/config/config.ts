@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 /** One key of a service's configuration. */
 export interface Key<T = unknown> {

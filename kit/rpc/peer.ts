@@ -4,7 +4,9 @@ import { createContextKey } from '@connectrpc/connect';
 export interface Peer {
   /** IP address; empty where there is none (in process). */
   readonly address: string;
+  /** door: anybody, from outside. mesh: the network that services share. */
+  readonly via: 'door' | 'mesh';
 }
 
-/** Context value under which every door puts the peer of a call. */
-export const peerKey = createContextKey<Peer>({ address: '' }, { description: 'peer' });
+/** Context value under which every transport puts the peer of a call. */
+export const peerKey = createContextKey<Peer>({ address: '', via: 'door' }, { description: 'peer' });

@@ -1,0 +1,88 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+import { v7 as uuidv7 } from 'uuid';
+import { nameOf } from './app.ts';
+import { peerKey } from './peer.ts';
+import { continueTrace, type Trace } from './trace.ts';
+
+/** What a call carries from its door to whatever it calls in turn. */
+export interface Call {
+  /** Full name of the method: `signet.auth.v1.AuthService/Login`. */
+  readonly method: string;
+  /** Names the request in logs, errors and audit, across services. */
+  readonly requestId: string;
+  readonly trace: Trace;
+  /** IP address of whoever asked, as seen at the door that they came by. */
+  readonly address: string;
+  /** When it came in, ms since the epoch. */
+  readonly startedAt: number;
+  /** When the caller stops waiting, ms since the epoch. */
+  readonly deadline: number | undefined;
+  /** The user's `Authorization` header, once the gate let it pass. */
+  readonly authorization: string | null;
+  /** Aborted when the caller goes away or the deadline passes. */
+  readonly signal: AbortSignal;
+}
+
+/** Context value under which a call's door keeps it. */
+export const callKey = createContextKey<Call | undefined>(undefined, { description: 'call' });
+
+const storage = new AsyncLocalStorage<Call>();
+
+/** The call that the running code works for; undefined for work nobody asked for. */
+export function currentCall(): Call | undefined {
+  return storage.getStore();
+}
+
+/** Runs a function on behalf of a call. */
+export function runInCall<T>(call: Call, run: () => T): T {
+  return storage.run(call, run);
+}
+
+/** Iterates on behalf of a call: a generator otherwise runs in its puller's context. */
+export function iterateInCall<T>(call: Call, source: AsyncIterable<T>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = runInCall(call, () => source[Symbol.asyncIterator]());
+      const forward = (step: 'return' | 'throw') => (value?: unknown) =>
+        runInCall(call, () => iterator[step]?.(value) ?? Promise.resolve({ done: true as const, value: undefined }));
+      return { next: () => runInCall(call, () => iterator.next()), return: forward('return'), throw: forward('throw') };
+    },
+  };
+}
+
+const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Headers by which a caller could claim to be somebody. Only services among themselves may send them. */
+const identityHeader = /^x-(signet|user|gateway)-/;
+
+function dropForged(header: Headers): void {
+  const forged = Array.from(header.keys()).filter((name) => identityHeader.test(name));
+  for (const name of forged) header.delete(name);
+}
+
+/** Carries the address of whoever is at the door to the services behind it. */
+export const peerHeader = 'x-signet-peer';
+
+/**
+ * Begins a call from what came in. Headers that claim an identity are dropped
+ * where the call came by a door; a request id of another form than ours is replaced.
+ */
+export function beginCall(context: HandlerContext): Call {
+  const header = context.requestHeader;
+  const peer = context.values.get(peerKey);
+  if (peer.via === 'door') dropForged(header);
+  const given = header.get('x-request-id');
+  const remaining = context.timeoutMs();
+  const now = Date.now();
+  return {
+    method: nameOf(context.method),
+    requestId: given !== null && requestIdPattern.test(given) ? given : uuidv7(),
+    trace: continueTrace(header),
+    address: header.get(peerHeader) ?? peer.address,
+    startedAt: now,
+    deadline: remaining === undefined ? undefined : now + remaining,
+    authorization: null,
+    signal: context.signal,
+  };
+}

@@ -1,0 +1,226 @@
+import { type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { createContextValues, createHandlerContext, type HandlerContext } from '@connectrpc/connect';
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  type StatusObject,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { outward } from '#kit/errors/failure.ts';
+import { nameOf, type RpcApp } from './app.ts';
+import { toHeaders, toMetadata, toStatus } from './metadata.ts';
+import { peerKey } from './peer.ts';
+
+/** A gRPC server on a port. */
+export interface GrpcServer {
+  /** Where it listens. */
+  readonly port: number;
+  /** Takes no more calls, waits for those under way, then cuts what is left. */
+  close(graceMs?: number): Promise<void>;
+}
+
+type Ending = { abort(reason?: unknown): void };
+type Begun = HandlerContext & Ending;
+
+/**
+ * Serves an app over gRPC with grpc-js. The gate runs on metadata, before a
+ * message is read.
+ * @throws where the port cannot be had
+ */
+export async function serveGrpc(
+  app: RpcApp,
+  options: { readonly port: number; readonly host?: string; readonly maxBytes?: number },
+): Promise<GrpcServer> {
+  const contexts = new WeakMap<Metadata, Begun>();
+  const methods = new Map(
+    app.services.flatMap((service) => service.methods.map((method) => [`/${nameOf(method)}`, method] as const)),
+  );
+  const server = new Server({
+    'grpc.max_receive_message_length': options.maxBytes ?? 4 * 1024 * 1024,
+    'grpc.max_metadata_size': 16 * 1024,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    interceptors: [admit(app, methods, contexts)],
+  });
+  for (const [path, method] of methods) {
+    server.register(
+      path,
+      handlerOf(app, method, contexts),
+      (message: Message) => Buffer.from(toBinary(method.output, message)),
+      (bytes: Buffer) => fromBinary(method.input, bytes),
+      kinds[method.methodKind],
+    );
+  }
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(
+      `${options.host ?? '0.0.0.0'}:${options.port}`,
+      ServerCredentials.createInsecure(),
+      (error, bound) => (error ? reject(error) : resolve(bound)),
+    );
+  });
+  return {
+    port,
+    async close(graceMs = 5_000) {
+      const timer = setTimeout(() => server.forceShutdown(), graceMs);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      clearTimeout(timer);
+    },
+  };
+}
+
+const kinds = {
+  unary: 'unary',
+  server_streaming: 'serverStream',
+  client_streaming: 'clientStream',
+  bidi_streaming: 'bidi',
+} as const;
+
+function admit(
+  app: RpcApp,
+  methods: ReadonlyMap<string, DescMethod>,
+  contexts: WeakMap<Metadata, Begun>,
+): ServerInterceptor {
+  return (descriptor, call) =>
+    new ServerInterceptingCall(call, {
+      start(next) {
+        const method = methods.get(descriptor.path);
+        if (!method) return next();
+        const gone = new AbortController();
+        next({
+          onReceiveMetadata(metadata, proceed) {
+            const deadline = Number(call.getDeadline());
+            const context = createHandlerContext({
+              service: method.parent,
+              method,
+              protocolName: 'grpc',
+              requestMethod: 'POST',
+              url: `http://${call.getHost()}${descriptor.path}`,
+              requestHeader: toHeaders(metadata),
+              requestSignal: gone.signal,
+              contextValues: createContextValues().set(peerKey, { address: addressOf(call.getPeer()), via: 'mesh' }),
+              ...(Number.isFinite(deadline) ? { timeoutMs: Math.max(0, deadline - Date.now()) } : {}),
+            });
+            void pass(app, context).then((refusal) => {
+              if (refusal) return call.sendStatus(refusal);
+              contexts.set(metadata, context);
+              return proceed(metadata);
+            });
+          },
+          onCancel: () => gone.abort(),
+        });
+      },
+    });
+}
+
+/** Runs the gate. Answers the status to end the call with, if it may not go on. */
+async function pass(app: RpcApp, context: Begun): Promise<StatusObject | undefined> {
+  try {
+    await app.gate(context);
+    return undefined;
+  } catch (error) {
+    context.abort(error);
+    return toStatus(outward(error), context.responseHeader);
+  }
+}
+
+function handlerOf(app: RpcApp, method: DescMethod, contexts: WeakMap<Metadata, Begun>): UntypedHandleCall {
+  const begun = (metadata: Metadata): Begun => {
+    const context = contexts.get(metadata);
+    if (!context) throw new Error('the gate has not run');
+    return context;
+  };
+  switch (method.methodKind) {
+    case 'unary':
+      return (call: ServerUnaryCall<Message, Message>, respond: sendUnaryData<Message>) => {
+        const context = begun(call.metadata);
+        void answerOnce(call, context, respond, () => app.unary(method, context, call.request));
+      };
+    case 'client_streaming':
+      return (call: ServerReadableStream<Message, Message>, respond: sendUnaryData<Message>) => {
+        const context = begun(call.metadata);
+        void answerOnce(call, context, respond, () => lastOf(app.stream(method, context, messagesOf(call))));
+      };
+    case 'server_streaming':
+    case 'bidi_streaming':
+      return (call: ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>) => {
+        const context = begun(call.metadata);
+        const input = 'request' in call ? only(call.request) : messagesOf(call);
+        void answerMany(call, context, app.stream(method, context, input));
+      };
+  }
+}
+
+async function answerOnce(
+  call: { sendMetadata(metadata: Metadata): void },
+  context: Begun,
+  respond: sendUnaryData<Message>,
+  run: () => Promise<Message>,
+): Promise<void> {
+  try {
+    const message = await run();
+    call.sendMetadata(toMetadata(context.responseHeader));
+    respond(null, message, toMetadata(context.responseTrailer));
+  } catch (error) {
+    respond(toStatus(outward(error), merged(context)));
+  } finally {
+    context.abort();
+  }
+}
+
+async function answerMany(
+  call: ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>,
+  context: Begun,
+  messages: AsyncIterable<Message>,
+): Promise<void> {
+  try {
+    let sent = false;
+    for await (const message of messages) {
+      if (!sent) call.sendMetadata(toMetadata(context.responseHeader));
+      sent = true;
+      // Waiting for the peer to read is what keeps a slow one from filling our memory.
+      if (!call.write(message)) await once(call, 'drain', { signal: context.signal });
+    }
+    call.end(toMetadata(context.responseTrailer));
+  } catch (error) {
+    call.emit('error', toStatus(outward(error), merged(context)));
+  } finally {
+    context.abort();
+  }
+}
+
+async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
+  let last: Message | undefined;
+  for await (const message of messages) last = message;
+  if (!last) throw new Error('the handler answered nothing');
+  return last;
+}
+
+/** Reading with `for await` alone would destroy the call before its status is sent. */
+function messagesOf(call: Readable): AsyncIterable<Message> {
+  return { [Symbol.asyncIterator]: () => call.iterator({ destroyOnReturn: false }) };
+}
+
+async function* only<T>(item: T): AsyncIterable<T> {
+  yield item;
+}
+
+/** An error ends the call with trailers alone, so what was meant as headers goes there. */
+function merged(context: HandlerContext): Headers {
+  const all = new Headers(context.responseHeader);
+  for (const [key, value] of context.responseTrailer) all.append(key, value);
+  return all;
+}
+
+function addressOf(peer: string): string {
+  return peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}

@@ -1,0 +1,38 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
+import { failure } from '#kit/errors/failure.ts';
+import { mount, type Mounted } from './app.ts';
+
+/** Tells whether work can be done; what `/ready` and grpc.health.v1 answer from. */
+export type Ready = () => Promise<boolean>;
+
+/** How often a watcher is told of a change at the latest, ms. */
+const watchEvery = 1_000;
+
+/** grpc.health.v1 for services that are all ready together, named or as a whole (""). */
+export function healthOf(services: readonly DescService[], ready: Ready): Mounted {
+  const known = new Set(['', ...services.map((service) => service.typeName)]);
+  const statusOf = async () => ((await ready()) ? Serving.SERVING : Serving.NOT_SERVING);
+  return mount(Health, {
+    async check({ service }) {
+      if (!known.has(service)) throw failure('NOT_FOUND');
+      return { status: await statusOf() };
+    },
+    async *watch({ service }, { signal }) {
+      let last: Serving | undefined;
+      while (!signal.aborted) {
+        const status = known.has(service) ? await statusOf() : Serving.SERVICE_UNKNOWN;
+        if (status !== last) yield { status };
+        last = status;
+        await pause(watchEvery, signal);
+      }
+    },
+  });
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}

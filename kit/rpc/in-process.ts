@@ -1,0 +1,83 @@
+import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
+import {
+  createContextValues,
+  createHandlerContext,
+  type HandlerContext,
+  type StreamResponse,
+  type Transport,
+  type UnaryResponse,
+} from '@connectrpc/connect';
+import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
+import { nameOf, type RpcApp } from './app.ts';
+import { type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
+import { peerKey } from './peer.ts';
+
+/**
+ * Calls an app of the same process. It skips the wire and nothing else: gate,
+ * interceptors, validation and deadline run as they would for a stranger.
+ * Messages are shared, not copied: a handler must not change what it was given.
+ */
+export function createInProcessTransport(app: RpcApp, options: ClientOptions = {}): Transport {
+  return {
+    async unary(method, signal, timeoutMs, header, input, contextValues) {
+      const out = await outgoing({ signal, timeoutMs, header }, options);
+      return runUnaryCall({
+        ...limitsOf(out),
+        req: {
+          ...requestOf(method, out),
+          stream: false,
+          method,
+          message: input,
+          contextValues: contextValues ?? createContextValues(),
+        },
+        async next(req): Promise<UnaryResponse<typeof method.input, typeof method.output>> {
+          const context = contextOf(method, out, req.signal);
+          await app.gate(context);
+          const message = (await app.unary(method, context, req.message)) as MessageShape<typeof method.output>;
+          return { stream: false, ...responseOf(method, context), method, message };
+        },
+      });
+    },
+    async stream(method, signal, timeoutMs, header, input, contextValues) {
+      const out = await outgoing({ signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
+      return runStreamingCall({
+        ...limitsOf(out),
+        req: {
+          ...requestOf(method, out),
+          stream: true,
+          method,
+          message: input,
+          contextValues: contextValues ?? createContextValues(),
+        },
+        async next(req): Promise<StreamResponse<typeof method.input, typeof method.output>> {
+          const context = contextOf(method, out, req.signal);
+          await app.gate(context);
+          const message = app.stream(method, context, req.message) as AsyncIterable<MessageShape<DescMessage>>;
+          return { stream: true, ...responseOf(method, context), method, message: message as AsyncIterable<never> };
+        },
+      });
+    },
+  };
+}
+
+function requestOf(method: DescMethod, { header }: Outgoing) {
+  return { service: method.parent, requestMethod: 'POST', url: `in-process:/${nameOf(method)}`, header };
+}
+
+function contextOf(method: DescMethod, { header, timeoutMs }: Outgoing, signal: AbortSignal): HandlerContext {
+  return createHandlerContext({
+    service: method.parent,
+    method,
+    protocolName: 'in-process',
+    requestMethod: 'POST',
+    url: `in-process:/${nameOf(method)}`,
+    requestHeader: header,
+    requestSignal: signal,
+    ...(Number.isFinite(timeoutMs) ? { timeoutMs } : {}),
+    contextValues: createContextValues().set(peerKey, { address: '', via: 'mesh' }),
+  });
+}
+
+function responseOf(method: DescMethod, context: HandlerContext) {
+  return { service: method.parent, header: context.responseHeader, trailer: context.responseTrailer };
+}

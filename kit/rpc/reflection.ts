@@ -1,0 +1,93 @@
+import { create, createRegistry, type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { Code } from '@connectrpc/connect';
+import {
+  type ServerReflectionRequest,
+  ServerReflection,
+  ServerReflectionResponseSchema,
+} from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
+import { mount, type Mounted } from './app.ts';
+
+/** grpc.reflection.v1: lets buf curl and grpcurl call services whose protos they don't have. */
+export function reflectionOf(services: readonly DescService[]): Mounted {
+  const files = new Map<string, DescFile>();
+  const collect = (file: DescFile): void => {
+    if (files.has(fileName(file))) return;
+    files.set(fileName(file), file);
+    file.dependencies.forEach(collect);
+  };
+  services.forEach((service) => collect(service.file));
+  const registry = createRegistry(...files.values());
+
+  function answer({ messageRequest: { case: what, value } }: ServerReflectionRequest) {
+    switch (what) {
+      case 'listServices':
+        return {
+          case: 'listServicesResponse' as const,
+          value: { service: services.map(({ typeName }) => ({ name: typeName })) },
+        };
+      case 'fileByFilename':
+        return described(files.get(value));
+      case 'fileContainingSymbol':
+        return described(fileOf(value));
+      case 'fileContainingExtension':
+        return described(
+          registry.getExtensionFor(registry.getMessage(value.containingType)!, value.extensionNumber)?.file,
+        );
+      case 'allExtensionNumbersOfType': {
+        const extensions = [...registry].filter((it) => it.kind === 'extension' && it.extendee.typeName === value);
+        return {
+          case: 'allExtensionNumbersResponse' as const,
+          value: {
+            baseTypeName: value,
+            extensionNumber: extensions.map((it) => (it.kind === 'extension' ? it.number : 0)),
+          },
+        };
+      }
+      default:
+        return refused(Code.Unimplemented, 'There is no such request.');
+    }
+  }
+
+  /** A symbol may be a type, or something inside one: a method, a field, a value. */
+  function fileOf(symbol: string): DescFile | undefined {
+    const name = symbol.replace(/^\./, '');
+    return registry.get(name)?.file ?? registry.get(name.slice(0, name.lastIndexOf('.')))?.file;
+  }
+
+  return mount(ServerReflection, {
+    async *serverReflectionInfo(requests) {
+      for await (const request of requests) {
+        yield create(ServerReflectionResponseSchema, {
+          validHost: request.host,
+          originalRequest: request,
+          messageResponse: answer(request),
+        });
+      }
+    },
+  });
+}
+
+/** A file comes with all that it imports, so that a client need not ask again. */
+function described(file: DescFile | undefined) {
+  if (!file) return refused(Code.NotFound, 'There is no such file or symbol.');
+  const all = new Map<string, DescFile>();
+  const collect = (one: DescFile): void => {
+    if (all.has(fileName(one))) return;
+    all.set(fileName(one), one);
+    one.dependencies.forEach(collect);
+  };
+  collect(file);
+  return {
+    case: 'fileDescriptorResponse' as const,
+    value: { fileDescriptorProto: [...all.values()].map((one) => toBinary(FileDescriptorProtoSchema, one.proto)) },
+  };
+}
+
+function refused(errorCode: Code, errorMessage: string) {
+  return { case: 'errorResponse' as const, value: { errorCode, errorMessage } };
+}
+
+function fileName(file: DescFile): string {
+  return file.proto.name;
+}

@@ -1,0 +1,278 @@
+import { createClient, type Client, Code, ConnectError, type Transport } from '@connectrpc/connect';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
+import { failure, reasonOf, violationsOf } from '#kit/errors/failure.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { mount, type RpcApp } from './app.ts';
+import { currentCall } from './call.ts';
+import { createGrpcTransport } from './grpc-client.ts';
+import { type GrpcServer, serveGrpc } from './grpc-server.ts';
+import { createInProcessTransport } from './in-process.ts';
+import { createService } from './stack.ts';
+
+/** What the handlers saw of calls that were cancelled. */
+const cancelled: string[] = [];
+const waiting: string[] = [];
+
+function echo(next?: () => Client<typeof EchoService>) {
+  return mount(EchoService, {
+    async echo(request, context) {
+      if (request.fail === 13) throw new Error('the database password is hunter2');
+      if (request.fail > 0) throw failure('EMAIL_TAKEN');
+      context.responseHeader.set('x-answer', 'header');
+      context.responseTrailer.set('x-last', 'trailer');
+      if (next && request.text.startsWith('relay:'))
+        return next().echo({ text: request.text.slice(6), wait: request.wait });
+      if (request.wait > 0) {
+        waiting.push(request.text);
+        await new Promise<void>((resolve, reject) => {
+          const timer = setTimeout(resolve, request.wait);
+          context.signal.addEventListener('abort', () => {
+            clearTimeout(timer);
+            cancelled.push(request.text);
+            reject(new ConnectError('gone', Code.Canceled));
+          });
+        });
+      }
+      const call = currentCall();
+      const seen = {
+        authorization: context.requestHeader.get('authorization') ?? '',
+        caller: context.requestHeader.get('x-signet-caller') ?? '',
+        requestId: call?.requestId ?? '',
+        traceId: call?.trace.traceId ?? '',
+        address: call?.address ?? '',
+        deadline: String(call?.deadline ?? ''),
+      };
+      return { text: request.text, seen };
+    },
+    async *count({ to, failAfter }) {
+      for (let number = 1; number <= to; number++) {
+        if (failAfter > 0 && number > failAfter) throw failure('EMAIL_TAKEN');
+        yield { number };
+      }
+    },
+    async sum(requests) {
+      let total = 0;
+      for await (const { number } of requests) total += number;
+      return { total };
+    },
+    async *chat(requests) {
+      for await (const { text } of requests)
+        yield { text: `${text}!`, seen: { requestId: currentCall()?.requestId ?? '' } };
+    },
+  });
+}
+
+function app(next?: () => Client<typeof EchoService>): RpcApp {
+  return createService({
+    mounted: [echo(next)],
+    log: silentLog,
+    checks: [
+      async (context) => {
+        if (context.requestHeader.get('authorization') === 'Bearer bad') throw failure('INVALID_TOKEN');
+      },
+    ],
+  });
+}
+
+let server: GrpcServer;
+let front: GrpcServer;
+const transports: Record<'grpc' | 'in-process', Transport & { close?: () => void }> = {} as never;
+
+beforeAll(async () => {
+  server = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
+  const back = createGrpcTransport(`127.0.0.1:${server.port}`, [EchoService], {
+    callerToken: async () => 'front-token',
+  });
+  front = await serveGrpc(
+    app(() => createClient(EchoService, back)),
+    { port: 0, host: '127.0.0.1' },
+  );
+  transports.grpc = createGrpcTransport(`127.0.0.1:${front.port}`, [EchoService]);
+  transports['in-process'] = createInProcessTransport(
+    app(() => createClient(EchoService, createInProcessTransport(app(), { callerToken: async () => 'front-token' }))),
+  );
+});
+
+afterAll(async () => {
+  transports.grpc.close?.();
+  await Promise.all([server.close(), front.close()]);
+});
+
+async function errorOf(promise: Promise<unknown>): Promise<ConnectError> {
+  return promise.then(
+    () => expect.unreachable('it succeeded'),
+    (error: unknown) => ConnectError.from(error),
+  );
+}
+
+describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
+  const client = () => createClient(EchoService, transports[kind]);
+
+  test('a unary call brings message, headers and trailers', async () => {
+    const headers: string[] = [];
+    const answer = await client().echo(
+      { text: 'hi' },
+      {
+        onHeader: (header) => headers.push(header.get('x-answer') ?? ''),
+        onTrailer: (trailer) => headers.push(trailer.get('x-last') ?? ''),
+      },
+    );
+    expect(answer.text).toBe('hi');
+    expect(headers).toEqual(['header', 'trailer']);
+  });
+
+  test('a server stream arrives whole and in order', async () => {
+    const numbers: number[] = [];
+    for await (const { number } of client().count({ to: 1_000 })) numbers.push(number);
+    expect(numbers).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 1));
+  });
+
+  test('a stream that fails midway gives what came before, then its error', async () => {
+    const numbers: number[] = [];
+    const failed = await errorOf(
+      (async () => {
+        for await (const { number } of client().count({ to: 10, failAfter: 3 })) numbers.push(number);
+      })(),
+    );
+    expect(numbers).toEqual([1, 2, 3]);
+    expect(reasonOf(failed)).toBe('EMAIL_TAKEN');
+  });
+
+  test('a stream that its reader leaves is cancelled, and the next call works', async () => {
+    for await (const { number } of client().count({ to: 100_000 })) if (number === 5) break;
+    expect((await client().echo({ text: 'still here' })).text).toBe('still here');
+  });
+
+  test('a client stream is summed up', async () => {
+    async function* numbers() {
+      for (let number = 1; number <= 10; number++) yield { number };
+    }
+    expect((await client().sum(numbers())).total).toBe(55);
+  });
+
+  test('a bidi stream answers each message, on behalf of its call', async () => {
+    async function* words() {
+      yield { text: 'a' };
+      yield { text: 'b' };
+    }
+    const answers: string[] = [];
+    for await (const { text, seen } of client().chat(words(), { headers: { 'x-request-id': 'chat-1' } })) {
+      answers.push(text, seen['requestId'] ?? '');
+    }
+    expect(answers).toEqual(['a!', 'chat-1', 'b!', 'chat-1']);
+  });
+
+  test('a refusal by the gate reaches the caller with its reason, and the handler never runs', async () => {
+    const failed = await errorOf(client().echo({ text: 'no' }, { headers: { authorization: 'Bearer bad' } }));
+    expect(failed.code).toBe(Code.Unauthenticated);
+    expect(reasonOf(failed)).toBe('INVALID_TOKEN');
+  });
+
+  test('the gate refuses a stream before a message of it is read', async () => {
+    let asked = 0;
+    async function* endless() {
+      for (;;) yield { number: ++asked };
+    }
+    const failed = await errorOf(client().sum(endless(), { headers: { authorization: 'Bearer bad' } }));
+    expect(reasonOf(failed)).toBe('INVALID_TOKEN');
+  });
+
+  test('an error keeps reason and details', async () => {
+    const failed = await errorOf(client().echo({ text: 'x', fail: 6 }));
+    expect([failed.code, reasonOf(failed)]).toEqual([Code.AlreadyExists, 'EMAIL_TAKEN']);
+  });
+
+  test('an unknown error is masked', async () => {
+    const failed = await errorOf(client().echo({ text: 'x', fail: 13 }));
+    expect(reasonOf(failed)).toBe('INTERNAL');
+    expect(JSON.stringify([failed.message, [...failed.metadata]])).not.toContain('hunter2');
+  });
+
+  test('a message that breaks its rules is refused, naming the field and not the value', async () => {
+    const failed = await errorOf(client().echo({ text: 'q'.repeat(10_001) }));
+    expect(reasonOf(failed)).toBe('INVALID_ARGUMENT');
+    expect(violationsOf(failed).map(({ field }) => field)).toEqual(['text']);
+    expect(failed.message).not.toContain('qqq');
+    expect((await client().echo({ text: 'q'.repeat(10_000) })).text).toHaveLength(10_000);
+  });
+
+  test("token, request id, trace and the caller's own token travel to the next service by themselves", async () => {
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const { seen } = await client().echo(
+      { text: 'relay:x' },
+      {
+        headers: {
+          authorization: 'Bearer good',
+          'x-request-id': 'req-1',
+          traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+        },
+      },
+    );
+    expect(seen).toMatchObject({ authorization: 'Bearer good', requestId: 'req-1', traceId, caller: 'front-token' });
+  });
+
+  test('the deadline travels to the next service, and it never grows', async () => {
+    const before = Date.now();
+    const { seen } = await client().echo({ text: 'relay:x' }, { timeoutMs: 2_000 });
+    expect(Number(seen['deadline'])).toBeGreaterThan(before);
+    expect(Number(seen['deadline'])).toBeLessThanOrEqual(Date.now() + 2_000);
+  });
+
+  test('a deadline ends the call here and at the service behind', async () => {
+    const failed = await errorOf(client().echo({ text: `relay:late-${kind}`, wait: 30_000 }, { timeoutMs: 100 }));
+    expect(failed.code).toBe(Code.DeadlineExceeded);
+    await expect.poll(() => cancelled).toContain(`late-${kind}`);
+  });
+
+  test('a caller that goes away cancels the service behind', async () => {
+    const abort = new AbortController();
+    const pending = errorOf(client().echo({ text: `relay:left-${kind}`, wait: 30_000 }, { signal: abort.signal }));
+    await expect.poll(() => waiting).toContain(`left-${kind}`);
+    abort.abort();
+    expect((await pending).code).toBe(Code.Canceled);
+    await expect.poll(() => cancelled).toContain(`left-${kind}`);
+  });
+
+  test('fifty calls at once keep their contexts apart', async () => {
+    const ids = Array.from({ length: 50 }, (_, index) => `id-${index}`);
+    const answers = await Promise.all(
+      ids.map((id) => client().echo({ text: 'relay:x', wait: 1 }, { headers: { 'x-request-id': id } })),
+    );
+    expect(answers.map(({ seen }) => seen['requestId'])).toEqual(ids);
+  });
+});
+
+test('a service that is down is UNAVAILABLE, and is found again when it is back', async () => {
+  const first = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
+  const transport = createGrpcTransport(`127.0.0.1:${first.port}`, [EchoService]);
+  const client = createClient(EchoService, transport);
+  expect((await client.echo({ text: 'one' })).text).toBe('one');
+  await first.close();
+  expect((await errorOf(client.echo({ text: 'two' }))).code).toBe(Code.Unavailable);
+  const second = await serveGrpc(app(), { port: first.port, host: '127.0.0.1' });
+  await expect
+    .poll(
+      () =>
+        client.echo({ text: 'three' }).then(
+          ({ text }) => text,
+          () => '',
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe('three');
+  transport.close();
+  await second.close();
+});
+
+test('closing a server lets calls under way finish', async () => {
+  const draining = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
+  const transport = createGrpcTransport(`127.0.0.1:${draining.port}`, [EchoService]);
+  const client = createClient(EchoService, transport);
+  const pending = client.echo({ text: 'slow', wait: 300 });
+  await expect.poll(() => waiting).toContain('slow');
+  const closed = draining.close();
+  expect((await pending).text).toBe('slow');
+  await closed;
+  transport.close();
+});

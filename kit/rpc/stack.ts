@@ -1,0 +1,90 @@
+import type { Interceptor } from '@connectrpc/connect';
+import { failure, outward } from '#kit/errors/failure.ts';
+import type { Log } from '#kit/log/log.ts';
+import { logCall } from './access-log.ts';
+import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
+import { beginCall, type Call, callKey, iterateInCall, runInCall } from './call.ts';
+import { validation } from './validation.ts';
+
+/**
+ * Services behind the one stack that every service has. From the outside in:
+ *
+ *   gate, on headers alone:  call (request id, trace) -> the checks, in order (limits, cookies, guard)
+ *   interceptors:            call context and log -> errors -> validation -> handler
+ */
+export function createService(options: {
+  readonly mounted: readonly Mounted[];
+  readonly checks: readonly Gate[];
+  readonly log: Log;
+}): RpcApp {
+  const { mounted, checks, log } = options;
+  return createRpcApp({
+    mounted,
+    gate: gateOf(checks, log),
+    interceptors: [inCall(log), errors, validation(mounted.map(({ desc }) => desc))],
+  });
+}
+
+function gateOf(checks: readonly Gate[], log: Log): Gate {
+  return async (context) => {
+    const call = beginCall(context);
+    context.values.set(callKey, call);
+    context.responseHeader.set('x-request-id', call.requestId);
+    try {
+      for (const check of checks) await check(context);
+    } catch (error) {
+      const refusal = outward(error);
+      logCall(log, call, refusal);
+      throw refusal;
+    }
+  };
+}
+
+/** Runs the handler in its call's context, and logs how the call ended. */
+function inCall(log: Log): Interceptor {
+  return (next) => async (req) => {
+    const begun = req.contextValues.get(callKey);
+    if (!begun) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
+    const call: Call = { ...begun, authorization: req.header.get('authorization'), signal: req.signal };
+    const end = (error?: unknown) => logCall(log, call, error);
+    try {
+      const res = await runInCall(call, () => next(req));
+      if (res.stream) return { ...res, message: watched(iterateInCall(call, res.message), end) };
+      end();
+      return res;
+    } catch (error) {
+      end(error);
+      throw error;
+    }
+  };
+}
+
+/** Turns whatever a handler throws into what may leave. */
+const errors: Interceptor = (next) => async (req) => {
+  try {
+    const res = await next(req);
+    return res.stream ? { ...res, message: masked(res.message) } : res;
+  } catch (error) {
+    throw outward(error);
+  }
+};
+
+async function* masked<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw outward(error);
+  }
+}
+
+async function* watched<T>(messages: AsyncIterable<T>, end: (error?: unknown) => void): AsyncIterable<T> {
+  let failed: unknown;
+  try {
+    yield* messages;
+  } catch (error) {
+    failed = error;
+    throw error;
+  } finally {
+    end(failed);
+  }
+}

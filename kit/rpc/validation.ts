@@ -1,0 +1,42 @@
+import { create, type DescMessage, type DescService, type Message } from '@bufbuild/protobuf';
+import { pathToString } from '@bufbuild/protobuf/reflect';
+import { createValidator } from '@bufbuild/protovalidate';
+import type { Interceptor } from '@connectrpc/connect';
+import { failure } from '#kit/errors/failure.ts';
+
+const validator = createValidator();
+
+/**
+ * Checks a message against the rules in its proto.
+ * @throws INVALID_ARGUMENT with every field at fault, never its value
+ */
+export function assertValid(desc: DescMessage, message: Message): void {
+  const result = validator.validate(desc, message);
+  if (result.kind === 'valid') return;
+  if (result.kind === 'error') throw failure('INTERNAL', { cause: result.error });
+  throw failure('INVALID_ARGUMENT', {
+    fields: result.violations.map(({ field, message: description }) => ({
+      field: pathToString(field),
+      description: description || 'is not valid',
+    })),
+  });
+}
+
+/** Checks every message that comes in. Rules compile here, at start, not at the first call. */
+export function validation(services: readonly DescService[]): Interceptor {
+  for (const { input } of services.flatMap((service) => service.methods)) validator.validate(input, create(input));
+  return (next) => async (req) => {
+    if (!req.stream) {
+      assertValid(req.method.input, req.message);
+      return next(req);
+    }
+    return next({ ...req, message: checked(req.method.input, req.message) });
+  };
+}
+
+async function* checked<T extends Message>(desc: DescMessage, messages: AsyncIterable<T>): AsyncIterable<T> {
+  for await (const message of messages) {
+    assertValid(desc, message);
+    yield message;
+  }
+}
