@@ -40,22 +40,41 @@ export function key<T, O extends Omit<Key<T>, 'env' | 'schema'>>(
 }
 
 /**
+ * Reads the configurations of several services that share a process.
+ * @throws ConfigError naming all keys of all of them that are missing or wrong, at once
+ */
+export function readConfigs<S extends Record<string, Keys>>(
+  services: S,
+  env: Environment,
+): { readonly [P in keyof S]: Config<S[P]> } {
+  const every = Object.entries(services).flatMap(([service, keys]) =>
+    Object.entries(keys).map(([name, spec]) => [`${service} ${name}`, spec] as const),
+  );
+  const values: Record<string, unknown> = readConfig(Object.fromEntries(every), env);
+  const pick = (service: string, keys: Keys) =>
+    Object.freeze(Object.fromEntries(Object.keys(keys).map((name) => [name, values[`${service} ${name}`]])));
+  const picked = Object.entries(services).map(([service, keys]) => [service, pick(service, keys)]);
+  return Object.fromEntries(picked) as { readonly [P in keyof S]: Config<S[P]> };
+}
+
+/**
  * Reads a service's configuration. An empty variable counts as unset.
  * @throws ConfigError naming all keys that are missing or wrong, at once
  */
 export function readConfig<K extends Keys>(keys: K, env: Environment): Config<K> {
   const values: Record<string, unknown> = {};
-  const problems: string[] = [];
+  // A set: several services of a process may have one key.
+  const problems = new Set<string>();
   for (const [name, spec] of Object.entries(keys)) {
     const text = env[spec.env] || spec.default;
     if (text === undefined) {
-      if (!spec.optional) problems.push(`${spec.env}: must be set`);
+      if (!spec.optional) problems.add(`${spec.env}: must be set`);
       continue;
     }
     const result = spec.schema.safeParse(text);
     if (result.success) values[name] = result.data;
-    else problems.push(`${spec.env}: ${result.error.issues.map((issue) => issue.message).join('; ')}`);
+    else problems.add(`${spec.env}: ${result.error.issues.map((issue) => issue.message).join('; ')}`);
   }
-  if (problems.length > 0) throw new ConfigError(`configuration:\n  ${problems.join('\n  ')}`);
+  if (problems.size > 0) throw new ConfigError(`configuration:\n  ${[...problems].join('\n  ')}`);
   return Object.freeze(values) as Config<K>;
 }

@@ -18,13 +18,15 @@ export interface FailureOptions {
   readonly fields?: readonly FieldViolation[];
   /** Seconds after which trying again makes sense, sent as Retry-After. */
   readonly retryAfter?: number;
+  /** Further response headers. */
+  readonly headers?: HeadersInit;
   /** For the log; never leaves the process. */
   readonly cause?: unknown;
 }
 
 /** Makes the error of a reason, for a handler or a domain rule to throw. */
 export function failure(reason: Reason, options: FailureOptions = {}): ConnectError {
-  const headers = new Headers();
+  const headers = new Headers(options.headers);
   if (options.retryAfter !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(options.retryAfter))));
   const details = options.fields?.length
     ? [

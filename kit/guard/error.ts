@@ -19,10 +19,26 @@ export interface ErrorExtras {
 /** Makes the error of a reason: a status, its sentence, and google.rpc.ErrorInfo. */
 export function errorOf(reason: string, entry: ReasonEntry, extras: ErrorExtras = {}): ConnectError {
   const info = { desc: ErrorInfoSchema, value: create(ErrorInfoSchema, { reason, domain: errorDomain }) };
-  return new ConnectError(entry.title, entry.code, extras.headers, [info, ...(extras.details ?? [])], extras.cause);
+  const headers = new Headers(extras.headers);
+  if (entry.challenge !== undefined && !headers.has('www-authenticate')) {
+    headers.set('www-authenticate', entry.challenge);
+  }
+  return new ConnectError(entry.title, entry.code, headers, [info, ...(extras.details ?? [])], extras.cause);
 }
 
 /** The error of one of the guard's reasons. */
 export function refusal(reason: GuardReason, extras?: ErrorExtras): ConnectError {
   return errorOf(reason, guardReasons[reason], extras);
+}
+
+/** INVALID_TOKEN; `why` is for the log alone and must not quote the token. */
+export function invalidToken(why: string, cause?: unknown): ConnectError {
+  return refusal('INVALID_TOKEN', { cause: new Error(why, { cause }) });
+}
+
+/** The guard's reason in an error, or undefined where another made it. */
+export function refusalReasonOf(error: unknown): GuardReason | undefined {
+  if (!(error instanceof ConnectError)) return undefined;
+  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === errorDomain);
+  return info !== undefined && Object.hasOwn(guardReasons, info.reason) ? (info.reason as GuardReason) : undefined;
 }

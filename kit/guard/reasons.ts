@@ -8,6 +8,8 @@ export interface ReasonEntry {
   readonly status: number;
   /** One sentence for the caller. Never tells what only we should know. */
   readonly title: string;
+  /** WWW-Authenticate that goes with it, unless the error brings its own (RFC 6750 section 3). */
+  readonly challenge?: string;
 }
 
 /** Why the guard refuses a call. kit/errors makes them part of the one catalogue. */
@@ -16,21 +18,25 @@ export const guardReasons = {
     code: Code.Unauthenticated,
     status: 401,
     title: 'An access token is required.',
+    challenge: 'Bearer',
   },
   INVALID_TOKEN: {
     code: Code.Unauthenticated,
     status: 401,
     title: 'The access token is not valid.',
+    challenge: 'Bearer error="invalid_token"',
   },
   REAUTHENTICATION_REQUIRED: {
     code: Code.Unauthenticated,
     status: 401,
     title: 'A more recent or stronger sign-in is required.',
+    challenge: 'Bearer error="insufficient_user_authentication"',
   },
   INSUFFICIENT_SCOPE: {
     code: Code.PermissionDenied,
     status: 403,
     title: 'The access token does not carry the role or scope that this needs.',
+    challenge: 'Bearer error="insufficient_scope"',
   },
   CALLER_NOT_ALLOWED: {
     code: Code.PermissionDenied,

@@ -14,6 +14,8 @@ export interface Call {
   readonly trace: Trace;
   /** IP address of whoever asked, as seen at the door that they came by. */
   readonly address: string;
+  /** What whoever asked says they use (User-Agent). */
+  readonly agent: string;
   /** When it came in, ms since the epoch. */
   readonly startedAt: number;
   /** When the caller stops waiting, ms since the epoch. */
@@ -61,8 +63,8 @@ function dropForged(header: Headers): void {
   for (const name of forged) header.delete(name);
 }
 
-/** Carries the address of whoever is at the door to the services behind it. */
-export const peerHeader = 'x-signet-peer';
+/** Carry who is at the door to the services behind it. */
+export const peerHeaders = { address: 'x-signet-peer', agent: 'x-signet-agent' } as const;
 
 /**
  * Begins a call from what came in. Headers that claim an identity are dropped
@@ -79,7 +81,8 @@ export function beginCall(context: HandlerContext): Call {
     method: nameOf(context.method),
     requestId: given !== null && requestIdPattern.test(given) ? given : uuidv7(),
     trace: continueTrace(header),
-    address: header.get(peerHeader) ?? peer.address,
+    address: header.get(peerHeaders.address) ?? peer.address,
+    agent: header.get(peerHeaders.agent) ?? header.get('user-agent') ?? '',
     startedAt: now,
     deadline: remaining === undefined ? undefined : now + remaining,
     authorization: null,

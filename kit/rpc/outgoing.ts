@@ -1,4 +1,4 @@
-import { currentCall, peerHeader } from './call.ts';
+import { currentCall, peerHeaders } from './call.ts';
 import { propagateTrace } from './trace.ts';
 
 /** What every call to another service carries, whatever the transport. */
@@ -32,7 +32,8 @@ export async function outgoing(
   if (!call) return { signal: given.signal, timeoutMs, header };
   if (call.authorization !== null && !header.has('authorization')) header.set('authorization', call.authorization);
   header.set('x-request-id', call.requestId);
-  if (call.address !== '') header.set(peerHeader, call.address);
+  if (call.address !== '') header.set(peerHeaders.address, call.address);
+  if (call.agent !== '') header.set(peerHeaders.agent, call.agent);
   propagateTrace(call.trace, header);
   return {
     signal: given.signal ? AbortSignal.any([given.signal, call.signal]) : call.signal,

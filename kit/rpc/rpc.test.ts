@@ -67,6 +67,8 @@ function app(next?: () => Client<typeof EchoService>): RpcApp {
   return createService({
     mounted: [echo(next)],
     log: silentLog,
+    ready: async () => true,
+    reflection: true,
     checks: [
       async (context) => {
         if (context.requestHeader.get('authorization') === 'Bearer bad') throw failure('INVALID_TOKEN');

@@ -1,13 +1,19 @@
 import type { Interceptor } from '@connectrpc/connect';
 import { failure, outward } from '#kit/errors/failure.ts';
+import { assertCovered } from '#kit/guard/access.ts';
 import type { Log } from '#kit/log/log.ts';
 import { logCall } from './access-log.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
 import { beginCall, type Call, callKey, iterateInCall, runInCall } from './call.ts';
+import { healthOf, type Ready } from './health.ts';
+import { reflectionOf } from './reflection.ts';
+import { builtInRoles } from './roles.ts';
 import { validation } from './validation.ts';
 
 /**
- * Services behind the one stack that every service has. From the outside in:
+ * Services behind the one stack that every service has, with grpc.health.v1 and,
+ * where wanted, grpc.reflection.v1 beside them. A method without an access rule
+ * throws, so that nothing starts. From the outside in:
  *
  *   gate, on headers alone:  call (request id, trace) -> the checks, in order (limits, cookies, guard)
  *   interceptors:            call context and log -> errors -> validation -> handler
@@ -15,9 +21,16 @@ import { validation } from './validation.ts';
 export function createService(options: {
   readonly mounted: readonly Mounted[];
   readonly checks: readonly Gate[];
+  readonly ready: Ready;
+  /** Whether strangers may ask what there is to call. */
+  readonly reflection: boolean;
   readonly log: Log;
 }): RpcApp {
-  const { mounted, checks, log } = options;
+  const { checks, log } = options;
+  const own = options.mounted.map(({ desc }) => desc);
+  assertCovered(own, builtInRoles);
+  const mounted = [...options.mounted, healthOf(own, options.ready)];
+  if (options.reflection) mounted.push(reflectionOf(mounted.map(({ desc }) => desc)));
   return createRpcApp({
     mounted,
     gate: gateOf(checks, log),

@@ -40,7 +40,8 @@ export type Profile = Message<"signet.user.v1.Profile"> & {
   email: string;
 
   /**
-   * What to call the person, 1 to 100 characters.
+   * What to call the person, 1 to 100 characters. Empty only where the profile
+   * was never read before and the auth service cannot be asked.
    *
    * @generated from field: string name = 3;
    */

@@ -1,0 +1,53 @@
+import { key } from './config.ts';
+import { baseUrl, oneOf, secret, text, url } from './types.ts';
+
+/** Keys that every service has. */
+export const processKeys = {
+  host: key('SIGNET_HOST', text, {
+    default: '127.0.0.1',
+    doc: 'Address that ports are opened on. In a container: 0.0.0.0.',
+  }),
+  logLevel: key('SIGNET_LOG_LEVEL', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), {
+    default: 'info',
+    doc: 'The least severe log lines that are written.',
+  }),
+  logFormat: key('SIGNET_LOG_FORMAT', oneOf('pretty', 'json'), {
+    optional: true,
+    doc: 'Lines for people (`pretty`) or for machines (`json`). Unset: `pretty` on a terminal, `json` elsewhere.',
+  }),
+  environment: key('NODE_ENV', text, {
+    default: 'development',
+    doc: '`production` turns reflection off.',
+  }),
+} as const;
+
+/** Keys of every service that verifies tokens. */
+export const tokenKeys = {
+  issuer: key('SIGNET_ISSUER', baseUrl, {
+    default: 'http://localhost:8080',
+    doc: 'Where users reach the edge, and the `iss` of every token. On plain-HTTP localhost, cookies do without Secure and the __Host- prefix.',
+  }),
+  audience: key('SIGNET_AUDIENCE', text, {
+    default: 'signet',
+    doc: 'The `aud` of every access token.',
+  }),
+  alg: key('SIGNET_ALG', oneOf('RS256', 'PS256', 'ES256', 'EdDSA'), {
+    default: 'RS256',
+    doc: 'How access tokens are signed. Verifiers accept this one and no other.',
+  }),
+} as const;
+
+/** Key of every service that verifies tokens that another process signs. */
+export const jwksKeys = {
+  jwksUrl: key('SIGNET_JWKS_URL', url('http', 'https'), {
+    default: 'http://localhost:8081/.well-known/jwks.json',
+    doc: 'Where verifiers get the public keys: the auth service.',
+  }),
+} as const;
+
+/** Key of every service that has data. */
+export const databaseKeys = {
+  databaseUrl: key('DATABASE_URL', url('postgres', 'postgresql').pipe(secret), {
+    doc: 'The PostgreSQL database. Unset, `npm start` runs one of its own in the data directory.',
+  }),
+} as const;

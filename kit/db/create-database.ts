@@ -1,0 +1,35 @@
+import { Client } from 'pg';
+import type { Secret } from '#kit/log/secret.ts';
+import { connection } from './database.ts';
+
+/**
+ * Makes a database where there is none of that name.
+ * @param admin URL of any database of the server, as a role that may create others
+ * @param template database to copy; nobody may be connected to it
+ */
+export async function createDatabase(admin: Secret, name: string, template?: string): Promise<void> {
+  await withAdmin(admin, async (client) => {
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name]);
+    if (rowCount) return;
+    const copy = template === undefined ? '' : ` TEMPLATE ${client.escapeIdentifier(template)}`;
+    await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}${copy}`);
+  });
+}
+
+/** Drops a database, connections to it included. One that is not there is fine. */
+export async function dropDatabase(admin: Secret, name: string): Promise<void> {
+  await withAdmin(admin, async (client) => {
+    await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
+  });
+}
+
+async function withAdmin(admin: Secret, work: (client: Client) => Promise<void>): Promise<void> {
+  const client = new Client({ ...connection(admin), connectionTimeoutMillis: 10_000 });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}

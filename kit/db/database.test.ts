@@ -1,0 +1,147 @@
+import { inspect } from 'node:util';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { PrismaClient } from '#gen/prisma/auth/client.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { Secret } from '#kit/log/secret.ts';
+import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { type Database, openDatabase } from './database.ts';
+import { uniqueViolationOf } from './violation.ts';
+
+let fresh: FreshDatabase;
+let database: Database;
+let prisma: PrismaClient;
+
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  database = openDatabase({ url: fresh.url, applicationName: 'database-test', log: silentLog });
+  prisma = new PrismaClient({ adapter: database.adapter });
+});
+
+afterAll(async () => {
+  await prisma.$disconnect();
+  await database.close();
+  await fresh.drop();
+});
+
+function account(email: string, id = crypto.randomUUID()) {
+  return { id, email, name: 'A', passwordHash: 'x', roles: ['user'] };
+}
+
+async function caught(work: PromiseLike<unknown>): Promise<unknown> {
+  try {
+    await work;
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+test('times are read as they were written, whatever the time zone of the database', async () => {
+  const name = new URL(fresh.url.reveal()).pathname.slice(1);
+  await database.pool.query(`ALTER DATABASE "${name}" SET timezone = 'Asia/Kolkata'`);
+  const other = openDatabase({ url: fresh.url, applicationName: 'zone', log: silentLog });
+  const client = new PrismaClient({ adapter: other.adapter });
+  onTestFinished(async () => {
+    await client.$disconnect();
+    await other.close();
+  });
+  const createdAt = new Date('2026-07-01T12:34:56.789Z');
+  const { id } = await client.user.create({ data: { ...account('zone@example.com'), createdAt } });
+  const read = await client.user.findUniqueOrThrow({ where: { id } });
+  expect(read.createdAt).toEqual(createdAt);
+  const { rows } = await other.pool.query<{ epoch: string }>(
+    'SELECT extract(epoch FROM created_at) * 1000 AS epoch FROM auth.users WHERE id = $1',
+    [id],
+  );
+  expect(Number(rows[0]?.epoch)).toBe(createdAt.getTime());
+});
+
+test('keeps the options that a URL has of its own', async () => {
+  const url = new URL(fresh.url.reveal());
+  url.searchParams.set('options', '-c lock_timeout=1234');
+  const other = openDatabase({ url: new Secret(url.href), applicationName: 'options', log: silentLog });
+  onTestFinished(() => other.close());
+  expect((await other.pool.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '1234ms' }]);
+  expect((await other.pool.query('SHOW timezone')).rows).toEqual([{ TimeZone: 'UTC' }]);
+});
+
+test('survives the loss of its connections, idle and in a transaction, and connects anew', async () => {
+  const { url, drop } = await freshDatabase();
+  const lost = openDatabase({ url, applicationName: 'lost', log: silentLog, max: 2 });
+  const busy = await lost.pool.connect();
+  await busy.query('BEGIN');
+  await lost.ping();
+  const admin = new Client(url.reveal());
+  await admin.connect();
+  const ended = new Promise((resolve) => busy.once('end', resolve));
+  await admin.query(
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+  );
+  await ended;
+  busy.release(true);
+  await expect(lost.ping()).resolves.toBeUndefined();
+  await admin.end();
+  await lost.close();
+  await lost.close();
+  await drop();
+});
+
+test('ping rejects where no database answers, without telling the password', async () => {
+  const away = openDatabase({
+    url: new Secret('postgres://signet:hunter2@127.0.0.1:1/signet'),
+    applicationName: 'away',
+    log: silentLog,
+  });
+  const error = await caught(away.ping());
+  expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+  expect(inspect(error, { depth: 10 })).not.toContain('hunter2');
+  await away.close();
+});
+
+test('an unreadable URL is refused without being shown', () => {
+  const url = new Secret('not a url: hunter2');
+  const open = () => openDatabase({ url, applicationName: 'bad', log: silentLog });
+  expect(open).toThrow('the database URL is not a URL');
+  expect(open).not.toThrow('hunter2');
+});
+
+test('gives no statement longer than its limit, and prepares what it repeats', async () => {
+  expect((await database.pool.query('SHOW statement_timeout')).rows).toEqual([{ statement_timeout: '30s' }]);
+  const one = openDatabase({ url: fresh.url, applicationName: 'prepared', log: silentLog, max: 1 });
+  const client = new PrismaClient({ adapter: one.adapter });
+  for (let i = 0; i < 3; i += 1) await client.$queryRaw`SELECT ${i}::int AS n`;
+  const { rows } = await one.pool.query(`SELECT name FROM pg_prepared_statements WHERE statement LIKE '%AS n'`);
+  expect(rows).toHaveLength(1);
+  await client.$disconnect();
+  await one.close();
+});
+
+test('names the constraint that an insert ran into, through the model, raw, and in pg', async () => {
+  const taken = account('taken@example.com');
+  await prisma.user.create({ data: taken });
+  const again = { ...taken, id: crypto.randomUUID() };
+  const insert = `INSERT INTO auth.users (id, email, name, password_hash, roles)
+    VALUES (gen_random_uuid(), 'taken@example.com', 'A', 'x', '{user}')`;
+  expect(uniqueViolationOf(await caught(prisma.user.create({ data: again })))).toBe('users_email_key');
+  expect(uniqueViolationOf(await caught(prisma.$executeRawUnsafe(insert)))).toBe('users_email_key');
+  expect(uniqueViolationOf(await caught(database.pool.query(insert)))).toBe('users_email_key');
+  expect(uniqueViolationOf(await caught(prisma.user.create({ data: { ...again, ...taken } })))).toBe('users_pkey');
+});
+
+test('names no constraint where the error is another', async () => {
+  const upper = await caught(prisma.user.create({ data: account('Upper@example.com') }));
+  expect(upper).toBeInstanceOf(Error);
+  expect(uniqueViolationOf(upper)).toBeUndefined();
+  expect(uniqueViolationOf(new Error('other'))).toBeUndefined();
+  expect(uniqueViolationOf(undefined)).toBeUndefined();
+});
+
+test('two keys can not be active at once', async () => {
+  const key = { alg: 'RS256', state: 'active', publicJwk: {}, sealedPrivate: new Uint8Array([1]) };
+  await prisma.signingKey.create({ data: { ...key, kid: 'one' } });
+  await prisma.signingKey.create({ data: { ...key, kid: 'two', state: 'retired' } });
+  expect(uniqueViolationOf(await caught(prisma.signingKey.create({ data: { ...key, kid: 'three' } })))).toBe(
+    'signing_keys_one_active',
+  );
+});

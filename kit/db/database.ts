@@ -1,0 +1,84 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { type ClientConfig, Pool } from 'pg';
+import type { Log } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
+import { createStatementNames } from './statements.ts';
+
+/** How to reach a database. */
+export interface DatabaseOptions {
+  /** postgres://user:password@host:port/database */
+  readonly url: Secret;
+  /** Most connections at once; 10 unless told. */
+  readonly max?: number;
+  /** What the server's own lists call us. */
+  readonly applicationName: string;
+  readonly log: Log;
+}
+
+/** A pool of connections, and Prisma's way to it. */
+export interface Database {
+  readonly pool: Pool;
+  /** For `new PrismaClient({ adapter })`. */
+  readonly adapter: PrismaPg;
+  /** Rejects when the database does not answer. */
+  readonly ping: () => Promise<void>;
+  /** Waits for running statements and closes all connections. Twice is as good as once. */
+  readonly close: () => Promise<void>;
+}
+
+/** Longest wait for a connection, ms: a database that is away must fail a request, not hold it. */
+const connectTimeout = 5_000;
+/** Longest time for a statement, ms. */
+const statementTimeout = 30_000;
+/** Longest time that a transaction may hold its locks while we do something else, ms. */
+const idleInTransactionTimeout = 30_000;
+/** Distinct statements that a connection may keep prepared. */
+const preparedStatements = 500;
+
+/** Opens a pool. Connects to nothing yet: the first use does. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const { url, max = 10, applicationName, log } = options;
+  const pool = new Pool({
+    ...connection(url),
+    max,
+    application_name: applicationName,
+    connectionTimeoutMillis: connectTimeout,
+    statement_timeout: statementTimeout,
+    idle_in_transaction_session_timeout: idleInTransactionTimeout,
+    keepAlive: true,
+  });
+  // An idle connection that breaks is an 'error' event, and would end the
+  // process if nobody listened. The pool has dropped it by then.
+  pool.on('error', (error) => log.warn({ err: error }, 'a database connection was lost'));
+  // The same for one that breaks while a transaction holds it, between statements.
+  pool.on('connect', (client) =>
+    client.on('error', (error) => log.debug({ err: error }, 'a database connection broke')),
+  );
+  const adapter = new PrismaPg(pool, { statementNameGenerator: createStatementNames(preparedStatements) });
+  let closing: Promise<void> | undefined;
+  return {
+    pool,
+    adapter,
+    async ping() {
+      await pool.query('SELECT 1');
+    },
+    close() {
+      closing ??= pool.end();
+      return closing;
+    },
+  };
+}
+
+/**
+ * pg's options for a URL. Sessions run in UTC whatever the database's own time
+ * zone: the adapter reads timestamps as if they were written in UTC.
+ */
+export function connection(url: Secret): ClientConfig {
+  // The error of `new URL` carries its input, password and all.
+  if (!URL.canParse(url.reveal())) throw new TypeError('the database URL is not a URL');
+  const parsed = new URL(url.reveal());
+  // The URL's parameters win over the options beside it, so ours goes in there.
+  const options = [parsed.searchParams.get('options'), '-c TimeZone=UTC'].filter(Boolean).join(' ');
+  parsed.searchParams.set('options', options);
+  return { connectionString: parsed.href };
+}

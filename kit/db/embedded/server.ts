@@ -1,0 +1,179 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { closeSync, existsSync, fchownSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Log } from '#kit/log/log.ts';
+import { EmbeddedError } from './account.ts';
+import type { Binaries } from './binaries.ts';
+import { childOptions, type Cluster } from './cluster.ts';
+import { type Home, keep } from './home.ts';
+import { disown, isAlive, isPostmaster, livePostmaster, type Postmaster, readPostmaster } from './postmaster.ts';
+
+/** How often a file is looked at while a server starts or stops, ms. */
+const interval = 10;
+/** Longest start or stop, crash recovery and last checkpoint included, ms. */
+const patience = 60_000;
+/** Size from which a log makes room for a new one when the server starts, bytes. */
+const logLimit = 10 * 1024 * 1024;
+
+const settings = {
+  listen_addresses: '127.0.0.1',
+  // TCP only: a socket's path may be 107 bytes long, a clone's may be longer.
+  unix_socket_directories: '',
+  max_connections: '200',
+  shared_buffers: '32MB',
+  min_wal_size: '32MB',
+  max_wal_size: '256MB',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_line_prefix: '%m [%p] ',
+  // The log is for what happens to the server. Values of rows are in statements and in details: neither is kept.
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+  log_checkpoints: 'off',
+};
+
+/** For data that nobody will miss: no wait for a disk. */
+const ephemeralSettings = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  autovacuum: 'off',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+};
+
+/** What a server is started with. */
+export interface ServerOptions {
+  readonly home: Home;
+  readonly cluster: Cluster;
+  readonly binaries: Binaries;
+  readonly ephemeral: boolean;
+  readonly log: Log;
+}
+
+/** Waits for a server that lives on the cluster already; undefined where none does. */
+export async function findServer(cluster: Cluster): Promise<Postmaster | undefined> {
+  const deadline = Date.now() + patience;
+  while (Date.now() < deadline) {
+    const found = livePostmaster(cluster.data);
+    if (!found || found.ready) return found;
+    await delay(interval);
+  }
+  throw new EmbeddedError(`the PostgreSQL on ${cluster.data} neither starts nor stops.`);
+}
+
+/**
+ * Starts a server and waits until it takes connections. It is in a session of
+ * its own: the Ctrl-C that makes us drain must not take the database away.
+ * @throws EmbeddedError with the server's last words when it does not start
+ */
+export async function startServer(options: ServerOptions): Promise<Postmaster> {
+  const { home, cluster } = options;
+  const stale = readPostmaster(cluster.data);
+  if (stale && isAlive(stale.pid) && !isPostmaster(stale.pid, cluster.data)) disown(cluster.data);
+  const remembered = path.join(home.dir, 'port');
+  let port = existsSync(remembered) ? Number.parseInt(readFileSync(remembered, 'utf8'), 10) : await freePort();
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const result = await attempt(options, port, deadline);
+    if (typeof result !== 'string') {
+      keep(home, 'port', `${port}\n`);
+      return result;
+    }
+    const retry = Date.now() < deadline;
+    if (retry && /could not bind|could not create any TCP/.test(result)) port = await freePort();
+    // Children of a server that was killed take a moment to notice.
+    else if (retry && result.includes('pre-existing shared memory block')) await delay(interval * 10);
+    else throw new EmbeddedError(`PostgreSQL did not start on ${cluster.data}:\n  ${result}`);
+  }
+}
+
+/**
+ * Stops a server: at once for ephemeral data, otherwise after a last checkpoint,
+ * with its connections closed. Waits until its process is gone. Nothing to stop is fine.
+ */
+export async function stopServer(options: Omit<ServerOptions, 'log'>): Promise<void> {
+  const { home, cluster, binaries, ephemeral } = options;
+  const server = livePostmaster(cluster.data);
+  if (!server) return;
+  const mode = ephemeral ? 'immediate' : 'fast';
+  const args = ['stop', '-D', cluster.data, '-m', mode, '-w', '-t', String(patience / 1000), '-s'];
+  try {
+    await promisify(execFile)(binaries.pgCtl, args, childOptions(home));
+  } catch (error) {
+    // It may have gone between our look and pg_ctl's.
+    if (isPostmaster(server.pid, cluster.data)) {
+      throw new EmbeddedError(`PostgreSQL (process ${server.pid}) did not stop`, { cause: error });
+    }
+  }
+  while (isPostmaster(server.pid, cluster.data)) await delay(interval);
+}
+
+/** Starts once. The answer is the server, or the last lines of its log. */
+async function attempt(options: ServerOptions, port: number, deadline: number): Promise<Postmaster | string> {
+  const { home, cluster, binaries, ephemeral } = options;
+  const logFile = path.join(home.dir, 'server.log');
+  const said = makeRoom(logFile);
+  const chosen = { ...settings, ...(ephemeral ? ephemeralSettings : {}) };
+  const args = Object.entries(chosen).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const output = openSync(logFile, 'a', 0o600);
+  if (home.account) fchownSync(output, home.account.uid, home.account.gid);
+  const child = spawn(binaries.postgres, ['-D', cluster.data, '-p', String(port), ...args], {
+    ...childOptions(home),
+    detached: true,
+    stdio: ['ignore', output, output],
+  });
+  closeSync(output);
+  let ended: string | undefined;
+  child.on('error', (error) => (ended = error.message));
+  child.on('exit', (code, signal) => (ended = `exit ${code ?? signal}`));
+  child.unref();
+  for (;;) {
+    if (ended !== undefined) return lastLines(logFile, said) || ended;
+    const found = readPostmaster(cluster.data);
+    if (found?.ready && found.pid === child.pid) {
+      watch(child, options, logFile);
+      return found;
+    }
+    if (Date.now() > deadline) {
+      child.kill('SIGQUIT');
+      return `not ready after ${patience / 1000} s\n  ${lastLines(logFile, said)}`;
+    }
+    await delay(interval);
+  }
+}
+
+/** Tells the log when a server ends that nobody asked to. */
+function watch(child: ChildProcess, { cluster, log }: ServerOptions, logFile: string): void {
+  child.on('exit', (code, signal) => {
+    if (code !== 0) log.error({ code, signal, data: cluster.data, log: logFile }, 'the embedded PostgreSQL ended');
+  });
+}
+
+/** Size of the log before the server adds to it, after putting a long one aside. */
+function makeRoom(logFile: string): number {
+  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+  if (size < logLimit) return size;
+  renameSync(logFile, `${logFile}.old`);
+  return 0;
+}
+
+function lastLines(logFile: string, from: number): string {
+  const text = readFileSync(logFile).subarray(from).toString().trim();
+  return text.split('\n').slice(-8).join('\n  ');
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,23 @@
+// Runs beside an ephemeral server, in a session of its own. Its standard input
+// is a pipe from the process that started the server; when that ends, whatever
+// ended it, the server goes and its files with it.
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { livePostmaster } from './postmaster.ts';
+
+const home = process.argv[2] ?? '';
+
+process.stdin.resume();
+process.stdin.on('end', () => void clear());
+
+async function clear(): Promise<void> {
+  // An initdb that is still at work puts files back until it notices; five seconds outlive it.
+  for (const deadline = Date.now() + 5_000; Date.now() < deadline && existsSync(home); await delay(50)) {
+    const server = livePostmaster(path.join(home, 'cluster', 'data'));
+    // Immediate shutdown: there is nothing worth a checkpoint.
+    if (server) process.kill(server.pid, 'SIGQUIT');
+    else await rm(home, { recursive: true, force: true }).catch(() => undefined);
+  }
+}

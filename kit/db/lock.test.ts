@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { DataDirLockedError, lockDataDir } from './lock.ts';
+
+let dir: string;
+
+beforeEach(async () => {
+  dir = path.join(await mkdtemp(path.join(tmpdir(), 'lock-')), 'with a space');
+});
+
+afterEach(async () => {
+  await rm(path.dirname(dir), { recursive: true });
+});
+
+/** A process that tries the lock, says how it went, and keeps what it got. */
+function contender() {
+  const module = new URL('lock.ts', import.meta.url).href;
+  const code = `
+    const { lockDataDir } = await import(${JSON.stringify(module)});
+    try {
+      lockDataDir(${JSON.stringify(dir)});
+      console.log('won');
+      setInterval(() => {}, 1000);
+    } catch (error) {
+      console.log(error.name + ' ' + error.pid);
+    }`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const said: string[] = [];
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+  const answer = once(createInterface(child.stdout), 'line').then(([line]) => String(line));
+  return { child, answer, said };
+}
+
+test('is taken by one, and refuses a second with the pid of the first', () => {
+  const lock = lockDataDir(dir);
+  expect(() => lockDataDir(dir)).toThrow(DataDirLockedError);
+  expect(() => lockDataDir(dir)).toThrow(`process ${process.pid}`);
+  lock.release();
+  lock.release();
+  lockDataDir(dir).release();
+});
+
+test('makes the directory, passable for the user that runs the server and closed to his eyes', async () => {
+  lockDataDir(dir).release();
+  expect((await stat(dir)).mode & 0o777).toBe(0o711);
+});
+
+test('of ten processes at once, exactly one wins, and nothing is printed besides', async () => {
+  const all = Array.from({ length: 10 }, () => contender());
+  const answers = await Promise.all(all.map(({ answer }) => answer));
+  expect(answers.filter((answer) => answer === 'won')).toHaveLength(1);
+  const winner = all[answers.indexOf('won')]?.child.pid;
+  const losers = answers.filter((answer) => answer !== 'won');
+  // A loser may be so early that the winner has not left its pid yet.
+  for (const answer of losers) expect(answer).toMatch(new RegExp(`^DataDirLockedError (${winner}|undefined)$`));
+  expect(all.flatMap(({ said }) => said)).toEqual([]);
+});
+
+test('ends with its holder, kill -9 included', async () => {
+  const { child, answer } = contender();
+  expect(await answer).toBe('won');
+  expect(() => lockDataDir(dir)).toThrow(`process ${child.pid}`);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  lockDataDir(dir).release();
+});

@@ -1,0 +1,70 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** Thrown when another process works on the data directory. */
+export class DataDirLockedError extends Error {
+  override readonly name = 'DataDirLockedError';
+  /** Process that holds the directory, where that is known. */
+  readonly pid: number | undefined;
+
+  constructor(dir: string, pid: number | undefined) {
+    super(
+      `another Signet${pid === undefined ? '' : ` (process ${pid})`} runs on the data directory ${dir}. ` +
+        'Stop it first, or set SIGNET_DATA_DIR to another directory.',
+    );
+    this.pid = pid;
+  }
+}
+
+/** A lock that is held. */
+export interface DataDirLock {
+  /** Lets the next process have the directory. Twice is as good as once. */
+  readonly release: () => void;
+}
+
+/** How long to wait for contenders that are about to find out that they lost, ms. */
+const contention = 500;
+
+/**
+ * Takes a data directory for this process alone, making it where it is missing.
+ * The lock is SQLite's lock on `<dir>/lock`, hence the operating system's: it
+ * ends with the process, however that ends, and never grows stale.
+ * @throws DataDirLockedError when another process has it
+ */
+export function lockDataDir(dir: string): DataDirLock {
+  // Others may pass through, not look: a server run for root by another user
+  // has its files below. Files in here are closed to others one by one.
+  mkdirSync(dir, { recursive: true, mode: 0o711 });
+  const pidFile = path.join(dir, 'pid');
+  const lock = new DatabaseSync(path.join(dir, 'lock'), { timeout: contention });
+  try {
+    // A journal would be a second file that a crash leaves behind; nothing is ever written that would need one.
+    lock.exec('PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (isBusy(error)) throw new DataDirLockedError(dir, readPid(pidFile));
+    throw error;
+  }
+  // Not inside the lock file: reading that one would drop our own POSIX lock.
+  writeFileSync(pidFile, `${process.pid}\n`);
+  return {
+    release() {
+      if (lock.isOpen) lock.close();
+    },
+  };
+}
+
+/** SQLITE_BUSY. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === 5;
+}
+
+function readPid(file: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
+    return Number.isSafeInteger(pid) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,139 @@
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLog } from '#kit/log/log.ts';
+import { Secret } from '#kit/log/secret.ts';
+import { emptyDatabase, type FreshDatabase } from '#kit/testing/postgres.ts';
+import { migrate, migrationStatus, migrationsOf } from './migrate.ts';
+
+let database: FreshDatabase;
+let directory: string;
+
+beforeEach(async () => {
+  database = await emptyDatabase();
+  directory = await mkdtemp(path.join(tmpdir(), 'migrations-'));
+  await add('20260101000000_one', 'CREATE TABLE one (id int);');
+  await add('20260102000000_two', 'CREATE TABLE two (id int);\nINSERT INTO one VALUES (1);');
+});
+
+afterEach(async () => {
+  await database.drop();
+  await rm(directory, { recursive: true });
+});
+
+async function add(name: string, sql: string): Promise<void> {
+  await mkdir(path.join(directory, name));
+  await writeFile(path.join(directory, name, 'migration.sql'), sql);
+}
+
+function run() {
+  return migrate({ url: database.url, schema: 'shop', directory, log: silentLog });
+}
+
+function status() {
+  return migrationStatus({ url: database.url, schema: 'shop', directory });
+}
+
+async function query(sql: string): Promise<unknown[]> {
+  const client = new Client(database.url.reveal());
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+test('applies all that is missing, in order, into the schema of the service', async () => {
+  expect(await status()).toEqual({
+    applied: [],
+    pending: ['20260101000000_one', '20260102000000_two'],
+    problems: [],
+  });
+  expect(await run()).toEqual({ applied: ['20260101000000_one', '20260102000000_two'] });
+  expect(await query('SELECT id FROM shop.one')).toEqual([{ id: 1 }]);
+  expect(await status()).toMatchObject({ pending: [], applied: ['20260101000000_one', '20260102000000_two'] });
+});
+
+test('finds nothing to do the second time, and then only what is new', async () => {
+  await run();
+  expect(await run()).toEqual({ applied: [] });
+  await add('20260103000000_three', 'CREATE TABLE three (id int)');
+  expect(await run()).toEqual({ applied: ['20260103000000_three'] });
+});
+
+test('refuses a migration that was edited after it had been applied, and applies nothing', async () => {
+  await run();
+  await appendFile(path.join(directory, '20260101000000_one', 'migration.sql'), '\n-- changed');
+  await add('20260103000000_three', 'CREATE TABLE three (id int)');
+  await expect(run()).rejects.toThrow('20260101000000_one was edited after it had been applied');
+  expect(await query(`SELECT to_regclass('shop.three') AS found`)).toEqual([{ found: null }]);
+});
+
+test('takes a migration with other line endings for the same', async () => {
+  await run();
+  const file = path.join(directory, '20260102000000_two', 'migration.sql');
+  await writeFile(file, 'CREATE TABLE two (id int);\r\nINSERT INTO one VALUES (1);');
+  expect(await run()).toEqual({ applied: [] });
+});
+
+test('refuses a database that is newer than the directory', async () => {
+  await run();
+  await rm(path.join(directory, '20260102000000_two'), { recursive: true });
+  await expect(run()).rejects.toThrow('20260102000000_two is in the database but not in the directory');
+});
+
+test('refuses a database that another tool left halfway', async () => {
+  await run();
+  await query('UPDATE shop._prisma_migrations SET finished_at = NULL');
+  await expect(run()).rejects.toThrow('20260101000000_one was begun by another tool and never finished');
+});
+
+test('keeps nothing of a migration that fails, and says where it failed', async () => {
+  await add('20260103000000_three', 'CREATE TABLE three (id int);\n\nINSERT INTO nowhere VALUES (1);');
+  await expect(run()).rejects.toThrow(
+    'migration 20260103000000_three of shop failed: relation "nowhere" does not exist (line 3)',
+  );
+  expect(await query(`SELECT to_regclass('shop.three') AS found`)).toEqual([{ found: null }]);
+  expect(await status()).toMatchObject({ applied: ['20260101000000_one', '20260102000000_two'] });
+  await writeFile(path.join(directory, '20260103000000_three', 'migration.sql'), 'CREATE TABLE three (id int)');
+  expect(await run()).toEqual({ applied: ['20260103000000_three'] });
+});
+
+test('of four at once, one applies and three find nothing to do', async () => {
+  // Slow enough that the others are there before it ends.
+  await add('20260103000000_slow', 'SELECT pg_sleep(0.2)');
+  const results = await Promise.all([run(), run(), run(), run()]);
+  const counts = results.map(({ applied }) => applied.length).toSorted((a, b) => a - b);
+  expect(counts).toEqual([0, 0, 0, 3]);
+});
+
+test('refuses a folder that is not named like a migration', async () => {
+  await add('later', 'SELECT 1');
+  await expect(run()).rejects.toThrow('a migration is named <yyyymmddhhmmss>_<name>');
+});
+
+test('works for a role that may not make schemas, where the schema is there', async () => {
+  await query('CREATE SCHEMA shop');
+  await query(`CREATE ROLE "limited_${process.pid}" LOGIN PASSWORD 'limited'`);
+  await query(`ALTER SCHEMA shop OWNER TO "limited_${process.pid}"`);
+  const url = new URL(database.url.reveal());
+  url.username = `limited_${process.pid}`;
+  url.password = 'limited';
+  const { applied } = await migrate({ url: new Secret(url.href), schema: 'shop', directory, log: silentLog });
+  expect(applied).toHaveLength(2);
+  await query(`DROP OWNED BY "limited_${process.pid}"`);
+  await query(`DROP ROLE "limited_${process.pid}"`);
+});
+
+test("applies our own services' migrations", async () => {
+  for (const service of ['auth', 'user']) {
+    const { applied } = await migrate({ url: database.url, ...migrationsOf(service), log: silentLog });
+    expect(applied).toEqual(['20261122000000_init']);
+  }
+  expect(await query(`SELECT count(*)::int AS tables FROM pg_tables WHERE schemaname IN ('auth', 'user')`)).toEqual([
+    { tables: 6 },
+  ]);
+});

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Client, DatabaseError } from 'pg';
+import type { Log } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
+import { connection } from './database.ts';
+import { type Comparison, compareHistory, type Migration, MigrationError, readMigrations } from './history.ts';
+
+/** One service's migrations and the database that they go to. */
+export interface MigrateOptions {
+  readonly url: Secret;
+  /** The service's schema in the database; made where it is missing. */
+  readonly schema: string;
+  /** Directory of migrations, in Prisma's format. */
+  readonly directory: string;
+  readonly log: Log;
+}
+
+/** Longest wait for another migrator, or for a lock on a table, ms. */
+const lockTimeout = 120_000;
+
+/** Schema and directory of one of our services, for migrate(). */
+export function migrationsOf(service: string): { schema: string; directory: string } {
+  return {
+    schema: service,
+    directory: fileURLToPath(new URL(`../../prisma/${service}/migrations`, import.meta.url)),
+  };
+}
+
+/**
+ * Applies what a database lacks, in order, a transaction each, and records it
+ * in `_prisma_migrations`. Any number of processes may do so at once: one works,
+ * the others wait and find nothing to do.
+ * @returns names of the migrations that this call applied
+ * @throws MigrationError when the history does not fit the directory, or a migration fails; none of that one is kept
+ */
+export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
+  const { schema, log } = options;
+  const migrations = await readMigrations(options.directory);
+  return withClient(options, async (client) => {
+    // Held until the connection closes. pg_advisory_lock obeys lock_timeout.
+    await client.query(`SET lock_timeout = ${lockTimeout}`);
+    await client.query(`SELECT pg_advisory_lock(hashtextextended($1, 0))`, [`signet migrations of ${schema}`]);
+    await prepare(client, schema);
+    const { pending, problems } = await compare(client, schema, migrations);
+    if (problems.length > 0) throw new MigrationError(`migrations of ${schema}:\n  ${problems.join('\n  ')}`);
+    for (const migration of pending) {
+      await apply(client, schema, migration);
+      log.info({ schema, migration: migration.name }, 'migration applied');
+    }
+    return { applied: pending.map(({ name }) => name) };
+  });
+}
+
+/** Tells what migrate() would do, and changes nothing. */
+export async function migrationStatus(
+  options: Omit<MigrateOptions, 'log'>,
+): Promise<{ applied: string[]; pending: string[]; problems: string[] }> {
+  const migrations = await readMigrations(options.directory);
+  return withClient(options, async (client) => {
+    const { applied, pending, problems } = await compare(client, options.schema, migrations);
+    return { applied: [...applied], pending: pending.map(({ name }) => name), problems: [...problems] };
+  });
+}
+
+async function withClient<T>(options: { url: Secret }, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({
+    ...connection(options.url),
+    application_name: 'signet-migrate',
+    connectionTimeoutMillis: 10_000,
+  });
+  // A connection that breaks fails the query in progress; the event is only an echo of that.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function prepare(client: Client, schema: string): Promise<void> {
+  const name = client.escapeIdentifier(schema);
+  // Asked first: CREATE SCHEMA needs a right that a service's user may lack where the schema is given.
+  const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (!rowCount) await client.query(`CREATE SCHEMA IF NOT EXISTS ${name}`);
+  // As Prisma makes it, so that its tools can read it.
+  await client.query(
+    `CREATE TABLE IF NOT EXISTS ${name}._prisma_migrations (
+      id VARCHAR(36) PRIMARY KEY NOT NULL,
+      checksum VARCHAR(64) NOT NULL,
+      finished_at TIMESTAMPTZ,
+      migration_name VARCHAR(255) NOT NULL,
+      logs TEXT,
+      rolled_back_at TIMESTAMPTZ,
+      started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+      applied_steps_count INTEGER NOT NULL DEFAULT 0
+    )`,
+  );
+}
+
+async function compare(client: Client, schema: string, migrations: readonly Migration[]): Promise<Comparison> {
+  const table = `${client.escapeIdentifier(schema)}._prisma_migrations`;
+  const exists = await client.query<{ found: boolean }>('SELECT to_regclass($1) IS NOT NULL AS found', [table]);
+  if (!exists.rows[0]?.found) return compareHistory(migrations, []);
+  const { rows } = await client.query<{ name: string; checksum: string; finished: boolean }>(
+    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished
+     FROM ${table} WHERE rolled_back_at IS NULL ORDER BY migration_name`,
+  );
+  return compareHistory(migrations, rows);
+}
+
+async function apply(client: Client, schema: string, migration: Migration): Promise<void> {
+  const name = client.escapeIdentifier(schema);
+  await client.query('BEGIN');
+  try {
+    await client.query(`SET LOCAL search_path = ${name}`);
+    await client.query(migration.sql);
+    await client.query(
+      `INSERT INTO ${name}._prisma_migrations
+        (id, checksum, finished_at, migration_name, started_at, applied_steps_count)
+       VALUES ($1, $2, clock_timestamp(), $3, now(), 1)`,
+      [randomUUID(), migration.checksum, migration.name],
+    );
+    await client.query('COMMIT');
+  } catch (error) {
+    // Fails only where the connection is gone, and then the server has rolled back by itself.
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw new MigrationError(`migration ${migration.name} of ${schema} failed: ${explain(error, migration.sql)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A server's message, with the line of the file that it is about. */
+function explain(error: unknown, sql: string): string {
+  if (!(error instanceof Error)) return String(error);
+  const position = error instanceof DatabaseError ? Number(error.position) : Number.NaN;
+  if (!(position > 0)) return error.message;
+  return `${error.message} (line ${sql.slice(0, position).split('\n').length})`;
+}

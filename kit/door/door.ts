@@ -1,0 +1,118 @@
+import { createContextValues } from '@connectrpc/connect';
+import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
+import helmet from '@fastify/helmet';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { AddressInfo } from 'node:net';
+import { mountRest } from '#kit/rest/mount-rest.ts';
+import { answerClientError, answerError, answerFrameworkError, answerNotFound } from '#kit/rest/fastify-errors.ts';
+import type { RpcApp } from '#kit/rpc/app.ts';
+import type { Ready } from '#kit/rpc/health.ts';
+import { peerKey } from '#kit/rpc/peer.ts';
+import { createDoorServer, type DoorServer } from './h2c.ts';
+
+/** What a door opens onto. */
+export interface DoorOptions {
+  readonly app: RpcApp;
+  readonly ready: Ready;
+  /** Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges. */
+  readonly trustedProxies?: readonly string[];
+  /** Largest request, bytes; 1 MiB unless told. */
+  readonly bodyLimit?: number;
+  /** Longest time for a unary call over REST, ms; 15 s unless told. */
+  readonly timeoutMs?: number;
+  /** Adds routes and hooks of the door's own, before its services are mounted. */
+  readonly extend?: (fastify: FastifyInstance) => Promise<void>;
+}
+
+/** A door that is open. */
+export interface Door {
+  readonly port: number;
+  /** Takes no more requests, waits for those under way, then cuts what is left. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/**
+ * Opens a public port for an app: REST, Connect, gRPC-Web and gRPC, over HTTP/1.1
+ * and HTTP/2, with `/health` (the process lives) and `/ready` (it can work).
+ * @throws where the port cannot be had, or the contract does not fit REST
+ */
+export async function openDoor(
+  options: DoorOptions & { readonly port: number; readonly host?: string },
+): Promise<Door> {
+  const fastify = await buildDoor(options);
+  await fastify.listen({ port: options.port, host: options.host ?? '0.0.0.0' });
+  const server = fastify.server as DoorServer;
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close(graceMs = 5_000) {
+      // A connection that falls idle after the first look would otherwise be waited for.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      const force = setTimeout(() => server.closeAllConnections(), graceMs);
+      await fastify.close();
+      clearInterval(idle);
+      clearTimeout(force);
+    },
+  };
+}
+
+async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
+  const { app, ready, trustedProxies = [], bodyLimit = 1024 * 1024, timeoutMs = 15_000, extend } = options;
+  const fastify = Fastify({
+    serverFactory: (handler) => createDoorServer(handler) as never,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    bodyLimit,
+    exposeHeadRoutes: true,
+    frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerClientError,
+  });
+  fastify.setErrorHandler(answerError);
+  fastify.setNotFoundHandler(answerNotFound);
+  fastify.addHook('onRequest', (request, _, done) => {
+    joinCredentials(request);
+    done();
+  });
+  await fastify.register(helmet, securityHeaders);
+  await extend?.(fastify);
+
+  fastify.get('/health', async () => ({ status: 'ok' }));
+  fastify.get('/ready', async (_, reply) => {
+    const isReady = await ready();
+    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready' });
+  });
+  await fastify.register(fastifyConnectPlugin, {
+    routes: (router) => {
+      for (const { desc, impl } of app.mounted) router.service(desc, impl);
+    },
+    requestGate: app.gate,
+    interceptors: [...app.interceptors],
+    readMaxBytes: bodyLimit,
+    maxTimeoutMs: 24 * 3_600_000,
+    jsonOptions: { useProtoFieldName: true, alwaysEmitImplicit: true, ignoreUnknownFields: false },
+    contextValues: (request) => createContextValues().set(peerKey, { address: request.ip, via: 'door' }),
+    shutdownTimeoutMs: 1_000,
+  });
+  mountRest(fastify, app, { bodyLimit, timeoutMs });
+  return fastify;
+}
+
+/** For answers that are data. A route that serves pages sets its own. */
+const securityHeaders = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+  },
+  crossOriginResourcePolicy: { policy: 'same-site' as const },
+  referrerPolicy: { policy: 'no-referrer' as const },
+  strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
+};
+
+/** Node keeps the first of two Authorization headers. The guard shall see that there were two, and refuse. */
+function joinCredentials({ raw }: FastifyRequest): void {
+  const { rawHeaders } = raw;
+  let found: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() !== 'authorization') continue;
+    found = found === undefined ? rawHeaders[index + 1] : `${found}, ${rawHeaders[index + 1]}`;
+  }
+  if (found !== undefined) raw.headers.authorization = found;
+}

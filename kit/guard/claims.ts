@@ -1,0 +1,160 @@
+import { z } from 'zod';
+import { invalidToken } from './error.ts';
+import { isObject, parseStrictly } from './json.ts';
+
+/** A user, as an access token has them. Frozen. */
+export interface Principal {
+  /** `sub`: the account's id. */
+  readonly subject: string;
+  /** `sid`. */
+  readonly sessionId: string;
+  /** `jti`. */
+  readonly tokenId: string;
+  /** `client_id`: the application that the user signed in with. */
+  readonly clientId: string;
+  readonly email: string;
+  readonly roles: readonly string[];
+  /** `scope`, taken apart. */
+  readonly scopes: readonly string[];
+  /** Authentication context class (RFC 9470). */
+  readonly acr: string;
+  /** Authentication methods (RFC 8176). */
+  readonly amr: readonly string[];
+  /** When the user last authenticated, in seconds since 1970. */
+  readonly authTime: number;
+  /** Seconds since 1970. */
+  readonly issuedAt: number;
+  /** Seconds since 1970. */
+  readonly expiresAt: number;
+  /** All claims as they came, checked or not. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** The token itself, to pass on. A secret: never log it. */
+  readonly token: string;
+}
+
+/** A service that calls with a token of its own. Frozen. */
+export interface Caller {
+  /** Its name: `client_id`, which is also `sub`. */
+  readonly service: string;
+  /** `jti`. */
+  readonly tokenId: string;
+  /** Seconds since 1970. */
+  readonly issuedAt: number;
+  /** Seconds since 1970. */
+  readonly expiresAt: number;
+  /** The token itself. A secret: never log it. */
+  readonly token: string;
+}
+
+/** Whose token it is: a user's or a service's, never both. */
+export type Bearer =
+  | { readonly kind: 'user'; readonly principal: Principal }
+  | { readonly kind: 'service'; readonly caller: Caller };
+
+/** What claims must say. */
+export interface ClaimRules {
+  readonly issuer: string;
+  readonly audience: string;
+  /** How far clocks may be apart, in seconds. */
+  readonly skew: number;
+  /** Longest `exp - iat`, in seconds. */
+  readonly maxLife: number;
+}
+
+const word = z.string().min(1);
+// 1e400 parses to Infinity, 1.5 and "1" are not times: int() refuses them all.
+const time = z.int().min(0);
+const common = {
+  iss: word,
+  aud: z.union([word, z.array(word).min(1)]),
+  sub: word,
+  client_id: word,
+  jti: word,
+  iat: time,
+  exp: time,
+  nbf: time.optional(),
+};
+const userSchema = z.object({
+  ...common,
+  sub: z.guid(),
+  sid: word,
+  email: word,
+  scope: z.string(),
+  roles: z.array(word),
+  amr: z.array(word),
+  acr: word,
+  auth_time: time,
+});
+const serviceSchema = z.object(common);
+
+/**
+ * Reads the payload of a token whose signature is good. A user's token has a
+ * `sid`; a service's has none, and a `sub` that is its `client_id` (RFC 9068
+ * section 2.2). `now` is in seconds. Throws INVALID_TOKEN.
+ */
+export function readClaims(payload: Uint8Array, token: string, rules: ClaimRules, now: number): Bearer {
+  const claims = parse(payload);
+  if (Object.hasOwn(claims, 'sid')) {
+    const user = checked(userSchema, claims, rules, now);
+    if (user.sub === user.client_id) throw invalidToken('a session on a token of a service');
+    if (user.auth_time > user.iat + rules.skew) throw invalidToken('issued before the user authenticated');
+    return { kind: 'user', principal: principalOf(user, claims, token) };
+  }
+  const service = checked(serviceSchema, claims, rules, now);
+  if (service.sub !== service.client_id) throw invalidToken('neither a session nor a service');
+  const { client_id, jti, iat, exp } = service;
+  const caller = { service: client_id, tokenId: jti, issuedAt: iat, expiresAt: exp, token };
+  return { kind: 'service', caller: Object.freeze(caller) };
+}
+
+function parse(payload: Uint8Array): Readonly<Record<string, unknown>> {
+  let claims: unknown;
+  try {
+    claims = parseStrictly(payload);
+  } catch (error) {
+    throw invalidToken('the claims are not JSON, or have a name twice', error);
+  }
+  if (!isObject(claims)) throw invalidToken('the claims are not an object');
+  return claims;
+}
+
+function checked<T extends z.infer<typeof serviceSchema>>(
+  schema: z.ZodType<T>,
+  claims: unknown,
+  { issuer, audience, skew, maxLife }: ClaimRules,
+  now: number,
+): T {
+  const parsed = schema.safeParse(claims);
+  if (!parsed.success)
+    throw invalidToken(`claims: ${parsed.error.issues.map(({ path }) => path.join('.')).join(', ')}`);
+  const { iss, aud, iat, exp, nbf } = parsed.data;
+  if (iss !== issuer) throw invalidToken('another issuer');
+  if (!(typeof aud === 'string' ? aud === audience : aud.includes(audience))) throw invalidToken('another audience');
+  if (exp + skew <= now) throw invalidToken('expired');
+  if (iat > now + skew || (nbf ?? 0) > now + skew) throw invalidToken('not valid yet');
+  if (exp <= iat || exp - iat > maxLife) throw invalidToken('a life that is too long, or none');
+  return parsed.data;
+}
+
+function principalOf(
+  user: z.infer<typeof userSchema>,
+  claims: Readonly<Record<string, unknown>>,
+  token: string,
+): Principal {
+  return Object.freeze({
+    subject: user.sub,
+    sessionId: user.sid,
+    tokenId: user.jti,
+    clientId: user.client_id,
+    email: user.email,
+    roles: Object.freeze(user.roles),
+    scopes: Object.freeze(user.scope.split(' ').filter((scope) => scope !== '')),
+    acr: user.acr,
+    amr: Object.freeze(user.amr),
+    authTime: user.auth_time,
+    issuedAt: user.iat,
+    expiresAt: user.exp,
+    claims,
+    token,
+  });
+}

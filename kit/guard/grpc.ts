@@ -1,0 +1,95 @@
+import { create, type DescMethod, type DescService, toBinary } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError } from '@connectrpc/connect';
+import {
+  Metadata,
+  type ServerInterceptor,
+  ServerInterceptingCall,
+  ServerListenerBuilder,
+  ResponderBuilder,
+  type StatusObject,
+  type status as Status,
+} from '@grpc/grpc-js';
+import { StatusSchema } from '../../gen/proto/google/rpc/status_pb.ts';
+import type { Principal } from './claims.ts';
+import { assertCovered } from './access.ts';
+import type { HeaderSource } from './credentials.ts';
+import { type Guard, userIn } from './guard.ts';
+import type { Identity } from './policy.ts';
+
+const identities = new WeakMap<Metadata, Identity>();
+
+/**
+ * A guard as an interceptor of a grpc-js server: it refuses a call on its
+ * metadata, before a message is read. `services` are those that the server has;
+ * a method of any other is refused. Throws an Error where one has no valid rule.
+ */
+export function grpcGate(guard: Guard, services: readonly DescService[]): ServerInterceptor {
+  assertCovered(services);
+  const methods = new Map<string, DescMethod>();
+  for (const method of services.flatMap((service) => service.methods)) {
+    methods.set(`/${method.parent.typeName}/${method.name}`, method);
+  }
+  async function identify(path: string, metadata: Metadata): Promise<void> {
+    const method = methods.get(path);
+    if (!method) throw new ConnectError('There is no such method.', Code.Unimplemented);
+    identities.set(metadata, await guard.admit(method, headersOf(metadata)));
+  }
+  return (definition, call) => {
+    async function admit(metadata: Metadata, next: (metadata: Metadata) => void): Promise<void> {
+      try {
+        await identify(definition.path, metadata);
+      } catch (error) {
+        call.sendStatus(statusOf(error));
+        return;
+      }
+      next(metadata);
+    }
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => void admit(metadata, next))
+      .build();
+    return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
+  };
+}
+
+/** Who is calling, in a grpc-js handler. Empty on a public method. */
+export function identityOfCall(call: { readonly metadata: Metadata }): Identity {
+  return identities.get(call.metadata) ?? {};
+}
+
+/**
+ * The user who is calling, in a grpc-js handler. Throws TOKEN_REQUIRED without
+ * one, which cannot be where the rule is `authenticated`. Elsewhere look at
+ * `identityOfCall`: grpc-js lets what a handler throws end the process.
+ */
+export function userOfCall(call: { readonly metadata: Metadata }): Principal {
+  return userIn(identityOfCall(call));
+}
+
+/**
+ * The gRPC status of an error, details (google.rpc.Status) and headers included.
+ * What is not a ConnectError is INTERNAL, its text kept back.
+ */
+export function statusOf(error: unknown): StatusObject {
+  const known = error instanceof ConnectError ? error : new ConnectError('Something went wrong.', Code.Internal);
+  const metadata = new Metadata();
+  known.metadata.forEach((value, name) => metadata.set(name, value));
+  const details = known.details.map((detail) =>
+    'desc' in detail
+      ? anyPack(detail.desc, create(detail.desc, detail.value))
+      : { typeUrl: `type.googleapis.com/${detail.type}`, value: detail.value },
+  );
+  const status = create(StatusSchema, { code: known.code, message: known.rawMessage, details });
+  metadata.set('grpc-status-details-bin', Buffer.from(toBinary(StatusSchema, status)));
+  // gRPC's numbers, in Connect's enum and in grpc-js's alike.
+  return { code: known.code as unknown as Status, details: known.rawMessage, metadata };
+}
+
+function headersOf(metadata: Metadata): HeaderSource {
+  return {
+    get(name) {
+      const values = metadata.get(name);
+      return values.length === 0 ? null : values.join(', ');
+    },
+  };
+}

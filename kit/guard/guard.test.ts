@@ -1,0 +1,296 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
+import { Health } from '../../gen/proto/grpc/health/v1/health_pb.ts';
+import { EchoService } from '../../gen/proto/signet/test/v1/echo_service_pb.ts';
+import { refusalReasonOf } from './error.ts';
+import { createGuard, type Guard, userIn } from './guard.ts';
+import { localJwks } from './jwks.ts';
+import type { Identity } from './policy.ts';
+
+const { method } = EchoService;
+const start = 1_800_000_000_000;
+
+let now: number;
+let age: number;
+let issuer: TestIssuer;
+let guard: Guard;
+
+beforeEach(async () => {
+  now = start;
+  age = 0;
+  issuer = await createTestIssuer({ clock: () => now });
+  guard = makeGuard({ isRevoked: () => false, age: () => age });
+});
+afterEach(() => guard.close());
+
+function makeGuard(revocations?: { isRevoked: () => boolean; age: () => number }): Guard {
+  return createGuard({
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    algorithms: ['ES256'],
+    keys: localJwks(async () => issuer.jwks()),
+    clock: () => now,
+    ...(revocations ? { revocations } : {}),
+  });
+}
+
+type Sent = Record<string, string>;
+const bearer = (token: string): Sent => ({ authorization: `Bearer ${token}` });
+const asUser = async (user?: Parameters<TestIssuer['userToken']>[0]) => bearer(await issuer.userToken(user));
+const asService = async (name: string): Promise<Sent> => ({ 'x-signet-caller': await issuer.callerToken(name) });
+
+/** What an attempt ends in: `admitted`, or the reason and the challenge. */
+async function outcome(attempt: Promise<Identity>): Promise<{ reason: string; challenge: string | null }> {
+  try {
+    await attempt;
+    return { reason: 'admitted', challenge: null };
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error;
+    return { reason: String(refusalReasonOf(error)), challenge: error.metadata.get('www-authenticate') };
+  }
+}
+
+const admit = (to: DescMethod, headers: Sent = {}) => outcome(guard.admit(to, new Headers(headers)));
+const reason = async (to: DescMethod, headers: Sent = {}) => (await admit(to, headers)).reason;
+
+describe('public', () => {
+  test('admits anybody, and does not look at a token', async () => {
+    expect(await reason(method.echo)).toBe('admitted');
+    expect(await reason(method.echo, bearer('stale'))).toBe('admitted');
+    expect(await guard.admit(method.echo, new Headers(await asUser()))).toEqual({});
+    expect(await guard.check('public', new Headers(bearer('stale')))).toEqual({});
+  });
+
+  test('is what health is', async () => {
+    expect(await reason(Health.method.check)).toBe('admitted');
+  });
+});
+
+describe('authenticated', () => {
+  test('admits a user and says who it is', async () => {
+    const sub = crypto.randomUUID();
+    const identity = await guard.admit(method.private, new Headers(await asUser({ sub })));
+    expect(identity).toMatchObject({ user: { subject: sub } });
+    expect(identity.caller).toBeUndefined();
+    expect(userIn(identity).subject).toBe(sub);
+  });
+
+  test('without a token answers TOKEN_REQUIRED with the bare challenge', async () => {
+    expect(await admit(method.private)).toEqual({ reason: 'TOKEN_REQUIRED', challenge: 'Bearer' });
+  });
+
+  test('with a bad token answers INVALID_TOKEN and not what is bad', async () => {
+    const challenge = 'Bearer error="invalid_token"';
+    expect(await admit(method.private, bearer('x.y.z'))).toEqual({ reason: 'INVALID_TOKEN', challenge });
+    const expired = await asUser();
+    now += 3_600_000;
+    expect(await admit(method.private, expired)).toEqual({ reason: 'INVALID_TOKEN', challenge });
+  });
+
+  test("refuses a service's token in the user's place", async () => {
+    expect(await reason(method.private, bearer(await issuer.callerToken('order')))).toBe('INVALID_TOKEN');
+  });
+
+  test('says which service asks, where one does', async () => {
+    const identity = await guard.admit(
+      method.private,
+      new Headers({ ...(await asUser()), ...(await asService('cart')) }),
+    );
+    expect(identity.caller?.service).toBe('cart');
+  });
+
+  test('refuses a caller that is not good, even where none is needed', async () => {
+    expect(await reason(method.private, { ...(await asUser()), 'x-signet-caller': 'x.y.z' })).toBe(
+      'CALLER_NOT_ALLOWED',
+    );
+  });
+});
+
+describe('the Authorization header', () => {
+  test.each(['Bearer', 'bearer', 'BEARER'])('names its scheme in any letters: %s', async (scheme) => {
+    expect(await reason(method.private, { authorization: `${scheme} ${await issuer.userToken()}` })).toBe('admitted');
+  });
+
+  test.each(['', 'Bearer', 'Bearer ', 'Basic YTpi', 'DPoP abc', 'Bearerabc'])(
+    '%j is no token',
+    async (authorization) => {
+      expect(await reason(method.private, { authorization })).toBe('TOKEN_REQUIRED');
+    },
+  );
+
+  test('twice is refused, whatever the two are', async () => {
+    const token = await issuer.userToken();
+    const twice = new Headers({ authorization: `Bearer ${token}` });
+    twice.append('authorization', `Bearer ${token}`);
+    expect((await outcome(guard.admit(method.private, twice))).reason).toBe('INVALID_TOKEN');
+    expect(await reason(method.private, { authorization: `Basic YTpi, Bearer ${token}` })).toBe('INVALID_TOKEN');
+  });
+
+  test('with two tokens in it is refused', async () => {
+    const token = await issuer.userToken();
+    expect(await reason(method.private, bearer(`${token} ${token}`))).toBe('INVALID_TOKEN');
+    expect(await reason(method.private, bearer(`${token},`))).toBe('INVALID_TOKEN');
+  });
+
+  test('is the only place where a token is looked for', async () => {
+    const token = await issuer.userToken();
+    const elsewhere = { cookie: `access_token=${token}`, 'x-access-token': token, 'x-user-id': '1' };
+    expect(await reason(method.private, elsewhere)).toBe('TOKEN_REQUIRED');
+  });
+});
+
+describe('roles', () => {
+  test.each([
+    [['admin'], 'admitted'],
+    [['user', 'support'], 'admitted'],
+    [['user'], 'INSUFFICIENT_SCOPE'],
+    [['Admin'], 'INSUFFICIENT_SCOPE'],
+    [[], 'INSUFFICIENT_SCOPE'],
+  ])('%j on a method for admin or support: %s', async (roles, expected) => {
+    expect(await reason(method.adminOnly, await asUser({ roles }))).toBe(expected);
+  });
+
+  test('that are missing are not told', async () => {
+    expect((await admit(method.adminOnly, await asUser())).challenge).toBe('Bearer error="insufficient_scope"');
+  });
+});
+
+describe('scopes', () => {
+  test('must all be there', async () => {
+    expect(await reason(method.scoped, await asUser({ scopes: ['echo:write', 'x', 'echo:read'] }))).toBe('admitted');
+    expect(await admit(method.scoped, await asUser({ scopes: ['echo:read'] }))).toEqual({
+      reason: 'INSUFFICIENT_SCOPE',
+      challenge: 'Bearer error="insufficient_scope", scope="echo:read echo:write"',
+    });
+  });
+});
+
+describe('step-up', () => {
+  test('admits up to the longest time since sign-in and asks for another after it', async () => {
+    const token = await asUser({ authAge: 300 });
+    expect(await reason(method.fresh, token)).toBe('admitted');
+    now += 1;
+    expect(await admit(method.fresh, token)).toEqual({
+      reason: 'REAUTHENTICATION_REQUIRED',
+      challenge: 'Bearer error="insufficient_user_authentication", max_age="300"',
+    });
+  });
+
+  test('asks for the authentication class that is needed', async () => {
+    expect(await reason(method.strongAuth, await asUser({ acr: 'mfa' }))).toBe('admitted');
+    expect(await admit(method.strongAuth, await asUser({ acr: 'pwd' }))).toEqual({
+      reason: 'REAUTHENTICATION_REQUIRED',
+      challenge: 'Bearer error="insufficient_user_authentication", acr_values="mfa"',
+    });
+  });
+
+  test('asks for both at once', async () => {
+    const rule = { acr: 'mfa', maxAuthAge: 60 };
+    expect((await outcome(guard.check(rule, new Headers(await asUser())))).challenge).toBe(
+      'Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="60"',
+    );
+  });
+});
+
+describe('staleness', () => {
+  test('admits up to the longest time without news of revocations', async () => {
+    const token = await asUser();
+    age = 5;
+    expect(await reason(method.prompt, token)).toBe('admitted');
+    age = 5.001;
+    expect(await reason(method.prompt, token)).toBe('REVOCATIONS_STALE');
+    expect(await reason(method.private, token)).toBe('admitted');
+  });
+
+  test('refuses where there is no news at all', async () => {
+    const deaf = makeGuard();
+    const error = await deaf.admit(method.prompt, new Headers(await asUser())).catch((thrown: unknown) => thrown);
+    expect(refusalReasonOf(error)).toBe('REVOCATIONS_STALE');
+    expect((error as ConnectError).code).toBe(Code.Unavailable);
+    expect((error as ConnectError).metadata.get('retry-after')).toBe('1');
+    deaf.close();
+  });
+});
+
+describe('callers', () => {
+  test("a method that names callers admits them on a user's behalf, and nobody else", async () => {
+    const user = await asUser();
+    expect(await reason(method.onBehalf, { ...user, ...(await asService('order')) })).toBe('admitted');
+    expect(await reason(method.onBehalf, { ...user, ...(await asService('cart')) })).toBe('CALLER_NOT_ALLOWED');
+    expect(await reason(method.onBehalf, user)).toBe('CALLER_NOT_ALLOWED');
+    expect(await reason(method.onBehalf, await asService('order'))).toBe('TOKEN_REQUIRED');
+  });
+
+  test("a user's token does not pass for a caller's", async () => {
+    const user = await issuer.userToken();
+    expect(await reason(method.onBehalf, { ...bearer(user), 'x-signet-caller': user })).toBe('CALLER_NOT_ALLOWED');
+    expect(await reason(method.anyService, { 'x-signet-caller': user })).toBe('CALLER_NOT_ALLOWED');
+  });
+
+  test('sent twice are refused', async () => {
+    const token = await issuer.callerToken('order');
+    expect(await reason(method.inside, { 'x-signet-caller': `${token}, ${token}` })).toBe('CALLER_NOT_ALLOWED');
+  });
+
+  test('without a key to verify them are KEYS_UNAVAILABLE', async () => {
+    const keyless = createGuard({
+      issuer: issuer.issuer,
+      audience: issuer.audience,
+      algorithms: ['ES256'],
+      keys: localJwks(async () => Promise.reject(new Error('down'))),
+    });
+    const attempt = keyless.admit(method.inside, new Headers(await asService('order')));
+    expect((await outcome(attempt)).reason).toBe('KEYS_UNAVAILABLE');
+    keyless.close();
+  });
+});
+
+describe('internal', () => {
+  test('needs a service and no user', async () => {
+    const identity = await guard.admit(method.inside, new Headers(await asService('order')));
+    expect(identity).toMatchObject({ caller: { service: 'order' } });
+    expect(identity.user).toBeUndefined();
+    expect(() => userIn(identity)).toThrow('An access token is required.');
+  });
+
+  test('admits those it names, or any where it names none', async () => {
+    expect(await reason(method.inside, await asService('cart'))).toBe('CALLER_NOT_ALLOWED');
+    expect(await reason(method.anyService, await asService('cart'))).toBe('admitted');
+  });
+
+  test('refuses a user without a service', async () => {
+    expect(await reason(method.anyService, await asUser({ roles: ['admin'] }))).toBe('CALLER_NOT_ALLOWED');
+    expect(await reason(method.anyService)).toBe('CALLER_NOT_ALLOWED');
+  });
+
+  test("gives the user too where the service asks on one's behalf", async () => {
+    const headers = new Headers({ ...(await asUser()), ...(await asService('order')) });
+    expect((await guard.admit(method.inside, headers)).user?.roles).toEqual(['user']);
+  });
+
+  test('refuses an Authorization header that is not good, needed or not', async () => {
+    const service = await asService('order');
+    for (const authorization of ['Bearer x.y.z', 'Bearer', 'Basic YTpi']) {
+      expect(await reason(method.inside, { ...service, authorization })).toBe('INVALID_TOKEN');
+    }
+  });
+});
+
+test('a method without a rule admits nobody', async () => {
+  const bare = { ...method.private, proto: { ...method.private.proto, options: undefined } } as DescMethod;
+  await expect(guard.admit(bare, new Headers(await asUser()))).rejects.toThrow('no access rule');
+});
+
+test('a rule that is not valid admits nobody', async () => {
+  await expect(guard.check({ roles: [''] }, new Headers(await asUser()))).rejects.toThrow('Not a valid access rule');
+});
+
+test('verifies a token with no rule', async () => {
+  expect((await guard.verify(await issuer.userToken({ roles: ['raider'] }))).roles).toEqual(['raider']);
+});
+
+test('is ready once it holds keys', async () => {
+  await expect(guard.ready()).resolves.toBeUndefined();
+});

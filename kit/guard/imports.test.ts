@@ -1,0 +1,30 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const allowed = [
+  'jose',
+  'zod',
+  '@connectrpc/connect',
+  '@connectrpc/connect-fastify',
+  '@bufbuild/protobuf',
+  '@grpc/grpc-js',
+  'fastify',
+];
+
+test('imports nothing of ours but generated code and its own files', async () => {
+  const folder = import.meta.dirname;
+  const files = (await readdir(folder, { recursive: true })).filter((name) => /(?<!\.test)\.ts$/.test(name));
+  expect(files).toContain('guard.ts');
+  const foreign: string[] = [];
+  for (const file of files) {
+    const source = await readFile(join(folder, file), 'utf8');
+    for (const [, from = ''] of source.matchAll(/\b(?:from|import)\b[\s(]*'([^']+)'/g)) {
+      const target = join(folder, file, '..', from);
+      const own = from.startsWith('.') && (target.startsWith(folder) || /\/gen\/proto\//.test(target));
+      const known = allowed.some((name) => from === name || from.startsWith(`${name}/`));
+      if (!own && !known) foreign.push(`${file}: ${from}`);
+    }
+  }
+  expect(foreign).toEqual([]);
+});

@@ -1,0 +1,126 @@
+import { refusal } from './error.ts';
+import { type KeySet, readKeySet } from './jwk.ts';
+
+/** Where the guard gets its keys. */
+export interface KeySource {
+  /** The key as held right now; no I/O. The same object for as long as the key stays. */
+  held(kid: string, alg: string): CryptoKey | undefined;
+  /**
+   * The key, asked for where it is not held. Undefined where it is known not to
+   * exist. Throws KEYS_UNAVAILABLE where that cannot be known.
+   */
+  get(kid: string, alg: string): Promise<CryptoKey | undefined>;
+  /** Reads the keys anew, for whoever knows that they changed. Tells whether that worked. */
+  refresh(): Promise<boolean>;
+  /** Resolves once a good set is held; rejects with KEYS_UNAVAILABLE when closed before. */
+  ready(): Promise<void>;
+  /** Stops refreshing. What is held stays usable. */
+  close(): void;
+}
+
+/** When keys are read. All times in milliseconds. */
+export interface KeyTimes {
+  /** Shortest time between two reads that unknown kids cause, whatever a flood sends. */
+  readonly cooldown?: number;
+  /** Time between two reads in the background. */
+  readonly refreshEvery?: number;
+  /** Longest time that a read may take. */
+  readonly timeout?: number;
+  /** A clock that only goes forward, in milliseconds. */
+  readonly clock?: () => number;
+}
+
+/**
+ * Keeps the last good key set in memory. It is read at once, then in the
+ * background, sooner after a failure, and for an unknown kid; never twice at the
+ * same time. A read that fails, or brings what is not a good set, changes nothing.
+ * Never keeps a process alive.
+ */
+export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>, times: KeyTimes = {}): KeySource {
+  const { cooldown = 5_000, refreshEvery = 60_000, timeout = 5_000, clock = () => performance.now() } = times;
+  const closing = new AbortController();
+  const first = Promise.withResolvers<void>();
+  // Nobody has to wait for it.
+  first.promise.catch(() => undefined);
+  let set: KeySet | undefined;
+  let lastReadWorked = false;
+  let askedAt = -Infinity;
+  let reading: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function attempt(): Promise<void> {
+    try {
+      set = await readKeySet(await within(timeout, closing.signal, load), set);
+      lastReadWorked = true;
+      first.resolve();
+    } catch {
+      // What is held stays: verifying goes on while the issuer is down.
+      lastReadWorked = false;
+    }
+    reading = undefined;
+    if (closing.signal.aborted) return;
+    timer = setTimeout(() => void read(), lastReadWorked ? refreshEvery : Math.min(cooldown, refreshEvery)).unref();
+  }
+
+  function read(): Promise<void> {
+    clearTimeout(timer);
+    return (reading ??= attempt());
+  }
+
+  function held(kid: string, alg: string): CryptoKey | undefined {
+    return set?.get(kid)?.byAlgorithm.get(alg);
+  }
+
+  void read();
+  return {
+    held,
+    async get(kid, alg) {
+      if (set?.has(kid)) return held(kid, alg);
+      // A read that is under way may have missed a key that is newer than it, so it does not settle the matter.
+      await reading;
+      if (!set?.has(kid) && !closing.signal.aborted) {
+        if (!reading && clock() - askedAt >= cooldown) {
+          askedAt = clock();
+          await read();
+        }
+        await reading;
+      }
+      // Not in a set that was read within the cooldown: there is no such key. Not read: nobody knows.
+      if (!set?.has(kid) && !lastReadWorked) throw refusal('KEYS_UNAVAILABLE', { headers: retryAfter(cooldown) });
+      return held(kid, alg);
+    },
+    async refresh() {
+      await reading;
+      if (closing.signal.aborted) return false;
+      await read();
+      return lastReadWorked;
+    },
+    ready: () => first.promise,
+    close() {
+      clearTimeout(timer);
+      closing.abort();
+      first.reject(refusal('KEYS_UNAVAILABLE'));
+    },
+  };
+}
+
+function retryAfter(ms: number): HeadersInit {
+  return { 'retry-after': String(Math.max(1, Math.ceil(ms / 1_000))) };
+}
+
+/** Runs a read until it ends, takes too long or is not wanted any more, whether or not it heeds the signal. */
+async function within<T>(ms: number, closing: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const stop = () => over.abort(new Error('The keys took too long to come, or are not wanted any more.'));
+  const timer = setTimeout(stop, ms).unref();
+  const stopped = new Promise<never>((_, reject) => {
+    over.signal.addEventListener('abort', () => reject(over.signal.reason as Error), { once: true });
+  });
+  closing.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([run(over.signal), stopped]);
+  } finally {
+    clearTimeout(timer);
+    closing.removeEventListener('abort', stop);
+  }
+}

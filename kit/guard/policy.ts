@@ -1,0 +1,95 @@
+import type { Caller, Principal } from './claims.ts';
+import { bearerToken, callerToken, type HeaderSource } from './credentials.ts';
+import { invalidToken, refusal, refusalReasonOf } from './error.ts';
+import type { Revocations } from './revocations.ts';
+import { type AccessRule, assertRule, type UserRule } from './rule.ts';
+import type { Verifier } from './verifier.ts';
+
+/** Who is calling, as far as it was verified. */
+export interface Identity {
+  /** On whose behalf. */
+  readonly user?: Principal;
+  /** Which service asks. */
+  readonly caller?: Caller;
+}
+
+/** Admits a request by its headers, or throws the refusal. */
+export type Check = (headers: HeaderSource) => Promise<Identity>;
+
+/** What a check asks. */
+export interface PolicyDeps {
+  readonly verifier: Verifier;
+  readonly revocations: Revocations | undefined;
+  /** The time, in milliseconds since 1970. */
+  readonly clock: () => number;
+}
+
+const nobody: Identity = Object.freeze({});
+
+/** Makes the check of a rule. Throws an Error where the rule is not valid. */
+export function compileRule(rule: AccessRule, deps: PolicyDeps): Check {
+  assertRule(rule);
+  // A token that is there is not looked at: one that has expired must not keep anybody from signing in.
+  if (rule === 'public') return async () => nobody;
+  const mayAsk = callerCheck(rule.callers ?? [], rule.internal === true, deps);
+  if (rule.internal) {
+    return async (headers) => {
+      const caller = await mayAsk(headers);
+      const token = bearerToken(headers);
+      if (token !== undefined) return { ...caller, user: await deps.verifier.user(token) };
+      if (headers.get('authorization')) throw invalidToken('not a bearer token');
+      return caller;
+    };
+  }
+  return async (headers) => {
+    const token = bearerToken(headers);
+    if (token === undefined) throw refusal('TOKEN_REQUIRED');
+    const user = await deps.verifier.user(token);
+    const caller = await mayAsk(headers);
+    checkGrants(user, rule);
+    checkAuthentication(user, rule, deps.clock());
+    checkStaleness(rule, deps.revocations);
+    return { user, ...caller };
+  };
+}
+
+/** A caller's token must be good wherever there is one, and there wherever `named` or `needed` says so. */
+function callerCheck(named: readonly string[], needed: boolean, { verifier }: PolicyDeps) {
+  return async (headers: HeaderSource): Promise<{ caller?: Caller }> => {
+    const token = callerToken(headers);
+    if (token === undefined) {
+      if (needed || named.length > 0) throw refusal('CALLER_NOT_ALLOWED');
+      return {};
+    }
+    const caller = await verifier.caller(token).catch((error: unknown) => {
+      throw refusalReasonOf(error) === 'INVALID_TOKEN' ? refusal('CALLER_NOT_ALLOWED', { cause: error }) : error;
+    });
+    if (named.length > 0 && !named.includes(caller.service)) throw refusal('CALLER_NOT_ALLOWED');
+    return { caller };
+  };
+}
+
+function checkGrants(user: Principal, { roles = [], scopes = [] }: UserRule): void {
+  const hasRole = roles.length === 0 || roles.some((role) => user.roles.includes(role));
+  if (hasRole && scopes.every((scope) => user.scopes.includes(scope))) return;
+  throw refusal('INSUFFICIENT_SCOPE', challenge('insufficient_scope', { scope: scopes.join(' ') }));
+}
+
+/** RFC 9470 section 3: what kind of authentication, and how long ago, is needed. */
+function checkAuthentication(user: Principal, { acr, maxAuthAge }: UserRule, now: number): void {
+  const strong = acr === undefined || user.acr === acr;
+  const recent = maxAuthAge === undefined || now / 1_000 - user.authTime <= maxAuthAge;
+  if (strong && recent) return;
+  const needed = { acr_values: acr ?? '', max_age: maxAuthAge === undefined ? '' : String(Math.floor(maxAuthAge)) };
+  throw refusal('REAUTHENTICATION_REQUIRED', challenge('insufficient_user_authentication', needed));
+}
+
+function checkStaleness({ maxStaleness }: UserRule, revocations: Revocations | undefined): void {
+  if (maxStaleness === undefined || (revocations?.age() ?? Infinity) <= maxStaleness) return;
+  throw refusal('REVOCATIONS_STALE', { headers: { 'retry-after': '1' } });
+}
+
+function challenge(error: string, parameters: Record<string, string>): { headers: HeadersInit } {
+  const given = Object.entries({ error, ...parameters }).filter(([, value]) => value !== '');
+  return { headers: { 'www-authenticate': `Bearer ${given.map(([name, value]) => `${name}="${value}"`).join(', ')}` } };
+}

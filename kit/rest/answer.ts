@@ -1,0 +1,104 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type ProblemAnswer, problemOf } from './problem.ts';
+
+/** Headers that only the connection or the body's writer may set (RFC 9110 section 7.6.1). */
+const ours = new Set([
+  'content-length',
+  'content-type',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Copies what handlers and interceptors set to the answer. */
+export function copyHeaders(from: Headers, reply: FastifyReply): void {
+  for (const [name, value] of from) {
+    // set-cookie comes once a cookie, and Fastify appends it.
+    if (!ours.has(name)) reply.header(name, value);
+  }
+}
+
+/**
+ * Answers a unary call. A GET or HEAD whose `If-None-Match` names the answer's
+ * ETag gets 304 (RFC 9110 section 13.1.2). Unless the handler says otherwise,
+ * caches may not keep the answer, or must ask again where it has an ETag.
+ */
+export function sendAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: { readonly status: number; readonly contentType: string; readonly header: Headers; readonly text: () => string },
+): void {
+  copyHeaders(answer.header, reply);
+  const etag = answer.header.get('etag');
+  if (!answer.header.has('cache-control')) reply.header('cache-control', etag === null ? 'no-store' : 'no-cache');
+  if (etag !== null && isUnchanged(request, etag) && answer.status === 200) {
+    reply.code(304).send();
+    return;
+  }
+  if (answer.status === 204 || answer.status === 205) {
+    reply.code(answer.status).send();
+    return;
+  }
+  const text = answer.text();
+  reply.code(answer.status).header('content-type', answer.contentType).send(text);
+}
+
+function isUnchanged(request: FastifyRequest, etag: string): boolean {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+  const condition = request.headers['if-none-match'];
+  if (condition === undefined) return false;
+  if (condition.trim() === '*') return true;
+  const opaque = etag.replace(/^W\//, '');
+  return (condition.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => tag.replace(/^W\//, '') === opaque);
+}
+
+/**
+ * The id of a request: what a gate, an interceptor or a hook put into the
+ * answer, else a plain one that the caller sent, else Fastify's.
+ */
+export function requestIdOf(request: FastifyRequest, reply: FastifyReply, header?: Headers): string {
+  const given = header?.get('x-request-id') ?? reply.getHeader('x-request-id');
+  if (given !== undefined) return String(given);
+  const sent = request.headers['x-request-id'];
+  return typeof sent === 'string' && /^[\w.:-]{1,128}$/.test(sent) ? sent : request.id;
+}
+
+/** The problem of an error, for this request. */
+export function problemFor(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: unknown,
+  header?: Headers,
+): ProblemAnswer {
+  return problemOf(error, {
+    instance: pathOf(request.raw.url ?? ''),
+    requestId: requestIdOf(request, reply, header),
+  });
+}
+
+/** Answers an error as application/problem+json. `header` is what the call had set so far. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown, header?: Headers): void {
+  const problem = problemFor(request, reply, error, header);
+  if (header) copyHeaders(header, reply);
+  for (const [name, value] of Object.entries(problem.headers)) reply.header(name, value);
+  if (problem.body.request_id) reply.header('x-request-id', problem.body.request_id);
+  // Bytes, because Fastify gives a text a charset, which problem+json does not have.
+  reply.code(problem.status).send(Buffer.from(JSON.stringify(problem.body)));
+}
+
+/** The path of a request target: no query, and no scheme and host where the caller sent them. */
+export function pathOf(target: string): string {
+  const mark = target.indexOf('?');
+  const path = mark === -1 ? target : target.slice(0, mark);
+  return path.startsWith('/') ? path : path.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/]*/, '');
+}
+
+/** The query of a request target, without its question mark. */
+export function queryOf(target: string): string {
+  const mark = target.indexOf('?');
+  return mark === -1 ? '' : target.slice(mark + 1);
+}

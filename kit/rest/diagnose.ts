@@ -1,0 +1,69 @@
+import { type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
+import type { FieldViolation } from '#kit/errors/failure.ts';
+import { sayName } from './field-name.ts';
+import { describeField } from './field-text.ts';
+
+/** Most violations named in one answer. */
+const most = 20;
+
+/**
+ * Tells which fields made `fromJson` refuse a JSON value, without repeating any
+ * value. Walks the descriptor, so it is for the way of failure only. Empty
+ * where the fault has no one field (two members of a oneof).
+ */
+export function diagnose(desc: DescMessage, json: JsonValue, prefix = ''): FieldViolation[] {
+  const found: FieldViolation[] = [];
+  walk(desc, json, prefix, found);
+  return found.slice(0, most);
+}
+
+function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldViolation[]): void {
+  if (!isObject(json)) {
+    found.push({ field: prefix || '$body', description: 'Must be a JSON object.' });
+    return;
+  }
+  const fields = new Map(desc.fields.flatMap((field) => [[field.jsonName, field] as const, [field.name, field] as const]));
+  const seen = new Set<DescField>();
+  for (const [key, value] of Object.entries(json)) {
+    if (found.length >= most) return;
+    const field = fields.get(key);
+    const path = join(prefix, field ? field.name : sayName(key, '(unknown)'));
+    if (!field) found.push({ field: path, description: 'There is no such field.' });
+    else if (seen.has(field)) found.push({ field: path, description: 'Given twice.' });
+    else check(desc, field, key, value, path, found);
+    if (field) seen.add(field);
+  }
+}
+
+function check(desc: DescMessage, field: DescField, key: string, value: JsonValue, path: string, found: FieldViolation[]) {
+  const before = found.length;
+  const message = field.message;
+  if (message && isPlain(message)) {
+    if (field.fieldKind === 'message' && isObject(value)) walk(message, value, path, found);
+    else if (field.fieldKind === 'list' && Array.isArray(value)) {
+      for (const [index, item] of value.entries()) {
+        if (found.length >= most) return;
+        if (isObject(item)) walk(message, item, `${path}[${index}]`, found);
+      }
+    }
+  }
+  if (found.length > before) return;
+  try {
+    fromJson(desc, { [key]: value });
+  } catch {
+    found.push({ field: path, description: describeField(field) });
+  }
+}
+
+/** Not a well-known type with a JSON form of its own. */
+function isPlain(desc: DescMessage): boolean {
+  return desc.file.proto.package !== 'google.protobuf' || desc.typeName === 'google.protobuf.Empty';
+}
+
+function isObject(json: JsonValue): json is JsonObject {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
+
+function join(prefix: string, name: string): string {
+  return prefix === '' ? name : `${prefix}.${name}`;
+}

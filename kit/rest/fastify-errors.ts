@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Reason } from '#kit/errors/catalogue.ts';
+import { failure } from '#kit/errors/failure.ts';
+import { sendProblem } from './answer.ts';
+import { problemOf } from './problem.ts';
+
+const byStatus: Partial<Record<number, Reason>> = {
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  413: 'PAYLOAD_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  429: 'RATE_LIMITED',
+  503: 'SERVICE_UNAVAILABLE',
+};
+
+/**
+ * Fastify's `setErrorHandler`: answers what Fastify, its plugins and routes
+ * beside the REST door raise, by the status that they mean. Headers set on the
+ * reply stay, Retry-After among them.
+ */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const status = statusOf(error);
+  if (status === undefined) request.log.error({ err: error }, 'unexpected error');
+  sendProblem(request, reply, status === undefined ? error : failure(reasonOf(status), { cause: error }));
+}
+
+/** Fastify's `setNotFoundHandler`. */
+export function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(request, reply, failure('NOT_FOUND'));
+}
+
+/** Fastify's `frameworkErrors` option: a URL that cannot be decoded, for one. */
+export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  answerError(error, request, reply);
+}
+
+/**
+ * Fastify's `clientErrorHandler` option: a request that is not HTTP, whose
+ * headers are too large, or that took too long to come. The connection is closed.
+ */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem = problemOf(failure(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'DEADLINE_EXCEEDED' : 'INVALID_ARGUMENT'), {
+    instance: '',
+  });
+  const [status, text] = statusLines[error.code ?? ''] ?? [problem.status, 'Bad Request'];
+  const body = JSON.stringify({ ...problem.body, status });
+  socket.end(
+    `HTTP/1.1 ${status} ${text}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Statuses that HTTP has for these and the catalogue has not. */
+const statusLines: Record<string, [number, string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
+};
+
+function statusOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return undefined;
+  const status = error.statusCode;
+  return typeof status === 'number' && status >= 400 && (status < 500 || status === 503) ? status : undefined;
+}
+
+function reasonOf(status: number): Reason {
+  return byStatus[status] ?? 'INVALID_ARGUMENT';
+}

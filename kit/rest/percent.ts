@@ -1,0 +1,24 @@
+import { failure } from '#kit/errors/failure.ts';
+
+/** Decodes %XX as UTF-8. Malformed encoding is INVALID_ARGUMENT. */
+export function decodeText(text: string, where: '$path' | '$query'): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw failure('INVALID_ARGUMENT', { fields: [{ field: where, description: 'Not valid percent-encoded UTF-8.' }] });
+  }
+}
+
+/**
+ * Decodes %XX in one segment of a variable that captures several, where %2F
+ * stays as it is: decoded, it could not be told from the slashes between
+ * segments (google/api/http.proto).
+ */
+export function decodeKeepingSlashes(text: string): string {
+  if (!text.includes('%')) return text;
+  return text
+    .split(/(%2f)/i)
+    .map((part, index) => (index % 2 === 1 ? part : decodeText(part, '$path')))
+    .join('');
+}

@@ -1,0 +1,72 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { describe, expect, it } from 'vitest';
+import { catalogue, type Reason } from '#kit/errors/catalogue.ts';
+import { failure } from '#kit/errors/failure.ts';
+import { problemOf } from './problem.ts';
+
+const at = { instance: '/x', requestId: 'r' };
+
+describe('problemOf', () => {
+  it.each(Object.keys(catalogue) as Reason[])('tells %s by the catalogue', (reason) => {
+    const { status, headers, body } = problemOf(failure(reason), at);
+    expect(status).toBe(catalogue[reason].status);
+    expect(headers['content-type']).toBe('application/problem+json');
+    expect(body).toEqual({
+      type: `urn:signet:error:${reason}`,
+      title: catalogue[reason].title,
+      status,
+      instance: '/x',
+      code: reason,
+      request_id: 'r',
+    });
+  });
+
+  it('masks what has no reason', () => {
+    for (const error of [new Error('secret'), 'secret', undefined, new ConnectError('secret', Code.Internal)]) {
+      const { status, body } = problemOf(error, at);
+      expect(status).toBe(500);
+      expect(JSON.stringify(body)).not.toContain('secret');
+      expect(body.code).toBe('INTERNAL');
+    }
+  });
+
+  it('names the fields, as members and in words', () => {
+    const fields = [
+      { field: 'email', description: 'Must be an email.' },
+      { field: '$body', description: 'Not valid JSON.' },
+    ];
+    const { body } = problemOf(failure('INVALID_ARGUMENT', { fields }), at);
+    expect(body.errors).toEqual(fields);
+    expect(body.detail).toBe('email: Must be an email. Not valid JSON.');
+  });
+
+  it('carries the headers that belong to an error, each cookie apart', () => {
+    const error = failure('RATE_LIMITED', { retryAfter: 2.1 });
+    error.metadata.set('ratelimit-remaining', '0');
+    error.metadata.set('RateLimit', 'x');
+    error.metadata.set('x-other', 'y');
+    error.metadata.append('set-cookie', 'a=1');
+    error.metadata.append('set-cookie', 'b=2');
+    expect(problemOf(error, at).headers).toEqual({
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'retry-after': '3',
+      'ratelimit-remaining': '0',
+      ratelimit: 'x',
+      'set-cookie': ['a=1', 'b=2'],
+    });
+  });
+
+  it('challenges on 401, with what the error says if it says something', () => {
+    expect(problemOf(failure('TOKEN_REQUIRED'), at).headers['www-authenticate']).toBe('Bearer');
+    const error = failure('INVALID_TOKEN');
+    error.metadata.set('www-authenticate', 'Bearer error="invalid_token"');
+    expect(problemOf(error, at).headers['www-authenticate']).toBe('Bearer error="invalid_token"');
+  });
+
+  it('has no request id where there is none, and a path of bounded length', () => {
+    const { body } = problemOf(failure('NOT_FOUND'), { instance: `/${'x'.repeat(5000)}` });
+    expect(body).not.toHaveProperty('request_id');
+    expect(body.instance).toHaveLength(1024);
+  });
+});

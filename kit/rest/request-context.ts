@@ -1,0 +1,49 @@
+import { type ContextValues, createContextValues, createHandlerContext } from '@connectrpc/connect';
+import type { FastifyRequest } from 'fastify';
+import { failure } from '#kit/errors/failure.ts';
+import { peerKey } from '#kit/rpc/peer.ts';
+import type { Binding } from './binding.ts';
+
+/** A call's context, with what ends it. */
+export type RestContext = ReturnType<typeof createHandlerContext>;
+
+/**
+ * Request headers as the gate and the handlers see them, from the raw list: Node's own
+ * `headers` drops a second Authorization in silence, here the two stand joined
+ * by a comma, which no token is. HTTP/2 pseudo-headers are left out.
+ */
+export function headersOf(rawHeaders: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    if (name.charCodeAt(0) !== 58) pairs.push([name, rawHeaders[i + 1] ?? '']);
+  }
+  return pairs;
+}
+
+/** Opens the context of a call. The caller of this must `abort` it when the call is over. */
+export function openContext(
+  request: FastifyRequest,
+  binding: Binding,
+  options: { readonly timeoutMs: number | undefined; readonly shutdown: AbortSignal | undefined },
+): RestContext {
+  const contextValues: ContextValues = createContextValues().set(peerKey, { address: request.ip, via: 'door' });
+  const host = request.headers[':authority'] ?? request.headers.host ?? '';
+  const init = {
+    service: binding.method.parent,
+    method: binding.method,
+    protocolName: 'rest',
+    requestMethod: request.method,
+    url: `${request.protocol}://${String(host)}${request.raw.url ?? ''}`,
+    requestHeader: headersOf(request.raw.rawHeaders),
+    contextValues,
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    ...(options.shutdown === undefined ? {} : { shutdownSignal: options.shutdown }),
+  };
+  try {
+    return createHandlerContext(init);
+  } catch (error) {
+    // Headers refuses what a lenient HTTP parser let through.
+    throw failure('INVALID_ARGUMENT', { cause: error });
+  }
+}

@@ -1,0 +1,117 @@
+import {
+  create,
+  createFileRegistry,
+  type DescFile,
+  type DescMethod,
+  type MessageInitShape,
+  setExtension,
+} from '@bufbuild/protobuf';
+import {
+  FieldDescriptorProto_Label as Label,
+  FieldDescriptorProto_Type as Type,
+  file_google_protobuf_duration,
+  file_google_protobuf_field_mask,
+  file_google_protobuf_struct,
+  file_google_protobuf_timestamp,
+  file_google_protobuf_wrappers,
+  FileDescriptorProtoSchema,
+  MethodOptionsSchema,
+} from '@bufbuild/protobuf/wkt';
+import { http } from '#gen/proto/google/api/annotations_pb.ts';
+import { type HttpRule, HttpRuleSchema } from '#gen/proto/google/api/http_pb.ts';
+
+/** A field of a made message. */
+export interface FieldInit {
+  readonly name: string;
+  readonly type?: Type;
+  readonly label?: Label;
+  readonly typeName?: string;
+  readonly oneofIndex?: number;
+}
+
+const known: DescFile[] = [
+  file_google_protobuf_duration,
+  file_google_protobuf_field_mask,
+  file_google_protobuf_struct,
+  file_google_protobuf_timestamp,
+  file_google_protobuf_wrappers,
+];
+
+/** A field of a made message, proto3; `message` and `enumeration` are full names with a leading dot. */
+export function made(
+  name: string,
+  kind: Type | { readonly message: string } | { readonly enumeration: string },
+  more: Partial<FieldInit> = {},
+): FieldInit {
+  const type =
+    typeof kind === 'object'
+      ? 'message' in kind
+        ? { type: Type.MESSAGE, typeName: kind.message }
+        : { type: Type.ENUM, typeName: kind.enumeration }
+      : { type: kind };
+  return { name, label: Label.OPTIONAL, ...type, ...more };
+}
+
+/** The same field, repeated. */
+export function repeated(field: FieldInit): FieldInit {
+  return { ...field, label: Label.REPEATED };
+}
+
+/**
+ * A method made at run time, with the rule and the request of the test's choice:
+ * contracts that are wrong cannot stand in a proto file that the build checks.
+ */
+export function madeMethod(options: {
+  readonly rule: MessageInitShape<typeof HttpRuleSchema>;
+  readonly input: readonly FieldInit[];
+  readonly output?: readonly FieldInit[];
+  readonly messages?: readonly { readonly name: string; readonly field: readonly FieldInit[] }[];
+  readonly oneofs?: readonly string[];
+  readonly clientStreaming?: boolean;
+  readonly serverStreaming?: boolean;
+  readonly name?: string;
+}): DescMethod {
+  const name = options.name ?? 'Do';
+  const methodOptions = create(MethodOptionsSchema);
+  setExtension(methodOptions, http, create(HttpRuleSchema, options.rule) as HttpRule);
+  const file = create(FileDescriptorProtoSchema, {
+    name: 'made.proto',
+    package: 'made.v1',
+    syntax: 'proto3',
+    dependency: known.map(({ proto }) => proto.name),
+    messageType: [
+      { name: 'In', field: numbered(options.input), oneofDecl: (options.oneofs ?? []).map((oneof) => ({ name: oneof })) },
+      { name: 'Out', field: numbered(options.output ?? []) },
+      ...(options.messages ?? []).map((message) => ({ ...message, field: numbered(message.field) })),
+    ],
+    service: [
+      {
+        name: 'MadeService',
+        method: [
+          {
+            name,
+            inputType: '.made.v1.In',
+            outputType: '.made.v1.Out',
+            clientStreaming: options.clientStreaming ?? false,
+            serverStreaming: options.serverStreaming ?? false,
+            options: methodOptions,
+          },
+        ],
+      },
+    ],
+  });
+  const registry = createFileRegistry(file, (path) => known.find(({ proto }) => proto.name === path));
+  const method = registry.getService('made.v1.MadeService')?.methods[0];
+  if (!method) throw new Error('no method was made');
+  return method;
+}
+
+function numbered(fields: readonly FieldInit[]) {
+  return fields.map((field, index) => ({ number: index + 1, jsonName: camel(field.name), ...field }));
+}
+
+function camel(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+export { Type };

@@ -1,0 +1,41 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A JWKS endpoint whose answers the test decides. */
+export interface JwksServer {
+  readonly url: string;
+  /** Requests so far. */
+  readonly requests: number;
+  /** Called for each answer: a document is sent as 200, a string as it is; `undefined` is never answered. */
+  answer: () => unknown;
+  /** Status of the answers. */
+  status: number;
+  close(): Promise<void>;
+}
+
+/** Serves a JWKS on a free port of 127.0.0.1. A port given before can be given again, to come back after a close. */
+export async function startJwksServer(answer: () => unknown, port = 0): Promise<JwksServer> {
+  let requests = 0;
+  const server = createServer((_, response) => {
+    requests += 1;
+    const body = self.answer();
+    if (body === undefined) return;
+    response.writeHead(self.status, { 'content-type': 'application/json', location: '/elsewhere' });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const self = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/.well-known/jwks.json`,
+    get requests() {
+      return requests;
+    },
+    answer,
+    status: 200,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return self;
+}

@@ -1,0 +1,12 @@
+CREATE SCHEMA IF NOT EXISTS "user";
+
+CREATE TABLE "user"."profiles" (
+  "user_id" UUID NOT NULL,
+  "name" TEXT NOT NULL DEFAULT '',
+  "bio" TEXT NOT NULL DEFAULT '',
+  "phone" TEXT NOT NULL DEFAULT '',
+  "locale" TEXT NOT NULL DEFAULT '',
+  "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT "profiles_pkey" PRIMARY KEY ("user_id")
+);

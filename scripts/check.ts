@@ -1,0 +1,45 @@
+// npm run check: everything that must hold of the tree and needs no running
+// system. Arguments pick claims by a word in them: npm run check -- lint types
+import { access } from './check/access.ts';
+import { breaking } from './check/breaking.ts';
+import { type Check, Violation } from './check/check.ts';
+import { documented } from './check/docs.ts';
+import { generated } from './check/generated.ts';
+import { imports } from './check/imports.ts';
+import { machine } from './check/machine.ts';
+import { migrations } from './check/migrations.ts';
+import { tools } from './check/tools.ts';
+import { CommandError } from './command.mjs';
+
+const all: Check[] = [...tools, breaking, generated, migrations, access, imports, documented, machine];
+const words = process.argv.slice(2);
+const chosen = words.length > 0 ? all.filter(({ claim }) => words.some((word) => claim.includes(word))) : all;
+if (chosen.length === 0) throw new Error(`no claim has ${words.join(' or ')} in it`);
+
+const results = await Promise.all(chosen.map(judge));
+const failed = results.filter((holds) => !holds).length;
+console.log(failed === 0 ? `all ${chosen.length} hold` : `${failed} of ${chosen.length} do not hold`);
+process.exit(failed === 0 ? 0 : 1);
+
+async function judge({ claim, run }: Check): Promise<boolean> {
+  const began = performance.now();
+  const seconds = () => `${((performance.now() - began) / 1000).toFixed(1)} s`.padStart(7);
+  try {
+    await run();
+    console.log(`ok   ${seconds()}  ${claim}`);
+    return true;
+  } catch (error) {
+    console.log(`FAIL ${seconds()}  ${claim}\n${indent(explain(error))}`);
+    return false;
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof CommandError) return `${error.output.trim()}\n${error.message}`.trim();
+  if (error instanceof Violation) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '     ');
+}

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { generateComments, generateProtos } from '../generate.ts';
+import { type Check, expectNone, root } from './check.ts';
+
+/** gen/ is what proto/ makes. Generated anew elsewhere and compared; the tree is not touched. */
+export const generated: Check = {
+  claim: 'gen/ is current',
+  async run() {
+    const folder = await mkdtemp(path.join(tmpdir(), 'signet-gen-'));
+    try {
+      await generateProtos(folder);
+      await generateComments(path.join(folder, 'gen', 'comments.json'));
+      const [fresh, kept] = await Promise.all([filesOf(path.join(folder, 'gen')), filesOf(path.join(root, 'gen'))]);
+      const names = new Set([...fresh.keys(), ...kept.keys()]);
+      const faults = [...names].filter((name) => fresh.get(name) !== kept.get(name)).toSorted();
+      expectNone(
+        faults.map(
+          (name) => `gen/${name}: ${fresh.has(name) ? (kept.has(name) ? 'differs' : 'missing') : 'left over'}`,
+        ),
+        'run: npm run generate',
+      );
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+/** Text of every file below a folder, but for Prisma's clients, which set-up makes and git ignores. */
+async function filesOf(folder: string): Promise<Map<string, string>> {
+  if (!existsSync(folder)) return new Map();
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, '/'))
+    .filter((name) => !name.startsWith('prisma/'));
+  return new Map(
+    await Promise.all(files.map(async (name) => [name, await readFile(path.join(folder, name), 'utf8')] as const)),
+  );
+}

@@ -1,0 +1,65 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Check, expectNone, root } from './check.ts';
+
+/** One import: the file that has it, and what it leads to: a path from the project's folder, or a package. */
+export interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+const io =
+  /^(fastify|@fastify\/.*|pg|@prisma\/.*|@grpc\/.*|@connectrpc\/connect-.*|ioredis|nats|nodemailer|node:(fs|net|tls|http|https|http2|dgram|dns|child_process|sqlite)(\/.*)?)$/;
+
+/** Tells which rule an import breaks; undefined where it breaks none. */
+export function faultOf({ from, to }: Import): string | undefined {
+  const isTest = /\.test\.ts$|\/testing\//.test(from);
+  const service = serviceOf(from);
+  const other = serviceOf(to);
+  if (service && other && service !== other) return 'a service imports another';
+  if (from.startsWith('kit/') && to.startsWith('services/')) return 'the kit imports a service';
+  if (isTest) return undefined;
+  if (from.startsWith('kit/guard/') && /^(kit|services|scripts|test)\//.test(to) && !to.startsWith('kit/guard/')) {
+    return 'the guard imports something of ours besides gen/ and itself';
+  }
+  if (/^services\/[^/]+\/domain\//.test(from)) {
+    if (/^services\/[^/]+\/(store|handler|clients)\//.test(to)) return 'domain imports a layer that stands on it';
+    if (to.startsWith('gen/prisma/') || io.test(to)) return 'domain imports something that does I/O';
+  }
+  return undefined;
+}
+
+/** The service that a file belongs to; files beside the services' folders run them all. */
+function serviceOf(file: string): string | undefined {
+  return /^services\/([^/]+)\//.exec(file)?.[1];
+}
+
+/** The imports of a file, types included: those tie files together as well. */
+export function importsOf(file: string, text: string): Import[] {
+  const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)(['"])([^'"\n]+)\1/gm;
+  return [...text.matchAll(pattern)].map((match) => ({ from: file, to: resolve(file, match[2] ?? '') }));
+}
+
+function resolve(file: string, specifier: string): string {
+  if (specifier.startsWith('.')) return path.posix.join(path.posix.dirname(file), specifier);
+  return specifier.replace(/^#(kit|gen)\//, '$1/');
+}
+
+/** Who may import whom (docs of the layout). */
+export const imports: Check = {
+  claim: 'no service imports another',
+  async run() {
+    const faults: string[] = [];
+    for (const folder of ['kit', 'services']) {
+      const names = await readdir(path.join(root, folder), { recursive: true });
+      for (const name of names.filter((entry) => entry.endsWith('.ts'))) {
+        const file = `${folder}/${name.replaceAll(path.sep, '/')}`;
+        for (const found of importsOf(file, await readFile(path.join(root, file), 'utf8'))) {
+          const fault = faultOf(found);
+          if (fault) faults.push(`${file}: ${fault} (${found.to})`);
+        }
+      }
+    }
+    expectNone(faults);
+  },
+};

@@ -1,0 +1,20 @@
+import { runQuietly } from '../command.mjs';
+import { type Check, root } from './check.ts';
+
+function tool(claim: string, program: string, ...args: string[]): Check {
+  return {
+    claim,
+    async run() {
+      await runQuietly(program, args, { cwd: root });
+    },
+  };
+}
+
+/** What other people's programs check. */
+export const tools: Check[] = [
+  tool('types agree', 'tsc', '-p', '.'),
+  tool('lint finds nothing', 'oxlint', '--type-aware', '--deny-warnings'),
+  tool('TypeScript is formatted', 'oxfmt', '--check', '.'),
+  tool('protos are formatted', 'buf', 'format', '-d', '--exit-code', 'proto'),
+  tool('protos follow the rules of buf', 'buf', 'lint'),
+];

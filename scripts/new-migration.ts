@@ -1,0 +1,32 @@
+// npm run migration:new -- <service> <name>: writes the migration that brings
+// the database from where the service's migrations leave it to its schema.prisma.
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { startEmbedded } from '#kit/db/embedded.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { root } from './check/check.ts';
+import { schemaDiff } from './schema-diff.ts';
+
+const [service = '', name = ''] = process.argv.slice(2);
+const directory = path.join(root, 'prisma', service);
+if (!service || !existsSync(path.join(directory, 'schema.prisma')) || !/^[a-z][a-z0-9_]*$/.test(name)) {
+  console.error('usage: npm run migration:new -- <folder of prisma/> <name_in_lower_case>');
+  process.exit(2);
+}
+
+const server = await startEmbedded({ dataDir: '', ephemeral: true, log: silentLog });
+try {
+  const sql = await schemaDiff(server, directory);
+  if (sql === '') {
+    console.log(`prisma/${service}: the migrations make what schema.prisma says; there is nothing to write`);
+  } else {
+    const stamp = new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14);
+    const file = path.join('prisma', service, 'migrations', `${stamp}_${name}`, 'migration.sql');
+    await mkdir(path.dirname(path.join(root, file)), { recursive: true });
+    await writeFile(path.join(root, file), `${sql}\n`);
+    console.log(`${file}: read it before you commit it; Prisma knows neither partial indexes nor checks`);
+  }
+} finally {
+  await server.stop();
+}

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import { SchemaEngine } from '@prisma/schema-engine-wasm';
+import { createDatabase } from '#kit/db/create-database.ts';
+import type { EmbeddedServer } from '#kit/db/embedded.ts';
+import { migrate } from '#kit/db/migrate.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { catalogAdapter } from './catalog-adapter.ts';
+
+/**
+ * The SQL that is missing between what a service's migrations make and what its
+ * schema.prisma says. Empty where they agree. Runs the migrations on a database
+ * of their own, then asks Prisma's schema engine, which needs no binary this way.
+ * @param server where to run them
+ * @param directory the service's folder: schema.prisma and migrations/
+ */
+export async function schemaDiff(server: EmbeddedServer, directory: string): Promise<string> {
+  const service = path.basename(directory);
+  const database = `diff_${service}`;
+  const url = server.url(database);
+  await createDatabase(server.url('postgres'), database);
+  await migrate({ url, schema: service, directory: path.join(directory, 'migrations'), log: silentLog });
+  const file = path.join(directory, 'schema.prisma');
+  const schema = { path: file, content: await readFile(file, 'utf8') };
+  const adapter = bindMigrationAwareSqlAdapterFactory(catalogAdapter(url.reveal()));
+  const engine = await SchemaEngine.new({ datamodels: [[schema.path, schema.content]] }, () => undefined, adapter);
+  try {
+    const { stdout } = await engine.diff({
+      from: { tag: 'schemaDatasource', files: [schema], configDir: directory },
+      to: { tag: 'schemaDatamodel', files: [schema] },
+      script: true,
+      exitCode: null,
+      // Our own record is not part of the model.
+      filters: { externalTables: [`${service}._prisma_migrations`], externalEnums: [] },
+    });
+    const sql = (stdout ?? '').trim();
+    return sql === '-- This is an empty migration.' ? '' : sql;
+  } finally {
+    engine.free();
+  }
+}

@@ -1,0 +1,107 @@
+// One set-up at a time. Plain JavaScript: it runs before there is a Node of ours.
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How often the holder shows that it lives, ms. */
+const beat = 1_000;
+/** Silence after which the holder counts as dead, ms. Long, for a machine that sleeps or swaps. */
+const silence = 15_000;
+
+/**
+ * Runs `work` while no other process does, on this tree. The lock is a file that
+ * its holder touches every second; one that was killed is found out by its silence,
+ * or at once where its process is gone.
+ * @param {string} file
+ * @param {() => Promise<void>} work
+ * @param {() => void} [waiting] called once if another holds the lock
+ */
+export async function withSetupLock(file, work, waiting = () => {}) {
+  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o711 });
+  const mine = `${process.pid} ${randomBytes(8).toString('hex')}`;
+  for (let told = false; !take(file, mine); told = true) {
+    if (!told) waiting();
+    clearDead(file);
+    await delay(100);
+  }
+  const timer = setInterval(() => touch(file), beat);
+  const release = () => remove(file, mine);
+  process.on('exit', release);
+  try {
+    await work();
+  } finally {
+    clearInterval(timer);
+    process.off('exit', release);
+    release();
+  }
+}
+
+/** Written first and linked then, so that nobody reads half of it; link() fails where the file is there. */
+function take(file, mine) {
+  const draft = `${file}.${mine.replace(' ', '.')}`;
+  fs.writeFileSync(draft, mine);
+  try {
+    fs.linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    fs.unlinkSync(draft);
+  }
+}
+
+/**
+ * Removes the lock of a dead holder. Two may find it dead at once, and the slower
+ * must not remove the lock that the quicker has taken since: the right to remove
+ * is a second link, named after the dead holder.
+ */
+function clearDead(file) {
+  const found = inspect(file);
+  if (!found || !found.dead) return;
+  const right = `${file}.${found.text.replace(/[^0-9a-f]+/g, '.')}.dead`;
+  try {
+    fs.linkSync(file, right);
+  } catch (error) {
+    if (error.code === 'EEXIST' && Date.now() - fs.statSync(right).ctimeMs > silence) fs.rmSync(right, { force: true });
+    return;
+  }
+  if (fs.readFileSync(right, 'utf8') === found.text) fs.rmSync(file, { force: true });
+  fs.rmSync(right, { force: true });
+}
+
+function inspect(file) {
+  try {
+    const text = fs.readFileSync(file, 'utf8');
+    const pid = Number.parseInt(text, 10);
+    return { text, dead: !lives(pid) || Date.now() - fs.statSync(file).mtimeMs > silence };
+  } catch {
+    return undefined;
+  }
+}
+
+function lives(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function touch(file) {
+  try {
+    fs.utimesSync(file, new Date(), new Date());
+  } catch {
+    // Somebody removed the folder; the next set-up makes it anew.
+  }
+}
+
+function remove(file, mine) {
+  try {
+    if (fs.readFileSync(file, 'utf8') === mine) fs.rmSync(file, { force: true });
+  } catch {
+    // Not there: nothing to remove.
+  }
+}

@@ -1,0 +1,47 @@
+import path from 'node:path';
+import { readConfig } from '#kit/config/config.ts';
+import { readEnvironment } from '#kit/config/environment.ts';
+import { processKeys } from '#kit/config/shared-keys.ts';
+import { startEmbedded } from '#kit/db/embedded.ts';
+import { lockDataDir } from '#kit/db/lock.ts';
+import { createProgress } from '#kit/process/progress.ts';
+import { processLog, runProcess } from '#kit/process/run.ts';
+import { banner } from './banner.ts';
+import { keys } from './config.ts';
+import { masterKeyOf } from './master-key-file.ts';
+import { migrateAll, openAll, readAll } from './open.ts';
+
+await runProcess(async (closing) => {
+  const environment = readEnvironment();
+  const { dataDir: relative, databaseUrl } = readConfig(keys, environment);
+  const log = processLog(readConfig(processKeys, environment));
+  const dataDir = path.resolve(relative);
+  const step = createProgress();
+
+  const lock = lockDataDir(dataDir);
+  closing.add(() => lock.release());
+  const masterKey = environment['SIGNET_MASTER_KEY'] || (await masterKeyOf(dataDir));
+  const url = await step(
+    'database',
+    async () => {
+      if (databaseUrl) return { url: databaseUrl, said: 'the one of DATABASE_URL' };
+      const server = await startEmbedded({ dataDir, log });
+      closing.add(() => server.stop());
+      return { url: server.url(), said: server.reused ? 'PostgreSQL, running already' : 'PostgreSQL' };
+    },
+    ({ said }) => said,
+  );
+
+  const configs = readAll({ ...environment, DATABASE_URL: url.url.reveal(), SIGNET_MASTER_KEY: masterKey });
+  await step(
+    'migrations',
+    () => migrateAll(configs, log),
+    (applied) => (applied.length > 0 ? `${applied.length} applied` : 'up to date'),
+  );
+  const all = await step(
+    'services',
+    () => openAll(configs, log, closing),
+    () => 'auth, user, edge',
+  );
+  process.stdout.write(banner(all, configs, await all.auth.ensureFirstAdmin()));
+});

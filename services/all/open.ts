@@ -1,0 +1,107 @@
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { type Environment, readConfigs } from '#kit/config/config.ts';
+import { openDatabase } from '#kit/db/database.ts';
+import { migrate, migrationsOf } from '#kit/db/migrate.ts';
+import { type Door, openDoor } from '#kit/door/door.ts';
+import { createGuard } from '#kit/guard/guard.ts';
+import { remoteJwks } from '#kit/guard/jwks.ts';
+import type { Log } from '#kit/log/log.ts';
+import type { Closing } from '#kit/process/run.ts';
+import { onPort } from '#kit/process/start-error.ts';
+import { type GrpcServer, serveGrpc } from '#kit/rpc/grpc-server.ts';
+import { createInProcessTransport } from '#kit/rpc/in-process.ts';
+import { type Auth, buildAuth } from '../auth/build.ts';
+import { keys as authKeys } from '../auth/config.ts';
+import { openAuth } from '../auth/open.ts';
+import { buildEdge } from '../edge/build.ts';
+import { keys as edgeKeys } from '../edge/config.ts';
+import { buildUser } from '../user/build.ts';
+import { keys as userKeys } from '../user/config.ts';
+
+const services = { auth: authKeys, user: userKeys, edge: edgeKeys };
+
+/** The configurations of all services. */
+export type Configs = ReturnType<typeof readAll>;
+
+/** All services, open in this process. */
+export interface All {
+  readonly edge: Door;
+  readonly auth: {
+    readonly door: Door;
+    readonly grpc: GrpcServer;
+    readonly ensureFirstAdmin: Auth['ensureFirstAdmin'];
+  };
+  readonly user: GrpcServer;
+}
+
+/** Reads the configurations of all services. @throws ConfigError naming every bad key at once */
+export function readAll(environment: Environment) {
+  return readConfigs(services, environment);
+}
+
+/** Brings the database of every service up to date. */
+export async function migrateAll({ auth, user }: Configs, log: Log): Promise<string[]> {
+  const done: string[] = [];
+  for (const [service, { databaseUrl }] of Object.entries({ auth, user })) {
+    const { applied } = await migrate({ url: databaseUrl, ...migrationsOf(service), log });
+    done.push(...applied.map((name) => `${service}/${name}`));
+  }
+  return done;
+}
+
+/**
+ * Opens all services in this process, on migrated databases. Each also listens on
+ * its own port; among themselves they skip the wire and nothing else.
+ */
+export async function openAll(configs: Configs, log: Log, closing: Closing): Promise<All> {
+  const logs = {
+    auth: log.child({ service: 'auth' }),
+    user: log.child({ service: 'user' }),
+    edge: log.child({ service: 'edge' }),
+  };
+  const database = (name: 'auth' | 'user') => {
+    const opened = openDatabase({ url: configs[name].databaseUrl, applicationName: `signet-${name}`, log: logs[name] });
+    closing.add(() => opened.close());
+    return opened;
+  };
+
+  const auth = await buildAuth({ config: configs.auth, database: database('auth'), log: logs.auth });
+  closing.add(() => auth.close());
+  const { door, grpc } = await openAuth(auth, configs.auth, closing);
+
+  const { issuer, audience, alg, host } = configs.edge;
+  const guard = createGuard({
+    issuer,
+    audience,
+    algorithms: [alg],
+    keys: remoteJwks({ url: `http://127.0.0.1:${door.port}/.well-known/jwks.json` }),
+  });
+  closing.add(() => guard.close());
+
+  const user = buildUser({
+    config: configs.user,
+    database: database('user'),
+    guard,
+    auth: createInProcessTransport(auth.app),
+    log: logs.user,
+  });
+  const userServer = await onPort(configs.user.port, userKeys.port.env, () =>
+    serveGrpc(user.app, { port: configs.user.port, host }),
+  );
+  closing.add(() => userServer.close());
+
+  const edge = buildEdge({
+    config: configs.edge,
+    guard,
+    upstreams: [
+      { desc: AuthService, transport: createInProcessTransport(auth.app) },
+      { desc: UserService, transport: createInProcessTransport(user.app) },
+    ],
+    log: logs.edge,
+  });
+  await guard.ready();
+  const edgeDoor = await onPort(configs.edge.port, edgeKeys.port.env, () => openDoor({ ...configs.edge, ...edge }));
+  closing.add(() => edgeDoor.close());
+  return { edge: edgeDoor, auth: { door, grpc, ensureFirstAdmin: auth.ensureFirstAdmin }, user: userServer };
+}

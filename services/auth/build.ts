@@ -1,0 +1,93 @@
+import { PrismaClient } from '#gen/prisma/auth/client.ts';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { cookieNames } from '#kit/browser/cookies.ts';
+import type { Database } from '#kit/db/database.ts';
+import { connectGate } from '#kit/guard/connect.ts';
+import { createGuard } from '#kit/guard/guard.ts';
+import { localJwks } from '#kit/guard/jwks.ts';
+import type { Log } from '#kit/log/log.ts';
+import { mount, type RpcApp } from '#kit/rpc/app.ts';
+import type { Ready } from '#kit/rpc/health.ts';
+import { createService } from '#kit/rpc/stack.ts';
+import type { AuthConfig } from './config.ts';
+import { createHasher } from './crypto/hasher.ts';
+import { openKeyring } from './crypto/keyring.ts';
+import { createMasterKey } from './crypto/master-key.ts';
+import { createAccounts } from './domain/accounts.ts';
+import { ensureFirstAdmin, type FirstAdmin } from './domain/first-admin.ts';
+import { createSessions } from './domain/sessions.ts';
+import { createTokens } from './domain/tokens.ts';
+import { authHandler } from './handler/auth.ts';
+import { createKeyStore } from './store/keys.ts';
+import { createSessionStore } from './store/sessions.ts';
+import { createUserStore } from './store/users.ts';
+
+/** The auth service, wired. */
+export interface Auth {
+  readonly app: RpcApp;
+  readonly ready: Ready;
+  /** Makes the first admin, unless there is one. Call it last: what it answers can't be seen again. */
+  ensureFirstAdmin(): Promise<FirstAdmin | undefined>;
+  close(): void;
+}
+
+/** Wires the auth service over a migrated database. */
+export async function buildAuth(deps: {
+  readonly config: AuthConfig;
+  readonly database: Database;
+  readonly log: Log;
+}): Promise<Auth> {
+  const { config, database, log } = deps;
+  const clock = Date.now;
+  const db = new PrismaClient({ adapter: database.adapter });
+  const users = createUserStore(db);
+  const store = createSessionStore(db, {
+    idle: config.sessionIdle,
+    max: config.sessionMax,
+    grace: config.refreshGrace,
+  });
+
+  const master = createMasterKey(config.masterKey);
+  const keyring = await openKeyring(createKeyStore(db), master, config.alg, log);
+  const hasher = await createHasher({
+    memory: config.argon2Memory,
+    passes: config.argon2Passes,
+    queue: config.hashQueue,
+  });
+
+  const { issuer, audience, accessTtl, passwordMin } = config;
+  const tokens = createTokens({ signer: keyring.active, master, issuer, audience, accessTtl, clock });
+  const accounts = createAccounts({ users, hasher, passwordMin, clock });
+  const sessions = createSessions({ users, store, hasher, master, log });
+  const guard = createGuard({
+    issuer,
+    audience,
+    algorithms: [config.alg],
+    keys: localJwks(async () => ({ keys: keyring.jwks() })),
+    maxTokenLife: accessTtl,
+  });
+
+  const handler = authHandler({ accounts, sessions, tokens, keyring, guard, cookies: cookieNames(issuer) });
+  await guard.ready();
+  const ready: Ready = () =>
+    database.ping().then(
+      () => true,
+      () => false,
+    );
+  return {
+    app: createService({
+      mounted: [mount(AuthService, handler)],
+      checks: [connectGate(guard)],
+      ready,
+      reflection: config.environment !== 'production',
+      log,
+    }),
+    ensureFirstAdmin: () =>
+      ensureFirstAdmin({ users, accounts }, { email: config.adminEmail, password: config.adminPassword }),
+    ready,
+    close() {
+      guard.close();
+      keyring.close();
+    },
+  };
+}

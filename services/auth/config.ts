@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { type Config, key } from '#kit/config/config.ts';
+import { databaseKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import { duration, port, positiveDuration, secret, text, whole } from '#kit/config/types.ts';
+import { Secret } from '#kit/log/secret.ts';
+
+/** 32 bytes, written in base64. */
+const key256 = z
+  .string()
+  .transform((written) => Buffer.from(written, 'base64'))
+  .refine((bytes) => bytes.length === 32, 'must be 32 bytes in base64: openssl rand -base64 32')
+  .transform((bytes) => new Secret<Buffer>(bytes));
+
+/** Configuration of the auth service. */
+export const keys = {
+  ...processKeys,
+  ...tokenKeys,
+  ...databaseKeys,
+  port: key('SIGNET_AUTH_PORT', port, {
+    default: '8081',
+    doc: "Port of the auth service's own door: REST, Connect, gRPC-Web and gRPC.",
+  }),
+  grpcPort: key('SIGNET_AUTH_GRPC_PORT', port, {
+    default: '9081',
+    doc: 'Port on which other services reach the auth service over gRPC.',
+  }),
+  masterKey: key('SIGNET_MASTER_KEY', key256, {
+    doc: 'Encrypts signing keys at rest and keys the MACs of refresh and CSRF tokens: 32 bytes in base64. Unset, `npm start` makes one in the data directory.',
+  }),
+  accessTtl: key('SIGNET_ACCESS_TTL', positiveDuration, { default: '15m', doc: 'Life of an access token.' }),
+  refreshGrace: key('SIGNET_REFRESH_GRACE', duration, {
+    default: '10s',
+    doc: 'How long a refresh token may be used again, with the same answer, as long as its successor has not been used.',
+  }),
+  sessionIdle: key('SIGNET_SESSION_IDLE', positiveDuration, {
+    default: '7d',
+    doc: 'A session that is not refreshed for so long is over.',
+  }),
+  sessionMax: key('SIGNET_SESSION_MAX', positiveDuration, {
+    default: '30d',
+    doc: 'A session is over after so long, however it is used.',
+  }),
+  passwordMin: key('SIGNET_PASSWORD_MIN', whole(8, 64), {
+    default: '8',
+    doc: 'Least number of characters in a password; NIST 800-63B-4 asks for 15 where a password is all there is.',
+  }),
+  argon2Memory: key('SIGNET_ARGON2_MEMORY', whole(19_456, 4_194_304), {
+    default: '19456',
+    doc: 'Argon2id memory, KiB.',
+  }),
+  argon2Passes: key('SIGNET_ARGON2_PASSES', whole(2, 100), { default: '2', doc: 'Argon2id passes.' }),
+  hashQueue: key('SIGNET_HASH_QUEUE', whole(0, 100_000), {
+    default: '200',
+    doc: 'Password hashes that may wait their turn. Beyond it, sign-ins are asked to come back later (429).',
+  }),
+  adminEmail: key('SIGNET_ADMIN_EMAIL', text, {
+    default: 'admin@localhost',
+    doc: 'Email of the first admin, made when there is none yet.',
+  }),
+  adminPassword: key('SIGNET_ADMIN_PASSWORD', secret, {
+    optional: true,
+    doc: 'Password of the first admin. Unset, one is made and printed, once.',
+  }),
+} as const;
+
+/** The auth service's configuration. Durations are in ms. */
+export type AuthConfig = Config<typeof keys>;

@@ -1,0 +1,68 @@
+import argon2 from 'argon2';
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
+import { failure } from '#kit/errors/failure.ts';
+
+/** Hashes passwords off the event loop, a bounded number at once, the rest in a bounded queue. */
+export interface Hasher {
+  /** A PHC string. @throws SERVER_BUSY where the queue is full */
+  hash(password: string): Promise<string>;
+  /**
+   * Tells whether the password belongs to the hash. Without a hash it works just as
+   * long and answers no, so that an unknown email cannot be told by the time it takes.
+   * @throws SERVER_BUSY where the queue is full
+   */
+  verify(hash: string | undefined, password: string): Promise<boolean>;
+}
+
+/** How hard and how many. */
+export interface HasherOptions {
+  /** Argon2id memory, KiB. */
+  readonly memory: number;
+  /** Argon2id passes. */
+  readonly passes: number;
+  /** How many may wait. */
+  readonly queue: number;
+  /** How many run at once; unless told, one a core, and always fewer than libuv's pool has threads. */
+  readonly concurrency?: number;
+}
+
+/** Makes a hasher (Argon2id, RFC 9106, one lane). */
+export async function createHasher({ memory, passes, queue, concurrency }: HasherOptions): Promise<Hasher> {
+  const options: argon2.HashOptions = { type: argon2.argon2id, memoryCost: memory, timeCost: passes, parallelism: 1 };
+  const atOnce = concurrency ?? hashesAtOnce();
+  const limit = pLimit(atOnce);
+  const nobody = await argon2.hash('nobody has this password', options);
+  const average = await measure(() => argon2.verify(nobody, 'nor this one'));
+
+  async function enqueue<T>(work: () => Promise<T>): Promise<T> {
+    if (limit.activeCount >= atOnce && limit.pendingCount >= queue) {
+      throw failure('SERVER_BUSY', { retryAfter: ((limit.pendingCount / atOnce) * average) / 1_000 });
+    }
+    return limit(work);
+  }
+
+  return {
+    hash: (password) => enqueue(() => argon2.hash(password, options)),
+    verify: (hash, password) =>
+      enqueue(async () => {
+        const matches = await argon2.verify(hash ?? nobody, password);
+        return hash !== undefined && matches;
+      }),
+  };
+}
+
+/**
+ * jose signs and verifies on the same pool of threads: were all of them to hash,
+ * every token in the process would wait for a password.
+ */
+function hashesAtOnce(): number {
+  const pool = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+  return Math.max(1, Math.min(availableParallelism(), pool - 2));
+}
+
+async function measure(work: () => Promise<unknown>): Promise<number> {
+  const before = performance.now();
+  await work();
+  return performance.now() - before;
+}

@@ -1,0 +1,29 @@
+import { failure } from '#kit/errors/failure.ts';
+
+const longest = 256;
+
+/** The one form of a password that is hashed and compared (NIST 800-63B-4 section 3.1.1.2). */
+export function normalizePassword(password: string): string {
+  return password.normalize('NFKC');
+}
+
+/**
+ * Refuses passwords that cannot be used. Composition does not matter.
+ * @param min least number of characters (code points)
+ * @returns the password in the form to hash
+ * @throws PASSWORD_REJECTED saying why, in words
+ */
+export function acceptPassword(password: string, min: number, about: { email: string; name: string }): string {
+  const normal = normalizePassword(password);
+  const length = [...normal].length;
+  const reject = (description: string) =>
+    failure('PASSWORD_REJECTED', { fields: [{ field: 'password', description }] });
+  if (length < min) throw reject(`must have at least ${min} characters`);
+  if (length > longest) throw reject(`must have at most ${longest} characters`);
+  const folded = normal.toLowerCase();
+  if (folded === about.email.toLowerCase() || folded === about.email.split('@')[0]?.toLowerCase()) {
+    throw reject('must not be your email');
+  }
+  if (folded === about.name.normalize('NFKC').toLowerCase()) throw reject('must not be your name');
+  return normal;
+}

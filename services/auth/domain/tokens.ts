@@ -1,0 +1,92 @@
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import type { MasterKey } from '../crypto/master-key.ts';
+import type { Signer } from '../crypto/signing-key.ts';
+import type { SignedIn } from './model.ts';
+import { formatRefreshToken } from './refresh-token.ts';
+import { scopesFor } from './roles.ts';
+
+/** The tokens of a session, as they are handed out. */
+export interface IssuedTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly csrfToken: string;
+  /** Life of the access token, s. */
+  readonly expiresIn: number;
+  /** Life of the session, s. */
+  readonly sessionExpiresIn: number;
+}
+
+/** Makes tokens. */
+export interface Tokens {
+  issue(signedIn: SignedIn): Promise<IssuedTokens>;
+  /** The CSRF token of a session: the same for its whole life, and nobody else's. */
+  csrfFor(sessionId: string): string;
+  /** Tells whether a CSRF token is the session's. */
+  csrfMatches(sessionId: string, presented: string | null): boolean;
+}
+
+/** Makes the maker of tokens. Times in ms. */
+export function createTokens(deps: {
+  readonly signer: () => Signer;
+  readonly master: MasterKey;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly accessTtl: number;
+  readonly clock: () => number;
+}): Tokens {
+  const { signer, master, issuer, audience, accessTtl, clock } = deps;
+  const csrfFor = (sessionId: string) => master.mac('csrf', sessionId).toString('base64url');
+
+  return {
+    csrfFor,
+    csrfMatches(sessionId, presented) {
+      const expected = Buffer.from(csrfFor(sessionId));
+      const given = Buffer.from(presented ?? '');
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    },
+    async issue({ user, session }) {
+      const iat = Math.floor(clock() / 1_000);
+      const sessionEnd = Math.floor(session.expiresAt.getTime() / 1_000);
+      // A token does not outlive its session.
+      const exp = Math.min(iat + Math.floor(accessTtl / 1_000), Math.max(sessionEnd, iat + 1));
+      const csrfToken = csrfFor(session.id);
+      const accessToken = await signer().sign({
+        iss: issuer,
+        sub: user.id,
+        aud: audience,
+        exp,
+        iat,
+        nbf: iat,
+        jti: randomUUID(),
+        sid: session.id,
+        client_id: session.clientId,
+        scope: scopesFor(user.roles).join(' '),
+        roles: user.roles,
+        email: user.email,
+        amr: session.amr,
+        acr: acrOf(session.amr),
+        auth_time: Math.floor(session.authTime.getTime() / 1_000),
+        // Lets the edge check a CSRF token without a key and without asking.
+        csrf: createHash('sha256').update(csrfToken).digest('base64url'),
+      });
+      return {
+        accessToken,
+        refreshToken: formatRefreshToken(
+          (text) => master.mac('refresh', text),
+          session.id,
+          session.counter,
+          session.secret,
+        ),
+        csrfToken,
+        expiresIn: exp - iat,
+        sessionExpiresIn: Math.max(1, sessionEnd - iat),
+      };
+    },
+  };
+}
+
+/** Authentication context class: `mfa` where there was more than one factor. */
+function acrOf(amr: readonly string[]): string {
+  return amr.includes('mfa') ? 'mfa' : 'pwd';
+}

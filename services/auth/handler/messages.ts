@@ -1,0 +1,23 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { type TokenResponse, TokenResponseSchema } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { type User as UserMessage, UserSchema } from '#gen/proto/signet/auth/v1/user_pb.ts';
+import type { User } from '../domain/model.ts';
+import type { IssuedTokens } from '../domain/tokens.ts';
+
+/** An account, for its owner and administrators. */
+export function toUserMessage({ id, email, name, roles, createdAt }: User): UserMessage {
+  return create(UserSchema, { id, email, name, roles: [...roles], createdAt: timestampFromDate(createdAt) });
+}
+
+/** Tokens as an answer; by cookie, the answer holds none of those that authenticate. */
+export function toTokenResponse(user: User, tokens: IssuedTokens, byCookie: boolean): TokenResponse {
+  const { accessToken, refreshToken, csrfToken, expiresIn } = tokens;
+  return create(TokenResponseSchema, {
+    ...(byCookie ? {} : { accessToken, refreshToken }),
+    csrfToken,
+    tokenType: 'Bearer',
+    expiresIn,
+    user: toUserMessage(user),
+  });
+}

@@ -1,0 +1,23 @@
+import { readConfig } from '#kit/config/config.ts';
+import { readEnvironment } from '#kit/config/environment.ts';
+import { openDatabase } from '#kit/db/database.ts';
+import { migrate, migrationsOf } from '#kit/db/migrate.ts';
+import { processLog, runProcess } from '#kit/process/run.ts';
+import { buildAuth } from './build.ts';
+import { keys } from './config.ts';
+import { openAuth } from './open.ts';
+
+await runProcess(async (closing) => {
+  const config = readConfig(keys, readEnvironment());
+  const log = processLog(config).child({ service: 'auth' });
+  await migrate({ url: config.databaseUrl, ...migrationsOf('auth'), log });
+  const database = openDatabase({ url: config.databaseUrl, applicationName: 'signet-auth', log });
+  closing.add(() => database.close());
+  const auth = await buildAuth({ config, database, log });
+  closing.add(() => auth.close());
+  const { door, grpc } = await openAuth(auth, config, closing);
+  const admin = await auth.ensureFirstAdmin();
+  // Written past the log: whoever reads logs must not become an admin.
+  if (admin?.password) process.stdout.write(`first admin: ${admin.email}, password: ${admin.password.reveal()}\n`);
+  log.info({ port: door.port, grpc_port: grpc.port }, 'auth is ready');
+});

@@ -1,0 +1,19 @@
+import { type Door, openDoor } from '#kit/door/door.ts';
+import { onPort } from '#kit/process/start-error.ts';
+import type { Closing } from '#kit/process/run.ts';
+import { type GrpcServer, serveGrpc } from '#kit/rpc/grpc-server.ts';
+import type { Auth } from './build.ts';
+import { type AuthConfig, keys } from './config.ts';
+
+/** Opens the auth service's two ports: its door, and gRPC for other services. */
+export async function openAuth(
+  { app, ready }: Auth,
+  { host, port, grpcPort }: AuthConfig,
+  closing: Closing,
+): Promise<{ door: Door; grpc: GrpcServer }> {
+  const door = await onPort(port, keys.port.env, () => openDoor({ app, ready, port, host }));
+  closing.add(() => door.close());
+  const grpc = await onPort(grpcPort, keys.grpcPort.env, () => serveGrpc(app, { port: grpcPort, host }));
+  closing.add(() => grpc.close());
+  return { door, grpc };
+}

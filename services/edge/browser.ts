@@ -1,0 +1,72 @@
+import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
+import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { type CookieNames, readCookie } from '#kit/browser/cookies.ts';
+import { failure } from '#kit/errors/failure.ts';
+import { accessOf } from '#kit/guard/access.ts';
+import { identityOf } from '#kit/guard/connect.ts';
+import type { Gate } from '#kit/rpc/app.ts';
+
+/** What protects people whose browsers hold cookies of ours. */
+export interface BrowserOptions {
+  readonly cookies: CookieNames;
+  /** Origins that are ours: the edge's own, and those of CORS. */
+  readonly origins: ReadonlySet<string>;
+  /** `always`: requests with an Authorization header need a CSRF token too. */
+  readonly csrf: 'cookie' | 'always';
+}
+
+const byCookie = createContextKey(false, { description: 'authenticated by cookie' });
+
+/**
+ * Turns the access token's cookie into the Authorization header that the guard
+ * reads. A request that could be using a cookie of ours to change something must
+ * come from our own pages.
+ */
+export function cookieGate({ cookies, origins }: BrowserOptions): Gate {
+  return async ({ method, requestHeader, values }) => {
+    if (requestHeader.has('authorization')) return;
+    const access = readCookie(requestHeader, cookies.access);
+    if (access === undefined && readCookie(requestHeader, cookies.refresh) === undefined) return;
+    if (changesState(method) && !isOurs(requestHeader, origins)) throw failure('CROSS_ORIGIN');
+    // A public method takes no identity, so that a stale cookie cannot stand in the way of signing in.
+    if (access === undefined || accessOf(method) === 'public') return;
+    requestHeader.set('authorization', `Bearer ${access}`);
+    values.set(byCookie, true);
+  };
+}
+
+/**
+ * Asks for the session's CSRF token where a cookie signed in a request that
+ * changes something. The access token names the hash of it, so that this takes
+ * neither a key nor a question to anybody. Stands after the guard.
+ */
+export function csrfGate({ csrf }: BrowserOptions): Gate {
+  return async ({ method, requestHeader, values }: HandlerContext) => {
+    const { user } = identityOf(values);
+    if (!user || !changesState(method) || !(csrf === 'always' || values.get(byCookie))) return;
+    const expected = Buffer.from(String(user.claims['csrf'] ?? ''), 'base64url');
+    const given = createHash('sha256')
+      .update(requestHeader.get('x-csrf-token') ?? '')
+      .digest();
+    if (expected.length !== given.length || !timingSafeEqual(expected, given)) throw failure('CSRF_REQUIRED');
+  };
+}
+
+/** A method changes something unless the contract says that it does not. */
+function changesState({ idempotency }: HandlerContext['method']): boolean {
+  return idempotency !== Idempotency.NO_SIDE_EFFECTS;
+}
+
+/**
+ * Tells whether a request comes from a page of ours (Fetch Metadata, else Origin).
+ * What is neither comes from no browser, or one too old to tell: the CSRF token
+ * stands in its way all the same.
+ */
+function isOurs(header: Headers, origins: ReadonlySet<string>): boolean {
+  const site = header.get('sec-fetch-site');
+  if (site === 'same-origin' || site === 'none') return true;
+  const origin = header.get('origin');
+  if (origin !== null) return origins.has(origin);
+  return site === null;
+}

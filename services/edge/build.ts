@@ -1,0 +1,105 @@
+import cors from '@fastify/cors';
+import type { FastifyInstance } from 'fastify';
+import { cookieNames, readCookie } from '#kit/browser/cookies.ts';
+import { failure } from '#kit/errors/failure.ts';
+import { connectGate } from '#kit/guard/connect.ts';
+import type { Guard } from '#kit/guard/guard.ts';
+import type { Log } from '#kit/log/log.ts';
+import type { Gate, RpcApp } from '#kit/rpc/app.ts';
+import type { Ready } from '#kit/rpc/health.ts';
+import { createService } from '#kit/rpc/stack.ts';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { type BrowserOptions, cookieGate, csrfGate } from './browser.ts';
+import type { EdgeConfig } from './config.ts';
+import { addPages } from './pages.ts';
+import { rateLimitGate } from './rate-limit.ts';
+import { forward, isPublic, type Upstream } from './upstream.ts';
+
+/** The edge, wired. */
+export interface Edge {
+  readonly app: RpcApp;
+  readonly ready: Ready;
+  /** Adds CORS and pages to the door that the app is opened on. */
+  readonly extend: (fastify: FastifyInstance) => Promise<void>;
+}
+
+/** Wires the edge in front of services. */
+export function buildEdge(deps: {
+  readonly config: EdgeConfig;
+  readonly guard: Guard;
+  readonly upstreams: readonly Upstream[];
+  readonly log: Log;
+}): Edge {
+  const { config, guard, upstreams, log } = deps;
+  const services = upstreams.map(({ desc }) => desc);
+  const cookies = cookieNames(config.issuer);
+  const browser: BrowserOptions = {
+    cookies,
+    origins: new Set([new URL(config.issuer).origin, ...config.corsOrigins]),
+    csrf: config.csrf,
+  };
+  // The refresh token's cookie is for the auth service alone; the access token travels as a header.
+  const refreshCookie = (header: Headers) => {
+    const token = readCookie(header, cookies.refresh);
+    return token === undefined ? null : `${cookies.refresh}=${token}`;
+  };
+  const mounted = upstreams.map((upstream) =>
+    forward(upstream, upstream.desc.typeName.startsWith(authPackage) ? refreshCookie : () => null),
+  );
+
+  let hasKeys = false;
+  void guard.ready().then(
+    () => (hasKeys = true),
+    () => undefined,
+  );
+  const ready: Ready = async () => hasKeys;
+  return {
+    app: createService({
+      mounted,
+      checks: [
+        exposed,
+        ...(config.rateLimit > 0 ? [rateLimitGate(config.rateLimit)] : []),
+        cookieGate(browser),
+        connectGate(guard),
+        csrfGate(browser),
+      ],
+      ready,
+      reflection: config.environment !== 'production',
+      log,
+    }),
+    ready,
+    async extend(fastify) {
+      if (config.corsOrigins.length > 0) await fastify.register(cors, corsOf(config.corsOrigins));
+      await addPages(fastify, services, config.issuer);
+    },
+  };
+}
+
+const authPackage = `${AuthService.file.proto.package}.`;
+
+/** What is internal is not here at all. */
+const exposed: Gate = async ({ method }) => {
+  if (!isPublic(method)) throw failure('UNIMPLEMENTED');
+};
+
+function corsOf(origins: readonly string[]) {
+  return {
+    origin: [...origins],
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'X-CSRF-Token',
+      'X-Request-Id',
+      'Connect-Protocol-Version',
+      'Connect-Timeout-Ms',
+      'X-Grpc-Web',
+      'Grpc-Timeout',
+      'X-User-Agent',
+    ],
+    exposedHeaders: ['X-Request-Id', 'Retry-After', 'ETag', 'Grpc-Status', 'Grpc-Message', 'Grpc-Status-Details-Bin'],
+    maxAge: 7_200,
+  };
+}

@@ -1,0 +1,38 @@
+import { type Config, key } from '#kit/config/config.ts';
+import { jwksKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import { list, oneOf, port, text, whole } from '#kit/config/types.ts';
+
+/** Configuration of the edge. */
+export const keys = {
+  ...processKeys,
+  ...tokenKeys,
+  ...jwksKeys,
+  port: key('SIGNET_EDGE_PORT', port, { default: '8080', doc: 'The public port: REST, Connect, gRPC-Web and gRPC.' }),
+  authTarget: key('SIGNET_AUTH_TARGET', text, {
+    default: 'localhost:9081',
+    doc: 'Where services reach the auth service over gRPC: host:port, or a name that gRPC resolves.',
+  }),
+  userTarget: key('SIGNET_USER_TARGET', text, {
+    default: 'localhost:8082',
+    doc: 'Where the edge reaches the user service over gRPC.',
+  }),
+  corsOrigins: key('SIGNET_CORS_ORIGINS', list, {
+    default: ',',
+    doc: 'Origins whose pages may call the edge with cookies, divided by commas: https://app.example.com.',
+  }),
+  trustedProxies: key('SIGNET_TRUSTED_PROXIES', list, {
+    default: ',',
+    doc: 'Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges, divided by commas.',
+  }),
+  rateLimit: key('SIGNET_RATE_LIMIT', whole(0, 1_000_000), {
+    default: '300',
+    doc: 'Requests a minute that an address may make at the edge (IPv6: a /64). 0 is off.',
+  }),
+  csrf: key('SIGNET_CSRF', oneOf('cookie', 'always'), {
+    default: 'cookie',
+    doc: '`cookie`: requests that authenticate by cookie need X-CSRF-Token to change anything. `always`: those with an Authorization header too.',
+  }),
+} as const;
+
+/** The edge's configuration. */
+export type EdgeConfig = Config<typeof keys>;

@@ -1,0 +1,50 @@
+import type { Transport } from '@connectrpc/connect';
+import { PrismaClient } from '#gen/prisma/user/client.ts';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import type { Database } from '#kit/db/database.ts';
+import { connectGate } from '#kit/guard/connect.ts';
+import type { Guard } from '#kit/guard/guard.ts';
+import type { Log } from '#kit/log/log.ts';
+import { mount, type RpcApp } from '#kit/rpc/app.ts';
+import type { Ready } from '#kit/rpc/health.ts';
+import { createService } from '#kit/rpc/stack.ts';
+import { createAccounts } from './clients/accounts.ts';
+import { createProfiles } from './domain/profiles.ts';
+import type { UserConfig } from './config.ts';
+import { userHandler } from './handler/user.ts';
+import { createProfileStore } from './store/profiles.ts';
+
+/** The user service, wired. */
+export interface User {
+  readonly app: RpcApp;
+  readonly ready: Ready;
+}
+
+/** Wires the user service over a migrated database. */
+export function buildUser(deps: {
+  readonly database: Database;
+  readonly guard: Guard;
+  /** To the auth service. */
+  readonly auth: Transport;
+  readonly config: UserConfig;
+  readonly log: Log;
+}): User {
+  const { database, guard, auth, config, log } = deps;
+  const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
+  const profiles = createProfiles({ store, accounts: createAccounts(auth) });
+  const ready: Ready = () =>
+    database.ping().then(
+      () => true,
+      () => false,
+    );
+  return {
+    app: createService({
+      mounted: [mount(UserService, userHandler(profiles))],
+      checks: [connectGate(guard)],
+      ready,
+      reflection: config.environment !== 'production',
+      log,
+    }),
+    ready,
+  };
+}

@@ -1,0 +1,30 @@
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { readConfig } from '#kit/config/config.ts';
+import { readEnvironment } from '#kit/config/environment.ts';
+import { openDatabase } from '#kit/db/database.ts';
+import { migrate, migrationsOf } from '#kit/db/migrate.ts';
+import { createGuard } from '#kit/guard/guard.ts';
+import { remoteJwks } from '#kit/guard/jwks.ts';
+import { processLog, runProcess } from '#kit/process/run.ts';
+import { onPort } from '#kit/process/start-error.ts';
+import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { serveGrpc } from '#kit/rpc/grpc-server.ts';
+import { buildUser } from './build.ts';
+import { keys } from './config.ts';
+
+await runProcess(async (closing) => {
+  const config = readConfig(keys, readEnvironment());
+  const { host, port, issuer, audience, alg } = config;
+  const log = processLog(config).child({ service: 'user' });
+  await migrate({ url: config.databaseUrl, ...migrationsOf('user'), log });
+  const database = openDatabase({ url: config.databaseUrl, applicationName: 'signet-user', log });
+  closing.add(() => database.close());
+  const guard = createGuard({ issuer, audience, algorithms: [alg], keys: remoteJwks({ url: config.jwksUrl }) });
+  closing.add(() => guard.close());
+  const auth = createGrpcTransport(config.authTarget, [AuthService]);
+  closing.add(() => auth.close());
+  const user = buildUser({ database, guard, auth, config, log });
+  const grpc = await onPort(port, keys.port.env, () => serveGrpc(user.app, { port, host }));
+  closing.add(() => grpc.close());
+  log.info({ port: grpc.port }, 'user is ready');
+});

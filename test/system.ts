@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from 'vitest';
+import type { Environment } from '#kit/config/config.ts';
+import { createLog } from '#kit/log/log.ts';
+import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { type All, openAll, readAll } from '../services/all/open.ts';
+
+/** An answer over HTTP, its body read. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body as JSON; what a test reads of it is the test's to say. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- an answer's shape is what tests are there to find out
+  readonly json: any;
+}
+
+/** What a request over REST may carry. */
+export interface Asking {
+  readonly body?: unknown;
+  readonly token?: string | undefined;
+  readonly headers?: HeadersInit;
+}
+
+/** Somebody who has registered and signed in. */
+export interface Person {
+  readonly id: string;
+  readonly email: string;
+  readonly password: string;
+  readonly access: string;
+  readonly refresh: string;
+  readonly csrf: string;
+}
+
+/** All services on a database and ports of their own, in this process. */
+export interface System {
+  readonly all: All;
+  readonly database: FreshDatabase;
+  /** Base URL of the edge. */
+  readonly edge: string;
+  /** Base URL of the auth service's door. */
+  readonly auth: string;
+  /** Asks the edge over REST, below `/api/v1` unless the path begins with `//`. */
+  rest(method: string, path: string, asking?: Asking): Promise<Answer>;
+  /** Registers somebody new and signs them in. */
+  person(role?: string): Promise<Person>;
+  /** A string that must not turn up in any log line; checked at `close`. */
+  secret(text: string): string;
+  /** Everything logged so far. */
+  logged(): string;
+  close(): Promise<void>;
+}
+
+/** The first admin of every test system. */
+export const admin = { email: 'root@example.com', password: 'the admin of the tests' };
+
+/** Opens a system. Keys of the environment may be given; limits on requests are off unless they are. */
+export async function openSystem(environment: Environment = {}): Promise<System> {
+  const database = await freshDatabase();
+  const lines: string[] = [];
+  const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
+  const closers: (() => unknown)[] = [];
+  const masterKey = randomBytes(32).toString('base64');
+  const configs = readAll({
+    DATABASE_URL: database.url.reveal(),
+    SIGNET_MASTER_KEY: masterKey,
+    SIGNET_EDGE_PORT: '0',
+    SIGNET_AUTH_PORT: '0',
+    SIGNET_AUTH_GRPC_PORT: '0',
+    SIGNET_USER_PORT: '0',
+    SIGNET_RATE_LIMIT: '0',
+    SIGNET_ADMIN_EMAIL: admin.email,
+    SIGNET_ADMIN_PASSWORD: admin.password,
+    ...environment,
+  });
+  const all = await openAll(configs, log, { add: (close) => closers.push(close) });
+  await all.auth.ensureFirstAdmin();
+
+  const secrets = new Set([masterKey, admin.password, database.url.reveal()]);
+  const edge = `http://127.0.0.1:${all.edge.port}`;
+  const secret = (text: string) => {
+    secrets.add(text);
+    return text;
+  };
+  const rest: System['rest'] = (method, path, asking) =>
+    ask(path.startsWith('//') ? `${edge}${path.slice(1)}` : `${edge}/api/v1${path}`, method, asking);
+
+  return {
+    all,
+    database,
+    edge,
+    auth: `http://127.0.0.1:${all.auth.door.port}`,
+    rest,
+    secret,
+    logged: () => lines.join(''),
+    async person(role) {
+      const email = `p${randomBytes(6).toString('hex')}@example.com`;
+      const password = secret(randomBytes(12).toString('hex'));
+      const made = await rest('POST', '/auth/register', {
+        body: { email, password, name: 'Ada', ...(role ? { role } : {}) },
+      });
+      expect(made.status, made.text).toBe(201);
+      const { status, json, text } = await rest('POST', '/auth/login', { body: { email, password } });
+      expect(status, text).toBe(200);
+      return {
+        id: json.user.id,
+        email,
+        password,
+        access: secret(json.access_token),
+        refresh: secret(json.refresh_token),
+        csrf: secret(json.csrf_token),
+      };
+    },
+    async close() {
+      for (const close of closers.toReversed()) await close();
+      await database.drop();
+      const written = lines.join('');
+      for (const one of secrets) expect(written.includes(one), 'a secret was logged').toBe(false);
+    },
+  };
+}
+
+/** Asks any URL, and reads the whole answer. */
+export async function ask(url: string, method: string, { body, token, headers }: Asking = {}): Promise<Answer> {
+  const sent = new Headers(headers);
+  if (token !== undefined) sent.set('authorization', `Bearer ${token}`);
+  const isText = typeof body === 'string';
+  if (body !== undefined && !sent.has('content-type')) sent.set('content-type', 'application/json');
+  const response = await fetch(url, {
+    method,
+    headers: sent,
+    ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson && text ? JSON.parse(text) : undefined,
+  };
+}
