@@ -1,5 +1,3 @@
-import { ConfigError } from '#kit/config/config.ts';
-
 /** Why a process can't start, in words that whoever started it can act on. */
 export class StartError extends Error {
   override readonly name = 'StartError';
@@ -21,10 +19,11 @@ export async function onPort<T>(port: number, key: string, open: () => Promise<T
   }
 }
 
-const plain = ['ConfigError', 'StartError', 'DataDirLockedError', 'EmbeddedError', 'MigrationError'];
+/** Errors whose message is all that a person needs. */
+const plain = new Set(['ConfigError', 'StartError', 'DataDirLockedError', 'EmbeddedError', 'MigrationError']);
 
 /** What went wrong at start: a sentence where we have one, the stack where we have not. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error instanceof ConfigError || plain.includes(error.name) ? error.message : (error.stack ?? error.message);
+  return plain.has(error.name) ? error.message : (error.stack ?? error.message);
 }

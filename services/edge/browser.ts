@@ -45,7 +45,8 @@ export function csrfGate({ csrf }: BrowserOptions): Gate {
   return async ({ method, requestHeader, values }: HandlerContext) => {
     const { user } = identityOf(values);
     if (!user || !changesState(method) || !(csrf === 'always' || values.get(byCookie))) return;
-    const expected = Buffer.from(String(user.claims['csrf'] ?? ''), 'base64url');
+    const { csrf: hash } = user.claims;
+    const expected = Buffer.from(typeof hash === 'string' ? hash : '', 'base64url');
     const given = createHash('sha256')
       .update(requestHeader.get('x-csrf-token') ?? '')
       .digest();

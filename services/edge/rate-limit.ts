@@ -41,7 +41,10 @@ export function networkOf(address: string): string {
 /** The eight groups of an IPv6 address in its canonical form (RFC 5952), as URL writes it. */
 function expand(canonical: string): number[] {
   const [head = '', tail] = canonical.split('::');
-  const read = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)));
-  const [first, last] = [read(head), read(tail ?? '')];
+  const [first, last] = [groupsOf(head), groupsOf(tail ?? '')];
   return [...first, ...Array.from({ length: 8 - first.length - last.length }, () => 0), ...last];
+}
+
+function groupsOf(part: string): number[] {
+  return part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16));
 }

@@ -43,16 +43,13 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
     if (cookie !== null) header.set('cookie', cookie);
     return header;
   };
-  const pass = (from: Headers, { responseHeader }: HandlerContext): void => {
-    for (const [name, value] of from) if (passedBack.has(name)) responseHeader.append(name, value);
-  };
 
   if (method.methodKind === 'unary') {
     const unary = method as DescMethodUnary;
     return async (request: Message, context: HandlerContext): Promise<Message> => {
       try {
         const answer = await transport.unary(unary, undefined, undefined, headerFor(context), request);
-        pass(answer.header, context);
+        passBack(answer.header, context);
         return answer.message;
       } catch (error) {
         throw relay(error);
@@ -63,7 +60,7 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
   const stream = async function* (requests: AsyncIterable<Message>, context: HandlerContext) {
     try {
       const answer = await transport.stream(streaming, context.signal, undefined, headerFor(context), requests);
-      pass(answer.header, context);
+      passBack(answer.header, context);
       yield* answer.message;
     } catch (error) {
       throw relay(error);
@@ -79,6 +76,10 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
     if (!last) throw relay(new Error('the service answered nothing'));
     return last;
   };
+}
+
+function passBack(from: Headers, { responseHeader }: HandlerContext): void {
+  for (const [name, value] of from) if (passedBack.has(name)) responseHeader.append(name, value);
 }
 
 async function* only<T>(item: T): AsyncIterable<T> {

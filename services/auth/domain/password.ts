@@ -15,9 +15,7 @@ export function normalizePassword(password: string): string {
  */
 export function acceptPassword(password: string, min: number, about: { email: string; name: string }): string {
   const normal = normalizePassword(password);
-  const length = [...normal].length;
-  const reject = (description: string) =>
-    failure('PASSWORD_REJECTED', { fields: [{ field: 'password', description }] });
+  const length = Array.from(normal).length;
   if (length < min) throw reject(`must have at least ${min} characters`);
   if (length > longest) throw reject(`must have at most ${longest} characters`);
   const folded = normal.toLowerCase();
@@ -26,4 +24,8 @@ export function acceptPassword(password: string, min: number, about: { email: st
   }
   if (folded === about.name.normalize('NFKC').toLowerCase()) throw reject('must not be your name');
   return normal;
+}
+
+function reject(description: string) {
+  return failure('PASSWORD_REJECTED', { fields: [{ field: 'password', description }] });
 }
