@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { Secret } from '#kit/log/secret.ts';
+import { createMasterKey } from './master-key.ts';
+
+const master = () => createMasterKey(new Secret(randomBytes(32)));
+
+test('opens what it sealed', () => {
+  const key = master();
+  expect(key.open(key.seal(Buffer.from('a private key'), 'here'), 'here').toString()).toBe('a private key');
+});
+
+test('seals the same thing differently every time', () => {
+  const key = master();
+  expect(key.seal(Buffer.from('x'), 'here')).not.toEqual(key.seal(Buffer.from('x'), 'here'));
+});
+
+test('opens nothing under another master key, in another place, or with a bit flipped', () => {
+  const key = master();
+  const sealed = key.seal(Buffer.from('a private key'), 'here');
+  expect(() => master().open(sealed, 'here')).toThrow();
+  expect(() => key.open(sealed, 'there')).toThrow();
+  for (let index = 0; index < sealed.length; index++) {
+    const changed = Buffer.from(sealed);
+    changed[index]! ^= 1;
+    expect(() => key.open(changed, 'here'), `byte ${index}`).toThrow();
+  }
+});
+
+test('keeps its purposes apart', () => {
+  const key = master();
+  expect(key.mac('csrf', 'x')).not.toEqual(key.mac('refresh', 'x'));
+});
