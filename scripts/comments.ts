@@ -1,8 +1,8 @@
 /**
- * Writes gen/comments.json: the comments of our own protos by full name, for
- * the OpenAPI document. Generated code carries none at run time.
+ * Writes the comments of our own protos by full name, for the OpenAPI document.
+ * Generated code carries none at run time.
  *
- * Usage: node scripts/comments.ts
+ * Usage: node scripts/comments.ts [file]; gen/comments.json by default.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -82,5 +82,5 @@ if (import.meta.main) {
   const comments = Object.fromEntries(
     ours.flatMap((one) => [...commentsOf(one)]).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
-  writeFileSync(`${root}gen/comments.json`, `${JSON.stringify(comments, null, 2)}\n`);
+  writeFileSync(process.argv[2] ?? `${root}gen/comments.json`, `${JSON.stringify(comments, null, 2)}\n`);
 }

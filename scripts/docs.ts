@@ -49,37 +49,38 @@ async function errorTable(): Promise<string> {
 }
 
 async function keyTable(): Promise<string> {
-  const found = new Map<string, { value: string; doc: string; services: string[] }>();
+  const found = new Map<string, { doc: string; defaults: Map<string, string[]> }>();
   for (const [service, keys] of await serviceKeys()) {
     for (const { env, default: standard, optional, doc } of Object.values(keys)) {
-      const value = standard === undefined ? (optional ? '' : '(none)') : `\`${standard}\``;
-      const known = found.get(env);
-      if (known && (known.doc !== doc || known.value !== value)) {
-        throw new Error(`${env} means one thing to ${known.services.join(', ')} and another to ${service}`);
-      }
-      found.set(env, { value, doc, services: [...(known?.services ?? []), service] });
+      const known = found.get(env) ?? { doc, defaults: new Map<string, string[]>() };
+      found.set(env, known);
+      if (known.doc !== doc) throw new Error(`${env} is explained in two ways; ${service} has one of them`);
+      const value = standard === undefined ? (optional ? 'unset' : 'must be set') : `\`${standard}\``;
+      known.defaults.set(value, [...(known.defaults.get(value) ?? []), service]);
     }
   }
   const rows = [...found].toSorted(([a], [b]) => a.localeCompare(b, 'en'));
   return markdownTable(
     ['Variable', 'Default', 'Read by', 'Meaning'],
-    rows.map(([env, { value, services, doc }]) => [`\`${env}\``, value, services.join(', '), doc]),
+    rows.map(([env, { defaults, doc }]) => [
+      `\`${env}\``,
+      [...defaults].map(([value, by]) => (defaults.size > 1 ? `${value} (${by.join(', ')})` : value)).join('; '),
+      [...defaults.values()].flat().join(', '),
+      doc,
+    ]),
   );
 }
 
 /** The exported `keys` of every config.ts: each service's, and that of the process that runs them all. */
 async function serviceKeys(): Promise<[service: string, keys: Keys][]> {
   const folder = path.join(root, 'services');
-  const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
-  const files = ['config.ts', ...names.map(({ name }) => `${name}/config.ts`).toSorted()];
+  const names = (await readdir(folder)).filter((name) => existsSync(path.join(folder, name, 'config.ts'))).toSorted();
   return Promise.all(
-    files
-      .filter((file) => existsSync(path.join(folder, file)))
-      .map(async (file): Promise<[string, Keys]> => {
-        const module = (await import(pathToFileURL(path.join(folder, file)).href)) as { keys?: Keys };
-        if (!module.keys) throw new Error(`services/${file} exports no keys`);
-        return [file === 'config.ts' ? 'npm start' : path.dirname(file), module.keys];
-      }),
+    names.map(async (name): Promise<[string, Keys]> => {
+      const module = (await import(pathToFileURL(path.join(folder, name, 'config.ts')).href)) as { keys?: Keys };
+      if (!module.keys) throw new Error(`services/${name}/config.ts exports no keys`);
+      return [name === 'all' ? 'npm start' : name, module.keys];
+    }),
   );
 }
 

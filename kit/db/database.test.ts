@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { PrismaClient } from '#gen/prisma/auth/client.ts';
-import { silentLog } from '#kit/log/log.ts';
+import { createLog, silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type Database, openDatabase } from './database.ts';
@@ -68,19 +68,27 @@ test('keeps the options that a URL has of its own', async () => {
 
 test('survives the loss of its connections, idle and in a transaction, and connects anew', async () => {
   const { url, drop } = await freshDatabase();
-  const lost = openDatabase({ url, applicationName: 'lost', log: silentLog, max: 2 });
+  const lines: string[] = [];
+  const log = createLog({ level: 'debug', format: 'json', destination: { write: (line) => void lines.push(line) } });
+  const lost = openDatabase({ url, applicationName: 'lost', log, max: 2 });
   const busy = await lost.pool.connect();
   await busy.query('BEGIN');
   await lost.ping();
   const admin = new Client(url.reveal());
   await admin.connect();
-  const ended = new Promise((resolve) => busy.once('end', resolve));
+  // Not once() of node:events: that one listens for errors, which is what is being tested.
+  const busyEnded = new Promise((resolve) => busy.once('end', resolve));
+  const idleRemoved = new Promise((resolve) => lost.pool.once('remove', resolve));
   await admin.query(
     'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
   );
-  await ended;
+  await Promise.all([busyEnded, idleRemoved]);
   busy.release(true);
   await expect(lost.ping()).resolves.toBeUndefined();
+  expect(lines.join('')).toContain('a database connection was lost');
+  expect(lines.join('')).toContain('terminating connection');
+  expect(lines.join('')).not.toContain(new URL(url.reveal()).password);
+  expect(lines.join('')).not.toContain('connectionParameters');
   await admin.end();
   await lost.close();
   await lost.close();

@@ -49,10 +49,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // An idle connection that breaks is an 'error' event, and would end the
   // process if nobody listened. The pool has dropped it by then.
-  pool.on('error', (error) => log.warn({ err: error }, 'a database connection was lost'));
+  pool.on('error', (error) => log.warn(withoutClient(error), 'a database connection was lost'));
   // The same for one that breaks while a transaction holds it, between statements.
   pool.on('connect', (client) =>
-    client.on('error', (error) => log.debug({ err: error }, 'a database connection broke')),
+    client.on('error', (error) => log.debug(withoutClient(error), 'a database connection broke')),
   );
   const adapter = new PrismaPg(pool, { statementNameGenerator: createStatementNames(preparedStatements) });
   let closing: Promise<void> | undefined;
@@ -81,4 +81,9 @@ export function connection(url: Secret): ClientConfig {
   const options = [parsed.searchParams.get('options'), '-c TimeZone=UTC'].filter(Boolean).join(' ');
   parsed.searchParams.set('options', options);
   return { connectionString: parsed.href };
+}
+
+/** What the log may have of a connection's error: the pool hangs the connection on it, password and all. */
+function withoutClient(error: Error): { reason: string; code: string | undefined } {
+  return { reason: error.message, code: (error as NodeJS.ErrnoException).code };
 }

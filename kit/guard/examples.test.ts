@@ -211,7 +211,7 @@ describe('the Fastify example', () => {
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');
     expect(await answer.json()).toEqual({
-      type: 'about:blank',
+      type: 'urn:signet:error:TOKEN_REQUIRED',
       title: 'An access token is required.',
       status: 401,
       instance: '/me',

@@ -43,7 +43,7 @@ function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): F
   error.metadata.forEach((value, name) => void reply.header(name, value));
   const { status, title } = guardReasons[code];
   const [instance] = request.url.split('?');
-  const problem = { type: 'about:blank', title, status, instance, code, request_id: request.id };
+  const problem = { type: `urn:signet:error:${code}`, title, status, instance, code, request_id: request.id };
   // As bytes, for Fastify adds a charset to text, and the media type has none (RFC 9457 section 6.1).
   return reply
     .code(status)

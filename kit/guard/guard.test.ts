@@ -5,6 +5,7 @@ import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
 import { Health } from '../../gen/proto/grpc/health/v1/health_pb.ts';
 import { EchoService } from '../../gen/proto/signet/test/v1/echo_service_pb.ts';
 import { refusalReasonOf } from './error.ts';
+import { fastifyGate } from './fastify.ts';
 import { createGuard, type Guard, userIn } from './guard.ts';
 import { localJwks } from './jwks.ts';
 import type { Identity } from './policy.ts';
@@ -285,6 +286,10 @@ test('a method without a rule admits nobody', async () => {
 
 test('a rule that is not valid admits nobody', async () => {
   await expect(guard.check({ roles: [''] }, new Headers(await asUser()))).rejects.toThrow('Not a valid access rule');
+});
+
+test('a route with a rule that is not valid is not made', () => {
+  expect(() => fastifyGate(guard, { scopes: ['a b'] })).toThrow('Not a valid access rule');
 });
 
 test('verifies a token with no rule', async () => {

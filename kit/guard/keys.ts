@@ -12,7 +12,10 @@ export interface KeySource {
   get(kid: string, alg: string): Promise<CryptoKey | undefined>;
   /** Reads the keys anew, for whoever knows that they changed. Tells whether that worked. */
   refresh(): Promise<boolean>;
-  /** Resolves once a good set is held; rejects with KEYS_UNAVAILABLE when closed before. */
+  /**
+   * Resolves once a good set is held; rejects with KEYS_UNAVAILABLE when closed
+   * before. Waiting for it keeps no process alive: something else must.
+   */
   ready(): Promise<void>;
   /** Stops refreshing. What is held stays usable. */
   close(): void;
@@ -34,7 +37,7 @@ export interface KeyTimes {
  * Keeps the last good key set in memory. It is read at once, then in the
  * background, sooner after a failure, and for an unknown kid; never twice at the
  * same time. A read that fails, or brings what is not a good set, changes nothing.
- * Never keeps a process alive.
+ * Keeps no process alive, but for as long as a read that is under way may take.
  */
 export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>, times: KeyTimes = {}): KeySource {
   const { cooldown = 5_000, refreshEvery = 60_000, timeout = 5_000, clock = () => performance.now() } = times;

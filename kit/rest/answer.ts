@@ -30,21 +30,23 @@ export function copyHeaders(from: Headers, reply: FastifyReply): void {
 export function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
-  answer: { readonly status: number; readonly contentType: string; readonly header: Headers; readonly text: () => string },
+  answer: {
+    readonly status: number;
+    readonly contentType: string;
+    readonly header: Headers;
+    readonly text: () => string;
+  },
 ): void {
-  copyHeaders(answer.header, reply);
   const etag = answer.header.get('etag');
+  const unchanged = etag !== null && answer.status === 200 && isUnchanged(request, etag);
+  const empty = unchanged || answer.status === 204 || answer.status === 205;
+  // Written first: where it fails, nothing of this answer may be in the error's.
+  const text = empty ? undefined : answer.text();
+  copyHeaders(answer.header, reply);
   if (!answer.header.has('cache-control')) reply.header('cache-control', etag === null ? 'no-store' : 'no-cache');
-  if (etag !== null && isUnchanged(request, etag) && answer.status === 200) {
-    reply.code(304).send();
-    return;
-  }
-  if (answer.status === 204 || answer.status === 205) {
-    reply.code(answer.status).send();
-    return;
-  }
-  const text = answer.text();
-  reply.code(answer.status).header('content-type', answer.contentType).send(text);
+  reply.code(unchanged ? 304 : answer.status);
+  if (text === undefined) reply.send();
+  else reply.header('content-type', answer.contentType).send(text);
 }
 
 function isUnchanged(request: FastifyRequest, etag: string): boolean {

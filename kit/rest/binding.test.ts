@@ -26,13 +26,17 @@ function ask(binding: Binding, values: string[], query = '', body = ''): unknown
     return toJson(binding.method.input, binding.request(values, query, body), { useProtoFieldName: true });
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
-    expect(reasonOf(error)).toBe('INVALID_ARGUMENT');
-    return violationsOf(error).map(({ field }) => field);
+    return reasonOf(error) === 'INVALID_ARGUMENT' ? violationsOf(error).map(({ field }) => field) : error;
   }
 }
 
 describe('bindMethod at start', () => {
-  const both = [text, nested, repeated(made('many', Type.STRING)), made('stamp', { message: '.google.protobuf.Timestamp' })];
+  const both = [
+    text,
+    nested,
+    repeated(made('many', Type.STRING)),
+    made('stamp', { message: '.google.protobuf.Timestamp' }),
+  ];
 
   it.each<[string, Omit<Made, 'input'>, string]>([
     ['an unknown field in the path', { rule: get('/v1/{nope}') }, 'has no field "nope"'],
@@ -44,11 +48,23 @@ describe('bindMethod at start', () => {
     ['an unknown body', { rule: post('/v1/x', 'nope') }, 'body: made.v1.In has no field "nope"'],
     ['a body that is in the path', { rule: post('/v1/{text}', 'text') }, 'both a path variable and the body'],
     ['a body on GET', { rule: { ...get('/v1/x'), body: '*' } }, 'GET takes no body'],
-    ['an unknown response_body', { rule: { ...get('/v1/x'), responseBody: 'nope' } }, 'response_body: made.v1.Out has no field'],
+    [
+      'an unknown response_body',
+      { rule: { ...get('/v1/x'), responseBody: 'nope' } },
+      'response_body: made.v1.Out has no field',
+    ],
     ['a bad template', { rule: get('v1') }, 'path template "v1"'],
     ['no path', { rule: {} }, 'without a path'],
-    ['a custom method that is none', { rule: { pattern: { case: 'custom', value: { kind: 'get it', path: '/x' } } } }, 'no HTTP method'],
-    ['nested additional bindings', { rule: { ...get('/a'), additionalBindings: [{ ...get('/b'), additionalBindings: [get('/c')] }] } }, 'additional bindings of its own'],
+    [
+      'a custom method that is none',
+      { rule: { pattern: { case: 'custom', value: { kind: 'get it', path: '/x' } } } },
+      'no HTTP method',
+    ],
+    [
+      'nested additional bindings',
+      { rule: { ...get('/a'), additionalBindings: [{ ...get('/b'), additionalBindings: [get('/c')] }] } },
+      'additional bindings of its own',
+    ],
     ['a stream of requests', { rule: post('/v1/x', '*'), clientStreaming: true }, 'takes a stream'],
     ['streams both ways', { rule: post('/v1/x', '*'), clientStreaming: true, serverStreaming: true }, 'takes a stream'],
   ])('refuses %s, naming the method', (_, options, what) => {
@@ -180,7 +196,11 @@ describe('a binding without a body', () => {
 
   it('ends at a message that contains itself', () => {
     const tree = { name: 'Tree', field: [made('label', Type.STRING), made('child', { message: '.made.v1.Tree' })] };
-    const recursive = bound({ rule: get('/v1/x'), input: [made('tree', { message: '.made.v1.Tree' })], messages: [tree] });
+    const recursive = bound({
+      rule: get('/v1/x'),
+      input: [made('tree', { message: '.made.v1.Tree' })],
+      messages: [tree],
+    });
     expect(ask(recursive, [], 'tree.label=a')).toEqual({ tree: { label: 'a' } });
     expect(recursive.query.size).toBeLessThan(20);
   });
@@ -193,7 +213,11 @@ describe('a binding without a body', () => {
 });
 
 describe('a binding with a body', () => {
-  const whole = bound({ rule: post('/v1/{text}', '*'), input: [text, nested, made('snake_name', Type.INT32)], messages: [inner] });
+  const whole = bound({
+    rule: post('/v1/{text}', '*'),
+    input: [text, nested, made('snake_name', Type.INT32)],
+    messages: [inner],
+  });
   const part = bound({
     rule: post('/v1/{text}', 'nested'),
     oneofs: ['choice'],
@@ -231,7 +255,11 @@ describe('a binding with a body', () => {
   });
 
   it('reads one field from the body and others from the query', () => {
-    expect(ask(part, ['t'], 'many=1&many=2', '{"label":"x"}')).toEqual({ text: 't', nested: { label: 'x' }, many: [1, 2] });
+    expect(ask(part, ['t'], 'many=1&many=2', '{"label":"x"}')).toEqual({
+      text: 't',
+      nested: { label: 'x' },
+      many: [1, 2],
+    });
     expect(ask(list, [], 'text=t', '[1,2]')).toEqual({ text: 't', many: [1, 2] });
   });
 
@@ -270,12 +298,14 @@ describe('a binding with a body', () => {
   );
 
   it('repeats no value of a body in an error', () => {
+    let said: string[] = [];
     try {
       whole.request(['t'], '', '{"snake_name":"hunter2","hunter2 ":1,"nested":{"label":["hunter2"]}}');
-      expect.unreachable();
     } catch (error) {
-      expect(JSON.stringify(violationsOf(error as ConnectError))).not.toContain('hunter2');
-      expect(violationsOf(error as ConnectError)).toHaveLength(3);
+      const { message, metadata } = error as ConnectError;
+      said = [message, JSON.stringify([...metadata]), JSON.stringify(violationsOf(error as ConnectError))];
     }
+    expect(said).toHaveLength(3);
+    expect(said.join()).not.toContain('hunter2');
   });
 });

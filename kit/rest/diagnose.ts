@@ -22,7 +22,9 @@ function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldVi
     found.push({ field: prefix || '$body', description: 'Must be a JSON object.' });
     return;
   }
-  const fields = new Map(desc.fields.flatMap((field) => [[field.jsonName, field] as const, [field.name, field] as const]));
+  const fields = new Map(
+    desc.fields.flatMap((field) => [[field.jsonName, field] as const, [field.name, field] as const]),
+  );
   const seen = new Set<DescField>();
   for (const [key, value] of Object.entries(json)) {
     if (found.length >= most) return;
@@ -35,7 +37,14 @@ function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldVi
   }
 }
 
-function check(desc: DescMessage, field: DescField, key: string, value: JsonValue, path: string, found: FieldViolation[]) {
+function check(
+  desc: DescMessage,
+  field: DescField,
+  key: string,
+  value: JsonValue,
+  path: string,
+  found: FieldViolation[],
+) {
   const before = found.length;
   const message = field.message;
   if (message && isPlain(message)) {

@@ -63,7 +63,7 @@ export async function* eventText(
     if (opening.kind === 'quiet') yield ': open\n\n';
     expect(opening.kind === 'quiet' ? opening.first : Promise.resolve(opening.result));
     if (signal.aborted) onAbort();
-    for (let id = 0; ; ) {
+    for (let id = 0; ;) {
       const timer = setTimeout(() => wake.resolve(), options.heartbeatMs);
       await wake.promise;
       clearTimeout(timer);
@@ -76,7 +76,10 @@ export async function* eventText(
       if (arrived.result.done) return;
       id += 1;
       // A text/plain answer may span lines; each is a data line of its own.
-      const data = options.text(arrived.result.value).split(/\r\n|\r|\n/).join('\ndata: ');
+      const data = options
+        .text(arrived.result.value)
+        .split(/\r\n|\r|\n/)
+        .join('\ndata: ');
       yield `id: ${id}\ndata: ${data}\n\n`;
       expect(messages.next());
       if (signal.aborted) onAbort();

@@ -44,9 +44,12 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
     socket.destroy();
     return;
   }
-  const problem = problemOf(failure(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'DEADLINE_EXCEEDED' : 'INVALID_ARGUMENT'), {
-    instance: '',
-  });
+  const problem = problemOf(
+    failure(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'DEADLINE_EXCEEDED' : 'INVALID_ARGUMENT'),
+    {
+      instance: '',
+    },
+  );
   const [status, text] = statusLines[error.code ?? ''] ?? [problem.status, 'Bad Request'];
   const body = JSON.stringify({ ...problem.body, status });
   socket.end(

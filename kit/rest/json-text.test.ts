@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { jsonText, maxDepth } from './json-text.ts';
 
@@ -6,7 +6,10 @@ const textOf = (text: string) => jsonText(Buffer.from(text));
 
 describe('jsonText', () => {
   it(`takes nesting of ${maxDepth} and refuses one more, for arrays and objects`, () => {
-    for (const [open, close] of [['[', ']'], ['{"a":', '}']] as const) {
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
       const nest = (depth: number) => `${open.repeat(depth)}1${close.repeat(depth)}`;
       expect(textOf(nest(maxDepth))).toBe(nest(maxDepth));
       expect(() => textOf(nest(maxDepth + 1))).toThrow('not valid');

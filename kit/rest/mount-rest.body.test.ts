@@ -78,17 +78,23 @@ describe('the size of a body', () => {
     }
   });
 
-  it.each([true, false])('past the limit gets its answer while 9 MiB are on their way (chunked: %s)', async (chunked) => {
-    expect(await upload('/v1/echo', big, chunked)).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
-  });
+  it.each([true, false])(
+    'past the limit gets its answer while 9 MiB are on their way (chunked: %s)',
+    async (chunked) => {
+      expect(await upload('/v1/echo', big, chunked)).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
+    },
+  );
 
-  it.each([true, false])('does not matter to a gate that refuses: 9 MiB get their 401 (chunked: %s)', async (chunked) => {
-    const before = process.memoryUsage().arrayBuffers;
-    const answer = await upload('/v1/private', big, chunked);
-    expect(answer).toMatchObject({ status: 401, code: 'TOKEN_REQUIRED' });
-    expect(answer.ms).toBeLessThan(1000);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(big);
-  });
+  it.each([true, false])(
+    'does not matter to a gate that refuses: 9 MiB get their 401 (chunked: %s)',
+    async (chunked) => {
+      const before = process.memoryUsage().arrayBuffers;
+      const answer = await upload('/v1/private', big, chunked);
+      expect(answer).toMatchObject({ status: 401, code: 'TOKEN_REQUIRED' });
+      expect(answer.ms).toBeLessThan(1000);
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(big);
+    },
+  );
 
   it('is refused before a byte of it is sent where Content-Length tells', async () => {
     const answer = await conversation(
@@ -110,12 +116,16 @@ describe('the size of a body', () => {
 });
 
 describe('the media type of a body', () => {
-  it.each(['application/json', 'application/json; charset=utf-8', 'application/json;charset=UTF-8', 'Application/JSON; charset="utf-8"'])(
-    'may be %s',
-    async (type) => {
-      expect((await send('/v1/echo', { method: 'POST', headers: { 'content-type': type }, body: '{}' })).status).toBe(200);
-    },
-  );
+  it.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'application/json;charset=UTF-8',
+    'Application/JSON; charset="utf-8"',
+  ])('may be %s', async (type) => {
+    expect((await send('/v1/echo', { method: 'POST', headers: { 'content-type': type }, body: '{}' })).status).toBe(
+      200,
+    );
+  });
 
   it.each([
     'application/json\ta',
@@ -166,7 +176,11 @@ describe('the media type of a body', () => {
   });
 
   it('is looked at after the gate', async () => {
-    const response = await send('/v1/private', { method: 'POST', headers: { 'content-type': 'text/plain' }, body: 'x' });
+    const response = await send('/v1/private', {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain' },
+      body: 'x',
+    });
     expect(response.status).toBe(401);
   });
 });
@@ -180,11 +194,16 @@ describe('the text of a body', () => {
     const response = await send('/v1/echo', json(open.repeat(5000)));
     expect(response.status).toBe(400);
     expect(performance.now() - began).toBeLessThan(500);
-    expect(await response.json()).toMatchObject({ errors: [{ field: '$body', description: 'Nested deeper than 100.' }] });
+    expect(await response.json()).toMatchObject({
+      errors: [{ field: '$body', description: 'Nested deeper than 100.' }],
+    });
   });
 
   it('must be UTF-8', async () => {
-    const response = await send('/v1/echo', { ...json(''), body: Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]) });
+    const response = await send('/v1/echo', {
+      ...json(''),
+      body: Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
+    });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ detail: 'Not valid UTF-8.' });
   });
@@ -215,7 +234,9 @@ describe('a slow body', () => {
     const before = door.handled();
     const calls = door.calls.length;
     const socket = connect(door.port, '127.0.0.1');
-    socket.write('POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{}');
+    socket.write(
+      'POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{}',
+    );
     await expect.poll(() => door.calls.length).toBe(calls + 1);
     const { signal } = door.calls.at(-1)!;
     socket.destroy();

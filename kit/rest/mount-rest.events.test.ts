@@ -13,6 +13,7 @@ beforeAll(async () => {
     gate: async (context) => {
       context.responseHeader.set('x-request-id', 'r-1');
       if (context.requestHeader.has('x-refuse')) throw failure('INSUFFICIENT_SCOPE');
+      if (context.requestHeader.has('x-hang')) await new Promise(() => undefined);
     },
     impl: {
       async *count(request, context) {
@@ -75,7 +76,18 @@ describe('a server stream on REST', () => {
     expect(response.status).toBe(200);
     expect(text).not.toContain('secret');
     const event = /\n\nevent: error\ndata: (.*)\n\n$/.exec(text)?.[1] ?? '';
-    expect(JSON.parse(event)).toMatchObject({ code: 'INTERNAL', status: 500, request_id: 'r-1', instance: '/v1/count/3:watch' });
+    expect(JSON.parse(event)).toMatchObject({
+      code: 'INTERNAL',
+      status: 500,
+      request_id: 'r-1',
+      instance: '/v1/count/3:watch',
+    });
+  });
+
+  it('has a deadline until its handler begins', async () => {
+    const { response, text } = await read('/v1/count/2:watch', { headers: { 'x-hang': '1' } });
+    expect(response.status).toBe(504);
+    expect(text).toContain('"code":"DEADLINE_EXCEEDED"');
   });
 
   it('opens while it has nothing to say yet, and is cancelled when the client goes', async () => {
@@ -111,10 +123,17 @@ describe('a server stream on REST', () => {
   });
 
   it('says goodbye when the server closes', async () => {
-    const other = await openEchoDoor({ rest: { openMs: 10 }, impl: { count: async function* wait(_, context) {
-      await new Promise((_resolve, reject) => context.signal.addEventListener('abort', () => reject(context.signal.reason)));
-      yield { number: 1 };
-    } } });
+    const other = await openEchoDoor({
+      rest: { openMs: 10 },
+      impl: {
+        count: async function* wait(_, context) {
+          await new Promise((_resolve, reject) =>
+            context.signal.addEventListener('abort', () => reject(context.signal.reason)),
+          );
+          yield { number: 1 };
+        },
+      },
+    });
     const response = await fetch(`${other.url}/v1/count/1:watch`);
     const closing = other.close();
     expect(await response.text()).toContain('"code":"SERVICE_UNAVAILABLE"');
@@ -124,7 +143,7 @@ describe('a server stream on REST', () => {
 
 /** The value once it has stopped changing. */
 async function settled(value: () => number): Promise<number> {
-  for (let last = -1; ; ) {
+  for (let last = -1; ;) {
     await sleep(100);
     if (value() === last) return last;
     last = value();

@@ -25,10 +25,20 @@ interface Answer {
   readonly text: string;
 }
 
-function send(method: string, path: string, body?: Buffer | string, headers: Record<string, string | string[]> = {}): Promise<Answer> {
+function send(
+  method: string,
+  path: string,
+  body?: Buffer | string,
+  headers: Record<string, string | string[]> = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const stream = session.request(
-      { ':method': method, ':path': path, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      {
+        ':method': method,
+        ':path': path,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       { endStream: body === undefined },
     );
     let status = 0;
@@ -43,7 +53,10 @@ function send(method: string, path: string, body?: Buffer | string, headers: Rec
 
 describe('REST on HTTP/2', () => {
   it('answers calls with a body, and without', async () => {
-    expect(await send('POST', '/v1/echo', '{"text":"hi"}')).toMatchObject({ status: 200, text: expect.stringContaining('"hi"') });
+    expect(await send('POST', '/v1/echo', '{"text":"hi"}')).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('"hi"'),
+    });
     expect(await send('POST', '/v1/echo')).toMatchObject({ status: 200 });
     expect(await send('GET', '/v1/echo/x')).toMatchObject({ status: 200 });
     expect(await send('DELETE', '/v1/things/x')).toEqual({ status: 204, text: '' });
@@ -59,8 +72,14 @@ describe('REST on HTTP/2', () => {
 
   it('answers 9 MiB that the gate refuses, or that are too large, and goes on', async () => {
     const big = Buffer.alloc(9 * 1024 * 1024, 'x');
-    expect(await send('POST', '/v1/private', big)).toMatchObject({ status: 401, text: expect.stringContaining('TOKEN_REQUIRED') });
-    expect(await send('POST', '/v1/echo', big)).toMatchObject({ status: 413, text: expect.stringContaining('PAYLOAD_TOO_LARGE') });
+    expect(await send('POST', '/v1/private', big)).toMatchObject({
+      status: 401,
+      text: expect.stringContaining('TOKEN_REQUIRED'),
+    });
+    expect(await send('POST', '/v1/echo', big)).toMatchObject({
+      status: 413,
+      text: expect.stringContaining('PAYLOAD_TOO_LARGE'),
+    });
     expect(await send('POST', '/v1/echo', '{"text":"still here"}')).toMatchObject({ status: 200 });
   });
 
@@ -71,11 +90,16 @@ describe('REST on HTTP/2', () => {
 
   it('answers a wrong method and an unknown path', async () => {
     expect(await send('PUT', '/v1/echo')).toMatchObject({ status: 405 });
-    expect(await send('GET', '/v1/nope')).toMatchObject({ status: 404, text: expect.stringContaining('"code":"NOT_FOUND"') });
+    expect(await send('GET', '/v1/nope')).toMatchObject({
+      status: 404,
+      text: expect.stringContaining('"code":"NOT_FOUND"'),
+    });
   });
 
   it('streams events, and cancels the call when the stream is closed', async () => {
-    expect((await send('GET', '/v1/count/2:watch')).text).toBe('id: 1\ndata: {"number":1}\n\nid: 2\ndata: {"number":2}\n\n');
+    expect((await send('GET', '/v1/count/2:watch')).text).toBe(
+      'id: 1\ndata: {"number":1}\n\nid: 2\ndata: {"number":2}\n\n',
+    );
     const stream = session.request({ ':path': '/v1/count/100000:watch?every=5' });
     await new Promise((resolve) => stream.once('data', resolve));
     const { signal } = door.calls.at(-1)!;

@@ -1,9 +1,8 @@
 import { connect } from 'node:net';
-import { ConnectError } from '@connectrpc/connect';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { createRpcApp, mount } from '#kit/rpc/app.ts';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mountRest } from './mount-rest.ts';
@@ -34,6 +33,7 @@ beforeAll(async () => {
         context.responseHeader.set('content-length', '3');
         context.responseHeader.set('transfer-encoding', 'chunked');
         context.responseHeader.set('connection', 'close');
+        if (request.fail === 2) return { numbers: ['no number'] as unknown as number[] };
         if (request.fail > 0) {
           const error = failure('REFRESH_TOKEN_REUSED', { retryAfter: 3 });
           error.metadata.append('set-cookie', 'c=; Max-Age=0');
@@ -46,7 +46,10 @@ beforeAll(async () => {
         context.responseHeader.set('etag', '"v1"');
         return { text: request.text };
       },
-      scoped: (_, context) => new Promise((_resolve, reject) => context.signal.addEventListener('abort', () => reject(context.signal.reason))),
+      scoped: (_, context) =>
+        new Promise((_resolve, reject) =>
+          context.signal.addEventListener('abort', () => reject(context.signal.reason)),
+        ),
       fresh: () => new Promise(() => undefined),
     },
     rest: { timeoutMs: 300 },
@@ -140,7 +143,7 @@ describe('a unary method on REST', () => {
       expect(response.status).toBe(status);
       expect(response.headers.get('etag')).toBe('"v1"');
       expect(response.headers.get('cache-control')).toBe('no-cache');
-      if (status === 304) expect(await response.text()).toBe('');
+      expect((await response.text()).length > 0).toBe(status === 200 && method === 'GET');
     }
   });
 
@@ -159,7 +162,7 @@ describe('a unary method on REST', () => {
     await expect.poll(() => door.calls.length).toBe(before + 1);
     const { signal } = door.calls.at(-1)!;
     abort.abort();
-    await expect(gone).rejects.toThrow();
+    await expect(gone).rejects.toThrow('aborted');
     await expect.poll(() => signal.aborted, { timeout: 250 }).toBe(true);
     expect(signal.reason).toMatchObject({ rawMessage: 'The caller went away.' });
   });
@@ -200,6 +203,13 @@ describe('errors on REST', () => {
     expect(response.headers.get('www-authenticate')).toBe('Bearer');
     expect(response.headers.get('x-internal')).toBeNull();
     expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('take the place of an answer that cannot be written', async () => {
+    const response = await send('/v1/things', json({ fail: 2 }));
+    expect(response.status).toBe(500);
+    expect(response.headers.getSetCookie()).toHaveLength(2);
+    expect(await response.json()).toMatchObject({ code: 'INTERNAL' });
   });
 
   it('say nothing of what nobody foresaw', async () => {
@@ -249,16 +259,25 @@ describe('errors on REST', () => {
     const keys = fc.constantFrom('text', 'nested', 'numbers', 'flag', 'big', 'colors', 'label', '__proto__', 'x');
     const object = fc.dictionary(keys, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 4 });
     await fc.assert(
-      fc.asyncProperty(fc.oneof(object.map((value) => JSON.stringify(value)), fc.uint8Array({ maxLength: 40 })), async (body) => {
-        const response = await send('/v1/echo', {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: body as BodyInit,
-        });
-        expect([200, 400, 409]).toContain(response.status);
-        await response.arrayBuffer();
-      }),
-      { numRuns: 200, examples: [['{"nested":null}'], ['{"numbers":[null]}'], ['{"__proto__":null}'], ['{"wait":"x"}']] },
+      fc.asyncProperty(
+        fc.oneof(
+          object.map((value) => JSON.stringify(value)),
+          fc.uint8Array({ maxLength: 40 }),
+        ),
+        async (body) => {
+          const response = await send('/v1/echo', {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: body as BodyInit,
+          });
+          expect([200, 400, 409]).toContain(response.status);
+          await response.arrayBuffer();
+        },
+      ),
+      {
+        numRuns: 200,
+        examples: [['{"nested":null}'], ['{"numbers":[null]}'], ['{"__proto__":null}'], ['{"wait":"x"}']],
+      },
     );
   });
 });
@@ -283,15 +302,20 @@ describe('request headers on REST', () => {
 
 describe('mountRest at start', () => {
   it('refuses two bindings of one path, naming both methods', () => {
-    const rpc = createRpcApp({ mounted: [mount(EchoService, {}), mount(EchoService, {})], gate: async () => undefined, interceptors: [] });
-    expect(() => mountRest(Fastify(), rpc, { timeoutMs: 1 })).toThrow(/EchoService\/Echo \(POST \/v1\/echo\) and .*Echo \(POST/);
+    const rpc = createRpcApp({
+      mounted: [mount(EchoService, {}), mount(EchoService, {})],
+      gate: async () => undefined,
+      interceptors: [],
+    });
+    expect(() => mountRest(Fastify(), rpc, { timeoutMs: 1 })).toThrow(
+      /EchoService\/Echo \(POST \/v1\/echo\) and .*Echo \(POST/,
+    );
   });
 
   it('answers UNIMPLEMENTED for a method that nobody implements', async () => {
     const response = await send('/v1/strong');
     expect(response.status).toBe(501);
     expect(await response.json()).toMatchObject({ code: 'UNIMPLEMENTED' });
-    expect(ConnectError).toBeDefined();
   });
 });
 
@@ -300,6 +324,9 @@ function raw(request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(door.port, '127.0.0.1', () => socket.write(request));
-    socket.on('data', (chunk) => (answer += chunk.toString())).on('close', () => resolve(answer)).on('error', reject);
+    socket
+      .on('data', (chunk) => (answer += chunk.toString()))
+      .on('close', () => resolve(answer))
+      .on('error', reject);
   });
 }

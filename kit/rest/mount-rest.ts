@@ -17,7 +17,10 @@ import { createRouter, type Match } from './router.ts';
 export interface RestOptions {
   /** Largest request body, in bytes. 1 MiB by default. */
   readonly bodyLimit?: number;
-  /** Longest time for a unary call, body included, in milliseconds. Streams have none. */
+  /**
+   * Longest time for a unary call, body included, in milliseconds. Of a stream, it
+   * is for the gate and the request's body alone.
+   */
   readonly timeoutMs: number;
   /** Silence on an event stream after which a comment is sent, in milliseconds. 15 s by default. */
   readonly heartbeatMs?: number;
@@ -45,7 +48,12 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
   const router = createRouter<Binding>(
     rpc.services
       .flatMap((service) => service.methods.flatMap(bindMethod))
-      .map((binding) => ({ method: binding.httpMethod, template: binding.template, name: binding.name, target: binding })),
+      .map((binding) => ({
+        method: binding.httpMethod,
+        template: binding.template,
+        name: binding.name,
+        target: binding,
+      })),
   );
   const draining = new AbortController();
 
@@ -88,14 +96,18 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     const binding = match.target;
     const context = openContext(request, binding, { timeoutMs: undefined, shutdown: draining.signal });
     const ended = endOf(context, reply);
+    // The deadline is for getting as far as the handler; what it streams has none.
+    const admission = setTimeout(() => context.abort(failure('DEADLINE_EXCEEDED')), timeoutMs);
     let messages: AsyncIterator<Message> | undefined;
     function finish(): void {
+      clearTimeout(admission);
       context.abort(over);
       // Not awaited: a handler that ignores its signal never lets go.
       messages?.return?.().catch(() => undefined);
     }
     try {
       const input = await admit(request, match, context, ended);
+      clearTimeout(admission);
       messages = rpc.stream(binding.method, context, only(input))[Symbol.asyncIterator]();
       const opening = await Promise.race([openStream(messages, openMs), ended]);
       copyHeaders(context.responseHeader, reply);
@@ -146,7 +158,10 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       draining.abort(failure('SERVICE_UNAVAILABLE', { retryAfter: 1 }));
       done();
     });
-    door.all('*', {
+    door.route({
+      // A plugin may have taken one: @fastify/cors answers OPTIONS.
+      method: door.supportedMethods.filter((method) => !door.hasRoute({ method, url: '/*' })),
+      url: '/*',
       // `done` is not called: the answer is given here.
       onRequest: (request, reply, _done) => void serve(request, reply),
       handler: (request, reply) => sendProblem(request, reply, failure('INTERNAL')),

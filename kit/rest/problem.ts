@@ -70,5 +70,7 @@ export function problemOf(
 
 /** `email: Must be a string. name: There is no such field.` */
 function inWords(errors: readonly FieldViolation[]): string {
-  return errors.map(({ field, description }) => (field.startsWith('$') ? description : `${field}: ${description}`)).join(' ');
+  return errors
+    .map(({ field, description }) => (field.startsWith('$') ? description : `${field}: ${description}`))
+    .join(' ');
 }

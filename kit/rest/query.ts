@@ -24,7 +24,8 @@ export function leafAt(desc: DescMessage, fieldPath: readonly string[]): Leaf {
   let message: DescMessage | undefined = desc;
   for (const name of fieldPath) {
     const field: DescField | undefined = message?.fields.find((candidate) => candidate.name === name);
-    if (!field) throw new Error(`{${fieldPath.join('.')}}: ${message?.typeName ?? fields.at(-1)?.name} has no field "${name}"`);
+    if (!field)
+      throw new Error(`{${fieldPath.join('.')}}: ${message?.typeName ?? fields.at(-1)?.name} has no field "${name}"`);
     fields.push(field);
     message = field.fieldKind === 'message' ? field.message : undefined;
   }
@@ -55,13 +56,24 @@ export function queryLeaves(desc: DescMessage, taken: readonly (readonly DescFie
     for (const field of message.fields) {
       const fields = [...above, field];
       if (isTaken(fields)) continue;
-      const names = spellings.flatMap((prefix) => [...new Set([field.name, field.jsonName])].map((name) => prefix + name));
+      const names = spellings.flatMap((prefix) =>
+        [...new Set([field.name, field.jsonName])].map((name) => prefix + name),
+      );
       const form = textFormOf(field);
       if (form) {
-        const leaf: Leaf = { fields, name: fields.map(({ name }) => name).join('.'), form, list: field.fieldKind === 'list' };
+        const leaf: Leaf = {
+          fields,
+          name: fields.map(({ name }) => name).join('.'),
+          form,
+          list: field.fieldKind === 'list',
+        };
         for (const name of names) leaves.set(name, leaf);
       } else if (field.fieldKind === 'message' && mayEnter(field.message, fields)) {
-        visit(field.message, fields, names.map((name) => `${name}.`));
+        visit(
+          field.message,
+          fields,
+          names.map((name) => `${name}.`),
+        );
       }
     }
   }

@@ -1,5 +1,5 @@
 import { ConnectError } from '@connectrpc/connect';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { createRouter } from './router.ts';
@@ -98,12 +98,19 @@ describe('createRouter', () => {
     expect(found('GET', '/v1/files/dir/a').values).toEqual(['dir/a']);
   });
 
-  it.each(['/', '', '/v1/users/', '/v1//users/me', '//v1/users/me', '/v1/files/dir/a/', 'v1/users/me', '*', '/V1/users/me'])(
-    'does not know %j',
-    (path) => {
-      expect(refusal(() => found('GET', path)).reason).toBe('NOT_FOUND');
-    },
-  );
+  it.each([
+    '/',
+    '',
+    '/v1/users/',
+    '/v1//users/me',
+    '//v1/users/me',
+    '/v1/files/dir/a/',
+    'v1/users/me',
+    '*',
+    '/V1/users/me',
+  ])('does not know %j', (path) => {
+    expect(refusal(() => found('GET', path)).reason).toBe('NOT_FOUND');
+  });
 
   it.each(['/v1/users/%', '/v1/users/%zz', '/v1/users/%ff', '/v1/users/%c3', '/no/such/%'])(
     'refuses malformed percent-encoding in %j',
@@ -137,15 +144,38 @@ describe('createRouter', () => {
   });
 
   it('finds or refuses any path, and never fails otherwise', () => {
-    const pieces = fc.constantFrom('/', 'v1', 'users', 'me', 'files', 'dir', ':', 'disable', '%', '%2F', '%41', '%ff', '.', '..', 'é', '\\');
+    const pieces = fc.constantFrom(
+      '/',
+      'v1',
+      'users',
+      'me',
+      'files',
+      'dir',
+      ':',
+      'disable',
+      '%',
+      '%2F',
+      '%41',
+      '%ff',
+      '.',
+      '..',
+      'é',
+      '\\',
+    );
     fc.assert(
-      fc.property(fc.array(pieces, { maxLength: 15 }), fc.constantFrom('GET', 'HEAD', 'POST', 'BREW'), (parts, method) => {
-        try {
-          expect(router.find(method, parts.join('')).target).toBeTypeOf('string');
-        } catch (error) {
-          expect(['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'INVALID_ARGUMENT']).toContain(reasonOf(error as ConnectError));
-        }
-      }),
+      fc.property(
+        fc.array(pieces, { maxLength: 15 }),
+        fc.constantFrom('GET', 'HEAD', 'POST', 'BREW'),
+        (parts, method) => {
+          let outcome: string | undefined;
+          try {
+            outcome = typeof router.find(method, parts.join('')).target;
+          } catch (error) {
+            outcome = reasonOf(error as ConnectError);
+          }
+          expect(['string', 'NOT_FOUND', 'METHOD_NOT_ALLOWED', 'INVALID_ARGUMENT']).toContain(outcome);
+        },
+      ),
     );
   });
 });

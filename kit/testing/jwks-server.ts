@@ -8,7 +8,7 @@ export interface JwksServer {
   readonly requests: number;
   /** Called for each answer: a document is sent as 200, a string as it is; `undefined` is never answered. */
   answer: () => unknown;
-  /** Status of the answers. */
+  /** Status of the answers. Where it is a redirect, it leads to a good answer. */
   status: number;
   close(): Promise<void>;
 }
@@ -16,11 +16,12 @@ export interface JwksServer {
 /** Serves a JWKS on a free port of 127.0.0.1. A port given before can be given again, to come back after a close. */
 export async function startJwksServer(answer: () => unknown, port = 0): Promise<JwksServer> {
   let requests = 0;
-  const server = createServer((_, response) => {
+  const server = createServer((request, response) => {
     requests += 1;
     const body = self.answer();
     if (body === undefined) return;
-    response.writeHead(self.status, { 'content-type': 'application/json', location: '/elsewhere' });
+    const status = request.url === '/elsewhere' ? 200 : self.status;
+    response.writeHead(status, { 'content-type': 'application/json', location: '/elsewhere' });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));

@@ -16,7 +16,7 @@ export function faultOf({ from, to }: Import): string | undefined {
   const isTest = /\.test\.ts$|\/testing\//.test(from);
   const service = serviceOf(from);
   const other = serviceOf(to);
-  if (service && other && service !== other) return 'a service imports another';
+  if (service && other && service !== other && service !== together) return 'a service imports another';
   if (from.startsWith('kit/') && to.startsWith('services/')) return 'the kit imports a service';
   if (isTest) return undefined;
   if (from.startsWith('kit/guard/') && /^(kit|services|scripts|test)\//.test(to) && !to.startsWith('kit/guard/')) {
@@ -29,7 +29,10 @@ export function faultOf({ from, to }: Import): string | undefined {
   return undefined;
 }
 
-/** The service that a file belongs to; files beside the services' folders run them all. */
+/** The folder of the process that runs all services. */
+const together = 'all';
+
+/** The service that a file belongs to; none for files beside the services' folders. */
 function serviceOf(file: string): string | undefined {
   return /^services\/([^/]+)\//.exec(file)?.[1];
 }

@@ -31,7 +31,6 @@ export interface EchoDoorOptions {
   readonly before?: (app: FastifyInstance) => void;
 }
 
-
 /** Listens on a free port. Handlers echo, wait `wait` ms, and fail where asked to. */
 export async function openEchoDoor(options: EchoDoorOptions = {}): Promise<EchoDoor> {
   const calls: HandlerContext[] = [];

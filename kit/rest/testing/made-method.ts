@@ -18,7 +18,7 @@ import {
   MethodOptionsSchema,
 } from '@bufbuild/protobuf/wkt';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
-import { type HttpRule, HttpRuleSchema } from '#gen/proto/google/api/http_pb.ts';
+import { HttpRuleSchema } from '#gen/proto/google/api/http_pb.ts';
 
 /** A field of a made message. */
 export interface FieldInit {
@@ -73,14 +73,18 @@ export function madeMethod(options: {
 }): DescMethod {
   const name = options.name ?? 'Do';
   const methodOptions = create(MethodOptionsSchema);
-  setExtension(methodOptions, http, create(HttpRuleSchema, options.rule) as HttpRule);
+  setExtension(methodOptions, http, create(HttpRuleSchema, options.rule));
   const file = create(FileDescriptorProtoSchema, {
     name: 'made.proto',
     package: 'made.v1',
     syntax: 'proto3',
     dependency: known.map(({ proto }) => proto.name),
     messageType: [
-      { name: 'In', field: numbered(options.input), oneofDecl: (options.oneofs ?? []).map((oneof) => ({ name: oneof })) },
+      {
+        name: 'In',
+        field: numbered(options.input),
+        oneofDecl: (options.oneofs ?? []).map((oneof) => ({ name: oneof })),
+      },
       { name: 'Out', field: numbered(options.output ?? []) },
       ...(options.messages ?? []).map((message) => ({ ...message, field: numbered(message.field) })),
     ],

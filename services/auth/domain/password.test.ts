@@ -40,9 +40,12 @@ describe('length', () => {
   });
 });
 
-test.each(['ada@example.com', 'ADA@EXAMPLE.COM', 'Ada Lovelace', 'ada lovelace'])('refuses %s, which others know', (password) => {
-  expect(refusal(password)).toMatch(/must not be your (email|name)/);
-});
+test.each(['ada@example.com', 'ADA@EXAMPLE.COM', 'Ada Lovelace', 'ada lovelace'])(
+  'refuses %s, which others know',
+  (password) => {
+    expect(refusal(password)).toMatch(/must not be your (email|name)/);
+  },
+);
 
 test('takes two spellings of one text for the same password', () => {
   expect(normalizePassword('caf\u0065\u0301 au lait')).toBe(normalizePassword('caf\u00e9 au lait'));

@@ -1,0 +1,122 @@
+import { type DescField, getOption, hasOption, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
+import { field as fieldRules, FieldRulesSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
+
+/** What protovalidate's rules of a field mean in JSON Schema. */
+export interface Constraints {
+  /** Keywords for the field's schema. */
+  readonly keywords: JsonObject;
+  /** Keywords for a list's items. */
+  readonly items: JsonObject;
+  /** The field must be there: the rules refuse its absence. */
+  readonly required: boolean;
+}
+
+const none: Constraints = { keywords: {}, items: {}, required: false };
+
+const formats: Record<string, string> = {
+  email: 'email',
+  hostname: 'hostname',
+  ipv4: 'ipv4',
+  ipv6: 'ipv6',
+  uri: 'uri',
+  uriRef: 'uri-reference',
+  uuid: 'uuid',
+};
+
+/** Reads the rules of a field (buf.validate.field). CEL has no place in JSON Schema and is left out. */
+export function constraintsOf(field: DescField): Constraints {
+  if (!hasOption(field, fieldRules)) return none;
+  // As JSON, a message says what is set and nothing else, by names that can be looked up.
+  const rules = toJson(FieldRulesSchema, getOption(field, fieldRules)) as JsonObject;
+  if (rules['ignore'] === 'IGNORE_ALWAYS') return none;
+  const keywords = keywordsOf(rules);
+  const list = objectIn(rules, 'repeated');
+  return {
+    keywords,
+    items: keywordsOf(objectIn(list, 'items')),
+    required: rules['required'] === true || (!mayBeAbsent(field) && refusesZero(rules)),
+  };
+}
+
+function keywordsOf(rules: JsonObject): JsonObject {
+  const found: JsonObject = {};
+  const put = (name: string, value: JsonValue | undefined): void => {
+    if (value !== undefined) found[name] = value;
+  };
+  const string = objectIn(rules, 'string');
+  put('minLength', numberIn(string, 'minLen') ?? numberIn(string, 'len'));
+  put('maxLength', numberIn(string, 'maxLen') ?? numberIn(string, 'len'));
+  put('pattern', string['pattern']);
+  for (const [rule, format] of Object.entries(formats)) if (string[rule] === true) put('format', format);
+  const { prefix } = string;
+  if (typeof prefix === 'string') put('pattern', string['pattern'] ?? `^${RegExp.escape(prefix)}`);
+  put('enum', string['in']);
+  put('const', string['const']);
+  if (string['notIn'] !== undefined) put('not', { enum: string['notIn'] });
+
+  const list = objectIn(rules, 'repeated');
+  put('minItems', numberIn(list, 'minItems'));
+  put('maxItems', numberIn(list, 'maxItems'));
+  put('uniqueItems', list['unique']);
+  const map = objectIn(rules, 'map');
+  put('minProperties', numberIn(map, 'minPairs'));
+  put('maxProperties', numberIn(map, 'maxPairs'));
+
+  for (const kind of numeric) {
+    const number = objectIn(rules, kind);
+    put('minimum', numberIn(number, 'gte'));
+    put('exclusiveMinimum', numberIn(number, 'gt'));
+    put('maximum', numberIn(number, 'lte'));
+    put('exclusiveMaximum', numberIn(number, 'lt'));
+    put('enum', number['in']);
+    put('const', number['const']);
+  }
+  return found;
+}
+
+// 64-bit integers are strings in JSON, and JSON Schema bounds no string's number.
+const numeric = ['float', 'double', 'int32', 'uint32', 'sint32', 'fixed32', 'sfixed32'] as const;
+
+/** Whether the zero value of a field without presence breaks its rules. */
+function refusesZero(rules: JsonObject): boolean {
+  if (rules['ignore'] === 'IGNORE_IF_ZERO_VALUE') return false;
+  const {
+    minLength = 0,
+    minItems = 0,
+    minProperties = 0,
+    minimum = 0,
+    exclusiveMinimum = -1,
+    ...rest
+  } = keywordsOf(rules);
+  const choices = rest['enum'] as JsonValue[] | undefined;
+  return (
+    [minLength, minItems, minProperties, minimum].some((bound) => Number(bound) > 0) ||
+    Number(exclusiveMinimum) >= 0 ||
+    (typeof rest['format'] === 'string' && rest['format'] !== 'uri-reference') ||
+    (choices !== undefined && !choices.includes('') && !choices.includes(0)) ||
+    (typeof rest['pattern'] === 'string' && refusesEmpty(rest['pattern']))
+  );
+}
+
+/** A pattern is RE2's; one that JavaScript cannot read is taken to allow the empty string. */
+function refusesEmpty(pattern: string): boolean {
+  try {
+    return !new RegExp(pattern, 'u').test('');
+  } catch {
+    return false;
+  }
+}
+
+function mayBeAbsent(field: DescField): boolean {
+  return field.fieldKind === 'message' || field.oneof !== undefined || field.proto.proto3Optional;
+}
+
+function objectIn(json: JsonObject, name: string): JsonObject {
+  const value = json[name];
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}
+
+function numberIn(json: JsonObject, name: string): number | undefined {
+  const value = json[name];
+  return value === undefined ? undefined : Number(value);
+}

@@ -1,0 +1,206 @@
+import type { DescMethod, DescService, JsonObject, JsonValue } from '@bufbuild/protobuf';
+import type { Reason } from '#kit/errors/catalogue.ts';
+import { type Binding, bindMethod } from './binding.ts';
+import { accessDocOf, securitySchemes } from './openapi-access.ts';
+import { defaultResponse, errorResponses, problemSchema, readComment } from './openapi-errors.ts';
+import { type Comments, createSchemas, type Schemas } from './openapi-schema.ts';
+import type { Leaf } from './query.ts';
+import type { Segment } from './template.ts';
+
+/** What a document says besides the contract. */
+export interface OpenApiOptions {
+  readonly title: string;
+  readonly version: string;
+  /** Base URLs. */
+  readonly servers?: readonly string[];
+  /** Comments of the protos, as scripts/comments.ts collects them. */
+  readonly comments?: Comments;
+}
+
+/** Methods that an OpenAPI path item can have; custom ones have no place there. */
+const documented = new Set(['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH', 'TRACE']);
+
+/**
+ * Describes the REST face of services as OpenAPI 3.1, from the same bindings
+ * that serve it. Two templates that OpenAPI cannot tell apart (`*` and `**`) are
+ * told as the first. Throws an Error where a binding does not fit its messages, or
+ * where a comment lists an error that does not exist.
+ */
+export function openApiOf(services: readonly DescService[], options: OpenApiOptions): JsonObject {
+  const { title, version, servers = [], comments = {} } = options;
+  const bindings = services.flatMap((service) =>
+    service.methods.map((method) => ({ method, bound: bindMethod(method) })),
+  );
+  const inputs = new Set(bindings.map(({ method }) => method.input));
+  const schemas = createSchemas(comments, inputs);
+  schemas.components['Problem'] = problemSchema;
+
+  const paths: Record<string, JsonObject> = {};
+  const namesByShape = new Map<string, readonly string[]>();
+  for (const { method, bound } of bindings) {
+    const comment = readComment(comments[`${method.parent.typeName}.${method.name}`] ?? '', method.name);
+    for (const [index, binding] of bound.entries()) {
+      if (!documented.has(binding.httpMethod)) continue;
+      // Two templates that differ in their variables' names alone are one path (OpenAPI 3.1 section 4.8.8).
+      const shape = pathOf(
+        binding,
+        binding.variables.map(() => ''),
+      );
+      const names = namesByShape.get(shape) ?? binding.variables.map(({ name }) => name);
+      namesByShape.set(shape, names);
+      const item = (paths[pathOf(binding, names)] ??= {});
+      item[binding.httpMethod.toLowerCase()] ??= {
+        ...operation(binding, names, schemas, comment.reasons),
+        operationId: `${method.parent.name}_${method.name}${index === 0 ? '' : `_${index + 1}`}`,
+        ...(comment.summary === '' ? {} : { summary: comment.summary }),
+        ...(comment.description === comment.summary ? {} : { description: comment.description }),
+        ...(method.deprecated ? { deprecated: true } : {}),
+      };
+    }
+  }
+  const tags = services
+    .filter((service) => service.methods.some((method) => bindMethod(method).length > 0))
+    .map((service): JsonObject => {
+      const description = comments[service.typeName];
+      return { name: service.name, ...(description === undefined ? {} : { description }) };
+    });
+  return {
+    openapi: '3.1.0',
+    info: { title, version },
+    ...(servers.length > 0 ? { servers: servers.map((url) => ({ url })) } : {}),
+    tags,
+    paths,
+    components: { schemas: schemas.components, securitySchemes },
+  };
+}
+
+/**
+ * The path in OpenAPI's form. Of a variable of several segments, what it begins
+ * with is written out and the rest is one parameter.
+ */
+function pathOf({ template }: Binding, names: readonly string[]): string {
+  const parts: string[] = [];
+  let unnamed = 0;
+  for (let at = 0; at < template.segments.length;) {
+    const variable = template.variables.findIndex(({ start }) => start === at);
+    const segment = template.segments[at];
+    if (variable !== -1) {
+      const end = template.variables[variable]?.end ?? template.segments.length;
+      const captured = template.segments.slice(at, end);
+      const { literals } = partsOf(captured);
+      parts.push(...literals.map(encodeURIComponent));
+      if (literals.length < captured.length) parts.push(`{${names[variable] ?? ''}}`);
+      at = end;
+    } else {
+      parts.push(segment?.kind === 'literal' ? encodeURIComponent(segment.text) : `{segment${(unnamed += 1)}}`);
+      at += 1;
+    }
+  }
+  return `/${parts.join('/')}${template.verb === '' ? '' : `:${template.verb}`}`;
+}
+
+/** What segments begin with, in text, and the template of what is left. */
+function partsOf(segments: readonly Segment[]): { literals: string[]; rest: string } {
+  const open = segments.findIndex(({ kind }) => kind !== 'literal');
+  const literals = segments
+    .slice(0, open === -1 ? undefined : open)
+    .flatMap((part) => (part.kind === 'literal' ? part.text : []));
+  const signs = { one: '*', rest: '**' };
+  const rest = segments.slice(literals.length).map((part) => (part.kind === 'literal' ? part.text : signs[part.kind]));
+  return { literals, rest: rest.join('/') };
+}
+
+function operation(
+  binding: Binding,
+  names: readonly string[],
+  schemas: Schemas,
+  listed: readonly Reason[],
+): JsonObject {
+  const { method } = binding;
+  const { security, reasons, rule } = accessDocOf(method);
+  const parameters = [...pathParameters(binding, names, schemas), ...queryParameters(binding, schemas)];
+  const body = requestBody(binding, schemas);
+  const invalid: Reason[] = parameters.length > 0 || body ? ['INVALID_ARGUMENT'] : [];
+  return {
+    tags: [method.parent.name],
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body ? { requestBody: body } : {}),
+    responses: {
+      [String(binding.streams ? 200 : binding.status)]: success(binding, method, schemas),
+      ...errorResponses([...invalid, ...reasons, ...listed]),
+      default: defaultResponse,
+    },
+    security,
+    ...(rule === undefined ? {} : { 'x-signet-access': rule }),
+  };
+}
+
+function pathParameters(binding: Binding, names: readonly string[], schemas: Schemas): JsonObject[] {
+  const { template, variables } = binding;
+  const named = variables.flatMap((leaf, index): JsonObject[] => {
+    const variable = template.variables[index];
+    const { rest } = partsOf(template.segments.slice(variable?.start, variable?.end));
+    if (rest === '') return [];
+    const described: JsonObject = {
+      ...parameter(leaf, schemas),
+      name: names[index] ?? leaf.name,
+      in: 'path',
+      required: true,
+    };
+    return [variable?.single ? described : { ...described, 'x-path-template': rest }];
+  });
+  const captured = (at: number): boolean =>
+    template.variables.some(({ start, end }) => at >= start && (end === undefined || at < end));
+  const unnamed = template.segments
+    .filter((segment, at) => segment.kind !== 'literal' && !captured(at))
+    .map((_, index): JsonObject => ({
+      name: `segment${index + 1}`,
+      in: 'path',
+      required: true,
+      schema: { type: 'string' },
+    }));
+  return [...named, ...unnamed];
+}
+
+function queryParameters(binding: Binding, schemas: Schemas): JsonObject[] {
+  return [...new Set(binding.query.values())].map((leaf) => ({
+    ...parameter(leaf, schemas),
+    name: leaf.name,
+    in: 'query',
+  }));
+}
+
+/** The description stands at the parameter, where readers look. */
+function parameter(leaf: Leaf, schemas: Schemas): JsonObject {
+  const field = leaf.fields.at(-1);
+  const { description, ...schema } = field ? schemas.field(field) : {};
+  return { ...(description === undefined ? {} : { description }), schema };
+}
+
+function requestBody({ body, method, variables }: Binding, schemas: Schemas): JsonObject | undefined {
+  if (body === undefined) return undefined;
+  if (body !== '*') return content(schemas.field(body));
+  const omitted = variables.flatMap(({ fields }) => (fields.length === 1 && fields[0] ? [fields[0]] : []));
+  const schema = omitted.length > 0 ? schemas.without(method.input, omitted) : schemas.message(method.input);
+  return { ...content(schema), required: schemas.required(method.input, omitted) };
+}
+
+function success(binding: Binding, method: DescMethod, schemas: Schemas): JsonObject {
+  const { responseBody, contentType, status } = binding;
+  if (!binding.streams && (status === 204 || status === 205)) return { description: 'Done. There is nothing to say.' };
+  const schema = responseBody ? schemas.field(responseBody) : schemas.message(method.output);
+  if (binding.streams) {
+    return {
+      description: 'Server-sent events: one message a `data`, with a running `id`; an `error` event carries a Problem.',
+      content: { 'text/event-stream': { schema: { type: 'string' }, 'x-event-data': schema } },
+    };
+  }
+  return {
+    description: status === 201 ? 'Made.' : 'Done.',
+    content: { [contentType.startsWith('text/') ? 'text/plain' : 'application/json']: { schema } },
+  };
+}
+
+function content(schema: JsonValue): JsonObject {
+  return { content: { 'application/json': { schema } } };
+}

@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Answer, openSystem, type Person, type System } from '../system.ts';
+
+let system: System;
+let person: Person;
+let cookies: Record<string, string>;
+let csrf: string;
+const page = 'https://app.example.com';
+
+beforeAll(async () => {
+  system = await openSystem({ SIGNET_CORS_ORIGINS: page });
+});
+beforeEach(async () => {
+  person = await system.person();
+  const { email, password } = person;
+  const login = await system.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' } });
+  cookies = cookiesOf(login);
+  csrf = system.secret(login.json.csrf_token);
+});
+afterAll(() => system.close());
+
+function cookiesOf({ headers }: Answer): Record<string, string> {
+  return Object.fromEntries(
+    headers.getSetCookie().map((line) => {
+      const [pair = ''] = line.split(';');
+      const at = pair.indexOf('=');
+      return [pair.slice(0, at), system.secret(pair.slice(at + 1))];
+    }),
+  );
+}
+
+function withCookies(extra: Record<string, string> = {}): Record<string, string> {
+  return {
+    cookie: Object.entries(cookies)
+      .map(([name, value]) => `${name}=${value}`)
+      .join('; '),
+    ...extra,
+  };
+}
+
+test('a sign-in by cookie puts the tokens where no script reads them, and none in the answer', async () => {
+  const { email, password } = person;
+  const login = await system.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' } });
+  expect(Object.keys(login.json).toSorted()).toEqual(['csrf_token', 'expires_in', 'token_type', 'user']);
+  const lines = login.headers.getSetCookie();
+  expect(lines.map((line) => line.split('=')[0])).toEqual(['signet_at', 'signet_rt']);
+  for (const line of lines) expect(line).toMatch(/; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict$/);
+  cookiesOf(login);
+});
+
+test('a sign-in without it sets no cookie', async () => {
+  const { email, password } = person;
+  const login = await system.rest('POST', '/auth/login', { body: { email, password } });
+  system.secret(login.json.access_token);
+  expect(login.headers.getSetCookie()).toEqual([]);
+});
+
+test('behind https, cookies are __Host- and Secure', async () => {
+  const secure = await openSystem({ SIGNET_ISSUER: 'https://id.example.com' });
+  const { email, password } = await secure.person();
+  const login = await secure.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' } });
+  const lines = login.headers.getSetCookie();
+  expect(lines.map((line) => line.split('=')[0])).toEqual(['__Host-signet_at', '__Host-signet_rt']);
+  for (const line of lines) expect(line).toContain('; Secure');
+  await secure.close();
+});
+
+test('a cookie is enough to read, and not enough to change anything', async () => {
+  expect((await system.rest('GET', '/users/profile', { headers: withCookies() })).status).toBe(200);
+  const change = { body: { bio: 'x' }, headers: withCookies() };
+  expect((await system.rest('PATCH', '/users/profile', change)).json.code).toBe('CSRF_REQUIRED');
+  const allowed = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': csrf }) };
+  expect((await system.rest('PATCH', '/users/profile', allowed)).status).toBe(200);
+});
+
+test('the same holds over Connect', async () => {
+  const call = (headers: Record<string, string>) =>
+    system.rest('POST', '//signet.user.v1.UserService/UpdateProfile', { body: { bio: 'x' }, headers });
+  expect((await call(withCookies())).json.code).toBe('permission_denied');
+  expect((await call(withCookies({ 'x-csrf-token': csrf }))).status).toBe(200);
+});
+
+test.each(['', 'wrong', 'A'.repeat(43)])('the CSRF token %j is refused', async (token) => {
+  const asking = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': token }) };
+  expect((await system.rest('PATCH', '/users/profile', asking)).json.code).toBe('CSRF_REQUIRED');
+});
+
+test("another session's CSRF token is refused, to change, to refresh and to sign out", async () => {
+  const other = await system.person();
+  const headers = withCookies({ 'x-csrf-token': other.csrf });
+  expect((await system.rest('PATCH', '/users/profile', { body: { bio: 'x' }, headers })).json.code).toBe(
+    'CSRF_REQUIRED',
+  );
+  expect((await system.rest('POST', '/auth/refresh', { headers })).json.code).toBe('CSRF_REQUIRED');
+  expect((await system.rest('POST', '/auth/logout', { headers })).json.code).toBe('CSRF_REQUIRED');
+  expect((await system.rest('GET', '/auth/verify', { headers })).json.csrf_valid).toBe(false);
+  const own = withCookies({ 'x-csrf-token': csrf });
+  expect((await system.rest('GET', '/auth/verify', { headers: own })).json.csrf_valid).toBe(true);
+});
+
+test('a refresh by cookie sets new cookies and answers no token', async () => {
+  const headers = withCookies({ 'x-csrf-token': csrf });
+  const refreshed = await system.rest('POST', '/auth/refresh', { headers });
+  expect(refreshed.status).toBe(200);
+  expect(refreshed.json).not.toHaveProperty('access_token');
+  expect(refreshed.json).not.toHaveProperty('refresh_token');
+  expect(refreshed.json.csrf_token).toBe(csrf);
+  const renewed = cookiesOf(refreshed);
+  expect(renewed['signet_rt']).not.toBe(cookies['signet_rt']);
+  expect(renewed['signet_at']).not.toBe(cookies['signet_at']);
+});
+
+test('a sign-out by cookie ends the session and takes the cookies away', async () => {
+  const headers = withCookies({ 'x-csrf-token': csrf });
+  const out = await system.rest('POST', '/auth/logout', { headers });
+  expect(out.status).toBe(200);
+  for (const line of out.headers.getSetCookie()) expect(line).toMatch(/^signet_[ar]t=; Max-Age=0;/);
+  const after = await system.rest('POST', '/auth/refresh', { headers });
+  expect(after.json.code).toBe('INVALID_REFRESH_TOKEN');
+  expect(after.headers.getSetCookie()).toHaveLength(2);
+});
+
+test('an access token in its cookie alone does not sign anybody out', async () => {
+  const headers = { cookie: `signet_at=${cookies['signet_at']}` };
+  await system.rest('POST', '/auth/logout', { headers });
+  expect((await system.rest('GET', '/auth/verify', { headers })).status).toBe(200);
+});
+
+test('a stale cookie does not stand in the way of signing in', async () => {
+  const { email, password } = person;
+  const headers = { cookie: 'signet_at=stale; signet_rt=stale' };
+  const login = await system.rest('POST', '/auth/login', { body: { email, password }, headers });
+  system.secret(login.json.access_token);
+  expect(login.status).toBe(200);
+});
+
+describe('where a request comes from', () => {
+  test.each([
+    [{ 'sec-fetch-site': 'same-origin' }, 200],
+    [{ 'sec-fetch-site': 'none' }, 200],
+    [{ 'sec-fetch-site': 'cross-site' }, 403],
+    [{ 'sec-fetch-site': 'same-site' }, 403],
+    [{ 'sec-fetch-site': 'cross-site', origin: page }, 200],
+    [{ 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }, 403],
+    [{ origin: 'http://localhost:8080' }, 200],
+    [{ origin: 'http://localhost:8081' }, 403],
+    [{ origin: 'null' }, 403],
+    [{ origin: `${page}.evil.example` }, 403],
+    [{}, 200],
+  ])('%j is answered %i', async (headers, status) => {
+    const asking = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': csrf, ...headers }) };
+    expect((await system.rest('PATCH', '/users/profile', asking)).status).toBe(status);
+    expect((await system.rest('GET', '/users/profile', { headers: withCookies(headers) })).status).toBe(200);
+  });
+});
+
+describe('CORS', () => {
+  const preflight = (origin: string) =>
+    system.rest('OPTIONS', '/users/profile', { headers: { origin, 'access-control-request-method': 'PATCH' } });
+
+  test('a listed origin may ask, with credentials', async () => {
+    const { status, headers } = await preflight(page);
+    expect([
+      status,
+      headers.get('access-control-allow-origin'),
+      headers.get('access-control-allow-credentials'),
+    ]).toEqual([204, page, 'true']);
+  });
+
+  test.each([
+    'https://evil.example',
+    'http://app.example.com',
+    'https://app.example.com:8443',
+    'https://app.example.com.evil.example',
+    'https://evil-app.example.com',
+    'https://APP.example.com',
+    'null',
+    '*',
+    'file://',
+    'https://app.example.com/',
+    'https://app.example.com@evil.example',
+  ])('%s may not', async (origin) => {
+    expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull();
+    const { headers } = await system.rest('GET', '/auth/public-key', { headers: { origin } });
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+  });
+});
+
+test('SIGNET_CSRF=always asks the token of requests with an Authorization header too', async () => {
+  const strict = await openSystem({ SIGNET_CSRF: 'always' });
+  const { access, csrf: own } = await strict.person();
+  const change = (headers: Record<string, string>) =>
+    strict.rest('PATCH', '/users/profile', { body: { bio: 'x' }, token: access, headers });
+  expect((await change({})).json.code).toBe('CSRF_REQUIRED');
+  expect((await change({ 'x-csrf-token': own })).status).toBe(200);
+  expect((await strict.rest('GET', '/users/profile', { token: access })).status).toBe(200);
+  await strict.close();
+});
+
+test.each([
+  ['GET', '/users/profile', 401],
+  ['GET', '/nowhere', 404],
+  ['GET', '/auth/public-key', 200],
+  ['POST', '/users/profile', 405],
+])('%s %s carries the security headers', async (method, path, status) => {
+  const answer = await system.rest(method, path);
+  expect(answer.status).toBe(status);
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
+    'referrer-policy': 'no-referrer',
+    'strict-transport-security': expect.stringContaining('max-age='),
+    'x-content-type-options': 'nosniff',
+  });
+});
