@@ -71,6 +71,8 @@ async function install() {
       // Not `npm ci`: npm 11 refuses a lock file without the packages of other
       // platforms, and a registry need not have those of all platforms.
       const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+      // npm's own pauses between attempts (10 s, 60 s) leave who is offline waiting for minutes.
+      args.push('--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=3000');
       // npm is a script on Windows, and scripts need a shell there.
       await runQuietly('npm', args, { cwd: root, shell: windows });
     } catch (error) {

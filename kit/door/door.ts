@@ -102,6 +102,7 @@ const securityHeaders = {
     directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
   },
   crossOriginResourcePolicy: { policy: 'same-site' as const },
+  frameguard: { action: 'deny' as const },
   referrerPolicy: { policy: 'no-referrer' as const },
   strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
 };

@@ -1,15 +1,29 @@
-/** Tells a person what is being done, a line a step, with the time that each took. */
-export function createProgress(out: (text: string) => void = (text) => process.stdout.write(text)) {
-  return async function step<T>(what: string, work: () => Promise<T>, said?: (result: T) => string): Promise<T> {
+/** Where progress is written. */
+export interface ProgressOutput {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+/**
+ * Tells a person what is being done, a line a step, with the time that each took.
+ * On a terminal the step is named while it runs; elsewhere, where other lines may
+ * come between, when it is done.
+ */
+export function createProgress(out: ProgressOutput = process.stdout) {
+  return async function step<T>(what: string, work: () => Promise<T>, said: (result: T) => string): Promise<T> {
     const before = performance.now();
-    out(`  ${what.padEnd(12)} `);
+    const name = `  ${what.padEnd(12)} `;
+    if (out.isTTY) out.write(name);
+    const end = (result: string) => {
+      const seconds = ((performance.now() - before) / 1_000).toFixed(1);
+      out.write(`${out.isTTY ? '' : name}${result} (${seconds} s)\n`);
+    };
     try {
       const result = await work();
-      const seconds = ((performance.now() - before) / 1_000).toFixed(1);
-      out(`${said?.(result) ?? 'ok'} (${seconds} s)\n`);
+      end(said(result));
       return result;
     } catch (error) {
-      out('failed\n');
+      end('failed');
       throw error;
     }
   };

@@ -18,6 +18,10 @@ export function healthOf(services: readonly DescService[], ready: Ready): Mounte
       if (!known.has(service)) throw failure('NOT_FOUND');
       return { status: await statusOf() };
     },
+    async list() {
+      const status = await statusOf();
+      return { statuses: Object.fromEntries([...known].map((service) => [service, { status }])) };
+    },
     async *watch({ service }, { signal }) {
       let last: Serving | undefined;
       while (!signal.aborted) {

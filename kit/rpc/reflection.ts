@@ -1,6 +1,7 @@
 import { create, createRegistry, type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
+import { file_google_rpc_error_details } from '#gen/proto/google/rpc/error_details_pb.ts';
 import {
   type ServerReflectionRequest,
   ServerReflection,
@@ -17,6 +18,8 @@ export function reflectionOf(services: readonly DescService[]): Mounted {
     file.dependencies.forEach(collect);
   };
   services.forEach((service) => collect(service.file));
+  // No service names them, and every error carries them.
+  collect(file_google_rpc_error_details);
   const registry = createRegistry(...files.values());
 
   function answer({ messageRequest: { case: what, value } }: ServerReflectionRequest) {

@@ -1,0 +1,51 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+
+/** The ports of README.md's commands. */
+export const ports = [8080, 8081, 8082, 9081];
+
+/** The ports that somebody has. */
+export async function takenPorts(): Promise<number[]> {
+  const taken = await Promise.all(ports.map(async (port) => ((await isFree(port)) ? [] : [port])));
+  return taken.flat();
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/**
+ * Where a clone keeps its database, if not in the clone: as root, below a folder
+ * that nobody else may enter, it is in a place of PostgreSQL's own user.
+ */
+export function distantHome(clone: string): string | undefined {
+  const note = path.join(clone, '.data', 'postgres-home');
+  return existsSync(note) ? path.join('/var/lib/signet', readFileSync(note, 'utf8').trim()) : undefined;
+}
+
+/**
+ * Processes that work in a clone or in its database's folder, with their command
+ * lines. All processes of a start do, whoever became their parent. Linux tells;
+ * elsewhere the answer is empty, and the ports must do.
+ */
+export function processesOf(clone: string): string[] {
+  if (!existsSync('/proc/self/cwd')) return [];
+  const folders = [clone, distantHome(clone)].filter((folder) => folder !== undefined);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const cwd = readlinkSync(`/proc/${pid}/cwd`);
+        if (!folders.some((folder) => cwd === folder || cwd.startsWith(`${folder}/`))) return [];
+        return [`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()}`];
+      } catch {
+        // It has ended meanwhile, or belongs to somebody else.
+        return [];
+      }
+    });
+}

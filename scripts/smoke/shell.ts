@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+
+/** What became of commands. */
+export interface Pasted {
+  /** What they wrote to standard output. */
+  readonly output: string;
+  /** What they wrote to standard error. */
+  readonly errors: string;
+  /** Exit status of the last one. */
+  readonly status: number;
+}
+
+/** A shell that commands are pasted into; it keeps its variables from one to the next. */
+export interface Shell {
+  /** @throws Error where the commands take longer than a minute, or end the shell */
+  paste(commands: string): Promise<Pasted>;
+  close(): void;
+}
+
+/** Longest wait for commands, ms. */
+const patience = 60_000;
+
+/** Opens a plain `sh`, as anybody has. */
+export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
+  const child = spawn('sh', [], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const said = { output: '', errors: '' };
+  let look: (() => void) | undefined;
+  for (const [name, stream] of [['output', child.stdout] as const, ['errors', child.stderr] as const]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text;
+      look?.();
+    });
+  }
+  child.stdin.on('error', () => undefined);
+
+  return {
+    async paste(commands) {
+      // Written to both streams when the commands are through: nothing of theirs comes after it.
+      const mark = `--- ${randomBytes(8).toString('hex')}`;
+      const end = new RegExp(`\\n?${mark} (\\d+)\\n$`);
+      said.output = '';
+      said.errors = '';
+      const ended = Promise.withResolvers<Pasted>();
+      const fail = (why: string) => ended.reject(new Error(`${why}\n${commands}\n${said.output}${said.errors}`));
+      const timer = setTimeout(() => fail('these commands did not end in a minute:'), patience);
+      const gone = () => fail('these commands ended the shell:');
+      child.once('close', gone);
+      look = () => {
+        const [output, errors] = [end.exec(said.output), end.exec(said.errors)];
+        if (!output || !errors) return;
+        ended.resolve({
+          output: said.output.slice(0, output.index),
+          errors: said.errors.slice(0, errors.index),
+          status: Number(output[1]),
+        });
+      };
+      child.stdin.write(`${commands}\nprintf '\\n%s %s\\n' '${mark}' $?\nprintf '\\n%s 0\\n' '${mark}' >&2\n`);
+      try {
+        return await ended.promise;
+      } finally {
+        clearTimeout(timer);
+        child.off('close', gone);
+      }
+    },
+    close() {
+      child.kill();
+    },
+  };
+}

@@ -1,0 +1,168 @@
+// npm run smoke: is the newcomer. Clones HEAD into a folder that nobody else may
+// enter, starts it, pastes the commands of the documents and compares what they
+// answer; presses Ctrl-C, starts again, starts twice at once, kills it, and
+// starts once more. Takes the ports of README.md.
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { runQuietly } from '../command.mjs';
+import { commandsOf, type Paste } from './commands.ts';
+import { differenceOf, missingLine } from './compare.ts';
+import { distantHome, ports, processesOf, takenPorts } from './leftovers.ts';
+import { openShell } from './shell.ts';
+import { endAll, npmStart, type Start } from './start.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+/** In this order, on one system; each in a shell of its own. The first one starts it. */
+const documents = [
+  'README.md',
+  'docs/getting-started.md',
+  'docs/tokens-and-sessions.md',
+  'docs/edge.md',
+  'docs/operating.md',
+];
+/** Longest start of a clone that has started before, ms. */
+const secondStart = 5_000;
+
+const taken = await takenPorts();
+if (taken.length > 0) {
+  console.error(
+    `smoke: port ${taken.join(', ')} is taken. The commands are pasted as they stand in README.md, ` +
+      `so ${ports.join(', ')} must be free.`,
+  );
+  process.exit(1);
+}
+const changed = (await runQuietly('git', ['status', '--porcelain'], { cwd: root })).split('\n').filter(Boolean).length;
+if (changed > 0) say(`note: ${changed} changed files are not in HEAD, so not in the clone`);
+
+const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'signet-smoke-')));
+const clone = path.join(folder, 'signet');
+const env = newcomersEnvironment();
+try {
+  await runQuietly('git', ['clone', '--quiet', root, clone]);
+  await run();
+  say('all of it holds');
+} catch (error) {
+  console.error(`FAIL ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+} finally {
+  await endAll();
+  await clearAway();
+}
+
+async function run(): Promise<void> {
+  const first = npmStart(clone, env);
+  say(`a clean clone runs after ${seconds(await first.running())}, packages included`);
+  for (const file of documents) await follow(file, first);
+  await stop(first);
+
+  const second = npmStart(clone, env);
+  const took = await second.running();
+  say(`the second start runs after ${seconds(took)}`);
+  expect(took < secondStart, `the second start took ${seconds(took)}, more than ${seconds(secondStart)}`);
+  await expectGrace();
+
+  const both = npmStart(clone, env);
+  const { code } = await both.ended();
+  expect(code !== 0 && code !== null, `a second npm start on the same data ended with ${code}`);
+  expect(both.said().includes('another Signet'), `a second npm start on the same data only said\n${both.said()}`);
+  say('another start on the same data says so and stops');
+  await expectGrace();
+
+  process.kill(Number(await readFile(path.join(clone, '.data', 'pid'), 'utf8')), 'SIGKILL');
+  await second.ended();
+  const third = npmStart(clone, env);
+  say(`after kill -9 it runs again after ${seconds(await third.running())}`);
+  await expectGrace();
+  await stop(third);
+}
+
+/** Pastes a document's commands, one block after another. */
+async function follow(file: string, start: Start): Promise<void> {
+  const pastes = commandsOf(await readFile(path.join(clone, file), 'utf8'));
+  const shell = openShell(clone, env);
+  try {
+    for (const paste of pastes) await check(file, paste);
+  } finally {
+    shell.close();
+  }
+  say(`${file}: ${pastes.length} commands answer what it says`);
+
+  async function check(name: string, { line, commands, answer }: Paste): Promise<void> {
+    const where = `${name}:${line}: ${commands.trim()}\n`;
+    if (commands.trim() === 'npm start') {
+      const missing = missingLine(answer?.text ?? '', start.said());
+      expect(missing === undefined, `${where}${JSON.stringify(missing)} is not in\n${start.said()}`);
+      return;
+    }
+    const { output, errors, status } = await shell.paste(commands);
+    const difference = status === 0 ? differenceOf(answer, output) : `ended with ${status}\n${output}`;
+    expect(difference === undefined, `${where}${difference}\n${errors}`);
+  }
+}
+
+/** Presses Ctrl-C, and looks for what stays. */
+async function stop(start: Start): Promise<void> {
+  const { code, took } = await start.interrupt();
+  expect(code === 0, `Ctrl-C ended npm start with ${code}. It wrote:\n${start.said()}`);
+  const left = await leftAfter(1_000);
+  expect(left.length === 0, `Ctrl-C left these behind:\n${left.join('\n')}`);
+  say(`Ctrl-C ends it in ${seconds(took)}; no process and no port stays behind`);
+}
+
+/** A process that was waited for is gone at once; others are given a moment to be buried. */
+async function leftAfter(ms: number): Promise<string[]> {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const left = [...processesOf(clone), ...(await takenPorts()).map((port) => `port ${port}`)];
+    if (left.length === 0 || Date.now() > deadline) return left;
+    await delay(20);
+  }
+}
+
+/** The account that README.md's commands made is still there. */
+async function expectGrace(): Promise<void> {
+  const answer = await fetch('http://localhost:8080/api/v1/auth/login', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'grace@example.com', password: 'correct horse battery' }),
+  });
+  expect(answer.status === 200, `the account of README.md cannot sign in any more: ${await answer.text()}`);
+}
+
+/** Ours, without what npm, this script and an operator put there: as in a terminal that was just opened. */
+function newcomersEnvironment(): NodeJS.ProcessEnv {
+  const set = Object.entries(process.env).filter(
+    ([name]) =>
+      !/^(npm_(?!config_)|npm_config_local_prefix$|SIGNET_|INIT_CWD$|NODE_ENV$|UV_THREADPOOL_SIZE$|DATABASE_URL$)/.test(
+        name,
+      ),
+  );
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
+  const PATH = folders.filter((dir) => !dir.includes('node_modules') && !dir.includes('node-gyp-bin'));
+  return { ...Object.fromEntries(set), PATH: PATH.join(path.delimiter) };
+}
+
+async function clearAway(): Promise<void> {
+  const left = await leftAfter(15_000);
+  if (left.length > 0) console.error(`smoke: left running, with their files in ${folder}:\n${left.join('\n')}`);
+  else {
+    const home = existsSync(clone) ? distantHome(clone) : undefined;
+    for (const dir of [folder, ...(home ? [home] : [])]) await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function expect(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}
+
+function say(text: string): void {
+  console.log(`smoke: ${text}`);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,147 @@
+import { createClient } from '@connectrpc/connect';
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { ConnectError } from '@connectrpc/connect';
+import { type Fleet, startFleet } from '../processes.ts';
+import { ask, type Asking } from '../system.ts';
+
+let database: FreshDatabase;
+let fleet: Fleet;
+let direct: GrpcTransport;
+const email = 'ada@example.com';
+const password = randomBytes(12).toString('hex');
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  fleet = await startFleet(database);
+  direct = createGrpcTransport(`127.0.0.1:${fleet.userPort}`, [UserService]);
+  await rest('POST', '/auth/register', { body: { email, password, name: 'Ada' } });
+});
+afterAll(async () => {
+  direct.close();
+  await fleet.close();
+  await database.drop();
+});
+
+const rest = (method: string, path: string, asking?: Asking) => ask(`${fleet.edge}/api/v1${path}`, method, asking);
+
+async function login() {
+  const { status, json, text } = await rest('POST', '/auth/login', { body: { email, password } });
+  expect(status, text).toBe(200);
+  return json as { access_token: string; refresh_token: string };
+}
+
+const refresh = (token: string) => rest('POST', '/auth/refresh', { body: { refresh_token: token } });
+
+function profileOverGrpc(token: string): Promise<unknown> {
+  return createClient(UserService, direct).getProfile({}, { headers: { authorization: `Bearer ${token}` } });
+}
+
+/** A token of the right form, under a key that nobody has. */
+function withRandomKid(token: string): string {
+  const [, payload, signature] = token.split('.');
+  const header = Buffer.from(JSON.stringify({ alg: 'RS256', typ: 'at+jwt', kid: randomBytes(16).toString('hex') }));
+  return `${header.toString('base64url')}.${payload}.${signature}`;
+}
+
+test('with the auth process dead, user and edge go on verifying, and what needs auth is 503', async () => {
+  const { access_token: token } = await login();
+  await fleet.processes.auth.end('SIGKILL');
+
+  const profile = await rest('GET', '/users/profile', { token });
+  expect([profile.status, profile.json.email]).toEqual([200, email]);
+  expect(await profileOverGrpc(token)).toMatchObject({ email });
+  expect((await rest('GET', '/users/profile', { token: `${token}x` })).status).toBe(401);
+
+  const refused = await rest('POST', '/auth/login', { body: { email, password } });
+  expect([refused.status, refused.json.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  expect(refused.text).not.toMatch(/ECONNREFUSED|127\.0\.0\.1/);
+  expect((await ask(`${fleet.edge}/health`, 'GET')).status).toBe(200);
+  expect((await ask(`${fleet.edge}/ready`, 'GET')).status).toBe(200);
+
+  // A kid that nobody can be asked about is no reason to call the token wrong.
+  const unknown = withRandomKid(token);
+  await expect
+    .poll(async () => (await rest('GET', '/users/profile', { token: unknown })).status, { timeout: 15_000 })
+    .toBe(503);
+  const overGrpc = await profileOverGrpc(unknown).then(
+    () => undefined,
+    (error: unknown) => reasonOf(ConnectError.from(error)),
+  );
+  expect(['KEYS_UNAVAILABLE', 'INVALID_TOKEN']).toContain(overGrpc);
+
+  await fleet.restart('auth');
+  await expect
+    .poll(async () => (await rest('POST', '/auth/login', { body: { email, password } })).status, { timeout: 15_000 })
+    .toBe(200);
+});
+
+test('what a refresh token is good for survives kill -9', async () => {
+  const first = await login();
+  const second = (await refresh(first.refresh_token)).json as { refresh_token: string };
+  await fleet.processes.auth.end('SIGKILL');
+  await fleet.restart('auth');
+  await expect.poll(async () => (await rest('GET', '/auth/public-key')).status, { timeout: 15_000 }).toBe(200);
+
+  // Still within its grace: the same successor, made by another process.
+  expect((await refresh(first.refresh_token)).json.refresh_token).toBe(second.refresh_token);
+  const third = (await refresh(second.refresh_token)).json as { refresh_token: string };
+  await fleet.processes.auth.end('SIGKILL');
+  await fleet.restart('auth');
+  await expect.poll(async () => (await rest('GET', '/auth/public-key')).status, { timeout: 15_000 }).toBe(200);
+
+  // CVE-2026-9802: a rotated token must not work again after a restart.
+  expect((await refresh(first.refresh_token)).json.code).toBe('REFRESH_TOKEN_REUSED');
+  expect((await refresh(third.refresh_token)).json.code).toBe('INVALID_REFRESH_TOKEN');
+});
+
+test('a kill -9 amid a storm of refreshes leaves one live successor', async () => {
+  const { refresh_token: token } = await login();
+  const storm = Promise.allSettled(Array.from({ length: 50 }, () => refresh(token)));
+  await fleet.processes.auth.end('SIGKILL');
+  await storm;
+  await fleet.restart('auth');
+  await expect.poll(async () => (await rest('GET', '/auth/public-key')).status, { timeout: 15_000 }).toBe(200);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => refresh(token)));
+  expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+  expect(new Set(answers.map(({ json }) => json.refresh_token)).size).toBe(1);
+  const db = new pg.Client({ connectionString: database.url.reveal() });
+  await db.connect();
+  const { rows } = await db.query('SELECT counter FROM auth.sessions WHERE id = $1', [token.split('.')[1]]);
+  await db.end();
+  expect(rows).toEqual([{ counter: 1 }]);
+});
+
+test('five thousand tokens with random kids cost at most a handful of reads of the keys', async () => {
+  const { access_token: token } = await login();
+  const reads = () => fleet.processes.auth.output().split('AuthService/GetJwks').length;
+  // Once the edge has heard from auth again, an unknown kid is known to be wrong.
+  const unknown = async () => (await rest('GET', '/users/profile', { token: withRandomKid(token) })).status;
+  await expect.poll(unknown, { timeout: 15_000 }).toBe(401);
+  const before = reads();
+  for (let batch = 0; batch < 50; batch++) {
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, () => rest('GET', '/users/profile', { token: withRandomKid(token) })),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+  }
+  expect(reads() - before).toBeLessThanOrEqual(10);
+  expect((await rest('GET', '/users/profile', { token })).status).toBe(200);
+});
+
+test('a service that is down is 503 with Retry-After, takes nobody with it, and is found again', async () => {
+  const { access_token: token } = await login();
+  await fleet.processes.user.end('SIGKILL');
+  const down = await rest('GET', '/users/profile', { token });
+  expect([down.status, down.json.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+  expect(Number(down.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  expect((await rest('GET', '/auth/verify', { token })).status).toBe(200);
+  await fleet.restart('user');
+  await expect.poll(async () => (await rest('GET', '/users/profile', { token })).status, { timeout: 15_000 }).toBe(200);
+});

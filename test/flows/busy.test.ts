@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Answer, ask, openSystem, type Person, type System } from '../system.ts';
+
+let system: System;
+let person: Person;
+beforeAll(async () => {
+  // Harder hashes than the default, so that requests come faster than they are worked off on any machine.
+  system = await openSystem({ SIGNET_ARGON2_MEMORY: '65536', SIGNET_ARGON2_PASSES: '3' });
+  person = await system.person();
+});
+afterAll(() => system.close());
+
+test('while sign-ins queue, health and refresh do not wait for them; past the end of the queue it is 429 with Retry-After', async () => {
+  const { email, password } = person;
+  let answered = 0;
+  const storm: Promise<Answer>[] = Array.from({ length: 300 }, async () => {
+    const answer = await system.rest('POST', '/auth/login', { body: { email, password } });
+    answered++;
+    if (answer.json.access_token) system.secret(answer.json.access_token);
+    return answer;
+  });
+  // Those that found no place are answered first; from then on the queue is full.
+  await expect.poll(() => answered, { interval: 5, timeout: 10_000 }).toBeGreaterThan(20);
+  const health = await ask(`${system.edge}/health`, 'GET');
+  const refreshed = await system.rest('POST', '/auth/refresh', { body: { refresh_token: person.refresh } });
+  const profile = await system.rest('GET', '/users/profile', { token: refreshed.json.access_token });
+  const stillWaiting = 300 - answered;
+  expect([health.status, refreshed.status, profile.status]).toEqual([200, 200, 200]);
+  expect(stillWaiting).toBeGreaterThan(20);
+
+  const answers = await Promise.all(storm);
+  const busy = answers.filter(({ status }) => status === 429);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 429]));
+  expect(answers.length - busy.length).toBeGreaterThanOrEqual(200);
+  for (const { json, headers } of busy) {
+    expect(json.code).toBe('SERVER_BUSY');
+    expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  }
+});

@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import type { FreshDatabase } from '#kit/testing/postgres.ts';
+
+/** A service in a process of its own. */
+export interface ServiceProcess {
+  /** The line by which it said that it is ready: ports among it. */
+  readonly ready: Readonly<Record<string, unknown>>;
+  /** Everything that it wrote. */
+  output(): string;
+  /** Sends a signal and waits for the end. Answers the exit code; null where the signal ended it. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Starts `services/<name>/main.ts`, and waits until it says that it is ready. */
+export async function startService(name: string, environment: Record<string, string>): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', `services/${name}/main.ts`], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], UV_THREADPOOL_SIZE: '8', SIGNET_LOG_FORMAT: 'json', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.add(child);
+  const exited = once(child, 'exit').then(([code]) => {
+    started.delete(child);
+    return code as number | null;
+  });
+  let output = '';
+  const ready = new Promise<Record<string, unknown>>((resolve, reject) => {
+    const read = (chunk: Buffer): void => {
+      output += chunk.toString();
+      const line = output.split('\n').find((one) => one.includes(`"msg":"${name} is ready"`));
+      if (line) resolve(JSON.parse(line));
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    void exited.then((code) => reject(new Error(`${name} ended with ${code}:\n${output}`)));
+  });
+  return {
+    ready: await ready,
+    output: () => output,
+    end(signal) {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+const started = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL');
+});
+
+/** Auth, user and edge, each a process, on one database. */
+export interface Fleet {
+  readonly edge: string;
+  readonly userPort: number;
+  readonly processes: { auth: ServiceProcess; user: ServiceProcess; edge: ServiceProcess };
+  /** Starts a service again, on the port that it had. */
+  restart(name: 'auth' | 'user' | 'edge'): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a fleet. */
+export async function startFleet(database: FreshDatabase, extra: Record<string, string> = {}): Promise<Fleet> {
+  const common = {
+    DATABASE_URL: database.url.reveal(),
+    SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
+    ...extra,
+  };
+  const authEnv = (port: unknown, grpc: unknown) => ({
+    ...common,
+    SIGNET_AUTH_PORT: String(port),
+    SIGNET_AUTH_GRPC_PORT: String(grpc),
+    SIGNET_ADMIN_PASSWORD: 'the admin of the fleet',
+  });
+  const auth = await startService('auth', authEnv(0, 0));
+  const reachAuth = {
+    SIGNET_JWKS_URL: `http://127.0.0.1:${String(auth.ready['port'])}/.well-known/jwks.json`,
+    SIGNET_AUTH_TARGET: `127.0.0.1:${String(auth.ready['grpc_port'])}`,
+  };
+  const userEnv = (port: unknown) => ({ ...common, ...reachAuth, SIGNET_USER_PORT: String(port) });
+  const user = await startService('user', userEnv(0));
+  const edgeEnv = (port: unknown) => ({
+    ...extra,
+    ...reachAuth,
+    SIGNET_USER_TARGET: `127.0.0.1:${String(user.ready['port'])}`,
+    SIGNET_EDGE_PORT: String(port),
+    SIGNET_RATE_LIMIT: '0',
+  });
+  const edge = await startService('edge', edgeEnv(0));
+  const processes = { auth, user, edge };
+  return {
+    edge: `http://127.0.0.1:${String(edge.ready['port'])}`,
+    userPort: Number(user.ready['port']),
+    processes,
+    async restart(name) {
+      const { port, grpc_port: grpc } = processes[name].ready;
+      const environment = { auth: () => authEnv(port, grpc), user: () => userEnv(port), edge: () => edgeEnv(port) };
+      processes[name] = await startService(name, environment[name]());
+    },
+    async close() {
+      const codes = await Promise.all(Object.values(processes).map((one) => one.end('SIGTERM')));
+      expect(codes, 'exit codes').toEqual([0, 0, 0]);
+    },
+  };
+}
