@@ -72,7 +72,7 @@ async function keyTable(): Promise<string> {
 }
 
 /** The exported `keys` of every config.ts: each service's, and that of the process that runs them all. */
-async function serviceKeys(): Promise<[service: string, keys: Keys][]> {
+export async function serviceKeys(): Promise<[service: string, keys: Keys][]> {
   const folder = path.join(root, 'services');
   const names = (await readdir(folder)).filter((name) => existsSync(path.join(folder, name, 'config.ts'))).toSorted();
   return Promise.all(

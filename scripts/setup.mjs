@@ -67,20 +67,38 @@ async function install() {
     // An install that was interrupted leaves no record of npm's; nothing in it can be trusted.
     if (!fs.existsSync(installRecord())) fs.rmSync(path.join(root, 'node_modules'), { recursive: true, force: true });
     try {
+      await reachRegistry();
       // Installs what the lock file says and writes neither it nor package.json.
       // Not `npm ci`: npm 11 refuses a lock file without the packages of other
       // platforms, and a registry need not have those of all platforms.
-      const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
-      // npm's own pauses between attempts (10 s, 60 s) leave who is offline waiting for minutes.
-      args.push('--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=3000');
-      // npm is a script on Windows, and scripts need a shell there.
-      await runQuietly('npm', args, { cwd: root, shell: windows });
+      await npm('install', '--no-save', '--no-audit', '--no-fund');
     } catch (error) {
       throw explainInstall(error);
     }
   }
   await ensureNode();
   fs.writeFileSync(installStamp(), installWanted());
+}
+
+/** npm, quiet unless it fails. It is a script on Windows, and scripts need a shell there. */
+function npm(...args) {
+  return runQuietly('npm', [...args, '--loglevel=error'], { cwd: root, shell: windows });
+}
+
+/** Asks for one package first: npm tries all of them, for minutes, before it says that it is offline. */
+async function reachRegistry() {
+  const { node } = JSON.parse(readText(path.join(root, 'package.json'))).dependencies;
+  const patience = ['--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=3000'];
+  try {
+    await npm('view', `node@${node}`, 'version', '--prefer-offline', ...patience);
+  } catch (error) {
+    // Anything else is for the install to find out.
+    if (isOffline(error)) throw error;
+  }
+}
+
+function isOffline(error) {
+  return /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|ENOTCACHED/.test(error.output || '');
 }
 
 /** npm's own record of what it installed is newer than the lock file, and our Node is there. */
@@ -117,12 +135,10 @@ async function answers(program) {
 }
 
 function explainInstall(error) {
-  const output = error.output || '';
-  const offline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|ENOTCACHED/.test(output);
-  const reason = offline
+  const reason = isOffline(error)
     ? 'The package registry cannot be reached. The first start needs it; later ones do not.'
     : 'npm could not install the packages.';
-  return new CommandError(`${reason} (${error.message})`, output);
+  return new CommandError(`${reason} (${error.message})`, error.output || '');
 }
 
 // --- database clients

@@ -17,11 +17,11 @@ export const keys = {
     doc: 'Where the edge reaches the user service over gRPC.',
   }),
   corsOrigins: key('SIGNET_CORS_ORIGINS', list, {
-    default: ',',
+    default: '',
     doc: 'Origins whose pages may call the edge with cookies, divided by commas: https://app.example.com.',
   }),
   trustedProxies: key('SIGNET_TRUSTED_PROXIES', list, {
-    default: ',',
+    default: '',
     doc: 'Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges, divided by commas.',
   }),
   rateLimit: key('SIGNET_RATE_LIMIT', whole(0, 1_000_000), {
