@@ -1,6 +1,6 @@
 import { createClient } from '@connectrpc/connect';
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
@@ -111,7 +111,7 @@ test('a kill -9 amid a storm of refreshes leaves one live successor', async () =
   const answers = await Promise.all(Array.from({ length: 10 }, () => refresh(token)));
   expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
   expect(new Set(answers.map(({ json }) => json.refresh_token)).size).toBe(1);
-  const db = new pg.Client({ connectionString: database.url.reveal() });
+  const db = new Client({ connectionString: database.url.reveal() });
   await db.connect();
   const { rows } = await db.query('SELECT counter FROM auth.sessions WHERE id = $1', [token.split('.')[1]]);
   await db.end();

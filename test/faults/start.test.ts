@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ask } from '../system.ts';
+
+/** What `npm start` runs, on a data directory of the test's own. */
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let dataDir: string;
+const running = new Set<ChildProcess>();
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(path.join(tmpdir(), 'signet-start-'));
+});
+afterEach(async () => {
+  const ends = [...running].map(async (child) => {
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+  await Promise.all(ends);
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const anyPorts = { SIGNET_EDGE_PORT: '0', SIGNET_AUTH_PORT: '0', SIGNET_AUTH_GRPC_PORT: '0', SIGNET_USER_PORT: '0' };
+
+function start(environment: Record<string, string>) {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'services/all/main.ts'], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], SIGNET_DATA_DIR: dataDir, SIGNET_LOG_LEVEL: 'warn', ...anyPorts, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let output = '';
+  const exited = once(child, 'exit').then(([code]) => {
+    running.delete(child);
+    return { code: code as number | null, output };
+  });
+  const banner = new Promise<{ edge: string; output: string }>((resolve, reject) => {
+    const read = (chunk: Buffer): void => {
+      output += chunk.toString();
+      const edge = /edge\s+(http:\S+)/.exec(output)?.[1];
+      if (edge && output.includes('--list-methods')) resolve({ edge, output });
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    void exited.then((end) => reject(new Error(end.output)));
+  });
+  banner.catch(() => undefined);
+  return { child, banner, exited };
+}
+
+const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
+
+test('a first start makes an admin, and what it prints is true', async () => {
+  const { edge, output } = await start({}).banner;
+  const [, email, password] = /admin\s+(\S+)\s+password (\S+)/.exec(output) ?? [];
+  const login = await ask(`${edge}/api/v1/auth/login`, 'POST', { body: { email, password } });
+  expect([login.status, login.json.user.roles]).toEqual([200, ['admin']]);
+  const key = await stat(path.join(dataDir, 'master.key'));
+  expect(key.mode & 0o777).toBe(0o600);
+});
+
+test('what was there before kill -9 is there after it', async () => {
+  const first = start({});
+  const { edge } = await first.banner;
+  await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
+  const login = await ask(`${edge}/api/v1/auth/login`, 'POST', { body: credentials });
+  first.child.kill('SIGKILL');
+  await first.exited;
+
+  const again = await start({}).banner;
+  expect(again.output).toContain('made by an earlier start');
+  const token: string = login.json.access_token;
+  expect((await ask(`${again.edge}/api/v1/users/profile`, 'GET', { token })).json.email).toBe(credentials.email);
+  const refreshed = await ask(`${again.edge}/api/v1/auth/refresh`, 'POST', {
+    body: { refresh_token: login.json.refresh_token },
+  });
+  expect(refreshed.status).toBe(200);
+});
+
+test('two starts at once on one data directory: one runs, the other says so and stops', async () => {
+  const both = [start({}), start({})];
+  const ends = await Promise.race(both.map(({ exited }) => exited));
+  expect(ends.code).toBe(1);
+  expect(ends.output).toMatch(/another Signet .*runs on the data directory/);
+  await Promise.any(both.map(({ banner }) => banner));
+  expect(running.size).toBe(1);
+});
+
+test.each([['SIGNET_EDGE_PORT'], ['SIGNET_AUTH_PORT'], ['SIGNET_AUTH_GRPC_PORT'], ['SIGNET_USER_PORT']])(
+  'a port that is taken is named, with %s, the key that changes it; nothing is left running',
+  async (key) => {
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    const { port } = squatter.address() as { port: number };
+    const { code, output } = await start({ [key]: String(port) }).exited;
+    squatter.close();
+    expect(code).toBe(1);
+    expect(output).toContain(`port ${port} is taken by another process. Set ${key} to another one`);
+    expect(output).not.toMatch(/\n\s+at /);
+    expect(existsSync(path.join(dataDir, 'postgres', 'data', 'postmaster.pid'))).toBe(false);
+  },
+);
+
+test('a start that failed did not use up the password that is shown once', async () => {
+  const squatter = createServer().listen(0, '127.0.0.1');
+  await once(squatter, 'listening');
+  const { port } = squatter.address() as { port: number };
+  await start({ SIGNET_EDGE_PORT: String(port) }).exited;
+  squatter.close();
+  expect((await start({}).banner).output).toMatch(/password \S+ {3}shown this once/);
+});
+
+test('SIGTERM drains: the call under way is answered, the exit code is 0', async () => {
+  const { child, banner, exited } = start({});
+  const { edge } = await banner;
+  const slow = Array.from({ length: 40 }, (_, index) =>
+    ask(`${edge}/api/v1/auth/register`, 'POST', {
+      body: { email: `p${index}@example.com`, password: credentials.password, name: 'P' },
+    }),
+  );
+  // Hashes run one after another: once the first is answered, the others are under way.
+  await Promise.race(slow);
+  child.kill('SIGTERM');
+  const answers = await Promise.all(slow);
+  expect(answers.map(({ status }) => status)).toEqual(Array(40).fill(201));
+  expect((await exited).code).toBe(0);
+});
+
+test('bad configuration is told at once, every key and no value', async () => {
+  const { code, output } = await start({
+    SIGNET_ALG: 'none-of-these',
+    SIGNET_ACCESS_TTL: 'a-while',
+    SIGNET_EDGE_PORT: '65536',
+    SIGNET_MASTER_KEY: 'too-short-a-key',
+    SIGNET_RATE_LIMIT: '-1',
+  }).exited;
+  expect(code).toBe(1);
+  for (const key of ['SIGNET_ALG', 'SIGNET_ACCESS_TTL', 'SIGNET_EDGE_PORT', 'SIGNET_MASTER_KEY', 'SIGNET_RATE_LIMIT']) {
+    expect(output.split(`${key}:`)).toHaveLength(2);
+  }
+  expect(output).not.toMatch(/none-of-these|a-while|65536\b.*\n.*65536|too-short-a-key/);
+});
+
+test('another master key than the one that sealed the signing key is told as such', async () => {
+  const first = start({});
+  await first.banner;
+  first.child.kill('SIGTERM');
+  await first.exited;
+  const { code, output } = await start({ SIGNET_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') }).exited;
+  expect(code).toBe(1);
+  expect(output).toContain('was sealed under another SIGNET_MASTER_KEY');
+  expect(output).not.toContain((await readFile(path.join(dataDir, 'master.key'), 'utf8')).trim());
+});
