@@ -46,7 +46,9 @@ export function createDoorServer(handler: Handler, limits: HttpLimits = httpLimi
   );
   // Node checks its time limits from the moment that a server listens. This one is handed its connections instead.
   http1.emit('listening');
-  http1.on('clientError', (error, socket) => server.emit('clientError', error, socket));
+  http1.on('clientError', (error, socket) => {
+    if (!server.emit('clientError', error, socket)) socket.destroy();
+  });
   const { http2, sessions } = createHttp2Side(handler, limits);
   const sockets = new Set<Socket>();
 

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError, key, readConfig, readConfigs } from './config.ts';
+import { baseUrl, duration, list, oneOf, port, positiveDuration, secret, text, url, whole } from './types.ts';
+
+const keys = {
+  ttl: key('TTL', positiveDuration, { default: '15m', doc: '' }),
+  level: key('LEVEL', oneOf('info', 'warn'), { default: 'info', doc: '' }),
+  password: key('PASSWORD', secret, { doc: '' }),
+  label: key('LABEL', text, { optional: true, doc: '' }),
+} as const;
+
+test('reads values, defaults and what may be left out, and freezes them', () => {
+  const config = readConfig(keys, { PASSWORD: 'hunter2', LEVEL: 'warn', LABEL: '' });
+  expect([config.ttl, config.level, config.password.reveal(), config.label]).toEqual([
+    900_000,
+    'warn',
+    'hunter2',
+    undefined,
+  ]);
+  expect(Object.isFrozen(config)).toBe(true);
+});
+
+test('names every bad key at once, and no value', () => {
+  const read = () => readConfig(keys, { TTL: 'for-ever', LEVEL: 'loud' });
+  expect(read).toThrow(ConfigError);
+  expect(read).toThrow(/TTL: .*\n.*LEVEL: .*\n.*PASSWORD: must be set/);
+  expect(read).not.toThrow(/for-ever|loud/);
+});
+
+test('reads several services, and names a key that they share once', () => {
+  const services = { a: keys, b: keys };
+  expect(readConfigs(services, { PASSWORD: 'x', TTL: '1s' }).b.ttl).toBe(1_000);
+  const read = () => readConfigs(services, { PASSWORD: 'x', TTL: 'never' });
+  expect(read).toThrow(/^configuration:\n {2}TTL: [^\n]+$/);
+});
+
+describe('types', () => {
+  test.each([
+    [duration, '500ms', 500],
+    [duration, '10s', 10_000],
+    [duration, '15m', 900_000],
+    [duration, '12h', 43_200_000],
+    [duration, '7d', 604_800_000],
+    [duration, '0s', 0],
+    [port, '0', 0],
+    [port, '65535', 65_535],
+    [whole(8, 64), '8', 8],
+    [whole(8, 64), '64', 64],
+    [list, 'a, b,,c ', ['a', 'b', 'c']],
+    [list, '', []],
+    [baseUrl, 'https://id.example.com/', 'https://id.example.com'],
+    [url('postgres'), 'postgres://u:p@h/d', 'postgres://u:p@h/d'],
+  ])('%# reads %j', (schema, written, value) => expect(schema.parse(written)).toEqual(value));
+
+  test.each([
+    [duration, '10'],
+    [duration, '10 s'],
+    [duration, '-1s'],
+    [duration, '1.5h'],
+    [positiveDuration, '0s'],
+    [port, '65536'],
+    [port, '-1'],
+    [port, '80a'],
+    [whole(8, 64), '7'],
+    [whole(8, 64), '65'],
+    [whole(8, 64), '1e1'],
+    [baseUrl, 'id.example.com'],
+    [baseUrl, 'ftp://id.example.com'],
+    [url('postgres'), 'mysql://h/d'],
+    [oneOf('a', 'b'), 'c'],
+  ])('%# refuses %j', (schema, written) => expect(schema.safeParse(written).success).toBe(false));
+});

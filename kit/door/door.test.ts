@@ -1,0 +1,216 @@
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { mount } from '#kit/rpc/app.ts';
+import { currentCall } from '#kit/rpc/call.ts';
+import { createService } from '#kit/rpc/stack.ts';
+import { type Door, openDoor } from './door.ts';
+import { createDoorServer, httpLimits } from './h2c.ts';
+
+let isReady = true;
+const waiting: string[] = [];
+const app = createService({
+  mounted: [
+    mount(EchoService, {
+      async echo({ text, wait }) {
+        waiting.push(text);
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+        return { text, seen: { address: currentCall()?.address ?? '' } };
+      },
+      async *count({ to }) {
+        for (let number = 1; number <= to; number++) yield { number };
+      },
+    }),
+  ],
+  checks: [],
+  ready: async () => isReady,
+  reflection: true,
+  log: silentLog,
+});
+
+let door: Door;
+const sockets: Socket[] = [];
+beforeAll(async () => {
+  door = await openDoor({ app, ready: async () => isReady, port: 0, host: '127.0.0.1' });
+});
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+});
+afterAll(() => door.close());
+
+function open(port = door.port): Socket {
+  const socket = connect(port, '127.0.0.1');
+  sockets.push(socket);
+  return socket;
+}
+
+async function readUntil(socket: Socket, text: string): Promise<string> {
+  let read = '';
+  for await (const chunk of socket) {
+    read += (chunk as Buffer).toString('latin1');
+    if (read.includes(text)) break;
+  }
+  return read;
+}
+
+const base = () => `http://127.0.0.1:${door.port}`;
+
+describe('one port', () => {
+  test.each([
+    ['Connect over HTTP/1.1', () => createConnectTransport({ baseUrl: base(), httpVersion: '1.1' })],
+    ['Connect over HTTP/2', () => createConnectTransport({ baseUrl: base(), httpVersion: '2' })],
+    ['gRPC', () => createGrpcTransport({ baseUrl: base() })],
+  ])('speaks %s', async (_, transport) => {
+    const client = createClient(EchoService, transport());
+    expect((await client.echo({ text: 'hi' })).text).toBe('hi');
+    const numbers: number[] = [];
+    for await (const { number } of client.count({ to: 100 })) numbers.push(number);
+    expect(numbers).toHaveLength(100);
+  });
+
+  test('speaks HTTP/1.1 to a client whose request comes byte by byte', async () => {
+    const socket = open();
+    const answer = readUntil(socket, '"status":"ok"');
+    for (const byte of 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n') {
+      socket.write(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await answer).toContain('HTTP/1.1 200 OK');
+  });
+
+  test('tells POST, PUT and PATCH from the HTTP/2 preface, which begins like them', async () => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'PROPFIND']) {
+      const socket = open();
+      const answer = readUntil(socket, '\r\n\r\n');
+      socket.write('P');
+      await new Promise((resolve) => setImmediate(resolve));
+      socket.write(`${method.slice(1)} /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+      expect(await answer).toContain('HTTP/1.1 404');
+    }
+  });
+
+  test('speaks HTTP/2 to a client whose preface comes byte by byte', async () => {
+    const socket = open();
+    const frames = once(socket, 'data');
+    for (const byte of 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n') {
+      socket.write(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+    const [first] = (await frames) as [Buffer];
+    // A SETTINGS frame.
+    expect(first[3]).toBe(4);
+  });
+
+  test('closes a connection that is neither', async () => {
+    const socket = open();
+    socket.write('\x16\x03\x01 a TLS hello');
+    expect(await readUntil(socket, 'nothing')).toContain('HTTP/1.1 400');
+  });
+});
+
+describe('limits', () => {
+  const limits = { ...httpLimits, headersTimeout: 300, requestTimeout: 600 };
+  async function limited(): Promise<{ port: number; close: () => void }> {
+    const server = createDoorServer((_: never, response: { end(text: string): void }) => response.end('ok'), limits);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return {
+      port: (server.address() as { port: number }).port,
+      close: () => {
+        server.closeAllConnections();
+        server.close();
+      },
+    };
+  }
+
+  test.each([
+    ['says nothing', ''],
+    ['begins like HTTP/2 and stops', 'PR'],
+    ['never ends its headers', 'GET / HTTP/1.1\r\nHost: x\r\n'],
+  ])('a connection that %s is ended', async (_, sent) => {
+    const server = await limited();
+    const socket = open(server.port);
+    if (sent) socket.write(sent);
+    socket.resume();
+    await once(socket, 'close');
+    server.close();
+    expect(socket.destroyed).toBe(true);
+  });
+
+  test('headers of 16 KiB are too many, a little less is not', async () => {
+    const ask = async (size: number) => {
+      const answer = await fetch(`${base()}/health`, { headers: { 'x-filler': 'x'.repeat(size) } });
+      return answer.status;
+    };
+    expect(await ask(15_000)).toBe(200);
+    expect(await ask(17_000)).toBe(431);
+  });
+
+  test('a request of more than 1 MiB is refused over REST and Connect, one of less is not', async () => {
+    const ask = async (path: string, size: number) => {
+      const answer = await fetch(`${base()}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ text: 'hi' }).padEnd(size),
+      });
+      return answer.status;
+    };
+    const connectPath = '/signet.test.v1.EchoService/Echo';
+    expect(await ask('/v1/echo', 1024 * 1024)).toBe(200);
+    expect(await ask('/v1/echo', 1024 * 1024 + 1)).toBe(413);
+    expect(await ask(connectPath, 1024 * 1024)).toBe(200);
+    expect(await ask(connectPath, 1024 * 1024 + 1)).toBe(429);
+  });
+});
+
+test('/health answers as long as the process lives, /ready as long as it can work', async () => {
+  const status = async (path: string) => (await fetch(`${base()}${path}`)).status;
+  expect([await status('/health'), await status('/ready')]).toEqual([200, 200]);
+  isReady = false;
+  expect([await status('/health'), await status('/ready')]).toEqual([200, 503]);
+  isReady = true;
+});
+
+describe('X-Forwarded-For', () => {
+  const ask = async (port: number) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/v1/echo`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'x-forwarded-for': '203.0.113.7',
+        'x-signet-peer': '198.51.100.1',
+      },
+      body: '{}',
+    });
+    return ((await answer.json()) as { seen: { address: string } }).seen.address;
+  };
+
+  test('is believed from a trusted proxy and from nobody else', async () => {
+    const trusting = await openDoor({ app, ready: async () => true, port: 0, trustedProxies: ['127.0.0.0/8'] });
+    expect(await ask(door.port)).toBe('127.0.0.1');
+    expect(await ask(trusting.port)).toBe('203.0.113.7');
+    await trusting.close();
+  });
+});
+
+test('closing lets requests under way finish, over HTTP/1.1 and HTTP/2, and ends idle connections', async () => {
+  const closing = await openDoor({ app, ready: async () => true, port: 0, host: '127.0.0.1' });
+  const baseUrl = `http://127.0.0.1:${closing.port}`;
+  await fetch(`${baseUrl}/health`);
+  const calls = (['1.1', '2'] as const).map((httpVersion) =>
+    createClient(EchoService, createConnectTransport({ baseUrl, httpVersion })).echo({
+      text: `slow ${httpVersion}`,
+      wait: 300,
+    }),
+  );
+  await expect.poll(() => waiting).toEqual(expect.arrayContaining(['slow 1.1', 'slow 2']));
+  const closed = closing.close();
+  expect((await Promise.all(calls)).map(({ text }) => text)).toEqual(['slow 1.1', 'slow 2']);
+  await closed;
+  await expect(fetch(`${baseUrl}/health`)).rejects.toThrow('fetch failed');
+});

@@ -1,0 +1,62 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { expect, test } from 'vitest';
+import { catalogue } from './catalogue.ts';
+import { failure, outward, reasonOf, violationsOf } from './failure.ts';
+
+test('a failure carries its reason, its fields and when to come back', () => {
+  const error = failure('SERVER_BUSY', { retryAfter: 1.2, fields: [{ field: 'a.b', description: 'is wrong' }] });
+  expect([error.code, error.rawMessage]).toEqual([Code.ResourceExhausted, catalogue.SERVER_BUSY.title]);
+  expect([reasonOf(error), violationsOf(error), error.metadata.get('retry-after')]).toEqual([
+    'SERVER_BUSY',
+    [{ field: 'a.b', description: 'is wrong' }],
+    '2',
+  ]);
+});
+
+test('come back in less than a second is come back in a second', () => {
+  expect(failure('SERVER_BUSY', { retryAfter: 0.01 }).metadata.get('retry-after')).toBe('1');
+});
+
+test.each([
+  ['an Error', new Error('password=hunter2'), 'INTERNAL'],
+  ['a string', 'password=hunter2', 'INTERNAL'],
+  ['nothing', undefined, 'INTERNAL'],
+  ['a ConnectError of unknown origin', new ConnectError('password=hunter2', Code.Unknown), 'INTERNAL'],
+  [
+    'a transport that could not be reached',
+    new ConnectError('connect 10.0.0.1', Code.Unavailable),
+    'SERVICE_UNAVAILABLE',
+  ],
+  ['a deadline', new ConnectError('late', Code.DeadlineExceeded), 'DEADLINE_EXCEEDED'],
+  ['a caller that left', new ConnectError('gone', Code.Canceled), 'CANCELLED'],
+])('%s leaves as %#', (_, thrown, reason) => {
+  const left = outward(thrown);
+  expect(reasonOf(left)).toBe(reason);
+  expect(JSON.stringify([left.message, [...left.metadata]])).not.toMatch(/hunter2|10\.0\.0\.1/);
+  expect(left.cause).toBe(thrown);
+});
+
+test('a failure with a reason leaves as it is', () => {
+  const error = failure('EMAIL_TAKEN');
+  expect(outward(error)).toBe(error);
+});
+
+test('every reason has a status and a code that clients of either kind read alike', () => {
+  const expected: Partial<Record<Code, number[]>> = {
+    [Code.InvalidArgument]: [400, 415],
+    [Code.Unauthenticated]: [401],
+    [Code.PermissionDenied]: [403],
+    [Code.NotFound]: [404],
+    [Code.AlreadyExists]: [409],
+    [Code.ResourceExhausted]: [413, 429],
+    [Code.Canceled]: [499],
+    [Code.Internal]: [500],
+    [Code.Unimplemented]: [405, 501],
+    [Code.Unavailable]: [503],
+    [Code.DeadlineExceeded]: [504],
+  };
+  for (const [reason, { code, status, title }] of Object.entries(catalogue)) {
+    expect(expected[code], reason).toContain(status);
+    expect(title, reason).toMatch(/^[A-Z].*\.$/);
+  }
+});
