@@ -6,7 +6,6 @@ import { createLog, silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type Database, openDatabase } from './database.ts';
-import { uniqueViolationOf } from './violation.ts';
 
 let fresh: FreshDatabase;
 let database: Database;
@@ -125,31 +124,10 @@ test('gives no statement longer than its limit, and prepares what it repeats', a
   await one.close();
 });
 
-test('names the constraint that an insert ran into, through the model, raw, and in pg', async () => {
-  const taken = account('taken@example.com');
-  await prisma.user.create({ data: taken });
-  const again = { ...taken, id: crypto.randomUUID() };
-  const insert = `INSERT INTO auth.users (id, email, name, password_hash, roles)
-    VALUES (gen_random_uuid(), 'taken@example.com', 'A', 'x', '{user}')`;
-  expect(uniqueViolationOf(await caught(prisma.user.create({ data: again })))).toBe('users_email_key');
-  expect(uniqueViolationOf(await caught(prisma.$executeRawUnsafe(insert)))).toBe('users_email_key');
-  expect(uniqueViolationOf(await caught(database.pool.query(insert)))).toBe('users_email_key');
-  expect(uniqueViolationOf(await caught(prisma.user.create({ data: { ...again, ...taken } })))).toBe('users_pkey');
-});
-
-test('names no constraint where the error is another', async () => {
-  const upper = await caught(prisma.user.create({ data: account('Upper@example.com') }));
-  expect(upper).toBeInstanceOf(Error);
-  expect(uniqueViolationOf(upper)).toBeUndefined();
-  expect(uniqueViolationOf(new Error('other'))).toBeUndefined();
-  expect(uniqueViolationOf(undefined)).toBeUndefined();
-});
-
 test('two keys can not be active at once', async () => {
   const key = { alg: 'RS256', state: 'active', publicJwk: {}, sealedPrivate: new Uint8Array([1]) };
   await prisma.signingKey.create({ data: { ...key, kid: 'one' } });
   await prisma.signingKey.create({ data: { ...key, kid: 'two', state: 'retired' } });
-  expect(uniqueViolationOf(await caught(prisma.signingKey.create({ data: { ...key, kid: 'three' } })))).toBe(
-    'signing_keys_one_active',
-  );
+  const refused = await caught(prisma.signingKey.create({ data: { ...key, kid: 'three' } }));
+  expect(JSON.stringify(refused)).toContain('signing_keys_one_active');
 });

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
 import { errorDomain, errorOf } from '#kit/guard/error.ts';
+import { isDatabaseAway } from './away.ts';
 import { catalogue, isReason, type Reason } from './catalogue.ts';
 
 /** One field of a request and what is wrong with it. */
@@ -67,10 +68,12 @@ const byCode: Partial<Record<Code, Reason>> = {
 
 /**
  * Decides what leaves the process: errors with a reason as they are; errors of
- * the transport under the reason of their code; anything else as INTERNAL, its
- * text kept as the cause, for the log alone.
+ * the transport under the reason of their code; a database that is away as
+ * SERVICE_UNAVAILABLE; anything else as INTERNAL. Its text is kept as the cause,
+ * for the log alone.
  */
 export function outward(error: unknown): ConnectError {
+  if (isDatabaseAway(error)) return failure('SERVICE_UNAVAILABLE', { retryAfter: 1, cause: error });
   if (!(error instanceof ConnectError)) return failure('INTERNAL', { cause: error });
   if (reasonOf(error) !== undefined) return error;
   const reason = byCode[error.code] ?? 'INTERNAL';
