@@ -56,12 +56,18 @@ export function openDatabase(options: DatabaseOptions): Database {
   );
   const adapter = new PrismaPg(pool, { statementNameGenerator: createStatementNames(preparedStatements) });
   let closing: Promise<void> | undefined;
+  const ping = async (): Promise<void> => {
+    await pool.query('SELECT 1');
+  };
   return {
     pool,
     adapter,
-    async ping() {
-      await pool.query('SELECT 1');
-    },
+    ping,
+    answers: () =>
+      ping().then(
+        () => true,
+        () => false,
+      ),
     close() {
       closing ??= pool.end();
       return closing;

@@ -69,22 +69,17 @@ export async function buildAuth(deps: {
 
   const handler = authHandler({ accounts, sessions, tokens, keyring, guard, cookies: cookieNames(issuer) });
   await guard.ready();
-  const ready: Ready = () =>
-    database.ping().then(
-      () => true,
-      () => false,
-    );
   return {
     app: createService({
       mounted: [mount(AuthService, handler)],
       checks: [connectGate(guard)],
-      ready,
+      ready: database.answers,
       reflection: config.environment !== 'production',
       log,
     }),
     ensureFirstAdmin: () =>
       ensureFirstAdmin({ users, accounts }, { email: config.adminEmail, password: config.adminPassword }),
-    ready,
+    ready: database.answers,
     close() {
       guard.close();
       keyring.close();

@@ -1,5 +1,5 @@
 import { type Config, key } from '#kit/config/config.ts';
-import { jwksKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import { authTargetKeys, jwksKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
 import { list, oneOf, port, text, whole } from '#kit/config/types.ts';
 
 /** Configuration of the edge. */
@@ -7,11 +7,8 @@ export const keys = {
   ...processKeys,
   ...tokenKeys,
   ...jwksKeys,
+  ...authTargetKeys,
   port: key('SIGNET_EDGE_PORT', port, { default: '8080', doc: 'The public port: REST, Connect, gRPC-Web and gRPC.' }),
-  authTarget: key('SIGNET_AUTH_TARGET', text, {
-    default: 'localhost:9081',
-    doc: 'Where services reach the auth service over gRPC: host:port, or a name that gRPC resolves.',
-  }),
   userTarget: key('SIGNET_USER_TARGET', text, {
     default: 'localhost:8082',
     doc: 'Where the edge reaches the user service over gRPC.',

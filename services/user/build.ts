@@ -32,19 +32,14 @@ export function buildUser(deps: {
   const { database, guard, auth, config, log } = deps;
   const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
   const profiles = createProfiles({ store, accounts: createAccounts(auth) });
-  const ready: Ready = () =>
-    database.ping().then(
-      () => true,
-      () => false,
-    );
   return {
     app: createService({
       mounted: [mount(UserService, userHandler(profiles))],
       checks: [connectGate(guard)],
-      ready,
+      ready: database.answers,
       reflection: config.environment !== 'production',
       log,
     }),
-    ready,
+    ready: database.answers,
   };
 }
