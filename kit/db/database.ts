@@ -22,6 +22,8 @@ export interface Database {
   readonly adapter: PrismaPg;
   /** Rejects when the database does not answer. */
   readonly ping: () => Promise<void>;
+  /** Tells whether the database answers. */
+  readonly answers: () => Promise<boolean>;
   /** Waits for running statements and closes all connections. Twice is as good as once. */
   readonly close: () => Promise<void>;
 }

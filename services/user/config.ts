@@ -1,6 +1,6 @@
 import { type Config, key } from '#kit/config/config.ts';
 import { authTargetKeys, databaseKeys, jwksKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
-import { port, text } from '#kit/config/types.ts';
+import { port } from '#kit/config/types.ts';
 
 /** Configuration of the user service. */
 export const keys = {
