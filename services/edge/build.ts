@@ -70,7 +70,7 @@ export function buildEdge(deps: {
     ready,
     async extend(fastify) {
       if (config.corsOrigins.length > 0) await fastify.register(cors, corsOf(config.corsOrigins));
-      await addPages(fastify, services, config.issuer);
+      await addPages(fastify, services);
     },
   };
 }
