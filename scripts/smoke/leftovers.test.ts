@@ -16,7 +16,7 @@ test.runIf(process.platform === 'linux')(
     await mkdir(below, { recursive: true });
     const child = spawn('sleep', ['60'], { cwd: below });
     await once(child, 'spawn');
-    expect(processesOf(folder)).toEqual([`${child.pid} sleep 60`]);
+    expect(processesOf(folder)).toEqual([{ pid: child.pid, command: 'sleep 60' }]);
     expect(processesOf(`${folder}/dee`)).toEqual([]);
     child.kill();
     await once(child, 'close');

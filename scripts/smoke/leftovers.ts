@@ -28,12 +28,18 @@ export function distantHome(clone: string): string | undefined {
   return existsSync(note) ? path.join('/var/lib/signet', readFileSync(note, 'utf8').trim()) : undefined;
 }
 
+/** A process, by its id and command line. */
+export interface Process {
+  readonly pid: number;
+  readonly command: string;
+}
+
 /**
  * Processes that work in a clone or in its database's folder, with their command
  * lines. All processes of a start do, whoever became their parent. Linux tells;
  * elsewhere the answer is empty, and the ports must do.
  */
-export function processesOf(clone: string): string[] {
+export function processesOf(clone: string): Process[] {
   if (!existsSync('/proc/self/cwd')) return [];
   const folders = [clone, distantHome(clone)].filter((folder) => folder !== undefined);
   return readdirSync('/proc')
@@ -42,7 +48,8 @@ export function processesOf(clone: string): string[] {
       try {
         const cwd = readlinkSync(`/proc/${pid}/cwd`);
         if (!folders.some((folder) => cwd === folder || cwd.startsWith(`${folder}/`))) return [];
-        return [`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()}`];
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+        return [{ pid: Number(pid), command }];
       } catch {
         // It has ended meanwhile, or belongs to somebody else.
         return [];

@@ -2,7 +2,6 @@
 // enter, starts it, pastes the commands of the documents and compares what they
 // answer; presses Ctrl-C, starts again, starts twice at once, kills it, and
 // starts once more. Takes the ports of README.md.
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -113,11 +112,12 @@ async function stop(start: Start): Promise<void> {
   say(`Ctrl-C ends it in ${seconds(took)}; no process and no port stays behind`);
 }
 
-/** A process that was waited for is gone at once; others are given a moment to be buried. */
+/** What still runs in the clone, or has a port of its. What was waited for is gone at once; the rest is given a moment. */
 async function leftAfter(ms: number): Promise<string[]> {
   const deadline = Date.now() + ms;
   for (;;) {
-    const left = [...processesOf(clone), ...(await takenPorts()).map((port) => `port ${port}`)];
+    const processes = processesOf(clone).map(({ pid, command }) => `process ${pid}, ${command}`);
+    const left = [...processes, ...(await takenPorts()).map((port) => `port ${port}`)];
     if (left.length === 0 || Date.now() > deadline) return left;
     await delay(20);
   }
@@ -146,13 +146,15 @@ function newcomersEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(set), PATH: PATH.join(path.delimiter) };
 }
 
+/** After a failure, something may still run in the clone: all of that is ours. */
 async function clearAway(): Promise<void> {
+  for (const { pid } of processesOf(clone)) process.kill(pid, 'SIGTERM');
   const left = await leftAfter(15_000);
-  if (left.length > 0) console.error(`smoke: left running, with their files in ${folder}:\n${left.join('\n')}`);
-  else {
-    const home = existsSync(clone) ? distantHome(clone) : undefined;
-    for (const dir of [folder, ...(home ? [home] : [])]) await rm(dir, { recursive: true, force: true });
+  if (left.length > 0) {
+    console.error(`smoke: left, with the files in ${folder}:\n${left.join('\n')}`);
+    return;
   }
+  for (const dir of [distantHome(clone), folder]) if (dir) await rm(dir, { recursive: true, force: true });
 }
 
 function expect(holds: boolean, otherwise: string): void {

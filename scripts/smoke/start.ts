@@ -40,7 +40,7 @@ const running = new Map<ChildProcess, Promise<unknown>>();
 /** Ends all that still run: what fails half-way must leave nothing behind. */
 export async function endAll(): Promise<void> {
   for (const child of running.keys()) signal(child, 'SIGINT');
-  await Promise.race([Promise.all(running.values()), delay(endPatience)]);
+  await Promise.race([Promise.all(running.values()), delay(endPatience, undefined, { ref: false })]);
 }
 
 /** Types `npm start` in a folder. */
@@ -50,17 +50,17 @@ export function npmStart(cwd: string, env: NodeJS.ProcessEnv): Start {
   const child = spawn('npm', ['start'], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
-  let over = false;
+  let over: string | undefined;
   const end = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-  const watched = end.finally(() => {
-    over = true;
+  const watched = end.then(([code, by]) => {
+    over = String(code ?? by);
     running.delete(child);
   });
   running.set(child, watched);
 
   async function ended(): Promise<Ended> {
     const asked = performance.now();
-    const result = await Promise.race([end, delay(endPatience)]);
+    const result = await Promise.race([end, delay(endPatience, undefined, { ref: false })]);
     if (!result) throw new Error(`npm start did not end in ${endPatience / 1_000} s. It wrote:\n${said}`);
     return { code: result[0], signal: result[1], took: performance.now() - asked };
   }
@@ -69,7 +69,7 @@ export function npmStart(cwd: string, env: NodeJS.ProcessEnv): Start {
     said: () => said,
     async running() {
       while (!said.includes(ready)) {
-        if (over) throw new Error(`npm start ended before it ran. It wrote:\n${said}`);
+        if (over) throw new Error(`npm start ended with ${over} before it ran. It wrote:\n${said}`);
         if (performance.now() - began > startPatience) throw new Error(`npm start took too long. It wrote:\n${said}`);
         await delay(10);
       }

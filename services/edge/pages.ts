@@ -22,7 +22,6 @@ export async function addPages(fastify: FastifyInstance, services: readonly Desc
     await scope.register(swagger, { mode: 'static', specification: { document: document as never } });
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
-      logo: null,
       uiConfig: { layout: 'BaseLayout', deepLinking: true },
       theme: { title: 'Signet API' },
       // The page's own scripts and styles, and calls to this very origin; nothing from anywhere else.
