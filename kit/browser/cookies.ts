@@ -26,5 +26,6 @@ export function cookieNames(issuer: string): CookieNames {
 /** The value of a cookie; undefined where it is absent or empty. */
 export function readCookie(header: Headers, name: string): string | undefined {
   const line = header.get('cookie');
-  return (line === null ? undefined : parseCookie(line)[name]) || undefined;
+  // As it came: our tokens need no encoding, and decoded it could be what no header may carry.
+  return (line === null ? undefined : parseCookie(line, { decode: (value) => value })[name]) || undefined;
 }

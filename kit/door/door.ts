@@ -3,6 +3,7 @@ import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import helmet from '@fastify/helmet';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { AddressInfo } from 'node:net';
+import { failure } from '#kit/errors/failure.ts';
 import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerClientError, answerError, answerFrameworkError, answerNotFound } from '#kit/rest/fastify-errors.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
@@ -72,6 +73,11 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     done();
   });
   await fastify.register(helmet, securityHeaders);
+  // Connect makes a URL of what was sent; where none can be made, it would answer 200 with nothing in it.
+  fastify.addHook('onRequest', ({ raw }, _, done) => {
+    const authority = raw.headers[':authority'] ?? (raw.headers.host ??= 'localhost');
+    done(URL.canParse(raw.url ?? '', `http://${String(authority)}`) ? undefined : failure('INVALID_ARGUMENT'));
+  });
   await extend?.(fastify);
 
   fastify.get('/health', async () => ({ status: 'ok' }));

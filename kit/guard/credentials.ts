@@ -18,7 +18,8 @@ export interface HeaderSource {
  * two; whether the one is a token is for the verifier to say.
  */
 export function bearerToken(headers: HeaderSource): string | undefined {
-  const value = headers.get('authorization')?.trim();
+  // Spaces and tabs alone are not part of a field value (RFC 9110 section 5.5); trim() would take more.
+  const value = headers.get('authorization')?.replaceAll(/^[ \t]+|[ \t]+$/g, '');
   if (value === undefined || value === '') return undefined;
   if (value.includes(',')) throw invalidToken('two credentials');
   const [, scheme, token] = /^(\S+)(?: +(.*))?$/.exec(value) ?? [];

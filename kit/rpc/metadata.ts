@@ -10,7 +10,8 @@ export function toMetadata(headers: Headers): Metadata {
   for (const [key, value] of headers) {
     if (key.endsWith('-bin'))
       for (const part of value.split(',')) metadata.add(key, Buffer.from(part.trim(), 'base64'));
-    else metadata.add(key, value);
+    // gRPC carries printable ASCII and nothing else; what a browser sent besides stays behind.
+    else if (/^[\x20-\x7e]*$/.test(value)) metadata.add(key, value);
   }
   return metadata;
 }

@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface Start {
   /** Everything that it wrote so far. */
   said(): string;
+  /** The last lines of it, for an error. */
+  wrote(): string;
   /**
    * Waits until it says that it runs.
    * @returns milliseconds from the command to there
@@ -51,26 +53,28 @@ export function npmStart(cwd: string, env: NodeJS.ProcessEnv): Start {
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
   let over: string | undefined;
-  const end = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-  const watched = end.then(([code, by]) => {
+  child.once('exit', (code, by) => {
     over = String(code ?? by);
     running.delete(child);
   });
-  running.set(child, watched);
+  const end = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  running.set(child, end);
+  const wrote = () => `It wrote:\n${said.trim().split('\n').slice(-20).join('\n')}`;
 
   async function ended(): Promise<Ended> {
     const asked = performance.now();
     const result = await Promise.race([end, delay(endPatience, undefined, { ref: false })]);
-    if (!result) throw new Error(`npm start did not end in ${endPatience / 1_000} s. It wrote:\n${said}`);
+    if (!result) throw new Error(`npm start did not end in ${endPatience / 1_000} s. ${wrote()}`);
     return { code: result[0], signal: result[1], took: performance.now() - asked };
   }
 
   return {
     said: () => said,
+    wrote,
     async running() {
       while (!said.includes(ready)) {
-        if (over) throw new Error(`npm start ended with ${over} before it ran. It wrote:\n${said}`);
-        if (performance.now() - began > startPatience) throw new Error(`npm start took too long. It wrote:\n${said}`);
+        if (over) throw new Error(`npm start ended with ${over} before it ran. ${wrote()}`);
+        if (performance.now() - began > startPatience) throw new Error(`npm start took too long. ${wrote()}`);
         await delay(10);
       }
       return performance.now() - began;

@@ -16,6 +16,9 @@ const passedOn = ['accept-language', 'idempotency-key', 'x-csrf-token'];
 /** Response headers of theirs that callers are given. */
 const passedBack = new Set(['set-cookie', 'etag', 'cache-control', 'content-language', 'location']);
 
+/** Longest time that the edge waits for a service, ms; a caller with a shorter deadline waits no longer than that. */
+const longestCall = 15_000;
+
 /** Tells whether outsiders may reach a method at all. */
 export function isPublic(method: DescMethod): boolean {
   const rule = accessOf(method);
@@ -48,7 +51,7 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
     const unary = method as DescMethodUnary;
     return async (request: Message, context: HandlerContext): Promise<Message> => {
       try {
-        const answer = await transport.unary(unary, undefined, undefined, headerFor(context), request);
+        const answer = await transport.unary(unary, undefined, longestCall, headerFor(context), request);
         passBack(answer.header, context);
         return answer.message;
       } catch (error) {
