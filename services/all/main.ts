@@ -9,13 +9,18 @@ import { processLog, runProcess } from '#kit/process/run.ts';
 import { banner } from './banner.ts';
 import { keys } from './config.ts';
 import { masterKeyOf } from './master-key-file.ts';
-import { migrateAll, openAll, readAll } from './open.ts';
+import { migrateAll, openAll, readAll, unknownKeys } from './open.ts';
 
 await runProcess(async (closing) => {
   const environment = readEnvironment();
   const { dataDir: relative, databaseUrl } = readConfig(keys, environment);
   const log = processLog(readConfig(processKeys, environment));
   const dataDir = path.resolve(relative);
+  for (const name of unknownKeys(environment)) {
+    process.stderr.write(
+      `signet: ${name} is not a key that anything reads; docs/configuration.md lists those that are\n`,
+    );
+  }
   const step = createProgress();
 
   const lock = lockDataDir(dataDir);

@@ -18,6 +18,7 @@ import { buildEdge } from '../edge/build.ts';
 import { keys as edgeKeys } from '../edge/config.ts';
 import { buildUser } from '../user/build.ts';
 import { keys as userKeys } from '../user/config.ts';
+import { keys as allKeys } from './config.ts';
 
 const services = { auth: authKeys, user: userKeys, edge: edgeKeys };
 
@@ -38,6 +39,14 @@ export interface All {
 /** Reads the configurations of all services. @throws ConfigError naming every bad key at once */
 export function readAll(environment: Environment) {
   return readConfigs(services, environment);
+}
+
+/** Keys of ours in an environment that no service has: misspelt, most likely. */
+export function unknownKeys(environment: Environment): string[] {
+  const known = new Set(
+    [allKeys, ...Object.values(services)].flatMap((keys) => Object.values(keys).map(({ env }) => env)),
+  );
+  return Object.keys(environment).filter((name) => name.startsWith('SIGNET_') && !known.has(name));
 }
 
 /** Brings the database of every service up to date. */

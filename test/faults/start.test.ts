@@ -148,6 +148,11 @@ test('bad configuration is told at once, every key and no value', async () => {
   expect(output).not.toMatch(/none-of-these|a-while|65536\b.*\n.*65536|too-short-a-key/);
 });
 
+test('a key that nothing reads is named, and does not stand in the way', async () => {
+  const { output } = await start({ SIGNET_ACESS_TTL: '5m' }).banner;
+  expect(output).toContain('SIGNET_ACESS_TTL is not a key that anything reads');
+});
+
 test('another master key than the one that sealed the signing key is told as such', async () => {
   const first = start({});
   await first.banner;
