@@ -35,7 +35,7 @@ const app = createService({
 let door: Door;
 const sockets: Socket[] = [];
 beforeAll(async () => {
-  door = await openDoor({ app, ready: async () => isReady, port: 0, host: '127.0.0.1' });
+  door = await openDoor({ app, ready: async () => isReady, log: silentLog, port: 0, host: '127.0.0.1' });
 });
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -191,7 +191,13 @@ describe('X-Forwarded-For', () => {
   };
 
   test('is believed from a trusted proxy and from nobody else', async () => {
-    const trusting = await openDoor({ app, ready: async () => true, port: 0, trustedProxies: ['127.0.0.0/8'] });
+    const trusting = await openDoor({
+      app,
+      ready: async () => true,
+      log: silentLog,
+      port: 0,
+      trustedProxies: ['127.0.0.0/8'],
+    });
     expect(await ask(door.port)).toBe('127.0.0.1');
     expect(await ask(trusting.port)).toBe('203.0.113.7');
     await trusting.close();
@@ -199,7 +205,7 @@ describe('X-Forwarded-For', () => {
 });
 
 test('closing lets requests under way finish, over HTTP/1.1 and HTTP/2, and ends idle connections', async () => {
-  const closing = await openDoor({ app, ready: async () => true, port: 0, host: '127.0.0.1' });
+  const closing = await openDoor({ app, ready: async () => true, log: silentLog, port: 0, host: '127.0.0.1' });
   const baseUrl = `http://127.0.0.1:${closing.port}`;
   await fetch(`${baseUrl}/health`);
   const calls = (['1.1', '2'] as const).map((httpVersion) =>

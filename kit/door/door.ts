@@ -1,12 +1,14 @@
 import { createContextValues } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import helmet from '@fastify/helmet';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { failure } from '#kit/errors/failure.ts';
+import type { Log } from '#kit/log/log.ts';
 import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerClientError, answerError, answerFrameworkError, answerNotFound } from '#kit/rest/fastify-errors.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
+import { requestIdFrom } from '#kit/rpc/call.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { createDoorServer, type DoorServer } from './h2c.ts';
@@ -15,6 +17,7 @@ import { createDoorServer, type DoorServer } from './h2c.ts';
 export interface DoorOptions {
   readonly app: RpcApp;
   readonly ready: Ready;
+  readonly log: Log;
   /** Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges. */
   readonly trustedProxies?: readonly string[];
   /** Largest request, bytes; 1 MiB unless told. */
@@ -57,11 +60,16 @@ export async function openDoor(
 }
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
-  const { app, ready, trustedProxies = [], bodyLimit = 1024 * 1024, timeoutMs = 15_000, extend } = options;
+  const { app, ready, log, trustedProxies = [], bodyLimit = 1024 * 1024, timeoutMs = 15_000, extend } = options;
+  const logger: FastifyBaseLogger = log;
   const fastify = Fastify({
     serverFactory: (handler) => createDoorServer(handler) as never,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit,
+    // Calls write a line of their own; this is for what goes wrong before one begins, or beside them.
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: ({ headers }) => requestIdFrom(headers['x-request-id']),
     exposeHeadRoutes: true,
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: answerClientError,

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { BadRequestSchema, ErrorInfoSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
-import { errorDomain, errorOf } from '#kit/guard/error.ts';
+import { BadRequestSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
+import { errorOf, signetReasonOf } from '#kit/guard/error.ts';
 import { isDatabaseAway } from './away.ts';
 import { catalogue, isReason, type Reason } from './catalogue.ts';
 
@@ -41,11 +41,9 @@ export function failure(reason: Reason, options: FailureOptions = {}): ConnectEr
 }
 
 /** The catalogue's reason in an error that Signet made; undefined for any other. */
-export function reasonOf(error: ConnectError): Reason | undefined {
-  for (const info of error.findDetails(ErrorInfoSchema)) {
-    if (info.domain === errorDomain && isReason(info.reason)) return info.reason;
-  }
-  return undefined;
+export function reasonOf(error: unknown): Reason | undefined {
+  const reason = signetReasonOf(error);
+  return reason !== undefined && isReason(reason) ? reason : undefined;
 }
 
 /** The fields at fault that an error names. */

@@ -36,9 +36,14 @@ export function invalidToken(why: string, cause?: unknown): ConnectError {
   return refusal('INVALID_TOKEN', { cause: new Error(why, { cause }) });
 }
 
+/** The reason in an error that Signet made, here or on the other side of the wire; undefined in any other. */
+export function signetReasonOf(error: unknown): string | undefined {
+  if (!(error instanceof ConnectError)) return undefined;
+  return error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === errorDomain)?.reason;
+}
+
 /** The guard's reason in an error, or undefined where another made it. */
 export function refusalReasonOf(error: unknown): GuardReason | undefined {
-  if (!(error instanceof ConnectError)) return undefined;
-  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === errorDomain);
-  return info !== undefined && Object.hasOwn(guardReasons, info.reason) ? (info.reason as GuardReason) : undefined;
+  const reason = signetReasonOf(error);
+  return reason !== undefined && Object.hasOwn(guardReasons, reason) ? (reason as GuardReason) : undefined;
 }

@@ -1,19 +1,16 @@
-import { create, type DescMethod, type DescService, toBinary } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import {
-  Metadata,
+  type Metadata,
   type ServerInterceptor,
   ServerInterceptingCall,
   ServerListenerBuilder,
   ResponderBuilder,
   type StatusObject,
-  type status as Status,
 } from '@grpc/grpc-js';
-import { StatusSchema } from '../../gen/proto/google/rpc/status_pb.ts';
 import type { Principal } from './claims.ts';
 import { assertCovered } from './access.ts';
-import type { HeaderSource } from './credentials.ts';
+import { toHeaders, toStatus } from './grpc-metadata.ts';
 import { type Guard, userIn } from './guard.ts';
 import type { Identity } from './policy.ts';
 
@@ -33,7 +30,7 @@ export function grpcGate(guard: Guard, services: readonly DescService[]): Server
   async function identify(path: string, metadata: Metadata): Promise<void> {
     const method = methods.get(path);
     if (!method) throw new ConnectError('There is no such method.', Code.Unimplemented);
-    identities.set(metadata, await guard.admit(method, headersOf(metadata)));
+    identities.set(metadata, await guard.admit(method, toHeaders(metadata)));
   }
   return (definition, call) => {
     async function admit(metadata: Metadata, next: (metadata: Metadata) => void): Promise<void> {
@@ -71,25 +68,5 @@ export function userOfCall(call: { readonly metadata: Metadata }): Principal {
  * What is not a ConnectError is INTERNAL, its text kept back.
  */
 export function statusOf(error: unknown): StatusObject {
-  const known = error instanceof ConnectError ? error : new ConnectError('Something went wrong.', Code.Internal);
-  const metadata = new Metadata();
-  known.metadata.forEach((value, name) => metadata.set(name, value));
-  const details = known.details.map((detail) =>
-    'desc' in detail
-      ? anyPack(detail.desc, create(detail.desc, detail.value))
-      : { typeUrl: `type.googleapis.com/${detail.type}`, value: detail.value },
-  );
-  const status = create(StatusSchema, { code: known.code, message: known.rawMessage, details });
-  metadata.set('grpc-status-details-bin', Buffer.from(toBinary(StatusSchema, status)));
-  // gRPC's numbers, in Connect's enum and in grpc-js's alike.
-  return { code: known.code as unknown as Status, details: known.rawMessage, metadata };
-}
-
-function headersOf(metadata: Metadata): HeaderSource {
-  return {
-    get(name) {
-      const values = metadata.get(name);
-      return values.length === 0 ? null : values.join(', ');
-    },
-  };
+  return toStatus(error instanceof ConnectError ? error : new ConnectError('Something went wrong.', Code.Internal));
 }

@@ -60,13 +60,11 @@ function isUnchanged(request: FastifyRequest, etag: string): boolean {
 
 /**
  * The id of a request: what a gate, an interceptor or a hook put into the
- * answer, else a plain one that the caller sent, else Fastify's.
+ * answer, else Fastify's.
  */
 export function requestIdOf(request: FastifyRequest, reply: FastifyReply, header?: Headers): string {
   const given = header?.get('x-request-id') ?? reply.getHeader('x-request-id');
-  if (given !== undefined) return String(given);
-  const sent = request.headers['x-request-id'];
-  return typeof sent === 'string' && /^[\w.:-]{1,128}$/.test(sent) ? sent : request.id;
+  return given === undefined ? request.id : String(given);
 }
 
 /** The problem of an error, for this request. */

@@ -1,5 +1,6 @@
 import { ConnectError } from '@connectrpc/connect';
 import { toJson } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import { reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
@@ -86,6 +87,14 @@ describe('bindMethod at start', () => {
     expect(bindMethod(EchoService.method.erase)[0]?.status).toBe(204);
     expect(bindMethod(EchoService.method.echo).map(({ status }) => status)).toEqual(Array(8).fill(200));
   });
+});
+
+it('refuses at start a GET whose method may change something: nothing asks a GET for a CSRF token', () => {
+  const bind = (idempotency: MethodOptions_IdempotencyLevel) =>
+    bindMethod(madeMethod({ rule: get('/v1/{text}'), input: [text], idempotency }));
+  expect(() => bind(MethodOptions_IdempotencyLevel.IDEMPOTENT)).toThrow('a GET needs');
+  expect(() => bind(MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN)).toThrow('a GET needs');
+  expect(bind(MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS)).toHaveLength(1);
 });
 
 describe('a binding without a body', () => {

@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Message } from '@bufbuild/protobuf';
-import { ConnectError } from '@connectrpc/connect';
+import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
@@ -108,7 +108,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     try {
       const input = await admit(request, match, context, ended);
       clearTimeout(admission);
-      messages = rpc.stream(binding.method, context, only(input))[Symbol.asyncIterator]();
+      messages = rpc.stream(binding.method, context, createAsyncIterable([input]))[Symbol.asyncIterator]();
       const opening = await Promise.race([openStream(messages, openMs), ended]);
       copyHeaders(context.responseHeader, reply);
       reply
@@ -193,12 +193,9 @@ function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown, he
   sendProblem(request, reply, error, header);
 }
 
-/** Errors that nobody has put a reason to are ours to log; all others were told where they arose. */
+/** An error without a reason is one of ours: the gate and the interceptors, which log, give every other one. */
 function tell(request: FastifyRequest, error: unknown): void {
-  if (error instanceof ConnectError && reasonOf(error) !== undefined) return;
-  if (reasonOf(outward(error)) === 'INTERNAL') request.log.error({ err: error }, 'rest: unexpected error');
-}
-
-async function* only(message: Message): AsyncGenerator<Message> {
-  yield message;
+  if (reasonOf(error) === undefined && reasonOf(outward(error)) === 'INTERNAL') {
+    request.log.error({ err: error }, 'rest: unexpected error');
+  }
 }

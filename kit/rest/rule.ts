@@ -1,4 +1,5 @@
 import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
 import type { HttpRule } from '#gen/proto/google/api/http_pb.ts';
 import { parseTemplate, type Template } from './template.ts';
@@ -23,6 +24,10 @@ export function rulesOf(method: DescMethod): Rule[] {
       throw new Error('an additional binding has additional bindings of its own');
     }
     const [httpMethod, path] = patternOf(rule);
+    if (httpMethod === 'GET' && method.idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS) {
+      // Nothing asks a GET for a CSRF token, and anybody may send it again.
+      throw new Error('a GET needs `option idempotency_level = NO_SIDE_EFFECTS`');
+    }
     return { httpMethod, template: parseTemplate(path), body: rule.body, responseBody: rule.responseBody };
   });
 }

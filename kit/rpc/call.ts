@@ -53,7 +53,12 @@ export function iterateInCall<T>(call: Call, source: AsyncIterable<T>): AsyncIte
   };
 }
 
-const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
+const requestIdForm = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** The id of a request: the one that came with it, if its form is ours, else a new one. */
+export function requestIdFrom(given: unknown): string {
+  return typeof given === 'string' && requestIdForm.test(given) ? given : uuidv7();
+}
 
 /** Headers by which a caller could claim to be somebody. Only services among themselves may send them. */
 const identityHeader = /^x-(signet|user|gateway)-/;
@@ -74,12 +79,11 @@ export function beginCall(context: HandlerContext): Call {
   const header = context.requestHeader;
   const peer = context.values.get(peerKey);
   if (peer.via === 'door') dropForged(header);
-  const given = header.get('x-request-id');
   const remaining = context.timeoutMs();
   const now = Date.now();
   return {
     method: nameOf(context.method),
-    requestId: given !== null && requestIdPattern.test(given) ? given : uuidv7(),
+    requestId: requestIdFrom(header.get('x-request-id')),
     trace: continueTrace(header),
     address: header.get(peerHeaders.address) ?? peer.address,
     agent: header.get(peerHeaders.agent) ?? header.get('user-agent') ?? '',

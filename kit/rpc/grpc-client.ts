@@ -12,7 +12,7 @@ import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
 import { Client, type ClientDuplexStream, credentials, type Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { nameOf } from './app.ts';
-import { fromStatus, toHeaders, toMetadata } from './metadata.ts';
+import { fromStatus, toHeaders, toMetadata } from '#kit/guard/grpc-metadata.ts';
 import { type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
 
 /** A Transport over a gRPC channel. */

@@ -1,5 +1,6 @@
 import { type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import { createContextValues, createHandlerContext, type HandlerContext } from '@connectrpc/connect';
+import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import {
   type Metadata,
   Server,
@@ -18,7 +19,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { outward } from '#kit/errors/failure.ts';
 import { nameOf, type RpcApp } from './app.ts';
-import { toHeaders, toMetadata, toStatus } from './metadata.ts';
+import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
 import { peerKey } from './peer.ts';
 
 /** A gRPC server on a port. */
@@ -154,7 +155,7 @@ function handlerOf(app: RpcApp, method: DescMethod, contexts: WeakMap<Metadata, 
     case 'bidi_streaming':
       return (call: ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>) => {
         const context = begun(call.metadata);
-        const input = 'request' in call ? only(call.request) : messagesOf(call);
+        const input = 'request' in call ? createAsyncIterable([call.request]) : messagesOf(call);
         void answerMany(call, context, app.stream(method, context, input));
       };
   }
@@ -208,10 +209,6 @@ async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
 /** Reading with `for await` alone would destroy the call before its status is sent. */
 function messagesOf(call: Readable): AsyncIterable<Message> {
   return { [Symbol.asyncIterator]: () => call.iterator({ destroyOnReturn: false }) };
-}
-
-async function* only<T>(item: T): AsyncIterable<T> {
-  yield item;
 }
 
 /** An error ends the call with trailers alone, so what was meant as headers goes there. */

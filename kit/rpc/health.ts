@@ -1,4 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf';
+import { setTimeout } from 'node:timers/promises';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { mount, type Mounted } from './app.ts';
@@ -28,15 +29,9 @@ export function healthOf(services: readonly DescService[], ready: Ready): Mounte
         const status = known.has(service) ? await statusOf() : Serving.SERVICE_UNKNOWN;
         if (status !== last) yield { status };
         last = status;
-        await pause(watchEvery, signal);
+        // Rejects when the watcher leaves, and the loop is over.
+        await setTimeout(watchEvery, undefined, { signal }).catch(() => undefined);
       }
     },
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
   });
 }

@@ -11,15 +11,8 @@ import { mount, type Mounted } from './app.ts';
 
 /** grpc.reflection.v1: lets buf curl and grpcurl call services whose protos they don't have. */
 export function reflectionOf(services: readonly DescService[]): Mounted {
-  const files = new Map<string, DescFile>();
-  const collect = (file: DescFile): void => {
-    if (files.has(fileName(file))) return;
-    files.set(fileName(file), file);
-    file.dependencies.forEach(collect);
-  };
-  services.forEach((service) => collect(service.file));
-  // No service names them, and every error carries them.
-  collect(file_google_rpc_error_details);
+  // No service names the details that every error carries.
+  const files = withImports([...services.map(({ file }) => file), file_google_rpc_error_details]);
   const registry = createRegistry(...files.values());
 
   function answer({ messageRequest: { case: what, value } }: ServerReflectionRequest) {
@@ -33,10 +26,10 @@ export function reflectionOf(services: readonly DescService[]): Mounted {
         return described(files.get(value));
       case 'fileContainingSymbol':
         return described(fileOf(value));
-      case 'fileContainingExtension':
-        return described(
-          registry.getExtensionFor(registry.getMessage(value.containingType)!, value.extensionNumber)?.file,
-        );
+      case 'fileContainingExtension': {
+        const extendee = registry.getMessage(value.containingType);
+        return described(extendee && registry.getExtensionFor(extendee, value.extensionNumber)?.file);
+      }
       case 'allExtensionNumbersOfType': {
         const extensions = [...registry].filter((it) => it.kind === 'extension' && it.extendee.typeName === value);
         return {
@@ -74,23 +67,20 @@ export function reflectionOf(services: readonly DescService[]): Mounted {
 /** A file comes with all that it imports, so that a client need not ask again. */
 function described(file: DescFile | undefined) {
   if (!file) return refused(Code.NotFound, 'There is no such file or symbol.');
-  const all = new Map<string, DescFile>();
-  const collect = (one: DescFile): void => {
-    if (all.has(fileName(one))) return;
-    all.set(fileName(one), one);
-    one.dependencies.forEach(collect);
-  };
-  collect(file);
-  return {
-    case: 'fileDescriptorResponse' as const,
-    value: { fileDescriptorProto: [...all.values()].map((one) => toBinary(FileDescriptorProtoSchema, one.proto)) },
-  };
+  const protos = [...withImports([file]).values()].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
+  return { case: 'fileDescriptorResponse' as const, value: { fileDescriptorProto: protos } };
+}
+
+/** Files and all that they import, by name. */
+function withImports(roots: readonly DescFile[], found = new Map<string, DescFile>()): Map<string, DescFile> {
+  for (const file of roots) {
+    if (found.has(file.proto.name)) continue;
+    found.set(file.proto.name, file);
+    withImports(file.dependencies, found);
+  }
+  return found;
 }
 
 function refused(errorCode: Code, errorMessage: string) {
   return { case: 'errorResponse' as const, value: { errorCode, errorMessage } };
-}
-
-function fileName(file: DescFile): string {
-  return file.proto.name;
 }

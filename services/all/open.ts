@@ -3,21 +3,22 @@ import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { type Environment, readConfigs } from '#kit/config/config.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
-import { type Door, openDoor } from '#kit/door/door.ts';
-import { createGuard } from '#kit/guard/guard.ts';
-import { remoteJwks } from '#kit/guard/jwks.ts';
+import type { Door } from '#kit/door/door.ts';
+import { localJwks } from '#kit/guard/jwks.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Closing } from '#kit/process/run.ts';
-import { onPort } from '#kit/process/start-error.ts';
-import { type GrpcServer, serveGrpc } from '#kit/rpc/grpc-server.ts';
+import type { GrpcServer } from '#kit/rpc/grpc-server.ts';
+import { guardFor } from '#kit/rpc/guard-for.ts';
 import { createInProcessTransport } from '#kit/rpc/in-process.ts';
 import { type Auth, buildAuth } from '../auth/build.ts';
 import { keys as authKeys } from '../auth/config.ts';
 import { openAuth } from '../auth/open.ts';
 import { buildEdge } from '../edge/build.ts';
 import { keys as edgeKeys } from '../edge/config.ts';
+import { openEdge } from '../edge/open.ts';
 import { buildUser } from '../user/build.ts';
 import { keys as userKeys } from '../user/config.ts';
+import { openUser } from '../user/open.ts';
 import { keys as allKeys } from './config.ts';
 
 const services = { auth: authKeys, user: userKeys, edge: edgeKeys };
@@ -79,13 +80,7 @@ export async function openAll(configs: Configs, log: Log, closing: Closing): Pro
   closing.add(() => auth.close());
   const { door, grpc } = await openAuth(auth, configs.auth, closing);
 
-  const { issuer, audience, alg, host } = configs.edge;
-  const guard = createGuard({
-    issuer,
-    audience,
-    algorithms: [alg],
-    keys: remoteJwks({ url: `http://127.0.0.1:${door.port}/.well-known/jwks.json` }),
-  });
+  const guard = guardFor(configs.edge, localJwks(auth.keys));
   closing.add(() => guard.close());
 
   const user = buildUser({
@@ -95,10 +90,7 @@ export async function openAll(configs: Configs, log: Log, closing: Closing): Pro
     auth: createInProcessTransport(auth.app),
     log: logs.user,
   });
-  const userServer = await onPort(configs.user.port, userKeys.port.env, () =>
-    serveGrpc(user.app, { port: configs.user.port, host }),
-  );
-  closing.add(() => userServer.close());
+  const userServer = await openUser(user, configs.user, closing);
 
   const edge = buildEdge({
     config: configs.edge,
@@ -110,7 +102,6 @@ export async function openAll(configs: Configs, log: Log, closing: Closing): Pro
     log: logs.edge,
   });
   await guard.ready();
-  const edgeDoor = await onPort(configs.edge.port, edgeKeys.port.env, () => openDoor({ ...configs.edge, ...edge }));
-  closing.add(() => edgeDoor.close());
+  const edgeDoor = await openEdge(edge, configs.edge, closing);
   return { edge: edgeDoor, auth: { door, grpc, ensureFirstAdmin: auth.ensureFirstAdmin }, user: userServer };
 }

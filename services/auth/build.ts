@@ -3,10 +3,10 @@ import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { cookieNames } from '#kit/browser/cookies.ts';
 import type { Database } from '#kit/db/database.ts';
 import { connectGate } from '#kit/guard/connect.ts';
-import { createGuard } from '#kit/guard/guard.ts';
 import { localJwks } from '#kit/guard/jwks.ts';
 import type { Log } from '#kit/log/log.ts';
 import { mount, type RpcApp } from '#kit/rpc/app.ts';
+import { guardFor } from '#kit/rpc/guard-for.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { createService } from '#kit/rpc/stack.ts';
 import type { AuthConfig } from './config.ts';
@@ -26,6 +26,9 @@ import { createUserStore } from './store/users.ts';
 export interface Auth {
   readonly app: RpcApp;
   readonly ready: Ready;
+  readonly log: Log;
+  /** The public keys, for verifiers in this process. */
+  readonly keys: () => Promise<unknown>;
   /** Makes the first admin, unless there is one. Call it last: what it answers can't be seen again. */
   ensureFirstAdmin(): Promise<FirstAdmin | undefined>;
   close(): void;
@@ -53,19 +56,15 @@ export async function buildAuth(deps: {
     memory: config.argon2Memory,
     passes: config.argon2Passes,
     queue: config.hashQueue,
+    threadPool: config.threadPool,
   });
 
   const { issuer, audience, accessTtl, passwordMin } = config;
   const tokens = createTokens({ signer: keyring.active, master, issuer, audience, accessTtl, clock });
   const accounts = createAccounts({ users, hasher, passwordMin, clock });
   const sessions = createSessions({ users, store, hasher, master, log });
-  const guard = createGuard({
-    issuer,
-    audience,
-    algorithms: [config.alg],
-    keys: localJwks(async () => ({ keys: keyring.jwks() })),
-    maxTokenLife: accessTtl,
-  });
+  const keys = async () => ({ keys: keyring.jwks() });
+  const guard = guardFor(config, localJwks(keys));
 
   const handler = authHandler({ accounts, sessions, tokens, keyring, guard, cookies: cookieNames(issuer) });
   await guard.ready();
@@ -77,6 +76,8 @@ export async function buildAuth(deps: {
       reflection: config.environment !== 'production',
       log,
     }),
+    log,
+    keys,
     ensureFirstAdmin: () =>
       ensureFirstAdmin({ users, accounts }, { email: config.adminEmail, password: config.adminPassword }),
     ready: database.answers,

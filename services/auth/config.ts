@@ -11,6 +11,9 @@ const key256 = z
   .refine((bytes) => bytes.length === 32, 'must be 32 bytes in base64: openssl rand -base64 32')
   .transform((bytes) => new Secret<Buffer>(bytes));
 
+/** Every guard refuses a token that claims to live longer than an hour. */
+const accessLife = positiveDuration.refine((ms) => ms <= 3_600_000, 'must be at most 1h');
+
 /** Configuration of the auth service. */
 export const keys = {
   ...processKeys,
@@ -27,7 +30,10 @@ export const keys = {
   masterKey: key('SIGNET_MASTER_KEY', key256, {
     doc: 'Encrypts signing keys at rest and keys the MACs of refresh and CSRF tokens: 32 bytes in base64. Unset, `npm start` makes one in the data directory.',
   }),
-  accessTtl: key('SIGNET_ACCESS_TTL', positiveDuration, { default: '15m', doc: 'Life of an access token.' }),
+  accessTtl: key('SIGNET_ACCESS_TTL', accessLife, {
+    default: '15m',
+    doc: 'Life of an access token, at most 1h: verifiers refuse longer ones.',
+  }),
   refreshGrace: key('SIGNET_REFRESH_GRACE', duration, {
     default: '10s',
     doc: 'How long a refresh token may be used again, with the same answer, as long as its successor has not been used.',
@@ -49,6 +55,10 @@ export const keys = {
     doc: 'Argon2id memory, KiB.',
   }),
   argon2Passes: key('SIGNET_ARGON2_PASSES', whole(2, 100), { default: '2', doc: 'Argon2id passes.' }),
+  threadPool: key('UV_THREADPOOL_SIZE', whole(1, 1_024), {
+    default: '4',
+    doc: 'Threads that password hashes and signatures share; hashes always leave two of them free. `npm start` sets 8.',
+  }),
   hashQueue: key('SIGNET_HASH_QUEUE', whole(0, 100_000), {
     default: '200',
     doc: 'Password hashes that may wait their turn. Beyond it, sign-ins are asked to come back later (429).',

@@ -7,11 +7,11 @@ import { type AuthConfig, keys } from './config.ts';
 
 /** Opens the auth service's two ports: its door, and gRPC for other services. */
 export async function openAuth(
-  { app, ready }: Auth,
+  { app, ready, log }: Auth,
   { host, port, grpcPort }: AuthConfig,
   closing: Closing,
 ): Promise<{ door: Door; grpc: GrpcServer }> {
-  const door = await onPort(port, keys.port.env, () => openDoor({ app, ready, port, host }));
+  const door = await onPort(port, keys.port.env, () => openDoor({ app, ready, log, port, host }));
   closing.add(() => door.close());
   const grpc = await onPort(grpcPort, keys.grpcPort.env, () => serveGrpc(app, { port: grpcPort, host }));
   closing.add(() => grpc.close());

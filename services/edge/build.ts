@@ -1,4 +1,5 @@
 import cors from '@fastify/cors';
+import type { DescService } from '@bufbuild/protobuf';
 import type { FastifyInstance } from 'fastify';
 import { cookieNames, readCookie } from '#kit/browser/cookies.ts';
 import { failure } from '#kit/errors/failure.ts';
@@ -8,17 +9,20 @@ import type { Log } from '#kit/log/log.ts';
 import type { Gate, RpcApp } from '#kit/rpc/app.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { createService } from '#kit/rpc/stack.ts';
+import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
+import { ServerReflection } from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { type BrowserOptions, cookieGate, csrfGate } from './browser.ts';
 import type { EdgeConfig } from './config.ts';
 import { addPages } from './pages.ts';
 import { rateLimitGate } from './rate-limit.ts';
-import { forward, isPublic, type Upstream } from './upstream.ts';
+import { forward, isOnEdge, type Upstream } from './upstream.ts';
 
 /** The edge, wired. */
 export interface Edge {
   readonly app: RpcApp;
   readonly ready: Ready;
+  readonly log: Log;
   /** Adds CORS and pages to the door that the app is opened on. */
   readonly extend: (fastify: FastifyInstance) => Promise<void>;
 }
@@ -57,7 +61,7 @@ export function buildEdge(deps: {
     app: createService({
       mounted,
       checks: [
-        exposed,
+        exposedGate([...services, Health, ServerReflection]),
         ...(config.rateLimit > 0 ? [rateLimitGate(config.rateLimit)] : []),
         cookieGate(browser),
         connectGate(guard),
@@ -68,6 +72,7 @@ export function buildEdge(deps: {
       log,
     }),
     ready,
+    log,
     async extend(fastify) {
       if (config.corsOrigins.length > 0) await fastify.register(cors, corsOf(config.corsOrigins));
       await addPages(fastify, services);
@@ -78,9 +83,12 @@ export function buildEdge(deps: {
 const authPackage = `${AuthService.file.proto.package}.`;
 
 /** What is internal is not here at all. */
-const exposed: Gate = async ({ method }) => {
-  if (!isPublic(method)) throw failure('UNIMPLEMENTED');
-};
+function exposedGate(services: readonly DescService[]): Gate {
+  const exposed = new Set(services.flatMap((service) => service.methods).filter(isOnEdge));
+  return async ({ method }) => {
+    if (!exposed.has(method)) throw failure('UNIMPLEMENTED');
+  };
+}
 
 function corsOf(origins: readonly string[]) {
   return {

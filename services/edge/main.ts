@@ -2,20 +2,18 @@ import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
-import { openDoor } from '#kit/door/door.ts';
-import { createGuard } from '#kit/guard/guard.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
 import { processLog, runProcess } from '#kit/process/run.ts';
-import { onPort } from '#kit/process/start-error.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { guardFor } from '#kit/rpc/guard-for.ts';
 import { buildEdge } from './build.ts';
 import { keys } from './config.ts';
+import { openEdge } from './open.ts';
 
 await runProcess(async (closing) => {
   const config = readConfig(keys, readEnvironment());
-  const { host, port, issuer, audience, alg } = config;
   const log = processLog(config).child({ service: 'edge' });
-  const guard = createGuard({ issuer, audience, algorithms: [alg], keys: remoteJwks({ url: config.jwksUrl }) });
+  const guard = guardFor(config, remoteJwks({ url: config.jwksUrl }));
   closing.add(() => guard.close());
   const auth = createGrpcTransport(config.authTarget, [AuthService]);
   const user = createGrpcTransport(config.userTarget, [UserService]);
@@ -29,7 +27,6 @@ await runProcess(async (closing) => {
     ],
     log,
   });
-  const door = await onPort(port, keys.port.env, () => openDoor({ ...edge, ...config, port, host }));
-  closing.add(() => door.close());
-  log.info({ port: door.port }, 'edge is ready');
+  const { port } = await openEdge(edge, config, closing);
+  log.info({ port }, 'edge is ready');
 });

@@ -1,5 +1,6 @@
 import type { DescMethod, DescMethodStreaming, DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
 import { type HandlerContext, type ServiceImpl, type Transport } from '@connectrpc/connect';
+import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { accessOf } from '#kit/guard/access.ts';
 import type { Mounted } from '#kit/rpc/app.ts';
 import { relay } from '#kit/rpc/relay.ts';
@@ -20,7 +21,7 @@ const passedBack = new Set(['set-cookie', 'etag', 'cache-control', 'content-lang
 const longestCall = 15_000;
 
 /** Tells whether outsiders may reach a method at all. */
-export function isPublic(method: DescMethod): boolean {
+export function isOnEdge(method: DescMethod): boolean {
   const rule = accessOf(method);
   return rule === 'public' || (!rule.internal && !rule.callers?.length);
 }
@@ -31,7 +32,7 @@ export function isPublic(method: DescMethod): boolean {
  */
 export function forward({ desc, transport }: Upstream, cookies: (header: Headers) => string | null): Mounted {
   const impl: Record<string, unknown> = {};
-  for (const method of desc.methods.filter(isPublic)) impl[method.localName] = forwarder(method, transport, cookies);
+  for (const method of desc.methods.filter(isOnEdge)) impl[method.localName] = forwarder(method, transport, cookies);
   return { desc, impl: impl as Partial<ServiceImpl<DescService>> };
 }
 
@@ -70,7 +71,7 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
     }
   };
   if (method.methodKind === 'server_streaming') {
-    return (request: Message, context: HandlerContext) => stream(only(request), context);
+    return (request: Message, context: HandlerContext) => stream(createAsyncIterable([request]), context);
   }
   if (method.methodKind === 'bidi_streaming') return stream;
   return async (requests: AsyncIterable<Message>, context: HandlerContext): Promise<Message> => {
@@ -83,8 +84,4 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
 
 function passBack(from: Headers, { responseHeader }: HandlerContext): void {
   for (const [name, value] of from) if (passedBack.has(name)) responseHeader.append(name, value);
-}
-
-async function* only<T>(item: T): AsyncIterable<T> {
-  yield item;
 }

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,6 +16,8 @@ const running = new Set<ChildProcess>();
 
 beforeEach(async () => {
   dataDir = await mkdtemp(path.join(tmpdir(), 'signet-start-'));
+  // As root, the server runs as another user, and shall find its files here.
+  await chmod(dataDir, 0o711);
 });
 afterEach(async () => {
   const ends = [...running].map(async (child) => {
@@ -104,7 +105,8 @@ test.each([['SIGNET_EDGE_PORT'], ['SIGNET_AUTH_PORT'], ['SIGNET_AUTH_GRPC_PORT']
     expect(code).toBe(1);
     expect(output).toContain(`port ${port} is taken by another process. Set ${key} to another one`);
     expect(output).not.toMatch(/\n\s+at /);
-    expect(existsSync(path.join(dataDir, 'postgres', 'data', 'postmaster.pid'))).toBe(false);
+    // A server left behind would be taken over.
+    expect((await start({}).banner).output).not.toContain('running already');
   },
 );
 
@@ -145,7 +147,7 @@ test('bad configuration is told at once, every key and no value', async () => {
   for (const key of ['SIGNET_ALG', 'SIGNET_ACCESS_TTL', 'SIGNET_EDGE_PORT', 'SIGNET_MASTER_KEY', 'SIGNET_RATE_LIMIT']) {
     expect(output.split(`${key}:`)).toHaveLength(2);
   }
-  expect(output).not.toMatch(/none-of-these|a-while|65536\b.*\n.*65536|too-short-a-key/);
+  expect(output).not.toMatch(/none-of-these|a-while|65536|too-short-a-key/);
 });
 
 test('a key that nothing reads is named, and does not stand in the way', async () => {

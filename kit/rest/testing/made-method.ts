@@ -15,6 +15,7 @@ import {
   file_google_protobuf_timestamp,
   file_google_protobuf_wrappers,
   FileDescriptorProtoSchema,
+  MethodOptions_IdempotencyLevel as Idempotency,
   MethodOptionsSchema,
 } from '@bufbuild/protobuf/wkt';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
@@ -70,9 +71,12 @@ export function madeMethod(options: {
   readonly clientStreaming?: boolean;
   readonly serverStreaming?: boolean;
   readonly name?: string;
+  readonly idempotency?: Idempotency;
 }): DescMethod {
   const name = options.name ?? 'Do';
-  const methodOptions = create(MethodOptionsSchema);
+  const methodOptions = create(MethodOptionsSchema, {
+    idempotencyLevel: options.idempotency ?? Idempotency.NO_SIDE_EFFECTS,
+  });
   setExtension(methodOptions, http, create(HttpRuleSchema, options.rule));
   const file = create(FileDescriptorProtoSchema, {
     name: 'made.proto',

@@ -1,12 +1,13 @@
 import { ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { reasonOf } from '#kit/errors/failure.ts';
+import { type Call, runInCall } from '#kit/rpc/call.ts';
 import { createHasher } from './hasher.ts';
 
 const cost = { memory: 19_456, passes: 2 };
 
 test('makes a PHC string with the parameters that it was given', async () => {
-  const hasher = await createHasher({ ...cost, queue: 10 });
+  const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
   const hash = await hasher.hash('a password');
   expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   expect(await hasher.verify(hash, 'a password')).toBe(true);
@@ -14,21 +15,30 @@ test('makes a PHC string with the parameters that it was given', async () => {
 });
 
 test('answers no where there is no hash, having done the work all the same', async () => {
-  const hasher = await createHasher({ ...cost, queue: 10 });
+  const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
   expect(await hasher.verify(undefined, 'nobody has this password')).toBe(false);
 });
 
 test('lets as many wait as the queue is long, and refuses the next with the time to come back', async () => {
-  const hasher = await createHasher({ ...cost, queue: 5, concurrency: 2 });
-  const results = await Promise.allSettled(Array.from({ length: 8 }, () => hasher.hash('x')));
-  expect(results.map(({ status }) => status)).toEqual([...Array(7).fill('fulfilled'), 'rejected']);
-  const { reason } = results[7] as PromiseRejectedResult;
+  const hasher = await createHasher({ ...cost, queue: 5, threadPool: 3 });
+  const results = await Promise.allSettled(Array.from({ length: 7 }, () => hasher.hash('x')));
+  expect(results.map(({ status }) => status)).toEqual([...Array(6).fill('fulfilled'), 'rejected']);
+  const { reason } = results[6] as PromiseRejectedResult;
   expect(reasonOf(ConnectError.from(reason))).toBe('SERVER_BUSY');
   expect(Number(ConnectError.from(reason).metadata.get('retry-after'))).toBeGreaterThanOrEqual(1);
 });
 
+test('spends nothing on a caller that has gone while waiting', async () => {
+  const hasher = await createHasher({ ...cost, queue: 5, threadPool: 1 });
+  const gone = AbortSignal.abort();
+  const call = { signal: gone } as Call;
+  const [first, second] = await Promise.allSettled([hasher.hash('x'), runInCall(call, () => hasher.hash('x'))]);
+  expect([first.status, second.status]).toEqual(['fulfilled', 'rejected']);
+  expect(reasonOf((second as PromiseRejectedResult).reason)).toBe('CANCELLED');
+});
+
 test('takes work again once the queue has emptied', async () => {
-  const hasher = await createHasher({ ...cost, queue: 0, concurrency: 1 });
+  const hasher = await createHasher({ ...cost, queue: 0, threadPool: 1 });
   const results = await Promise.allSettled([hasher.hash('x'), hasher.hash('x')]);
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   await expect(hasher.hash('x')).resolves.toContain('$argon2id$');

@@ -2,6 +2,7 @@ import * as argon2 from '@node-rs/argon2';
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { failure } from '#kit/errors/failure.ts';
+import { currentCall } from '#kit/rpc/call.ts';
 
 /** Hashes passwords off the event loop, a bounded number at once, the rest in a bounded queue. */
 export interface Hasher {
@@ -23,17 +24,19 @@ export interface HasherOptions {
   readonly passes: number;
   /** How many may wait. */
   readonly queue: number;
-  /** How many run at once; unless told, one a core, and always fewer than libuv's pool has threads. */
-  readonly concurrency?: number;
+  /** Threads of libuv's pool. Hashes run one a core at most, and leave two threads free. */
+  readonly threadPool: number;
 }
 
 /** The binding's number for it; its enum is of the kind that type stripping leaves behind. */
 const argon2id = 2;
 
 /** Makes a hasher (Argon2id, RFC 9106, one lane). */
-export async function createHasher({ memory, passes, queue, concurrency }: HasherOptions): Promise<Hasher> {
+export async function createHasher({ memory, passes, queue, threadPool }: HasherOptions): Promise<Hasher> {
   const options = { algorithm: argon2id, memoryCost: memory, timeCost: passes, parallelism: 1 };
-  const atOnce = concurrency ?? hashesAtOnce();
+  // jose signs and verifies on the same pool of threads: were all of them to hash,
+  // every token in the process would wait for a password.
+  const atOnce = Math.max(1, Math.min(availableParallelism(), threadPool - 2));
   const limit = pLimit(atOnce);
   const nobody = await argon2.hash('nobody has this password', options);
   const average = await measure(() => argon2.verify(nobody, 'nor this one'));
@@ -42,7 +45,9 @@ export async function createHasher({ memory, passes, queue, concurrency }: Hashe
     if (limit.activeCount >= atOnce && limit.pendingCount >= queue) {
       throw failure('SERVER_BUSY', { retryAfter: ((limit.pendingCount / atOnce) * average) / 1_000 });
     }
-    return limit(work);
+    const call = currentCall();
+    // Whoever has gone while waiting gets no hash: there is one less to wait for.
+    return limit(() => (call?.signal.aborted ? Promise.reject(failure('CANCELLED')) : work()));
   }
 
   return {
@@ -53,15 +58,6 @@ export async function createHasher({ memory, passes, queue, concurrency }: Hashe
         return hash !== undefined && matches;
       }),
   };
-}
-
-/**
- * jose signs and verifies on the same pool of threads: were all of them to hash,
- * every token in the process would wait for a password.
- */
-function hashesAtOnce(): number {
-  const pool = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
-  return Math.max(1, Math.min(availableParallelism(), pool - 2));
 }
 
 async function measure(work: () => Promise<unknown>): Promise<number> {

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { Secret } from '#kit/log/secret.ts';
-import { ConnectError } from '@connectrpc/connect';
 import type { Accounts } from './accounts.ts';
 import type { UserStore } from './model.ts';
 
@@ -28,7 +27,7 @@ export async function ensureFirstAdmin(
     });
     return { email, password: wanted.password ? undefined : password };
   } catch (error) {
-    if (error instanceof ConnectError && reasonOf(error) === 'EMAIL_TAKEN') return undefined;
+    if (reasonOf(error) === 'EMAIL_TAKEN') return undefined;
     throw error;
   }
 }

@@ -1,4 +1,3 @@
-import { ConnectError } from '@connectrpc/connect';
 import { failure, reasonOf } from '#kit/errors/failure.ts';
 
 /** What a person may change of their profile. */
@@ -45,7 +44,7 @@ export function createProfiles(deps: { readonly store: ProfileStore; readonly ac
         return await begin(userId);
       } catch (error) {
         // Reading goes on while the auth service is away. Nothing is kept, so the name comes with the next read.
-        if (error instanceof ConnectError && reasonOf(error) === 'SERVICE_UNAVAILABLE') return empty;
+        if (reasonOf(error) === 'SERVICE_UNAVAILABLE') return empty;
         throw error;
       }
     },
@@ -53,8 +52,8 @@ export function createProfiles(deps: { readonly store: ProfileStore; readonly ac
       const changes = mask === undefined ? set : masked(set, mask);
       const updated = await store.update(userId, changes);
       if (updated) return updated;
-      await begin(userId);
-      return (await store.update(userId, changes)) ?? begin(userId);
+      const begun = await begin(userId);
+      return (await store.update(userId, changes)) ?? begun;
     },
   };
 }
@@ -63,7 +62,7 @@ export function createProfiles(deps: { readonly store: ProfileStore; readonly ac
 function masked(set: Partial<ProfileFields>, mask: readonly string[]): Partial<ProfileFields> {
   const changes: Record<string, string> = {};
   for (const path of mask) {
-    if (!isField(path)) throw wrongMask(path, `has no field ${JSON.stringify(path.slice(0, 50))} that can be written`);
+    if (!isField(path)) throw wrongMask(path, 'names a field that cannot be written');
     changes[path] = set[path] ?? '';
   }
   if (changes['name'] === '') throw wrongMask('name', 'must not be emptied');
