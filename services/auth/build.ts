@@ -62,7 +62,14 @@ export async function buildAuth(deps: {
   const { issuer, audience, accessTtl, passwordMin } = config;
   const tokens = createTokens({ signer: keyring.active, master, issuer, audience, accessTtl, clock });
   const accounts = createAccounts({ users, hasher, passwordMin, clock });
-  const sessions = createSessions({ users, store, hasher, master, log });
+  const sessions = createSessions({
+    users,
+    store,
+    hasher,
+    master,
+    onReuse: ({ sessionId, userId }) =>
+      log.warn({ session_id: sessionId, user_id: userId }, 'a refresh token was reused; its session has ended'),
+  });
   const keys = async () => ({ keys: keyring.jwks() });
   const guard = guardFor(config, localJwks(keys));
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { failure } from '#kit/errors/failure.ts';
-import type { Log } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import type { Hasher } from '../crypto/hasher.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
@@ -40,9 +39,10 @@ export function createSessions(deps: {
   readonly store: SessionStore;
   readonly hasher: Hasher;
   readonly master: MasterKey;
-  readonly log: Log;
+  /** Told when a refresh token was used again and its session has ended for it. */
+  readonly onReuse: (session: { readonly sessionId: string; readonly userId: string }) => void;
 }): Sessions {
-  const { users, store, hasher, master, log } = deps;
+  const { users, store, hasher, master, onReuse } = deps;
 
   function present(token: string): PresentedToken | undefined {
     const parsed = parseRefreshToken(token);
@@ -78,10 +78,7 @@ export function createSessions(deps: {
         case 'again':
           return result.signedIn;
         case 'reused':
-          log.warn(
-            { session_id: result.sessionId, user_id: result.userId },
-            'a refresh token was reused; its session has ended',
-          );
+          onReuse(result);
           throw failure('REFRESH_TOKEN_REUSED');
         case 'invalid':
           throw failure('INVALID_REFRESH_TOKEN');
