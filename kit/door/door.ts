@@ -1,6 +1,5 @@
 import { createContextValues } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
-import helmet from '@fastify/helmet';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { failure } from '#kit/errors/failure.ts';
@@ -12,6 +11,7 @@ import { requestIdFrom } from '#kit/rpc/call.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { createDoorServer, type DoorServer } from './h2c.ts';
+import { securityHeaders } from './security-headers.ts';
 
 /** What a door opens onto. */
 export interface DoorOptions {
@@ -76,11 +76,12 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   });
   fastify.setErrorHandler(answerError);
   fastify.setNotFoundHandler(answerNotFound);
-  fastify.addHook('onRequest', (request, _, done) => {
+  const headers = await securityHeaders();
+  fastify.addHook('onRequest', (request, reply, done) => {
     joinCredentials(request);
+    for (const [name, value] of headers) reply.header(name, value);
     done();
   });
-  await fastify.register(helmet, securityHeaders);
   // Connect makes a URL of what was sent; where none can be made, it would answer 200 with nothing in it.
   fastify.addHook('onRequest', ({ raw }, _, done) => {
     const authority = raw.headers[':authority'] ?? (raw.headers.host ??= 'localhost');
@@ -108,18 +109,6 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   mountRest(fastify, app, { bodyLimit, timeoutMs });
   return fastify;
 }
-
-/** For answers that are data. A route that serves pages sets its own. */
-const securityHeaders = {
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
-  },
-  crossOriginResourcePolicy: { policy: 'same-site' as const },
-  frameguard: { action: 'deny' as const },
-  referrerPolicy: { policy: 'no-referrer' as const },
-  strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
-};
 
 /** Node keeps the first of two Authorization headers. The guard shall see that there were two, and refuse. */
 function joinCredentials({ raw }: FastifyRequest): void {

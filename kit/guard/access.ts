@@ -9,12 +9,18 @@ import { type AccessRule, faultsOf, type UserRule } from './rule.ts';
 /** Services of others, whose definitions cannot carry our option, and which anybody may ask. */
 const publicServices: ReadonlySet<string> = new Set([Health.typeName, ServerReflection.typeName]);
 
+/** Rules that were read before: an option is decoded anew each time that it is asked for. */
+const rules = new WeakMap<DescMethod, AccessRule>();
+
 /** The access rule that a method's definition declares. Throws an Error where there is none, or no valid one. */
 export function accessOf(method: DescMethod, knownRoles?: ReadonlySet<string>): AccessRule {
+  const known = rules.get(method);
+  if (known && !knownRoles) return known;
   const rule = declared(method);
   const faults = faultsOf(rule, knownRoles);
   if (rule !== 'public' && rule.internal && hasOption(method, http)) faults.push('internal, and yet on REST');
   if (faults.length > 0) throw new Error(faults.join(', '));
+  rules.set(method, rule);
   return rule;
 }
 

@@ -5,6 +5,7 @@ import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
+import { over } from '#kit/rpc/over.ts';
 import { copyHeaders, pathOf, problemFor, queryOf, sendAnswer, sendProblem } from './answer.ts';
 import { type Binding, bindMethod } from './binding.ts';
 import { eventText, openStream } from './events.ts';
@@ -168,9 +169,6 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     });
   });
 }
-
-/** Why a finished call's signal is aborted; one object for all, no stack to make. */
-const over = failure('CANCELLED');
 
 /** Rejects when a call is over before its answer: deadline, client gone, shutdown. */
 function endOf(context: RestContext, reply: FastifyReply): Promise<never> {

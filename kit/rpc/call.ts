@@ -3,6 +3,7 @@ import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 import { v7 as uuidv7 } from 'uuid';
 import { nameOf } from './app.ts';
 import { peerKey } from './peer.ts';
+import { randomPart } from './random-part.ts';
 import { continueTrace, type Trace } from './trace.ts';
 
 /** What a call carries from its door to whatever it calls in turn. */
@@ -57,7 +58,7 @@ const requestIdForm = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The id of a request: the one that came with it, if its form is ours, else a new one. */
 export function requestIdFrom(given: unknown): string {
-  return typeof given === 'string' && requestIdForm.test(given) ? given : uuidv7();
+  return typeof given === 'string' && requestIdForm.test(given) ? given : uuidv7({ random: randomPart(16) });
 }
 
 /** Headers by which a caller could claim to be somebody. Only services among themselves may send them. */

@@ -20,6 +20,7 @@ import type { Readable } from 'node:stream';
 import { outward } from '#kit/errors/failure.ts';
 import { nameOf, type RpcApp } from './app.ts';
 import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
+import { over } from './over.ts';
 import { peerKey } from './peer.ts';
 
 /** A gRPC server on a port. */
@@ -117,7 +118,7 @@ function admit(
               return proceed(metadata);
             });
           },
-          onCancel: () => gone.abort(),
+          onCancel: () => gone.abort(over),
         });
       },
     });
@@ -174,7 +175,7 @@ async function answerOnce(
   } catch (error) {
     respond(toStatus(outward(error), merged(context)));
   } finally {
-    context.abort();
+    context.abort(over);
   }
 }
 
@@ -195,7 +196,7 @@ async function answerMany(
   } catch (error) {
     call.emit('error', toStatus(outward(error), merged(context)));
   } finally {
-    context.abort();
+    context.abort(over);
   }
 }
 

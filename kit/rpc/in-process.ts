@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
+import type { DescMethod, MessageShape } from '@bufbuild/protobuf';
 import {
   createContextValues,
   createHandlerContext,
@@ -10,6 +10,7 @@ import {
 import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
 import { nameOf, type RpcApp } from './app.ts';
 import { type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
+import { over } from './over.ts';
 import { peerKey } from './peer.ts';
 
 /**
@@ -32,9 +33,13 @@ export function createInProcessTransport(app: RpcApp, options: ClientOptions = {
         },
         async next(req): Promise<UnaryResponse<typeof method.input, typeof method.output>> {
           const context = contextOf(method, out, req.signal);
-          await app.gate(context);
-          const message = (await app.unary(method, context, req.message)) as MessageShape<typeof method.output>;
-          return { stream: false, ...responseOf(method, context), method, message };
+          try {
+            await app.gate(context);
+            const message = (await app.unary(method, context, req.message)) as MessageShape<typeof method.output>;
+            return { stream: false, ...responseOf(method, context), method, message };
+          } finally {
+            context.abort(over);
+          }
         },
       });
     },
@@ -51,9 +56,14 @@ export function createInProcessTransport(app: RpcApp, options: ClientOptions = {
         },
         async next(req): Promise<StreamResponse<typeof method.input, typeof method.output>> {
           const context = contextOf(method, out, req.signal);
-          await app.gate(context);
-          const message = app.stream(method, context, req.message) as AsyncIterable<MessageShape<DescMessage>>;
-          return { stream: true, ...responseOf(method, context), method, message: message as AsyncIterable<never> };
+          try {
+            await app.gate(context);
+          } catch (error) {
+            context.abort(over);
+            throw error;
+          }
+          const messages = untilOver(app.stream(method, context, req.message), context);
+          return { stream: true, ...responseOf(method, context), method, message: messages as AsyncIterable<never> };
         },
       });
     },
@@ -64,7 +74,7 @@ function requestOf(method: DescMethod, { header }: Outgoing) {
   return { service: method.parent, requestMethod: 'POST', url: `in-process:/${nameOf(method)}`, header };
 }
 
-function contextOf(method: DescMethod, { header, timeoutMs }: Outgoing, signal: AbortSignal): HandlerContext {
+function contextOf(method: DescMethod, { header, timeoutMs }: Outgoing, signal: AbortSignal) {
   return createHandlerContext({
     service: method.parent,
     method,
@@ -76,6 +86,15 @@ function contextOf(method: DescMethod, { header, timeoutMs }: Outgoing, signal: 
     ...(Number.isFinite(timeoutMs) ? { timeoutMs } : {}),
     contextValues: createContextValues().set(peerKey, { address: '', via: 'mesh' }),
   });
+}
+
+/** Ends a call's context, with its timer, when its messages do. */
+async function* untilOver<T>(messages: AsyncIterable<T>, context: ReturnType<typeof contextOf>): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } finally {
+    context.abort(over);
+  }
 }
 
 function responseOf(method: DescMethod, context: HandlerContext) {

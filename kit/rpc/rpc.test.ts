@@ -236,6 +236,17 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     await expect.poll(() => cancelled).toContain(`left-${kind}`);
   });
 
+  test('calls that have ended leave no timer behind', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    for (let index = 0; index < 50; index++) {
+      await client().echo({ text: 'relay:x' }, { timeoutMs: 60_000 });
+      for await (const { number } of client().count({ to: 3 }, { timeoutMs: 60_000 }))
+        expect(number).toBeGreaterThan(0);
+    }
+    await expect.poll(timers).toBeLessThan(before + 20);
+  });
+
   test('fifty calls at once keep their contexts apart', async () => {
     const ids = Array.from({ length: 50 }, (_, index) => `id-${index}`);
     const answers = await Promise.all(

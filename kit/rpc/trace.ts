@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomPart } from './random-part.ts';
 
 /** A position in a distributed trace (W3C Trace Context). */
 export interface Trace {
@@ -16,8 +16,8 @@ const form = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$
 /** Continues the trace that headers name, or begins one. */
 export function continueTrace(header: Headers): Trace {
   const found = form.exec(header.get('traceparent') ?? '');
-  const spanId = randomBytes(8).toString('hex');
-  if (!found) return { traceId: randomBytes(16).toString('hex'), spanId, flags: '00', state: null };
+  const spanId = randomPart(8).toString('hex');
+  if (!found) return { traceId: randomPart(16).toString('hex'), spanId, flags: '00', state: null };
   return { traceId: found[1]!, spanId, flags: found[3]!, state: header.get('tracestate') };
 }
 
