@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { runQuietly } from './command.mjs';
 import { writeDocs } from './docs.ts';
+import { writeEnvExample } from './env-example.ts';
 import { generateClients, root, services } from './setup.mjs';
 
 /** Generates TypeScript from the protos, into `<folder>/gen/proto`. */
@@ -20,6 +21,7 @@ async function generateAll(): Promise<void> {
   await generateProtos(root);
   await Promise.all([generateComments(path.join(root, 'gen', 'comments.json')), generateClients(services())]);
   await writeDocs();
+  await writeEnvExample();
 }
 
 if (import.meta.main) await generateAll();

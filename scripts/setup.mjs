@@ -71,7 +71,9 @@ async function install() {
       // Installs what the lock file says and writes neither it nor package.json.
       // Not `npm ci`: npm 11 refuses a lock file without the packages of other
       // platforms, and a registry need not have those of all platforms.
-      await npm('install', '--no-save', '--no-audit', '--no-fund');
+      // No install scripts: the one that matters is run below, and npm 10, which
+      // does not know allowScripts, would run Prisma's, which refuses Node 18.
+      await npm('install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts');
     } catch (error) {
       throw explainInstall(error);
     }
@@ -108,7 +110,7 @@ function installedByHand() {
   return record !== undefined && record.mtimeMs >= wanted.mtimeMs && fs.existsSync(pinnedNode);
 }
 
-/** Where install scripts are switched off, the package `node` is a shell without a kernel: run its script ourselves. */
+/** Without its install script, the package `node` is a shell without a kernel: run it ourselves. */
 async function ensureNode() {
   if (await answers(pinnedNode)) return;
   const cwd = path.join(root, 'node_modules', 'node');

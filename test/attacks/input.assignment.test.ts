@@ -1,0 +1,151 @@
+import type { DescMessage, DescMethod, JsonObject } from '@bufbuild/protobuf';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { UserSchema } from '#gen/proto/signet/auth/v1/user_pb.ts';
+import { ProfileSchema, UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { connection } from '#kit/db/database.ts';
+import { rulesOf } from '#kit/rest/rule.ts';
+import { type Answer, ask, openSystem, type Person, type System } from '../system.ts';
+
+let system: System;
+let ada: Person;
+let victim: Person;
+let db: Client;
+beforeAll(async () => {
+  system = await openSystem();
+  ada = await system.person();
+  victim = await system.person();
+  db = new Client(connection(system.database.url));
+  await db.connect();
+});
+afterAll(async () => {
+  await db.end();
+  await system.close();
+});
+
+/** Every column of every table, read from the database, so that a new one is tried as well. */
+async function columns(): Promise<string[]> {
+  const { rows } = await db.query<{ column_name: string }>(
+    `SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema IN ('auth', 'user')`,
+  );
+  return rows.map(({ column_name: name }) => name);
+}
+
+const fieldsOf = ({ fields }: DescMessage) => fields.flatMap(({ name, jsonName }) => [name, jsonName]);
+
+/** What somebody could wish for: every field of an account, of a profile and of any row, and what other systems call them. */
+async function wishes(): Promise<string[]> {
+  const folklore = [
+    'is_admin',
+    'isAdmin',
+    'admin',
+    'role_ids',
+    'permissions',
+    'groups',
+    'verified',
+    'email_verified',
+    'user_id',
+    'userId',
+    'sub',
+    'owner',
+    '_id',
+    '$set',
+    '__proto__',
+    'constructor',
+    'prototype',
+  ];
+  return [...new Set([...fieldsOf(UserSchema), ...fieldsOf(ProfileSchema), ...(await columns()), ...folklore])];
+}
+
+/** Values that would do harm if they were taken. */
+function valuesFor(name: string): unknown[] {
+  if (/time|_at$|At$/.test(name)) return ['2000-01-01T00:00:00Z'];
+  if (/roles|amr/.test(name)) return [['admin'], 'admin'];
+  if (/^(?:id|user_?id|sub|owner|_id|sid)$/i.test(name)) return [victim.id];
+  if (name === 'role') return ['admin', 'support', 'ADMIN', 'user,admin', ['admin'], { in: ['admin'] }];
+  return ['admin', true, { admin: true }];
+}
+
+/** A request that the method takes. */
+function requestFor({ name }: DescMethod): JsonObject {
+  const requests: Record<string, JsonObject> = {
+    Register: { email: `p${crypto.randomUUID()}@example.com`, password: 'a good long password', name: 'Eve' },
+    Login: { email: ada.email, password: ada.password },
+    Refresh: { refresh_token: 'sr1.x' },
+    Logout: { refresh_token: 'sr1.x' },
+    UpdateProfile: { bio: 'mine' },
+  };
+  return requests[name] ?? {};
+}
+
+const snapshot = async () =>
+  (
+    await db.query(
+      `SELECT u.id, u.email, u.name, u.roles, u.password_hash, u.disabled_at, u.created_at, p.name AS profile, p.bio, p.phone, p.locale
+       FROM auth.users u LEFT JOIN "user".profiles p ON p.user_id = u.id WHERE u.id = ANY($1) ORDER BY u.id`,
+      [[ada.id, victim.id]],
+    )
+  ).rows;
+
+const methods = [AuthService, UserService].flatMap((service) => service.methods);
+
+/** Sends the same JSON by every door that the method has. */
+async function everyDoor(method: DescMethod, json: JsonObject): Promise<Answer[]> {
+  const connect = ask(`${system.edge}/${method.parent.typeName}/${method.name}`, 'POST', {
+    body: json,
+    token: ada.access,
+  });
+  const rest = rulesOf(method).map(({ httpMethod, template, body }) => {
+    const query = new URLSearchParams(Object.entries(json).map(([key, value]) => [key, JSON.stringify(value)]));
+    return body === '*'
+      ? ask(`${system.edge}${template.text}`, httpMethod, { body: json, token: ada.access })
+      : ask(`${system.edge}${template.text}?${query}`, httpMethod, { token: ada.access });
+  });
+  return Promise.all([connect, ...rest]);
+}
+
+describe.each(methods.map((method) => [method.name, method] as const))('%s', (_, method) => {
+  test('takes no field that is not its own', async () => {
+    await system.rest('GET', '/users/profile', { token: ada.access });
+    await system.rest('GET', '/users/profile', { token: victim.access });
+    const before = await snapshot();
+    const own = new Set(fieldsOf(method.input));
+    const foreign = (await wishes()).filter((name) => !own.has(name));
+    expect(foreign.length).toBeGreaterThan(20);
+    for (const name of foreign) {
+      for (const value of valuesFor(name)) {
+        // An assignment would set a prototype instead of a field.
+        const json = Object.defineProperty(requestFor(method), name, { value, enumerable: true });
+        for (const { status, text } of await everyDoor(method, json)) expect(status, `${name}: ${text}`).toBe(400);
+      }
+    }
+    expect(await snapshot()).toEqual(before);
+  });
+});
+
+test('a registration has the roles that anybody may have, whatever it asks for', async () => {
+  for (const role of valuesFor('role')) {
+    const body = { ...requestFor(AuthService.method.register), role };
+    expect((await system.rest('POST', '/auth/register', { body })).status, JSON.stringify(role)).toBe(400);
+  }
+  for (const role of ['user', 'raider']) {
+    const body = { ...requestFor(AuthService.method.register), role };
+    expect((await system.rest('POST', '/auth/register', { body })).json.user.roles).toEqual([role]);
+  }
+  const { rows } = await db.query(
+    `SELECT DISTINCT unnest(roles) AS role FROM auth.users WHERE email <> 'root@example.com'`,
+  );
+  expect(new Set(rows.map(({ role }) => role))).toEqual(new Set(['raider', 'user']));
+});
+
+test('a mask names what may be written and nothing else', async () => {
+  const before = await snapshot();
+  for (const name of (await wishes()).filter((one) => !['name', 'bio', 'phone', 'locale'].includes(one))) {
+    for (const update_mask of [name, `bio,${name}`]) {
+      const body = { bio: 'x', update_mask };
+      expect((await system.rest('PATCH', '/users/profile', { token: ada.access, body })).status, name).toBe(400);
+    }
+  }
+  expect(await snapshot()).toEqual(before);
+});

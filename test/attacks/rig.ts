@@ -1,0 +1,154 @@
+import { randomBytes, sign as signBytes, KeyObject } from 'node:crypto';
+import { Client } from 'pg';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { readConfig } from '#kit/config/config.ts';
+import { connection } from '#kit/db/database.ts';
+import { openDoor } from '#kit/door/door.ts';
+import { createGuard } from '#kit/guard/guard.ts';
+import { remoteJwks } from '#kit/guard/jwks.ts';
+import { createLog } from '#kit/log/log.ts';
+import { createGrpcTransport as grpcChannel } from '#kit/rpc/grpc-client.ts';
+import { freshDatabase } from '#kit/testing/postgres.ts';
+import { createTestKey, type TestKey } from '#kit/testing/tokens.ts';
+import { openAll, readAll } from '../../services/all/open.ts';
+import { buildEdge } from '../../services/edge/build.ts';
+import { keys as edgeKeys } from '../../services/edge/config.ts';
+import { ask, type System } from '../system.ts';
+
+/** The claims of a token, as an object. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+/**
+ * A whole system among whose published keys are some that the test holds. A
+ * token signed with `key` passes the signature, so that all else can be wrong.
+ */
+export interface Rig {
+  readonly edge: string;
+  readonly auth: string;
+  /** gRPC ports: `127.0.0.1:<port>`. */
+  readonly userTarget: string;
+  readonly authTarget: string;
+  /** Published, of the configured algorithm: RS256. */
+  readonly key: TestKey;
+  /** Published, of algorithms that are not configured. */
+  readonly otherKeys: readonly TestKey[];
+  /** What login gave somebody: an account and a session that live. */
+  readonly login: {
+    readonly access_token: string;
+    readonly refresh_token: string;
+    readonly csrf_token: string;
+    readonly email: string;
+    readonly password: string;
+  };
+  /** Claims of a token that is good for that session, made anew. */
+  claims(): Record<string, unknown>;
+  /** Signs any claims, by default the good ones, under any header, by default the good one. */
+  mint(claims?: Claims, header?: Claims): string;
+  close(): Promise<void>;
+}
+
+/** Opens a rig. */
+export async function openRig(): Promise<Rig> {
+  const [database, key, ...otherKeys] = await Promise.all([
+    freshDatabase(),
+    createTestKey('RS256'),
+    createTestKey('ES256'),
+    createTestKey('EdDSA'),
+  ]);
+  const db = new Client(connection(database.url));
+  await db.connect();
+  for (const { kid, alg, jwk } of [key, ...otherKeys]) {
+    await db.query(
+      `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private) VALUES ($1, $2, 'retired', $3, '')`,
+      [kid, alg, JSON.stringify(jwk)],
+    );
+  }
+  await db.end();
+  const closers: (() => unknown)[] = [];
+  const all = await openAll(
+    readAll({
+      DATABASE_URL: database.url.reveal(),
+      SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
+      SIGNET_EDGE_PORT: '0',
+      SIGNET_AUTH_PORT: '0',
+      SIGNET_AUTH_GRPC_PORT: '0',
+      SIGNET_USER_PORT: '0',
+      SIGNET_RATE_LIMIT: '0',
+    }),
+    createLog({ level: 'silent', format: 'json' }),
+    { add: (close) => closers.push(close) },
+  );
+  const edge = `http://127.0.0.1:${all.edge.port}`;
+  const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
+  await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
+  const login = (await ask(`${edge}/api/v1/auth/login`, 'POST', { body: credentials })).json;
+  const good = JSON.parse(Buffer.from(login.access_token.split('.')[1], 'base64url').toString());
+  const claims = (): Record<string, unknown> => ({ ...good, jti: crypto.randomUUID() });
+  return {
+    edge,
+    auth: `http://127.0.0.1:${all.auth.door.port}`,
+    userTarget: `127.0.0.1:${all.user.port}`,
+    authTarget: `127.0.0.1:${all.auth.grpc.port}`,
+    key,
+    otherKeys,
+    login: { ...login, ...credentials },
+    claims,
+    mint: (given = claims(), header = headerOf(key)) => signText(JSON.stringify(header), JSON.stringify(given), key),
+    async close() {
+      for (const close of closers.toReversed()) await close();
+      await database.drop();
+    },
+  };
+}
+
+/** The header of an access token. */
+export function headerOf({ alg, kid }: TestKey): Record<string, unknown> {
+  return { alg, kid, typ: 'at+jwt' };
+}
+
+/** A compact JWS of exactly these texts, which need not be JSON, signed as the key's algorithm asks. */
+export function signText(header: string, payload: string | Uint8Array, { alg, privateKey }: TestKey): string {
+  const input = `${encode(header)}.${encode(payload)}`;
+  const key = KeyObject.from(privateKey);
+  const signature = signBytes(alg === 'EdDSA' ? null : 'sha256', Buffer.from(input), {
+    key,
+    ...(alg === 'ES256' ? { dsaEncoding: 'ieee-p1363' as const } : {}),
+  });
+  return `${input}.${encode(signature)}`;
+}
+
+/** Base64url without padding. */
+export function encode(content: string | Uint8Array): string {
+  return Buffer.from(content).toString('base64url');
+}
+
+/** An edge that reaches a system's services over gRPC, as it does where each is a process of its own. */
+export async function openSplitEdge(
+  system: System,
+): Promise<{ edge: string; logged(): string; close(): Promise<void> }> {
+  const config = readConfig(edgeKeys, { SIGNET_RATE_LIMIT: '0' });
+  const { issuer, audience, alg } = config;
+  const keys = remoteJwks({ url: `${system.auth}/.well-known/jwks.json` });
+  const guard = createGuard({ issuer, audience, algorithms: [alg], keys });
+  const auth = grpcChannel(`127.0.0.1:${system.all.auth.grpc.port}`, [AuthService]);
+  const user = grpcChannel(`127.0.0.1:${system.all.user.port}`, [UserService]);
+  const lines: string[] = [];
+  const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
+  const upstreams = [
+    { desc: AuthService, transport: auth },
+    { desc: UserService, transport: user },
+  ];
+  const door = await openDoor({ ...buildEdge({ config, guard, upstreams, log }), port: 0, host: '127.0.0.1' });
+  await guard.ready();
+  return {
+    edge: `http://127.0.0.1:${door.port}`,
+    logged: () => lines.join(''),
+    async close() {
+      await door.close();
+      guard.close();
+      auth.close();
+      user.close();
+    },
+  };
+}

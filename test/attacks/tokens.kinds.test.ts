@@ -1,0 +1,120 @@
+import { Client, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, ask } from '../system.ts';
+import { openRig, type Rig } from './rig.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await openRig();
+});
+afterAll(() => rig.close());
+
+/** Every kind of token that there is. */
+const kinds = {
+  access: () => rig.login.access_token,
+  refresh: () => rig.login.refresh_token,
+  csrf: () => rig.login.csrf_token,
+  caller() {
+    const { iss, aud, iat, exp, jti } = rig.claims();
+    return rig.mint({ iss, aud, iat, exp, jti, sub: 'order', client_id: 'order' });
+  },
+} as const;
+type Kind = keyof typeof kinds;
+
+const rest = (method: string, path: string, asking: Parameters<typeof ask>[2]) =>
+  ask(`${rig.edge}/api/v1${path}`, method, asking);
+
+/** Every place that takes a token: the kind that belongs there, and whether it was let in. */
+const places: Record<
+  string,
+  { takes: Kind; status: number; send: (token: string) => Promise<Answer>; isIn: (answer: Answer) => boolean }
+> = {
+  'Authorization of the profile': {
+    takes: 'access',
+    status: 401,
+    send: (token) => rest('GET', '/users/profile', { token }),
+    isIn: ({ status }) => status === 200,
+  },
+  'Authorization of verify': {
+    takes: 'access',
+    status: 401,
+    send: (token) => rest('GET', '/auth/verify', { token }),
+    isIn: ({ status }) => status === 200,
+  },
+  'Authorization of logout': {
+    takes: 'access',
+    status: 401,
+    // Without the session's end: a second login pays for it.
+    send: async (token) =>
+      rest('POST', '/auth/logout', { body: {}, token: token === kinds.access() ? await another() : token }),
+    isIn: ({ status }) => status === 200,
+  },
+  'the cookie of access tokens': {
+    takes: 'access',
+    status: 401,
+    send: (token) => rest('GET', '/users/profile', { headers: { cookie: `signet_at=${token}` } }),
+    isIn: ({ status }) => status === 200,
+  },
+  'the body of refresh': {
+    takes: 'refresh',
+    // Longer than a refresh token can be, or not one.
+    status: 401,
+    send: (token) => rest('POST', '/auth/refresh', { body: { refresh_token: token } }),
+    isIn: ({ status }) => status === 200,
+  },
+  'the cookie of refresh tokens': {
+    takes: 'refresh',
+    status: 401,
+    send: (token) =>
+      rest('POST', '/auth/refresh', {
+        body: {},
+        headers: { cookie: `signet_rt=${token}`, 'x-csrf-token': rig.login.csrf_token },
+      }),
+    isIn: ({ status }) => status === 200,
+  },
+  'X-CSRF-Token': {
+    takes: 'csrf',
+    status: 200,
+    send: (token) => rest('GET', '/auth/verify', { token: rig.login.access_token, headers: { 'x-csrf-token': token } }),
+    isIn: ({ json }) => json.csrf_valid === true,
+  },
+};
+
+async function another(): Promise<string> {
+  const { email, password } = rig.login;
+  return (await rest('POST', '/auth/login', { body: { email, password } })).json.access_token;
+}
+
+describe.each(Object.entries(places))('%s', (_, { takes, status, send, isIn }) => {
+  test.each(Object.keys(kinds) as Kind[])('takes its own kind and no other: %s', async (kind) => {
+    const answer = await send(kinds[kind]());
+    expect(isIn(answer), answer.text).toBe(kind === takes);
+    // A JWT is longer than any refresh token, which is said at once.
+    const isTooLong = takes === 'refresh' && answer.json.code === 'INVALID_ARGUMENT';
+    expect(answer.status).toBe(kind === takes ? 200 : isTooLong ? 400 : status);
+  });
+});
+
+describe('X-Signet-Caller', () => {
+  const call = (caller: string) =>
+    new Promise<number>((resolve) => {
+      const client = new Client(rig.userTarget, credentials.createInsecure());
+      const metadata = new Metadata();
+      metadata.set('authorization', `Bearer ${rig.login.access_token}`);
+      metadata.set('x-signet-caller', caller);
+      const raw = (bytes: Buffer) => bytes;
+      const path = '/signet.user.v1.UserService/GetProfile';
+      const sent = client.makeUnaryRequest(path, raw, raw, Buffer.alloc(0), metadata, () => client.close());
+      sent.on('status', ({ code }: StatusObject) => resolve(code));
+    });
+
+  test.each(Object.keys(kinds) as Kind[])('at a service, takes its own kind and no other: %s', async (kind) => {
+    expect(await call(kinds[kind]())).toBe(kind === 'caller' ? 0 : 7);
+  });
+
+  test.each(Object.keys(kinds) as Kind[])('at the edge, is nothing, whatever it is: %s', async (kind) => {
+    const headers = { 'x-signet-caller': kinds[kind]() };
+    expect((await rest('GET', '/users/profile', { token: rig.login.access_token, headers })).status).toBe(200);
+    expect((await rest('GET', '/users/profile', { headers })).status).toBe(401);
+  });
+});

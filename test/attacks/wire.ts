@@ -1,0 +1,76 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+
+/** An answer over HTTP/1.1, and what became of the connection. */
+export interface RawAnswer {
+  /** 0 where nothing came. */
+  readonly status: number;
+  /** All that came: head and body. */
+  readonly text: string;
+  /** Status of every answer on the connection. */
+  readonly statuses: readonly number[];
+}
+
+/** A port of 127.0.0.1, of a base URL. */
+export function portOf(base: string): number {
+  return Number(new URL(base).port);
+}
+
+/**
+ * Writes bytes to a connection as they are and reads until the server closes it.
+ * What is written should ask for that (`connection: close`), or be refused.
+ */
+export function sendRaw(base: string, bytes: string | Buffer): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp(portOf(base), '127.0.0.1');
+    let text = '';
+    socket.setTimeout(10_000, () => socket.destroy(new Error(`no end after 10 s; so far: ${text.slice(0, 200)}`)));
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+    socket.on('error', (error: Error & { code?: string }) => {
+      // A server that refuses while we still write; what it said has come or is lost.
+      if (!/^(EPIPE|ECONNRESET)$/.test(error.code ?? '')) reject(error);
+    });
+    socket.on('close', () => {
+      const statuses = [...text.matchAll(/(?:^|\r\n|\})HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+      resolve({ status: statuses[0] ?? 0, text, statuses });
+    });
+    socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  });
+}
+
+/** A request as text. A body gets its Content-Length unless the head says how long it is. */
+export function requestText(
+  method: string,
+  target: string,
+  {
+    headers = [],
+    body = '',
+    host = 'localhost',
+  }: { headers?: readonly string[]; body?: string; host?: string | null } = {},
+): string {
+  const sized = headers.some((line) => /^(?:content-length|transfer-encoding)/i.test(line));
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    ...(host === null ? [] : [`Host: ${host}`]),
+    ...headers,
+    ...(body === '' || sized ? [] : [`Content-Length: ${Buffer.byteLength(body, 'latin1')}`]),
+    'Connection: close',
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** Opens a connection and resolves with the milliseconds until the server ends it, at most `most`. */
+export function timeToEnd(base: string, most: number, feed: (socket: Socket) => unknown): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = connectTcp(portOf(base), '127.0.0.1', () => {
+      const began = performance.now();
+      const timer = setTimeout(() => socket.destroy(), most);
+      socket.on('close', () => {
+        clearTimeout(timer);
+        resolve(performance.now() - began);
+      });
+      socket.resume();
+      feed(socket);
+    });
+    socket.on('error', () => undefined);
+  });
+}
