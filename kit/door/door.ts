@@ -10,6 +10,7 @@ import type { RpcApp } from '#kit/rpc/app.ts';
 import { requestIdFrom } from '#kit/rpc/call.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
+import { explained } from './connect-errors.ts';
 import { createDoorServer, type DoorServer } from './h2c.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -97,6 +98,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   await fastify.register(fastifyConnectPlugin, {
     routes: (router) => {
       for (const { desc, impl } of app.mounted) router.service(desc, impl);
+      router.handlers.splice(0, Infinity, ...explained(router.handlers, app, log));
     },
     requestGate: app.gate,
     interceptors: [...app.interceptors],

@@ -4,6 +4,7 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import { createServer as createTcp, type Server as TcpServer, type Socket } from 'node:net';
 
@@ -46,6 +47,8 @@ export function createDoorServer(handler: Handler, limits: HttpLimits = httpLimi
   );
   // Node checks its time limits from the moment that a server listens. This one is handed its connections instead.
   http1.emit('listening');
+  // Nothing read, nothing written: a peer that does not take its answer.
+  http1.setTimeout(limits.keepAliveTimeout);
   http1.on('clientError', (error, socket) => {
     if (!server.emit('clientError', error, socket)) socket.destroy();
   });
@@ -105,7 +108,20 @@ function createHttp2Side(handler: Handler, limits: HttpLimits) {
   http2.on('session', (session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
-    session.setTimeout(limits.keepAliveTimeout, () => session.close());
+    // Until a first request is whole, CONTINUATION frames could come for ever.
+    const firstRequest = setTimeout(() => session.destroy(), limits.headersTimeout).unref();
+    const streams = new Set<ServerHttp2Stream>();
+    session.on('stream', (stream) => {
+      clearTimeout(firstRequest);
+      streams.add(stream);
+      stream.once('close', () => streams.delete(stream));
+    });
+    session.once('close', () => clearTimeout(firstRequest));
+    session.setTimeout(limits.keepAliveTimeout, () => {
+      // Streams that are merely quiet are left alone; a peer that does not read what it asked for is not.
+      if ([...streams].some(({ writableLength }) => writableLength > 0)) session.destroy();
+      else if (streams.size === 0) session.close();
+    });
   });
   http2.on('stream', (stream) => {
     // HTTP/1.1 has this limit from Node itself.

@@ -30,6 +30,9 @@ export interface Call {
 /** Context value under which a call's door keeps it. */
 export const callKey = createContextKey<Call | undefined>(undefined, { description: 'call' });
 
+/** How far a call has come: past the gate, and then, its message read, into the interceptors. */
+export const stageKey = createContextKey<'begun' | 'admitted' | undefined>(undefined, { description: 'stage' });
+
 const storage = new AsyncLocalStorage<Call>();
 
 /** The call that the running code works for; undefined for work nobody asked for. */

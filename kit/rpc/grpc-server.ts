@@ -16,6 +16,7 @@ import {
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { once } from 'node:events';
+import type { Http2Server, IncomingHttpHeaders } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { outward } from '#kit/errors/failure.ts';
 import { nameOf, type RpcApp } from './app.ts';
@@ -70,6 +71,7 @@ export async function serveGrpc(
       (error, bound) => (error ? reject(error) : resolve(bound)),
     );
   });
+  joinCredentials(server);
   return {
     port,
     async close(graceMs = 5_000) {
@@ -205,6 +207,21 @@ async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
   for await (const message of messages) last = message;
   if (!last) throw new Error('the handler answered nothing');
   return last;
+}
+
+/**
+ * Node's HTTP/2 keeps the first of two `authorization` fields, and grpc-js shows
+ * no other. The guard shall see that there were two, and refuse; so they are
+ * joined before grpc-js looks, on the server that it keeps to itself.
+ */
+function joinCredentials(server: Server): void {
+  const { http2Servers } = server as unknown as { http2Servers: Map<Http2Server, unknown> };
+  for (const http2 of http2Servers.keys()) {
+    http2.prependListener('stream', (_stream: unknown, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
+      const given = raw.filter((_, index) => raw[index - 1] === 'authorization' && index % 2 === 1);
+      if (given.length > 1) headers.authorization = given.join(', ');
+    });
+  }
 }
 
 /** Reading with `for await` alone would destroy the call before its status is sent. */

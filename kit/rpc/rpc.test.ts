@@ -237,7 +237,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
   });
 
   test('calls that have ended leave no timer behind', async () => {
-    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
     const before = timers();
     for (let index = 0; index < 50; index++) {
       await client().echo({ text: 'relay:x' }, { timeoutMs: 60_000 });

@@ -1,10 +1,10 @@
-import type { Interceptor } from '@connectrpc/connect';
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { failure, outward } from '#kit/errors/failure.ts';
 import { assertCovered } from '#kit/guard/access.ts';
 import type { Log } from '#kit/log/log.ts';
 import { logCall } from './access-log.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
-import { beginCall, type Call, callKey, iterateInCall, runInCall } from './call.ts';
+import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from './call.ts';
 import { healthOf, type Ready } from './health.ts';
 import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from './roles.ts';
@@ -45,6 +45,7 @@ function gateOf(checks: readonly Gate[], log: Log): Gate {
     context.responseHeader.set('x-request-id', call.requestId);
     try {
       for (const check of checks) await check(context);
+      context.values.set(stageKey, 'admitted');
     } catch (error) {
       const refusal = outward(error);
       logCall(log, call, refusal);
@@ -58,10 +59,14 @@ function inCall(log: Log): Interceptor {
   return (next) => async (req) => {
     const begun = req.contextValues.get(callKey);
     if (!begun) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
+    req.contextValues.set(stageKey, 'begun');
     const call: Call = { ...begun, authorization: req.header.get('authorization'), signal: req.signal };
     const end = (error?: unknown) => logCall(log, call, error);
     try {
-      const res = await runInCall(call, () => next(req));
+      const res = await beforeAbort(
+        req.signal,
+        runInCall(call, () => next(req)),
+      );
       if (res.stream) return { ...res, message: watched(iterateInCall(call, res.message), end) };
       end();
       return res;
@@ -70,6 +75,16 @@ function inCall(log: Log): Interceptor {
       throw error;
     }
   };
+}
+
+/** A handler that does not look at its signal must not keep a caller past the deadline. */
+function beforeAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(outward(ConnectError.from(signal.reason, Code.Canceled)));
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** Turns whatever a handler throws into what may leave. */

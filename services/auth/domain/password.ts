@@ -18,6 +18,8 @@ export function acceptPassword(password: string, min: number, about: { email: st
   const length = Array.from(normal).length;
   if (length < min) throw reject(`must have at least ${min} characters`);
   if (length > longest) throw reject(`must have at most ${longest} characters`);
+  // Decoders put it where bytes were no text: different passwords would come out equal.
+  if (normal.includes('\uFFFD')) throw reject('must not have the replacement character U+FFFD in it');
   const folded = normal.toLowerCase();
   if (folded === about.email.toLowerCase() || folded === about.email.split('@')[0]?.toLowerCase()) {
     throw reject('must not be your email');

@@ -1,0 +1,76 @@
+import { type ConnectError, createConnectRouter, createContextKey, createContextValues } from '@connectrpc/connect';
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type { Reason } from '#kit/errors/catalogue.ts';
+import { failure } from '#kit/errors/failure.ts';
+import type { Log } from '#kit/log/log.ts';
+import { logCall } from '#kit/rpc/access-log.ts';
+import type { RpcApp } from '#kit/rpc/app.ts';
+import { callKey, stageKey } from '#kit/rpc/call.ts';
+
+const whyKey = createContextKey<ConnectError | undefined>(undefined, {
+  description: 'why a request could not be read',
+});
+
+/**
+ * Connect reads a request between the gate and the interceptors, so what it says
+ * of one that it cannot read passes by our errors: without a reason, with pieces
+ * of what was sent, and as INTERNAL where the caller is to blame. These handlers
+ * put one of ours in its place, and log it.
+ */
+export function explained(handlers: readonly UniversalHandler[], app: RpcApp, log: Log): UniversalHandler[] {
+  // The same methods with a gate that refuses: they know how each protocol tells an error.
+  const refusing = createConnectRouter({
+    requestGate: ({ values }) => {
+      throw values.get(whyKey) ?? failure('INTERNAL');
+    },
+  });
+  for (const { desc } of app.mounted) refusing.service(desc, {});
+  const refuserOf = new Map(refusing.handlers.map((handler) => [handler.requestPath, handler]));
+
+  return handlers.map((handler) => {
+    const refuse = refuserOf.get(handler.requestPath);
+    if (!refuse) throw new Error(`${handler.requestPath} cannot refuse`);
+    const handle = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
+      const contextValues = request.contextValues ?? createContextValues();
+      const answer = await handler({ ...request, body: strictText(request), contextValues });
+      const call = contextValues.get(callKey);
+      if (contextValues.get(stageKey) !== 'admitted' || !call) return answer;
+      const why = failure(await reasonIn(answer));
+      logCall(log, call, why);
+      const refusal = await refuse({ ...request, contextValues: createContextValues().set(whyKey, why) });
+      refusal.header?.set('x-request-id', call.requestId);
+      return refusal;
+    };
+    return Object.assign(handle, handler);
+  });
+}
+
+/** What Connect said, told by the code that it gave, in whichever protocol. */
+async function reasonIn({ status, trailer, body }: UniversalServerResponse): Promise<Reason> {
+  let text = `${status} grpc-status: ${trailer?.get('grpc-status') ?? ''} `;
+  for await (const chunk of body ?? []) text += Buffer.from(chunk).toString('latin1');
+  if (/grpc-status: ?8\b|resource_exhausted/.test(text)) return 'PAYLOAD_TOO_LARGE';
+  if (/grpc-status: ?12\b|unimplemented/.test(text)) return 'UNIMPLEMENTED';
+  if (/grpc-status: ?4\b|deadline_exceeded/.test(text)) return 'DEADLINE_EXCEEDED';
+  if (/grpc-status: ?1\b|"canceled"/.test(text)) return 'CANCELLED';
+  return 'INVALID_ARGUMENT';
+}
+
+/**
+ * JSON is UTF-8 (RFC 8259 section 8.1). A lenient decoder would put U+FFFD for
+ * what is not, and make different passwords equal.
+ */
+function strictText({ header, body }: UniversalServerRequest): UniversalServerRequest['body'] {
+  const isPlainJson = /^application\/json\b/i.test(header.get('content-type') ?? '') && !header.has('content-encoding');
+  if (!isPlainJson || typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return body;
+  return checked(body);
+}
+
+async function* checked(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  for await (const chunk of body) {
+    decoder.decode(chunk, { stream: true });
+    yield chunk;
+  }
+  decoder.decode();
+}
