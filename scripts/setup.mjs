@@ -61,30 +61,54 @@ function installWanted() {
 }
 
 async function install() {
-  // A tree that an npm of the developer's own has just filled is good as it is.
-  if (!installedByHand()) {
-    fs.rmSync(installStamp(), { force: true });
-    // An install that was interrupted leaves no record of npm's; nothing in it can be trusted.
-    if (!fs.existsSync(installRecord())) fs.rmSync(path.join(root, 'node_modules'), { recursive: true, force: true });
-    try {
+  try {
+    // A tree that an npm of the developer's own has just filled is good as it is.
+    if (!installedByHand()) {
+      fs.rmSync(installStamp(), { force: true });
+      // An install that was interrupted leaves no record of npm's; nothing in it can be trusted.
+      if (!fs.existsSync(installRecord())) fs.rmSync(path.join(root, 'node_modules'), { recursive: true, force: true });
       await reachRegistry();
-      // Installs what the lock file says and writes neither it nor package.json.
-      // Not `npm ci`: npm 11 refuses a lock file without the packages of other
-      // platforms, and a registry need not have those of all platforms.
-      // No install scripts: the one that matters is run below, and npm 10, which
-      // does not know allowScripts, would run Prisma's, which refuses Node 18.
-      await npm('install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts');
-    } catch (error) {
-      throw explainInstall(error);
+      await installPackages();
     }
+    if (!(await answers(pinnedNode))) await finishNode();
+  } catch (error) {
+    throw explainInstall(error);
   }
-  await ensureNode();
   fs.writeFileSync(installStamp(), installWanted());
 }
 
-/** npm, quiet unless it fails. It is a script on Windows, and scripts need a shell there. */
-function npm(...args) {
-  return runQuietly('npm', [...args, '--loglevel=error'], { cwd: root, shell: windows });
+/**
+ * Installs what the lock file says and writes neither it nor package.json. Not
+ * `npm ci`: npm 11 refuses a lock file without the packages of other platforms,
+ * and a registry need not have those of all platforms. And without install
+ * scripts: the one that matters is run by finishNode(), and npm 10, which does
+ * not know allowScripts, would run Prisma's, which refuses Node 18.
+ */
+async function installPackages() {
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts'];
+  await npm(args);
+  // Windows lets nobody replace a program that runs.
+  if (windows || Number.parseInt(process.versions.node, 10) >= 22) return;
+  // On an older Node, npm leaves out optional packages that want a newer one, native parts of vitest and oxlint
+  // among them. On ours it brings them; and takes ours away again, which is not in its records.
+  await finishNode();
+  await npm(args, path.dirname(pinnedNode));
+}
+
+/** Runs the install script of the package `node`, which is a shell without a kernel before that, and links it into .bin. */
+async function finishNode() {
+  await runQuietly(process.execPath, ['installArchSpecificPackage.js'], {
+    cwd: path.join(root, 'node_modules', 'node'),
+  });
+  await npm(['rebuild', 'node', '--ignore-scripts']);
+  if (await answers(pinnedNode)) return;
+  throw new CommandError(`Node ${process.platform}-${process.arch} was installed but does not run: ${pinnedNode}`, '');
+}
+
+/** npm, quiet unless it fails; `first` comes first on its path. It is a script on Windows, and scripts need a shell there. */
+function npm(args, first = '') {
+  const PATH = [first, process.env.PATH].filter(Boolean).join(path.delimiter);
+  return runQuietly('npm', [...args, '--loglevel=error'], { cwd: root, shell: windows, env: { ...process.env, PATH } });
 }
 
 /** Asks for one package first: npm tries all of them, for minutes, before it says that it is offline. */
@@ -92,7 +116,7 @@ async function reachRegistry() {
   const { node } = JSON.parse(readText(path.join(root, 'package.json'))).dependencies;
   const patience = ['--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=3000'];
   try {
-    await npm('view', `node@${node}`, 'version', '--prefer-offline', ...patience);
+    await npm(['view', `node@${node}`, 'version', '--prefer-offline', ...patience]);
   } catch (error) {
     // Anything else is for the install to find out.
     if (isOffline(error)) throw error;
@@ -108,23 +132,6 @@ function installedByHand() {
   const record = fs.statSync(installRecord(), { throwIfNoEntry: false });
   const wanted = fs.statSync(path.join(root, 'package-lock.json'));
   return record !== undefined && record.mtimeMs >= wanted.mtimeMs && fs.existsSync(pinnedNode);
-}
-
-/** Without its install script, the package `node` is a shell without a kernel: run it ourselves. */
-async function ensureNode() {
-  if (await answers(pinnedNode)) return;
-  const cwd = path.join(root, 'node_modules', 'node');
-  try {
-    await runQuietly(process.execPath, ['installArchSpecificPackage.js'], { cwd });
-  } catch (error) {
-    throw explainInstall(error);
-  }
-  if (!(await answers(pinnedNode))) {
-    throw new CommandError(
-      `Node ${process.platform}-${process.arch} was installed but does not run: ${pinnedNode}`,
-      '',
-    );
-  }
 }
 
 async function answers(program) {

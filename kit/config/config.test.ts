@@ -1,6 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { ConfigError, key, readConfig, readConfigs } from './config.ts';
-import { baseUrl, duration, list, oneOf, port, positiveDuration, secret, text, url, whole } from './types.ts';
+import {
+  baseUrl,
+  duration,
+  list,
+  networks,
+  oneOf,
+  origins,
+  port,
+  positiveDuration,
+  secret,
+  text,
+  url,
+  whole,
+} from './types.ts';
 
 const keys = {
   ttl: key('TTL', positiveDuration, { default: '15m', doc: '' }),
@@ -49,6 +62,8 @@ describe('types', () => {
     [list, 'a, b,,c ', ['a', 'b', 'c']],
     [list, '', []],
     [baseUrl, 'https://id.example.com/', 'https://id.example.com'],
+    [origins, 'https://a.example, http://localhost:3000', ['https://a.example', 'http://localhost:3000']],
+    [networks, '10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
     [url('postgres'), 'postgres://u:p@h/d', 'postgres://u:p@h/d'],
   ])('%# reads %j', (schema, written, value) => expect(schema.parse(written)).toEqual(value));
 
@@ -68,5 +83,10 @@ describe('types', () => {
     [baseUrl, 'ftp://id.example.com'],
     [url('postgres'), 'mysql://h/d'],
     [oneOf('a', 'b'), 'c'],
+    [origins, '*'],
+    [origins, 'https://a.example/'],
+    [origins, 'https://A.example'],
+    [networks, 'nonsense'],
+    [networks, '10.0.0.0/8/9'],
   ])('%# refuses %j', (schema, written) => expect(schema.safeParse(written).success).toBe(false));
 });

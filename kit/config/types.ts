@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { Secret } from '#kit/log/secret.ts';
 
@@ -44,6 +45,18 @@ export const list = z.string().transform((text) =>
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== ''),
+);
+
+/** Web origins divided by commas, as browsers write them (RFC 6454 section 6.2). */
+export const origins = list.refine(
+  (all) => all.every((one) => URL.canParse(one) && new URL(one).origin === one),
+  'must be origins such as https://app.example.com, without a path, divided by commas',
+);
+
+/** Addresses and CIDR ranges, divided by commas. */
+export const networks = list.refine(
+  (all) => all.every((one) => /^[^/]+(\/\d{1,3})?$/.test(one) && isIP(one.split('/')[0] ?? '') !== 0),
+  'must be IP addresses or CIDR ranges, divided by commas',
 );
 
 /** Some text. */

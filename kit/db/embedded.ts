@@ -8,7 +8,7 @@ import { createDatabase } from './create-database.ts';
 import { findBinaries } from './embedded/binaries.ts';
 import { openCluster, superuser } from './embedded/cluster.ts';
 import { openHome, temporaryHome } from './embedded/home.ts';
-import { findServer, startServer, stopServer } from './embedded/server.ts';
+import { findServer, interruptServer, startServer, stopServer } from './embedded/server.ts';
 
 export { EmbeddedError } from './embedded/account.ts';
 
@@ -29,6 +29,8 @@ export interface EmbeddedServer {
   readonly url: (database?: string) => Secret;
   /** Stops it and waits until it is gone. Twice is as good as once. */
   readonly stop: () => Promise<void>;
+  /** Tells it to stop at once and waits for nothing: for a process that is about to go. */
+  readonly interrupt: () => void;
   /** True where a server that was running already goes on, for example after kill -9. */
   readonly reused: boolean;
 }
@@ -64,6 +66,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
       stopping ??= stop();
       return stopping;
     },
+    interrupt: () => interruptServer(cluster),
     reused: running !== undefined,
   };
 }

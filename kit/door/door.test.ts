@@ -7,6 +7,7 @@ import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { mount } from '#kit/rpc/app.ts';
 import { currentCall } from '#kit/rpc/call.ts';
+import { maxRequestBytes } from '#kit/rpc/limits.ts';
 import { createService } from '#kit/rpc/stack.ts';
 import { type Door, openDoor } from './door.ts';
 import { createDoorServer, httpLimits } from './h2c.ts';
@@ -151,7 +152,7 @@ describe('limits', () => {
     expect(await ask(17_000)).toBe(431);
   });
 
-  test('a request of more than 1 MiB is refused over REST and Connect, one of less is not', async () => {
+  test('a request of more than 64 KiB is refused over REST and Connect, one of less is not', async () => {
     const ask = async (path: string, size: number) => {
       const answer = await fetch(`${base()}${path}`, {
         method: 'POST',
@@ -161,10 +162,10 @@ describe('limits', () => {
       return answer.status;
     };
     const connectPath = '/signet.test.v1.EchoService/Echo';
-    expect(await ask('/v1/echo', 1024 * 1024)).toBe(200);
-    expect(await ask('/v1/echo', 1024 * 1024 + 1)).toBe(413);
-    expect(await ask(connectPath, 1024 * 1024)).toBe(200);
-    expect(await ask(connectPath, 1024 * 1024 + 1)).toBe(429);
+    expect(await ask('/v1/echo', maxRequestBytes)).toBe(200);
+    expect(await ask('/v1/echo', maxRequestBytes + 1)).toBe(413);
+    expect(await ask(connectPath, maxRequestBytes)).toBe(200);
+    expect(await ask(connectPath, maxRequestBytes + 1)).toBe(429);
   });
 });
 

@@ -5,13 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { failure } from '#kit/errors/failure.ts';
 import type { Log } from '#kit/log/log.ts';
 import { mountRest } from '#kit/rest/mount-rest.ts';
-import { answerClientError, answerError, answerFrameworkError, answerNotFound } from '#kit/rest/fastify-errors.ts';
+import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
 import { requestIdFrom } from '#kit/rpc/call.ts';
 import type { Ready } from '#kit/rpc/health.ts';
+import { maxRequestBytes } from '#kit/rpc/limits.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { explained } from './connect-errors.ts';
-import { createDoorServer, type DoorServer } from './h2c.ts';
+import { createDoorServer, type DoorServer, httpLimits } from './h2c.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** What a door opens onto. */
@@ -21,13 +22,12 @@ export interface DoorOptions {
   readonly log: Log;
   /** Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges. */
   readonly trustedProxies?: readonly string[];
-  /** Largest request, bytes; 1 MiB unless told. */
-  readonly bodyLimit?: number;
-  /** Longest time for a unary call over REST, ms; 15 s unless told. */
-  readonly timeoutMs?: number;
   /** Adds routes and hooks of the door's own, before its services are mounted. */
   readonly extend?: (fastify: FastifyInstance) => Promise<void>;
 }
+
+/** Longest time for a unary call over REST, ms. */
+const longestCall = 15_000;
 
 /** A door that is open. */
 export interface Door {
@@ -61,27 +61,27 @@ export async function openDoor(
 }
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
-  const { app, ready, log, trustedProxies = [], bodyLimit = 1024 * 1024, timeoutMs = 15_000, extend } = options;
+  const { app, ready, log, trustedProxies = [], extend } = options;
   const logger: FastifyBaseLogger = log;
+  const headers = await securityHeaders();
   const fastify = Fastify({
     serverFactory: (handler) => createDoorServer(handler) as never,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
-    bodyLimit,
+    bodyLimit: maxRequestBytes,
     // Calls write a line of their own; this is for what goes wrong before one begins, or beside them.
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: ({ headers }) => requestIdFrom(headers['x-request-id']),
+    genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),
     exposeHeadRoutes: true,
     frameworkErrors: answerFrameworkError,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: clientErrorAnswer(headers),
   });
   fastify.setErrorHandler(answerError);
   fastify.setNotFoundHandler(answerNotFound);
-  const headers = await securityHeaders();
   fastify.addHook('onRequest', (request, reply, done) => {
     joinCredentials(request);
     for (const [name, value] of headers) reply.header(name, value);
-    done();
+    done(sizeOf(request.raw.rawHeaders) > httpLimits.maxHeaderSize ? failure('HEADERS_TOO_LARGE') : undefined);
   });
   // Connect makes a URL of what was sent; where none can be made, it would answer 200 with nothing in it.
   fastify.addHook('onRequest', ({ raw }, _, done) => {
@@ -102,14 +102,20 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     },
     requestGate: app.gate,
     interceptors: [...app.interceptors],
-    readMaxBytes: bodyLimit,
+    readMaxBytes: maxRequestBytes,
+    binaryOptions: { readUnknownFields: false },
     maxTimeoutMs: 24 * 3_600_000,
     jsonOptions: { useProtoFieldName: true, alwaysEmitImplicit: true, ignoreUnknownFields: false },
     contextValues: (request) => createContextValues().set(peerKey, { address: request.ip, via: 'door' }),
     shutdownTimeoutMs: 1_000,
   });
-  mountRest(fastify, app, { bodyLimit, timeoutMs });
+  mountRest(fastify, app, { bodyLimit: maxRequestBytes, timeoutMs: longestCall });
   return fastify;
+}
+
+/** HTTP/1.1 has this limit from Node itself; of HTTP/2 it takes more than it said it would. */
+function sizeOf(rawHeaders: readonly string[]): number {
+  return rawHeaders.reduce((size, part) => size + part.length, 0);
 }
 
 /** Node keeps the first of two Authorization headers. The guard shall see that there were two, and refuse. */

@@ -1,10 +1,10 @@
 import { createServer as createHttp1, type RequestListener } from 'node:http';
 import {
+  constants,
   createServer as createHttp2,
   type Http2ServerRequest,
   type Http2ServerResponse,
   type ServerHttp2Session,
-  type ServerHttp2Stream,
 } from 'node:http2';
 import { createServer as createTcp, type Server as TcpServer, type Socket } from 'node:net';
 
@@ -110,17 +110,22 @@ function createHttp2Side(handler: Handler, limits: HttpLimits) {
     session.once('close', () => sessions.delete(session));
     // Until a first request is whole, CONTINUATION frames could come for ever.
     const firstRequest = setTimeout(() => session.destroy(), limits.headersTimeout).unref();
-    const streams = new Set<ServerHttp2Stream>();
+    let open = 0;
     session.on('stream', (stream) => {
       clearTimeout(firstRequest);
-      streams.add(stream);
-      stream.once('close', () => streams.delete(stream));
+      open++;
+      stream.once('close', () => open--);
+      // Of the stream's own activity: a peer that does not read what it asked for. Merely quiet streams are left alone.
+      stream.setTimeout(limits.keepAliveTimeout, () => {
+        if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
+      });
     });
     session.once('close', () => clearTimeout(firstRequest));
     session.setTimeout(limits.keepAliveTimeout, () => {
-      // Streams that are merely quiet are left alone; a peer that does not read what it asked for is not.
-      if ([...streams].some(({ writableLength }) => writableLength > 0)) session.destroy();
-      else if (streams.size === 0) session.close();
+      if (open > 0) return;
+      session.close();
+      // Saying goodbye takes a peer that reads.
+      setTimeout(() => session.destroy(), limits.headersTimeout).unref();
     });
   });
   http2.on('stream', (stream) => {

@@ -69,6 +69,11 @@ export const catalogue = {
     status: 415,
     title: 'The request body must be application/json.',
   },
+  HEADERS_TOO_LARGE: {
+    code: Code.ResourceExhausted,
+    status: 431,
+    title: 'The request headers are too large.',
+  },
   RATE_LIMITED: {
     code: Code.ResourceExhausted,
     status: 429,

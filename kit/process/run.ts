@@ -3,8 +3,11 @@ import { explain } from './start-error.ts';
 
 /** Things to close, last opened first. */
 export interface Closing {
-  /** Adds something to close. */
-  add(close: () => unknown): void;
+  /**
+   * Adds something to close.
+   * @param force what to do instead, at once, where there is no time to wait
+   */
+  add(close: () => unknown, force?: () => void): void;
 }
 
 /** Longest wait for calls under way when the process is asked to end, ms. */
@@ -24,18 +27,23 @@ export function processLog(config: {
  * open when starting failed is closed too.
  */
 export async function runProcess(start: (closing: Closing) => Promise<void>): Promise<void> {
-  const open: (() => unknown)[] = [];
+  const open: { close: () => unknown; force: (() => void) | undefined }[] = [];
   let ending = false;
 
+  function leave(): never {
+    for (const { force } of open.toReversed()) force?.();
+    process.exit(1);
+  }
+
   async function end(code: number): Promise<void> {
-    if (ending) process.exit(1);
+    if (ending) return leave();
     ending = true;
     setTimeout(() => {
       process.stderr.write('signet: some calls did not finish in time\n');
-      process.exit(1);
+      leave();
     }, drainTime).unref();
     let failed = false;
-    for (const close of open.toReversed()) {
+    for (const { close } of open.toReversed()) {
       try {
         await close();
       } catch (error) {
@@ -52,7 +60,7 @@ export async function runProcess(start: (closing: Closing) => Promise<void>): Pr
     void end(1);
   });
   try {
-    await start({ add: (close) => open.push(close) });
+    await start({ add: (close, force) => open.push({ close, force }) });
   } catch (error) {
     process.stderr.write(`\nsignet: ${explain(error)}\n`);
     await end(1);

@@ -1,3 +1,5 @@
+import { isDatabaseAway } from '#kit/errors/away.ts';
+
 /** Why a process can't start, in words that whoever started it can act on. */
 export class StartError extends Error {
   override readonly name = 'StartError';
@@ -20,10 +22,32 @@ export async function onPort<T>(port: number, key: string, open: () => Promise<T
 }
 
 /** Errors whose message is all that a person needs. */
-const plain = new Set(['ConfigError', 'StartError', 'DataDirLockedError', 'EmbeddedError', 'MigrationError']);
+const plain = new Set([
+  'ConfigError',
+  'StartError',
+  'AdminEmailTakenError',
+  'DataDirLockedError',
+  'EmbeddedError',
+  'MigrationError',
+]);
 
 /** What went wrong at start: a sentence where we have one, the stack where we have not. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return plain.has(error.name) ? error.message : (error.stack ?? error.message);
+  if (plain.has(error.name)) return error.message;
+  const code = 'code' in error ? String(error.code) : '';
+  if (isDatabaseAway(error)) return `the database of DATABASE_URL does not answer (${code || error.message})`;
+  const database = ofDatabase[code];
+  if (database) return `the database of DATABASE_URL ${database}: ${error.message}`;
+  if (/^(EACCES|EROFS|EPERM|ENOSPC)$/.test(code)) return `no file can be written: ${error.message}`;
+  return error.stack ?? error.message;
 }
+
+/** What PostgreSQL says of a URL that leads to it and no further (its Appendix A). */
+const ofDatabase: Record<string, string> = {
+  '28000': 'lets this user not in',
+  '28P01': 'refuses the password',
+  '3D000': 'is not there',
+  '42501': 'does not let this user make tables',
+  ENOTFOUND: 'has a host that nobody knows',
+};

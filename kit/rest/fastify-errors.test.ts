@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answerClientError } from './fastify-errors.ts';
+import { clientErrorAnswer } from './fastify-errors.ts';
 import { type EchoDoor, openEchoDoor } from './testing/echo-door.ts';
 
 let door: EchoDoor;
@@ -61,18 +61,23 @@ describe('errors of Fastify itself', () => {
   });
 
   it.each([
-    ['headers of 64 KiB', `GET / HTTP/1.1\r\nhost: x\r\nx-big: ${'x'.repeat(64 * 1024)}\r\n\r\n`, 431],
-    ['what is not HTTP', 'hello\r\n\r\n', 400],
-  ])('answer %s with a problem and close', async (_, bytes, status) => {
+    [
+      'headers of 64 KiB',
+      `GET / HTTP/1.1\r\nhost: x\r\nx-big: ${'x'.repeat(64 * 1024)}\r\n\r\n`,
+      431,
+      'HEADERS_TOO_LARGE',
+    ],
+    ['what is not HTTP', 'hello\r\n\r\n', 400, 'INVALID_ARGUMENT'],
+  ])('answer %s with a problem and close', async (_, bytes, status, code) => {
     const answer = await raw(bytes);
     expect(answer.startsWith(`HTTP/1.1 ${status} `)).toBe(true);
     expect(answer).toContain('content-type: application/problem+json');
-    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status, code: 'INVALID_ARGUMENT' });
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status, code });
   });
 
   it('answer headers that take too long with 408 and close', async () => {
     const server = createServer({ headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 50 });
-    server.on('clientError', (error, socket) => answerClientError(error, socket as Socket));
+    server.on('clientError', (error, socket) => clientErrorAnswer([])(error, socket as Socket));
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const answer = await raw('GET / HTTP/1.1\r\nhost: x\r\n', (server.address() as AddressInfo).port);
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);

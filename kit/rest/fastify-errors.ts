@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Reason } from '#kit/errors/catalogue.ts';
@@ -36,32 +37,32 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
 }
 
 /**
- * Fastify's `clientErrorHandler` option: a request that is not HTTP, whose
- * headers are too large, or that took too long to come. The connection is closed.
+ * Fastify's `clientErrorHandler` option: answers a request that is not HTTP, whose
+ * headers are too large, or that took too long to come, and closes the connection.
+ * @param headers those that every answer has
  */
-export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const problem = problemOf(
-    failure(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'DEADLINE_EXCEEDED' : 'INVALID_ARGUMENT'),
-    {
-      instance: '',
-    },
-  );
-  const [status, text] = statusLines[error.code ?? ''] ?? [problem.status, 'Bad Request'];
-  const body = JSON.stringify({ ...problem.body, status });
-  socket.end(
-    `HTTP/1.1 ${status} ${text}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+export function clientErrorAnswer(headers: readonly (readonly [string, string])[]) {
+  const always = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return (error: Error & { code?: string }, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const problem = problemOf(failure(ofParser[error.code ?? ''] ?? 'INVALID_ARGUMENT'), { instance: '' });
+    // HTTP has a status of its own for a request that took too long.
+    const status = problem.status === 504 ? 408 : problem.status;
+    const body = JSON.stringify({ ...problem.body, status });
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n` +
+        `${always}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    );
+  };
 }
 
-/** Statuses that HTTP has for these and the catalogue has not. */
-const statusLines: Record<string, [number, string]> = {
-  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
+/** What Node's parser has to say, beside that it is not HTTP. */
+const ofParser: Record<string, Reason> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'DEADLINE_EXCEEDED',
 };
 
 function statusOf(error: unknown): number | undefined {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isIP } from 'node:net';
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 import { v7 as uuidv7 } from 'uuid';
 import { nameOf } from './app.ts';
@@ -83,13 +84,14 @@ export function beginCall(context: HandlerContext): Call {
   const header = context.requestHeader;
   const peer = context.values.get(peerKey);
   if (peer.via === 'door') dropForged(header);
+  const told = header.get(peerHeaders.address) ?? '';
   const remaining = context.timeoutMs();
   const now = Date.now();
   return {
     method: nameOf(context.method),
     requestId: requestIdFrom(header.get('x-request-id')),
     trace: continueTrace(header),
-    address: header.get(peerHeaders.address) ?? peer.address,
+    address: isIP(told) ? told : peer.address,
     agent: header.get(peerHeaders.agent) ?? header.get('user-agent') ?? '',
     startedAt: now,
     deadline: remaining === undefined ? undefined : now + remaining,

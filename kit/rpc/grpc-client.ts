@@ -11,6 +11,7 @@ import { type ConnectError, createContextValues, type Transport } from '@connect
 import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
 import { Client, type ClientDuplexStream, credentials, type Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { once } from 'node:events';
+import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf } from './app.ts';
 import { fromStatus, toHeaders, toMetadata } from '#kit/guard/grpc-metadata.ts';
 import { type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
@@ -33,6 +34,7 @@ export function createGrpcTransport(
   services: readonly DescService[],
   options: ClientOptions = {},
 ): GrpcTransport {
+  quietGrpc();
   const client = new Client(target, credentials.createInsecure(), {
     'grpc.service_config': JSON.stringify(serviceConfig(services)),
     'grpc.keepalive_time_ms': 20_000,

@@ -17,10 +17,13 @@ import {
 } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import type { Http2Server, IncomingHttpHeaders } from 'node:http2';
+import { isIPv6 } from 'node:net';
 import type { Readable } from 'node:stream';
-import { outward } from '#kit/errors/failure.ts';
+import { failure, outward } from '#kit/errors/failure.ts';
+import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf, type RpcApp } from './app.ts';
 import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
+import { maxRequestBytes } from './limits.ts';
 import { over } from './over.ts';
 import { peerKey } from './peer.ts';
 
@@ -42,31 +45,32 @@ type Begun = HandlerContext & Ending;
  */
 export async function serveGrpc(
   app: RpcApp,
-  options: { readonly port: number; readonly host?: string; readonly maxBytes?: number },
+  options: { readonly port: number; readonly host?: string },
 ): Promise<GrpcServer> {
   const contexts = new WeakMap<Metadata, Begun>();
   const methods = new Map(
     app.services.flatMap((service) => service.methods.map((method) => [`/${nameOf(method)}`, method] as const)),
   );
+  quietGrpc();
+  const closing = new AbortController();
   const server = new Server({
-    'grpc.max_receive_message_length': options.maxBytes ?? 4 * 1024 * 1024,
-    'grpc.max_metadata_size': 16 * 1024,
+    'grpc.max_receive_message_length': maxRequestBytes,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
-    interceptors: [admit(app, methods, contexts)],
+    interceptors: [admit(app, methods, contexts, closing.signal)],
   });
   for (const [path, method] of methods) {
     server.register(
       path,
       handlerOf(app, method, contexts),
       (message: Message) => Buffer.from(toBinary(method.output, message)),
-      (bytes: Buffer) => fromBinary(method.input, bytes),
+      (bytes: Buffer) => fromBinary(method.input, bytes, { readUnknownFields: false }),
       kinds[method.methodKind],
     );
   }
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(
-      `${options.host ?? '0.0.0.0'}:${options.port}`,
+      `${bracketed(options.host ?? '0.0.0.0')}:${options.port}`,
       ServerCredentials.createInsecure(),
       (error, bound) => (error ? reject(error) : resolve(bound)),
     );
@@ -75,6 +79,8 @@ export async function serveGrpc(
   return {
     port,
     async close(graceMs = 5_000) {
+      // Streams would be waited for: they may have no end of their own.
+      closing.abort(failure('SERVICE_UNAVAILABLE', { retryAfter: 1 }));
       const timer = setTimeout(() => server.forceShutdown(), graceMs);
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       clearTimeout(timer);
@@ -93,6 +99,7 @@ function admit(
   app: RpcApp,
   methods: ReadonlyMap<string, DescMethod>,
   contexts: WeakMap<Metadata, Begun>,
+  closing: AbortSignal,
 ): ServerInterceptor {
   return (descriptor, call) =>
     new ServerInterceptingCall(call, {
@@ -111,6 +118,7 @@ function admit(
               url: `http://${call.getHost()}${descriptor.path}`,
               requestHeader: toHeaders(metadata),
               requestSignal: gone.signal,
+              ...(method.methodKind === 'unary' ? {} : { shutdownSignal: closing }),
               contextValues: createContextValues().set(peerKey, { address: addressOf(call.getPeer()), via: 'mesh' }),
               ...(Number.isFinite(deadline) ? { timeoutMs: Math.max(0, deadline - Date.now()) } : {}),
             });
@@ -234,6 +242,10 @@ function merged(context: HandlerContext): Headers {
   const all = new Headers(context.responseHeader);
   for (const [key, value] of context.responseTrailer) all.append(key, value);
   return all;
+}
+
+function bracketed(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host;
 }
 
 function addressOf(peer: string): string {

@@ -62,8 +62,17 @@ export function createInProcessTransport(app: RpcApp, options: ClientOptions = {
             context.abort(over);
             throw error;
           }
-          const messages = untilOver(app.stream(method, context, req.message), context);
-          return { stream: true, ...responseOf(method, context), method, message: messages as AsyncIterable<never> };
+          const messages = untilOver(app.stream(method, context, req.message), context)[Symbol.asyncIterator]();
+          // Nobody pulls any more then, and a handler that waits at a yield would wait for ever.
+          context.signal.addEventListener('abort', () => void messages.return?.().catch(() => undefined), {
+            once: true,
+          });
+          return {
+            stream: true,
+            ...responseOf(method, context),
+            method,
+            message: { [Symbol.asyncIterator]: () => messages } as AsyncIterable<never>,
+          };
         },
       });
     },
@@ -88,7 +97,7 @@ function contextOf(method: DescMethod, { header, timeoutMs }: Outgoing, signal: 
   });
 }
 
-/** Ends a call's context, with its timer, when its messages do. */
+/** Ends a call's context, with its timer, when its messages do; and the messages, when the caller leaves. */
 async function* untilOver<T>(messages: AsyncIterable<T>, context: ReturnType<typeof contextOf>): AsyncIterable<T> {
   try {
     yield* messages;

@@ -1,5 +1,7 @@
 import { createClient, type Client, Code, ConnectError, type Transport } from '@connectrpc/connect';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure, reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
@@ -12,6 +14,8 @@ import { createService } from './stack.ts';
 
 /** What the handlers saw of calls that were cancelled. */
 const cancelled: string[] = [];
+/** Streams that are counting right now. */
+let counting = 0;
 const waiting: string[] = [];
 
 function echo(next?: () => Client<typeof EchoService>) {
@@ -28,6 +32,7 @@ function echo(next?: () => Client<typeof EchoService>) {
         await new Promise<void>((resolve, reject) => {
           const timer = setTimeout(resolve, request.wait);
           context.signal.addEventListener('abort', () => {
+            if (request.text === 'deaf') return;
             clearTimeout(timer);
             cancelled.push(request.text);
             reject(new ConnectError('gone', Code.Canceled));
@@ -46,9 +51,14 @@ function echo(next?: () => Client<typeof EchoService>) {
       return { text: request.text, seen };
     },
     async *count({ to, failAfter }) {
-      for (let number = 1; number <= to; number++) {
-        if (failAfter > 0 && number > failAfter) throw failure('EMAIL_TAKEN');
-        yield { number };
+      counting++;
+      try {
+        for (let number = 1; number <= to; number++) {
+          if (failAfter > 0 && number > failAfter) throw failure('EMAIL_TAKEN');
+          yield { number };
+        }
+      } finally {
+        counting--;
       }
     },
     async sum(requests) {
@@ -227,6 +237,20 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     await expect.poll(() => cancelled).toContain(`late-${kind}`);
   });
 
+  test('a deadline ends a call whose handler does not look at its signal', async () => {
+    const failed = await errorOf(client().echo({ text: 'deaf', wait: 3_000 }, { timeoutMs: 100 }));
+    expect(failed.code).toBe(Code.DeadlineExceeded);
+  });
+
+  test('a caller that leaves a stream lets its handler finish', async () => {
+    const abort = new AbortController();
+    const numbers = client().count({ to: 100_000, every: 1 }, { signal: abort.signal })[Symbol.asyncIterator]();
+    await numbers.next();
+    const open = counting;
+    abort.abort();
+    await expect.poll(() => counting).toBe(open - 1);
+  });
+
   test('a caller that goes away cancels the service behind', async () => {
     const abort = new AbortController();
     const pending = errorOf(client().echo({ text: `relay:left-${kind}`, wait: 30_000 }, { signal: abort.signal }));
@@ -254,6 +278,44 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     );
     expect(answers.map(({ seen }) => seen['requestId'])).toEqual(ids);
   });
+});
+
+test('closing a server ends streams that have no end of their own', async () => {
+  const endless = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
+  const transport = createGrpcTransport(`127.0.0.1:${endless.port}`, [EchoService]);
+  const client = createClient(EchoService, transport);
+  const words = Promise.withResolvers<never>();
+  const input = {
+    async *[Symbol.asyncIterator]() {
+      yield { text: 'a' };
+      await words.promise;
+    },
+  };
+  const answers = client.chat(input)[Symbol.asyncIterator]();
+  await answers.next();
+  const before = performance.now();
+  await endless.close(20_000);
+  expect(performance.now() - before).toBeLessThan(10_000);
+  expect(reasonOf(await errorOf(answers.next()))).toBe('SERVICE_UNAVAILABLE');
+  transport.close();
+});
+
+test('a token that gRPC cannot carry is not written anywhere', async () => {
+  const written: string[] = [];
+  const spy = vi.spyOn(console, 'error').mockImplementation((...parts) => void written.push(parts.join(' ')));
+  const session = connect(`http://127.0.0.1:${front.port}`);
+  const call = session.request({
+    ':method': 'POST',
+    ':path': '/signet.test.v1.EchoService/Echo',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    authorization: 'Bearer secret-token\u00a0',
+  });
+  call.end(Buffer.alloc(5));
+  await once(call.resume(), 'close');
+  session.close();
+  spy.mockRestore();
+  expect(written).toEqual([]);
 });
 
 test('a service that is down is UNAVAILABLE, and is found again when it is back', async () => {

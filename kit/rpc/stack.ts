@@ -67,7 +67,7 @@ function inCall(log: Log): Interceptor {
         req.signal,
         runInCall(call, () => next(req)),
       );
-      if (res.stream) return { ...res, message: watched(iterateInCall(call, res.message), end) };
+      if (res.stream) return { ...res, message: watched(req.signal, iterateInCall(call, res.message), end) };
       end();
       return res;
     } catch (error) {
@@ -105,14 +105,26 @@ async function* masked<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
   }
 }
 
-async function* watched<T>(messages: AsyncIterable<T>, end: (error?: unknown) => void): AsyncIterable<T> {
+/** Passes messages on until they end, the caller leaves or the signal aborts, and tells how it went. */
+async function* watched<T>(
+  signal: AbortSignal,
+  messages: AsyncIterable<T>,
+  end: (error?: unknown) => void,
+): AsyncIterable<T> {
+  const iterator = messages[Symbol.asyncIterator]();
   let failed: unknown;
   try {
-    yield* messages;
+    for (;;) {
+      const { done, value } = await beforeAbort(signal, iterator.next());
+      if (done) return;
+      yield value;
+    }
   } catch (error) {
     failed = error;
     throw error;
   } finally {
+    // Not waited for: a handler that waits for something of its own gets there when it does.
+    void iterator.return?.()?.catch(() => undefined);
     end(failed);
   }
 }

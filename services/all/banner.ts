@@ -1,3 +1,4 @@
+import { cookieNames } from '#kit/browser/cookies.ts';
 import type { FirstAdmin } from '../auth/domain/first-admin.ts';
 import type { All, Configs } from './open.ts';
 
@@ -17,7 +18,7 @@ export function banner({ edge, auth, user }: All, configs: Configs, admin: First
     lines.push(`  admin  ${admin.email}   password ${admin.password.reveal()}   shown this once`, '');
   else if (admin) lines.push(`  admin  ${admin.email}   password as in SIGNET_ADMIN_PASSWORD`, '');
   else lines.push(`  admin  ${configs.auth.adminEmail}   made by an earlier start`, '');
-  if (new URL(configs.edge.issuer).protocol === 'http:') {
+  if (!cookieNames(configs.edge.issuer).secure) {
     lines.push('  Over plain HTTP, cookies go without Secure and the __Host- prefix: for this machine only.', '');
   }
   lines.push(

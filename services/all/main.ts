@@ -31,7 +31,7 @@ await runProcess(async (closing) => {
     async () => {
       if (databaseUrl) return { url: databaseUrl, said: 'the one of DATABASE_URL' };
       const server = await startEmbedded({ dataDir, log });
-      closing.add(() => server.stop());
+      closing.add(() => server.stop(), server.interrupt);
       return { url: server.url(), said: server.reused ? 'PostgreSQL, running already' : 'PostgreSQL' };
     },
     ({ said }) => said,

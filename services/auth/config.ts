@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Config, key } from '#kit/config/config.ts';
 import { databaseKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
-import { duration, port, positiveDuration, secret, text, whole } from '#kit/config/types.ts';
+import { duration, port, positiveDuration, secret, whole } from '#kit/config/types.ts';
 import { Secret } from '#kit/log/secret.ts';
 
 /** 32 bytes, written in base64. */
@@ -11,8 +11,14 @@ const key256 = z
   .refine((bytes) => bytes.length === 32, 'must be 32 bytes in base64: openssl rand -base64 32')
   .transform((bytes) => new Secret<Buffer>(bytes));
 
+/** What no setting makes too short, so that it is told as a bad key and not as a failed start. */
+const adminPassword = z
+  .string()
+  .refine((password) => Array.from(password).length >= 8, 'must have at least 8 characters')
+  .pipe(secret);
+
 /** Every guard refuses a token that claims to live longer than an hour. */
-const accessLife = positiveDuration.refine((ms) => ms <= 3_600_000, 'must be at most 1h');
+const accessLife = positiveDuration.refine((ms) => ms >= 1_000 && ms <= 3_600_000, 'must be from 1s to 1h');
 
 /** Configuration of the auth service. */
 export const keys = {
@@ -63,11 +69,11 @@ export const keys = {
     default: '200',
     doc: 'Password hashes that may wait their turn. Beyond it, sign-ins are asked to come back later (429).',
   }),
-  adminEmail: key('SIGNET_ADMIN_EMAIL', text, {
+  adminEmail: key('SIGNET_ADMIN_EMAIL', z.email('must be an email address').or(z.literal('admin@localhost')), {
     default: 'admin@localhost',
     doc: 'Email of the first admin, made when there is none yet.',
   }),
-  adminPassword: key('SIGNET_ADMIN_PASSWORD', secret, {
+  adminPassword: key('SIGNET_ADMIN_PASSWORD', adminPassword, {
     optional: true,
     doc: 'Password of the first admin. Unset, one is made and printed, once.',
   }),

@@ -1,6 +1,6 @@
 import { type Config, key } from '#kit/config/config.ts';
 import { authTargetKeys, jwksKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
-import { list, oneOf, port, text, whole } from '#kit/config/types.ts';
+import { networks, oneOf, origins, port, text, whole } from '#kit/config/types.ts';
 
 /** Configuration of the edge. */
 export const keys = {
@@ -13,11 +13,11 @@ export const keys = {
     default: 'localhost:8082',
     doc: 'Where the edge reaches the user service over gRPC.',
   }),
-  corsOrigins: key('SIGNET_CORS_ORIGINS', list, {
+  corsOrigins: key('SIGNET_CORS_ORIGINS', origins, {
     default: '',
     doc: 'Origins whose pages may call the edge with cookies, divided by commas: https://app.example.com.',
   }),
-  trustedProxies: key('SIGNET_TRUSTED_PROXIES', list, {
+  trustedProxies: key('SIGNET_TRUSTED_PROXIES', networks, {
     default: '',
     doc: 'Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges, divided by commas.',
   }),

@@ -1,11 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createClient } from '@connectrpc/connect';
+import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
+import { startEmbedded } from '#kit/db/embedded.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
 import { ask } from '../system.ts';
 
 /** What `npm start` runs, on a data directory of the test's own. */
@@ -119,20 +126,84 @@ test('a start that failed did not use up the password that is shown once', async
   expect((await start({}).banner).output).toMatch(/password \S+ {3}shown this once/);
 });
 
+/** A request that the server says it has begun to read (RFC 9110 section 10.1.1), its body held back. */
+function begin(url: string, body: unknown): { underWay: Promise<unknown>; finish: () => Promise<number | undefined> } {
+  const text = JSON.stringify(body);
+  const headers = { 'content-type': 'application/json', 'content-length': text.length, expect: '100-continue' };
+  const asked = request(url, { method: 'POST', headers, agent: false });
+  const answered = once(asked, 'response');
+  asked.flushHeaders();
+  return {
+    underWay: once(asked, 'continue'),
+    async finish() {
+      asked.end(text);
+      const [answer] = (await answered) as [IncomingMessage];
+      answer.resume();
+      return answer.statusCode;
+    },
+  };
+}
+
 test('SIGTERM drains: the call under way is answered, the exit code is 0', async () => {
   const { child, banner, exited } = start({});
   const { edge } = await banner;
-  const slow = Array.from({ length: 40 }, (_, index) =>
-    ask(`${edge}/api/v1/auth/register`, 'POST', {
-      body: { email: `p${index}@example.com`, password: credentials.password, name: 'P' },
+  const calls = Array.from({ length: 20 }, (_, index) =>
+    begin(`${edge}/api/v1/auth/register`, {
+      email: `p${index}@example.com`,
+      password: credentials.password,
+      name: 'P',
     }),
   );
-  // Hashes run one after another: once the first is answered, the others are under way.
+  await Promise.all(calls.map(({ underWay }) => underWay));
+  child.kill('SIGTERM');
+  expect(await Promise.all(calls.map(({ finish }) => finish()))).toEqual(Array(20).fill(201));
+  expect((await exited).code).toBe(0);
+});
+
+test('an admin email that belongs to somebody else is told, and does not end without an admin in silence', async () => {
+  const first = start({ SIGNET_ADMIN_EMAIL: 'root@example.com' });
+  const { edge } = await first.banner;
+  await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
+  first.child.kill('SIGTERM');
+  await first.exited;
+  const server = await startEmbedded({ dataDir, log: silentLog });
+  const db = new Client({ connectionString: server.url().reveal() });
+  await db.connect();
+  await db.query(`DELETE FROM auth.users WHERE 'admin' = ANY(roles)`);
+  await db.end();
+  await server.stop();
+  const { code, output } = await start({ SIGNET_ADMIN_EMAIL: credentials.email }).exited;
+  expect(code).toBe(1);
+  expect(output).toContain('Set SIGNET_ADMIN_EMAIL to another address');
+});
+
+test('a stream that has no end keeps neither the process nor its database', async () => {
+  const { child, banner, exited } = start({});
+  const { output } = await banner;
+  const port = /user\s+localhost:(\d+)/.exec(output)?.[1];
+  const transport = createGrpcTransport(`127.0.0.1:${port}`, [Health]);
+  const watch = createClient(Health, transport).watch({})[Symbol.asyncIterator]();
+  await watch.next();
+  child.kill('SIGTERM');
+  expect((await exited).code).toBe(0);
+  await expect(watch.next()).rejects.toThrow('unavailable');
+  transport.close();
+  expect((await start({}).banner).output).not.toContain('running already');
+});
+
+test('a second signal does not wait, and leaves no database behind', async () => {
+  const { child, banner, exited } = start({});
+  const { edge } = await banner;
+  const slow = Array.from({ length: 100 }, () =>
+    ask(`${edge}/api/v1/auth/login`, 'POST', { body: credentials }).catch(() => undefined),
+  );
   await Promise.race(slow);
   child.kill('SIGTERM');
-  const answers = await Promise.all(slow);
-  expect(answers.map(({ status }) => status)).toEqual(Array(40).fill(201));
-  expect((await exited).code).toBe(0);
+  child.kill('SIGINT');
+  await exited;
+  await Promise.all(slow);
+  const { output } = await start({}).banner;
+  expect(output).toContain('Signet is running');
 });
 
 test('bad configuration is told at once, every key and no value', async () => {

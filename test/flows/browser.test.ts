@@ -126,6 +126,14 @@ test('an access token in its cookie alone does not sign anybody out', async () =
   expect((await system.rest('GET', '/auth/verify', { headers })).status).toBe(200);
 });
 
+test('a sign-out by access token beside cookies ends the session of the token, and asks for no CSRF token', async () => {
+  const { access } = await system.person();
+  const headers = withCookies({ authorization: `Bearer ${access}` });
+  expect((await system.rest('POST', '/auth/logout', { headers })).status).toBe(200);
+  expect((await system.rest('GET', '/auth/verify', { token: access })).status).toBe(401);
+  expect((await system.rest('GET', '/auth/verify', { headers: withCookies() })).status).toBe(200);
+});
+
 test('a stale cookie does not stand in the way of signing in', async () => {
   const { email, password } = person;
   const headers = { cookie: 'signet_at=stale; signet_rt=stale' };

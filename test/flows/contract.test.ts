@@ -72,6 +72,8 @@ describe('POST /auth/register', () => {
     [{ email: `${'a'.repeat(64)}@${'b'.repeat(186)}.com` }, 'email'],
     [{ name: '' }, 'name'],
     [{ name: '   ' }, 'name'],
+    [{ name: '\u3000\u00a0' }, 'name'],
+    [{ name: '\ufeff' }, 'name'],
     [{ name: 'x'.repeat(101) }, 'name'],
     [{ name: 'a\u0000b' }, 'name'],
     [{ name: 'a\nb' }, 'name'],
@@ -268,6 +270,7 @@ describe('/users/profile', () => {
 
   test.each([
     [{ name: '' }, 'name'],
+    [{ name: '\u3000' }, 'name'],
     [{ bio: 'x'.repeat(1001) }, 'bio'],
     [{ bio: 'a\u0000b' }, 'bio'],
     [{ phone: '015112345678' }, 'phone'],

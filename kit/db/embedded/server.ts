@@ -113,6 +113,12 @@ export async function stopServer(options: Omit<ServerOptions, 'log'>): Promise<v
   while (isPostmaster(server.pid, cluster.data)) await delay(interval);
 }
 
+/** Asks a running server for a fast shutdown, and does not wait for it. */
+export function interruptServer(cluster: Cluster): void {
+  const server = livePostmaster(cluster.data);
+  if (server) process.kill(server.pid, 'SIGINT');
+}
+
 /** Starts once. The answer is the server, or the last lines of its log. */
 async function attempt(options: ServerOptions, port: number, deadline: number): Promise<Postmaster | string> {
   const { home, cluster, binaries, ephemeral } = options;

@@ -6,7 +6,7 @@ import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { createRpcApp, type Gate, mount } from '#kit/rpc/app.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
-import { answerClientError, answerError, answerFrameworkError, answerNotFound } from '../fastify-errors.ts';
+import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '../fastify-errors.ts';
 import { mountRest, type RestOptions } from '../mount-rest.ts';
 
 /** The echo service behind a REST door, listening. */
@@ -83,7 +83,7 @@ export async function openEchoDoor(options: EchoDoorOptions = {}): Promise<EchoD
   });
 
   const frameworkErrors = answerFrameworkError as NonNullable<FastifyServerOptions['frameworkErrors']>;
-  const clientErrorHandler = answerClientError as NonNullable<FastifyServerOptions['clientErrorHandler']>;
+  const clientErrorHandler = clientErrorAnswer([]) as NonNullable<FastifyServerOptions['clientErrorHandler']>;
   const app = (
     options.http2 ? Fastify({ http2: true }) : Fastify({ frameworkErrors, clientErrorHandler })
   ) as FastifyInstance;

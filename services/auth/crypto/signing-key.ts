@@ -8,6 +8,7 @@ import {
   type JWK,
 } from 'jose';
 import { readKeySet } from '#kit/guard/jwk.ts';
+import { StartError } from '#kit/process/start-error.ts';
 import type { MasterKey } from './master-key.ts';
 
 /** Algorithms that access tokens may be signed with. */
@@ -65,7 +66,7 @@ function open({ kid, sealedPrivate }: StoredKey, master: MasterKey): Buffer {
   try {
     return master.open(sealedPrivate, contextOf(kid));
   } catch {
-    throw new Error(`signing key ${kid} was sealed under another SIGNET_MASTER_KEY`);
+    throw new StartError(`signing key ${kid} was sealed under another SIGNET_MASTER_KEY than the one given`);
   }
 }
 

@@ -11,6 +11,17 @@ export interface FirstAdmin {
   readonly password: Secret | undefined;
 }
 
+/** Thrown where the first admin's email belongs to an account that is none. */
+export class AdminEmailTakenError extends Error {
+  override readonly name = 'AdminEmailTakenError';
+
+  constructor(email: string) {
+    super(
+      `there is no admin, and ${email} is the account of somebody else. Set SIGNET_ADMIN_EMAIL to another address.`,
+    );
+  }
+}
+
 /** Makes the first admin, unless there is one. Where replicas start at once, one of them does. */
 export async function ensureFirstAdmin(
   deps: { readonly users: UserStore; readonly accounts: Accounts },
@@ -27,7 +38,9 @@ export async function ensureFirstAdmin(
     });
     return { email, password: wanted.password ? undefined : password };
   } catch (error) {
-    if (reasonOf(error) === 'EMAIL_TAKEN') return undefined;
-    throw error;
+    if (reasonOf(error) !== 'EMAIL_TAKEN') throw error;
+    // Another replica made it, or somebody who is no admin has the address.
+    if (await deps.users.anyWithRole('admin')) return undefined;
+    throw new AdminEmailTakenError(wanted.email);
   }
 }

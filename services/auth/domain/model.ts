@@ -81,7 +81,8 @@ export interface SessionStore {
   /**
    * Moves the counter on, where the token is the one that is good now: one statement.
    * Otherwise, in a second one, tells a token within its grace from a reused one, and ends a
-   * session whose token was reused.
+   * session whose token was reused. What ends a refresh for good is the session's row: whoever
+   * disables an account ends its sessions in the same transaction.
    */
   advance(token: PresentedToken): Promise<Refreshed>;
   /** Ends the session of a refresh token of any age; tells whether this call ended it. */

@@ -1,5 +1,4 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { MasterKey } from '../crypto/master-key.ts';
 import type { Signer } from '../crypto/signing-key.ts';
 import type { SignedIn } from './model.ts';
@@ -66,7 +65,8 @@ export function createTokens(deps: {
         email: user.email,
         amr: session.amr,
         acr: acrOf(session.amr),
-        auth_time: Math.floor(session.authTime.getTime() / 1_000),
+        // The database's clock may be ahead of ours, and nobody signs in after their token was made.
+        auth_time: Math.min(iat, Math.floor(session.authTime.getTime() / 1_000)),
         // Lets the edge check a CSRF token without a key and without asking.
         csrf: createHash('sha256').update(csrfToken).digest('base64url'),
       });

@@ -63,14 +63,14 @@ export function authHandler(deps: AuthHandlerDeps): ServiceImpl<typeof AuthServi
     },
 
     async logout({ refreshToken }, context) {
+      const bearer = bearerToken(context.requestHeader);
+      if (refreshToken === undefined && bearer !== undefined) {
+        // Whoever sends the access token and nothing else means its session.
+        await sessions.end((await guard.verify(bearer)).sessionId);
+        return {};
+      }
       const { token, byCookie } = presented(refreshToken, context);
       if (token !== undefined) await sessions.logout(token);
-      else if (context.requestHeader.has('authorization')) {
-        // Whoever sends only the access token means its session.
-        const bearer = bearerToken(context.requestHeader);
-        if (bearer === undefined) throw invalidToken('not a bearer token');
-        await sessions.end((await guard.verify(bearer)).sessionId);
-      }
       if (byCookie) clearTokenCookies(context.responseHeader, cookies);
       return {};
     },

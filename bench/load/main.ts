@@ -1,0 +1,55 @@
+// The process that makes the load. It is told by its parent what to do, and does
+// it on a core of its own as far as there is one.
+import { drive } from './drive.ts';
+import { profileOverGrpc } from './grpc.ts';
+import { rawHash, rawRefresh } from './raw.ts';
+import { login, profileOverRest, refresh } from './rest.ts';
+import { verification } from './verify.ts';
+import type { Load, Spec, Work } from './work.ts';
+
+/** What the parent asks for. */
+export type Command =
+  | { readonly do: 'open'; readonly spec: Spec }
+  | { readonly do: 'run'; readonly chains: number; readonly seconds: number }
+  | { readonly do: 'close' };
+
+/** What it is told. */
+export type Reply = { readonly load?: Load } | { readonly error: string };
+
+let work: Work | undefined;
+
+async function obey(command: Command): Promise<Reply> {
+  if (command.do === 'open') work = await open(command.spec);
+  else if (!work) throw new Error('there is no work');
+  else if (command.do === 'run') return { load: await drive(work, command) };
+  else await work.close();
+  return {};
+}
+
+async function open(spec: Spec): Promise<Work> {
+  switch (spec.kind) {
+    case 'profile-rest':
+      return profileOverRest(spec);
+    case 'profile-grpc':
+      return profileOverGrpc(spec);
+    case 'refresh':
+      return refresh(spec);
+    case 'login':
+      return login(spec);
+    case 'raw-refresh':
+      return rawRefresh(spec);
+    case 'raw-hash':
+      return rawHash(spec);
+    case 'verify':
+      return verification(spec);
+  }
+}
+
+process.on('message', (command: Command) => {
+  void obey(command)
+    .catch((error: unknown): Reply => ({
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    }))
+    .then((reply) => process.send?.(reply));
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Memory, Question, Usage } from './meter.ts';
+
+/** A file of the project, in a process of its own. */
+export interface Child {
+  /** What the tables call it. */
+  readonly name: string;
+  /** Everything that it wrote, its output only where that is read. */
+  output(): string;
+  usage(): Promise<Usage>;
+  /** Holds only where it was started for it. */
+  memory(): Promise<Memory>;
+  /** Resolves once its output has a text. @throws where it ends before */
+  says(text: string): Promise<void>;
+  /** Rejects when it ends. */
+  readonly ended: Promise<never>;
+  /** Asks it to end, and waits. @throws where it does not end well */
+  stop(): Promise<void>;
+}
+
+/** How to start one. */
+export interface ChildOptions {
+  readonly name: string;
+  /** From the project's folder. */
+  readonly file: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Where it runs: a `.env` there counts. */
+  readonly cwd: string;
+  /** Reads its output; else that goes nowhere (`/dev/null`). */
+  readonly reads?: boolean;
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const meter = pathToFileURL(path.join(root, 'bench/server/meter.ts')).href;
+
+/** The flags and the pool that `npm start` gives (scripts/run.mjs). */
+export const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', '--expose-gc'];
+export const pool = { UV_THREADPOOL_SIZE: '8' };
+
+const children = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
+/** Ends whatever was started and still runs. */
+export async function stopChildren(): Promise<void> {
+  const ended = [...children].map((child) => once(child, 'exit'));
+  for (const child of children) child.kill('SIGTERM');
+  await Promise.all(ended);
+}
+
+/** Starts a file as `npm start` would, with a meter in it. */
+export function startChild({ name, file, environment, cwd, reads = false }: ChildOptions): Child {
+  const child = spawn(process.execPath, [...flags, '--import', meter, path.join(root, file)], {
+    cwd,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...pool, ...environment },
+    stdio: ['ignore', reads ? 'pipe' : 'ignore', 'pipe', 'ipc'],
+  });
+  children.add(child);
+  let output = '';
+  const listeners = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      for (const listener of listeners) listener();
+    });
+  }
+  let stopping = false;
+  const exited = once(child, 'exit').then(([code, signal]) => {
+    children.delete(child);
+    return { code: code as number | null, signal: signal as string | null };
+  });
+  const ended = exited.then(({ code, signal }): Promise<never> => {
+    if (stopping) return new Promise(() => undefined);
+    throw new Error(`${name} ended with ${signal ?? code}:\n${output}`);
+  });
+  ended.catch(() => undefined);
+
+  async function ask<T>(question: Question): Promise<T> {
+    const answer = once(child, 'message').then(([value]) => value as T);
+    child.send(question);
+    return Promise.race([answer, ended]);
+  }
+
+  return {
+    name,
+    output: () => output,
+    usage: () => ask<Usage>('usage'),
+    memory: () => ask<Memory>('memory'),
+    ended,
+    says: (text) =>
+      Promise.race([
+        ended,
+        new Promise<void>((resolve) => {
+          const look = () => {
+            if (!output.includes(text)) return;
+            listeners.delete(look);
+            resolve();
+          };
+          listeners.add(look);
+          look();
+        }),
+      ]),
+    async stop() {
+      stopping = true;
+      child.kill('SIGTERM');
+      const { code, signal } = await exited;
+      if (code !== 0) throw new Error(`${name} ended with ${signal ?? code}:\n${output}`);
+    },
+  };
+}

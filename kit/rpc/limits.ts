@@ -1,0 +1,6 @@
+/**
+ * Largest request message, in bytes, at every door and on every gRPC port. The
+ * largest honest one has a few KiB, and reading and checking much more would
+ * keep the event loop from everybody else.
+ */
+export const maxRequestBytes = 64 * 1024;
