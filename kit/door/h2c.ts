@@ -114,14 +114,19 @@ function createHttp2Side(handler: Handler, limits: HttpLimits) {
     session.on('stream', (stream) => {
       clearTimeout(firstRequest);
       open++;
-      stream.once('close', () => open--);
+      stream.once('close', () => {
+        open--;
+        session.setTimeout(limits.keepAliveTimeout);
+      });
       // Of the stream's own activity: a peer that does not read what it asked for. Merely quiet streams are left alone.
-      stream.setTimeout(limits.keepAliveTimeout, () => {
+      stream.setTimeout(limits.keepAliveTimeout);
+      stream.on('timeout', () => {
         if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
       });
     });
     session.once('close', () => clearTimeout(firstRequest));
-    session.setTimeout(limits.keepAliveTimeout, () => {
+    session.setTimeout(limits.keepAliveTimeout);
+    session.on('timeout', () => {
       if (open > 0) return;
       session.close();
       // Saying goodbye takes a peer that reads.

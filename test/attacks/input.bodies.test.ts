@@ -116,15 +116,15 @@ describe.each([
     ['a', '\n'],
     [' ', '\n'],
     ['a ', '\u0007'],
-  ])('refuses a name of a million characters %j in no time', async (fill, last) => {
+  ])('refuses a name as long as a request may be, of %j in no time', async (fill, last) => {
     const began = performance.now();
-    expect((await change({ name: fill.repeat(900_000 / fill.length) + last })).status).toBe(400);
+    expect((await change({ name: fill.repeat(60_000 / fill.length) + last })).status).toBe(400);
     expect(performance.now() - began).toBeLessThan(2_000);
   });
 
-  test('refuses a locale of a million subtags in no time', async () => {
+  test('refuses a locale of thirty thousand subtags in no time', async () => {
     const began = performance.now();
-    expect((await change({ locale: `en${'-a'.repeat(400_000)}!` })).status).toBe(400);
+    expect((await change({ locale: `en${'-a'.repeat(30_000)}!` })).status).toBe(400);
     expect(performance.now() - began).toBeLessThan(2_000);
   });
 

@@ -51,5 +51,5 @@ export const bodies: readonly [string, (email: string) => string | Uint8Array][]
   ],
   ['UTF-16', (email) => Buffer.from(`{"email":"${email}","password":"x"}`, 'utf16le')],
   ['an email of 255 characters', () => `{"email":"${'a'.repeat(255)}","password":"x"}`],
-  ['an email of 900,000 characters', () => `{"email":"${'a'.repeat(900_000)}","password":"x"}`],
+  ['an email of 60,000 characters', () => `{"email":"${'a'.repeat(60_000)}","password":"x"}`],
 ];
