@@ -127,10 +127,8 @@ function createHttp2Side(handler: Handler, limits: HttpLimits) {
     session.once('close', () => clearTimeout(firstRequest));
     session.setTimeout(limits.keepAliveTimeout);
     session.on('timeout', () => {
-      if (open > 0) return;
-      session.close();
-      // Saying goodbye takes a peer that reads.
-      setTimeout(() => session.destroy(), limits.headersTimeout).unref();
+      // Not close(): that waits for a peer that may not be reading.
+      if (open === 0) session.destroy();
     });
   });
   http2.on('stream', (stream) => {
