@@ -13,6 +13,13 @@ import { migrateAll, openAll, readAll, unknownKeys } from './open.ts';
 
 await runProcess(async (closing) => {
   const environment = readEnvironment();
+  const configsWith = (url: string, masterKey: string) =>
+    readAll({ ...environment, DATABASE_URL: url, SIGNET_MASTER_KEY: masterKey });
+  // Bad keys are told before anything starts. For the two that may be made below, something stands in.
+  configsWith(
+    environment['DATABASE_URL'] || 'postgres://embedded',
+    environment['SIGNET_MASTER_KEY'] || Buffer.alloc(32).toString('base64'),
+  );
   const { dataDir: relative, databaseUrl } = readConfig(keys, environment);
   const log = processLog(readConfig(processKeys, environment));
   const dataDir = path.resolve(relative);
@@ -26,7 +33,7 @@ await runProcess(async (closing) => {
   const lock = lockDataDir(dataDir);
   closing.add(() => lock.release());
   const masterKey = environment['SIGNET_MASTER_KEY'] || (await masterKeyOf(dataDir));
-  const url = await step(
+  const database = await step(
     'database',
     async () => {
       if (databaseUrl) return { url: databaseUrl, said: 'the one of DATABASE_URL' };
@@ -37,7 +44,7 @@ await runProcess(async (closing) => {
     ({ said }) => said,
   );
 
-  const configs = readAll({ ...environment, DATABASE_URL: url.url.reveal(), SIGNET_MASTER_KEY: masterKey });
+  const configs = configsWith(database.url.reveal(), masterKey);
   await step(
     'migrations',
     () => migrateAll(configs, log),

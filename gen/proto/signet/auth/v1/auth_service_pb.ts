@@ -494,10 +494,11 @@ export const AuthService: GenService<{
     output: typeof TokenResponseSchema;
   },
   /**
-   * Ends the session of a refresh token. A token that is not, or no longer,
-   * good for anything is answered alike: the session is over either way.
+   * Ends the session of a refresh token, or, where only an access token comes
+   * along, of that one. A refresh token that is not, or no longer, good for
+   * anything is answered alike: the session is over either way.
    *
-   * Errors: INVALID_ARGUMENT, CSRF_REQUIRED.
+   * Errors: INVALID_ARGUMENT, INVALID_TOKEN, CSRF_REQUIRED.
    *
    * @generated from rpc signet.auth.v1.AuthService.Logout
    */
