@@ -39,8 +39,9 @@ export function lockDataDir(dir: string): DataDirLock {
   const pidFile = path.join(dir, 'pid');
   const lock = new DatabaseSync(path.join(dir, 'lock'), { timeout: contention });
   try {
-    // A journal would be a second file that a crash leaves behind; nothing is ever written that would need one.
-    lock.exec('PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    // Nothing before it, and no exclusive locking mode: either would keep a shared
+    // lock while it waits for the exclusive one, and of two contenders neither would win.
+    lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
     if (isBusy(error)) throw new DataDirLockedError(dir, readPid(pidFile));
