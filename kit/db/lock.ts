@@ -23,6 +23,9 @@ export interface DataDirLock {
   readonly release: () => void;
 }
 
+/** Locks of this process: one that nobody held on to would be collected, and let go in silence. */
+const held = new Set<DatabaseSync>();
+
 /** How long to wait for contenders that are about to find out that they lost, ms. */
 const contention = 500;
 
@@ -49,8 +52,10 @@ export function lockDataDir(dir: string): DataDirLock {
   }
   // Not inside the lock file: reading that one would drop our own POSIX lock.
   writeFileSync(pidFile, `${process.pid}\n`);
+  held.add(lock);
   return {
     release() {
+      held.delete(lock);
       if (lock.isOpen) lock.close();
     },
   };
