@@ -60,6 +60,8 @@ export interface Fleet {
   readonly edge: string;
   readonly userPort: number;
   readonly processes: { auth: ServiceProcess; user: ServiceProcess; edge: ServiceProcess };
+  /** A string that must not turn up in anything that a process writes; checked at `close`. */
+  secret(text: string): string;
   /** Starts a service again, on the port that it had. */
   restart(name: 'auth' | 'user' | 'edge'): Promise<void>;
   close(): Promise<void>;
@@ -67,16 +69,18 @@ export interface Fleet {
 
 /** Starts a fleet. */
 export async function startFleet(database: FreshDatabase, extra: Record<string, string> = {}): Promise<Fleet> {
-  const common = {
+  const written: string[] = [];
+  const hidden = {
     DATABASE_URL: database.url.reveal(),
     SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
-    ...extra,
+    SIGNET_ADMIN_PASSWORD: 'the admin of the fleet',
   };
+  const secrets = new Set(Object.values(hidden));
+  const common = { ...hidden, ...extra };
   const authEnv = (port: unknown, grpc: unknown) => ({
     ...common,
     SIGNET_AUTH_PORT: String(port),
     SIGNET_AUTH_GRPC_PORT: String(grpc),
-    SIGNET_ADMIN_PASSWORD: 'the admin of the fleet',
   });
   const auth = await startService('auth', authEnv(0, 0));
   const reachAuth = {
@@ -98,7 +102,12 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
     edge: `http://127.0.0.1:${String(edge.ready['port'])}`,
     userPort: Number(user.ready['port']),
     processes,
+    secret(text) {
+      secrets.add(text);
+      return text;
+    },
     async restart(name) {
+      written.push(processes[name].output());
       const { port, grpc_port: grpc } = processes[name].ready;
       const environment = { auth: () => authEnv(port, grpc), user: () => userEnv(port), edge: () => edgeEnv(port) };
       processes[name] = await startService(name, environment[name]());
@@ -106,6 +115,10 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
     async close() {
       const codes = await Promise.all(Object.values(processes).map((one) => one.end('SIGTERM')));
       expect(codes, 'exit codes').toEqual([0, 0, 0]);
+      written.push(...Object.values(processes).map((one) => one.output()));
+      for (const one of secrets) {
+        expect(written.join('\n').includes(one), 'a process wrote a secret').toBe(false);
+      }
     },
   };
 }

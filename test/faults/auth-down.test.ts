@@ -19,6 +19,7 @@ beforeAll(async () => {
   database = await freshDatabase();
   fleet = await startFleet(database);
   direct = createGrpcTransport(`127.0.0.1:${fleet.userPort}`, [UserService]);
+  fleet.secret(password);
   await rest('POST', '/auth/register', { body: { email, password, name: 'Ada' } });
 });
 afterAll(async () => {
@@ -32,6 +33,8 @@ const rest = (method: string, path: string, asking?: Asking) => ask(`${fleet.edg
 async function login() {
   const { status, json, text } = await rest('POST', '/auth/login', { body: { email, password } });
   expect(status, text).toBe(200);
+  fleet.secret(json.access_token);
+  fleet.secret(json.refresh_token);
   return json as { access_token: string; refresh_token: string };
 }
 
