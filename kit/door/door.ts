@@ -62,13 +62,13 @@ export async function openDoor(
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   const { app, ready, log, trustedProxies = [], extend } = options;
-  const logger: FastifyBaseLogger = log;
+  // Calls write a line of their own; this is for what goes wrong before one begins, or beside them.
+  const logger: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
   const headers = await securityHeaders();
   const fastify = Fastify({
     serverFactory: (handler) => createDoorServer(handler) as never,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: maxRequestBytes,
-    // Calls write a line of their own; this is for what goes wrong before one begins, or beside them.
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),

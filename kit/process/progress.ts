@@ -13,10 +13,11 @@ export function createProgress(out: ProgressOutput = process.stdout) {
   return async function step<T>(what: string, work: () => Promise<T>, said: (result: T) => string): Promise<T> {
     const before = performance.now();
     const name = `  ${what.padEnd(12)} `;
-    if (out.isTTY) out.write(name);
+    // The carriage return lets a log line, or the result, take the place of it.
+    if (out.isTTY) out.write(`${name}...\r`);
     const end = (result: string) => {
       const seconds = ((performance.now() - before) / 1_000).toFixed(1);
-      out.write(`${out.isTTY ? '' : name}${result} (${seconds} s)\n`);
+      out.write(`${name}${result} (${seconds} s)\n`);
     };
     try {
       const result = await work();

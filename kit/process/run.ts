@@ -38,6 +38,7 @@ export async function runProcess(start: (closing: Closing) => Promise<void>): Pr
   async function end(code: number): Promise<void> {
     if (ending) return leave();
     ending = true;
+    if (process.stderr.isTTY) process.stderr.write('\nsignet: stopping; calls under way may finish\n');
     setTimeout(() => {
       process.stderr.write('signet: some calls did not finish in time\n');
       leave();

@@ -23,8 +23,8 @@ export function banner({ edge, auth, user }: All, configs: Configs, admin: First
   }
   lines.push(
     'Try:',
-    `  curl -s ${url}/api/v1/auth/register --json '{"email":"ada@example.com","password":"correct horse battery","name":"Ada"}'`,
-    `  curl -s ${url}/api/v1/auth/login --json '{"email":"ada@example.com","password":"correct horse battery"}'`,
+    `  curl -s ${url}/api/v1/auth/register -H 'content-type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery","name":"Ada"}'`,
+    `  curl -s ${url}/api/v1/auth/login -H 'content-type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery"}'`,
     `  npx buf curl --http2-prior-knowledge ${url} --list-methods`,
     '',
     '',
