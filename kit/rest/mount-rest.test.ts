@@ -307,7 +307,7 @@ describe('mountRest at start', () => {
       gate: async () => undefined,
       interceptors: [],
     });
-    expect(() => mountRest(Fastify(), rpc, { timeoutMs: 1 })).toThrow(
+    expect(() => mountRest(Fastify(), rpc, { bodyLimit: 1_024, timeoutMs: 1 })).toThrow(
       /EchoService\/Echo \(POST \/v1\/echo\) and .*Echo \(POST/,
     );
   });

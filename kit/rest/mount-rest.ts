@@ -16,8 +16,8 @@ import { createRouter, type Match } from './router.ts';
 
 /** How the REST door behaves. */
 export interface RestOptions {
-  /** Largest request body, in bytes. 1 MiB by default. */
-  readonly bodyLimit?: number;
+  /** Largest request body, in bytes. */
+  readonly bodyLimit: number;
   /**
    * Longest time for a unary call, body included, in milliseconds. Of a stream, it
    * is for the gate and the request's body alone.
@@ -45,7 +45,7 @@ export interface RestOptions {
  * text/event-stream.
  */
 export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOptions): void {
-  const { bodyLimit = 1024 * 1024, timeoutMs, heartbeatMs = 15_000, openMs = 1000 } = options;
+  const { bodyLimit, timeoutMs, heartbeatMs = 15_000, openMs = 1000 } = options;
   const router = createRouter<Binding>(
     rpc.services
       .flatMap((service) => service.methods.flatMap(bindMethod))

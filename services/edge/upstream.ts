@@ -28,7 +28,7 @@ export function isOnEdge(method: DescMethod): boolean {
 
 /**
  * A service as the edge has it: every method that is not internal, passed on as it is.
- * @param cookies names of the cookies that the service may see
+ * @param cookies the part of a request's cookies that the service may see
  */
 export function forward({ desc, transport }: Upstream, cookies: (header: Headers) => string | null): Mounted {
   const impl: Record<string, unknown> = {};

@@ -6,7 +6,6 @@ import { connectGate } from '#kit/guard/connect.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import type { Log } from '#kit/log/log.ts';
 import { mount, type RpcApp } from '#kit/rpc/app.ts';
-import type { Ready } from '#kit/rpc/health.ts';
 import { createService } from '#kit/rpc/stack.ts';
 import { createAccounts } from './clients/accounts.ts';
 import { createProfiles } from './domain/profiles.ts';
@@ -17,7 +16,6 @@ import { createProfileStore } from './store/profiles.ts';
 /** The user service, wired. */
 export interface User {
   readonly app: RpcApp;
-  readonly ready: Ready;
 }
 
 /** Wires the user service over a migrated database. */
@@ -40,6 +38,5 @@ export function buildUser(deps: {
       reflection: config.environment !== 'production',
       log,
     }),
-    ready: database.answers,
   };
 }

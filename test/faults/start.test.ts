@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
@@ -12,6 +13,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { freshDatabase } from '#kit/testing/postgres.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
 import { ask } from '../system.ts';
 
@@ -27,13 +29,17 @@ beforeEach(async () => {
   await chmod(dataDir, 0o711);
 });
 afterEach(async () => {
+  await stopAll();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function stopAll(): Promise<void> {
   const ends = [...running].map(async (child) => {
     child.kill('SIGTERM');
     await once(child, 'exit');
   });
   await Promise.all(ends);
-  await rm(dataDir, { recursive: true, force: true });
-});
+}
 
 const anyPorts = { SIGNET_EDGE_PORT: '0', SIGNET_AUTH_PORT: '0', SIGNET_AUTH_GRPC_PORT: '0', SIGNET_USER_PORT: '0' };
 
@@ -158,6 +164,28 @@ test('SIGTERM drains: the call under way is answered, the exit code is 0', async
   child.kill('SIGTERM');
   expect(await Promise.all(calls.map(({ finish }) => finish()))).toEqual(Array(20).fill(201));
   expect((await exited).code).toBe(0);
+});
+
+test('DATABASE_URL uses that database, and no other is made', async () => {
+  const database = await freshDatabase();
+  const { edge, output } = await start({ DATABASE_URL: database.url.reveal() }).banner;
+  expect(output).toContain('the one of DATABASE_URL');
+  await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
+  const db = new Client({ connectionString: database.url.reveal() });
+  await db.connect();
+  const { rows } = await db.query('SELECT email FROM auth.users WHERE email = $1', [credentials.email]);
+  await db.end();
+  expect(rows).toHaveLength(1);
+  expect(existsSync(path.join(dataDir, 'postgres'))).toBe(false);
+  await stopAll();
+  await database.drop();
+});
+
+test('a database that does not answer is told in a sentence, without its URL', async () => {
+  const { code, output } = await start({ DATABASE_URL: 'postgres://ada:hunter2@127.0.0.1:1/signet' }).exited;
+  expect(code).toBe(1);
+  expect(output).toContain('the database of DATABASE_URL does not answer');
+  expect(output).not.toMatch(/hunter2|\n\s+at /);
 });
 
 test('an admin email that belongs to somebody else is told, and does not end without an admin in silence', async () => {

@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { createRpcApp, type Gate, mount } from '#kit/rpc/app.ts';
+import { maxRequestBytes } from '#kit/rpc/limits.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '../fastify-errors.ts';
 import { mountRest, type RestOptions } from '../mount-rest.ts';
@@ -90,7 +91,7 @@ export async function openEchoDoor(options: EchoDoorOptions = {}): Promise<EchoD
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   options.before?.(app);
-  mountRest(app, rpc, { timeoutMs: 10_000, ...options.rest });
+  mountRest(app, rpc, { bodyLimit: maxRequestBytes, timeoutMs: 10_000, ...options.rest });
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
   return {
