@@ -34,6 +34,16 @@ export const catalogue = {
     status: 401,
     title: 'The refresh token was used before; the session has been ended. Sign in again.',
   },
+  INVALID_LINK: {
+    code: Code.InvalidArgument,
+    status: 400,
+    title: 'The link is not valid: it was used before, has expired, or was never sent.',
+  },
+  INVALID_CLIENT: {
+    code: Code.Unauthenticated,
+    status: 401,
+    title: "The service's assertion is not valid.",
+  },
   CSRF_REQUIRED: {
     code: Code.PermissionDenied,
     status: 403,
@@ -59,6 +69,16 @@ export const catalogue = {
     status: 409,
     title: 'An account with this email exists.',
   },
+  LAST_ADMIN: {
+    code: Code.FailedPrecondition,
+    status: 409,
+    title: 'There must be an administrator left.',
+  },
+  ROLE_BUILT_IN: {
+    code: Code.FailedPrecondition,
+    status: 409,
+    title: 'This role comes with Signet and cannot be changed.',
+  },
   PAYLOAD_TOO_LARGE: {
     code: Code.ResourceExhausted,
     status: 413,
@@ -78,6 +98,11 @@ export const catalogue = {
     code: Code.ResourceExhausted,
     status: 429,
     title: 'Too many requests. Try again later.',
+  },
+  LOGIN_LIMITED: {
+    code: Code.ResourceExhausted,
+    status: 429,
+    title: 'Too many tries. Try again later.',
   },
   SERVER_BUSY: {
     code: Code.ResourceExhausted,

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { isIP } from 'node:net';
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 import { v7 as uuidv7 } from 'uuid';
+import type { Identity } from '#kit/guard/policy.ts';
 import { nameOf } from './app.ts';
 import { peerKey } from './peer.ts';
 import { randomPart } from './random-part.ts';
@@ -24,6 +25,8 @@ export interface Call {
   readonly deadline: number | undefined;
   /** The user's `Authorization` header, once the gate let it pass. */
   readonly authorization: string | null;
+  /** Who is calling, as the guard verified it. */
+  readonly identity: Identity;
   /** Aborted when the caller goes away or the deadline passes. */
   readonly signal: AbortSignal;
 }
@@ -96,6 +99,7 @@ export function beginCall(context: HandlerContext): Call {
     startedAt: now,
     deadline: remaining === undefined ? undefined : now + remaining,
     authorization: null,
+    identity: {},
     signal: context.signal,
   };
 }

@@ -1,6 +1,7 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { failure, outward } from '#kit/errors/failure.ts';
 import { assertCovered } from '#kit/guard/access.ts';
+import { identityOf } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
 import { logCall } from './access-log.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
@@ -60,7 +61,12 @@ function inCall(log: Log): Interceptor {
     const begun = req.contextValues.get(callKey);
     if (!begun) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
     req.contextValues.set(stageKey, 'begun');
-    const call: Call = { ...begun, authorization: req.header.get('authorization'), signal: req.signal };
+    const call: Call = {
+      ...begun,
+      authorization: req.header.get('authorization'),
+      identity: identityOf(req.contextValues),
+      signal: req.signal,
+    };
     const end = (error?: unknown) => logCall(log, call, error);
     try {
       const res = await beforeAbort(

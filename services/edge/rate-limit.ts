@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { failure } from '#kit/errors/failure.ts';
+import { networkOf } from '#kit/net/network.ts';
 import type { Gate } from '#kit/rpc/app.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 
@@ -16,35 +16,4 @@ export function rateLimitGate(perMinute: number): Gate {
       throw refusal;
     }
   };
-}
-
-/**
- * What counts as one address. An IPv6 subscriber has a /64 at the least, so the
- * first half of an address counts; a mapped IPv4 address is that IPv4 address.
- */
-export function networkOf(address: string): string {
-  const [bare = ''] = address.split('%');
-  if (!isIPv6(bare)) return bare;
-  const groups = expand(new URL(`http://[${bare}]`).hostname.slice(1, -1));
-  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  if (isMapped)
-    return groups
-      .slice(6)
-      .flatMap((group) => [group >> 8, group & 0xff])
-      .join('.');
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`;
-}
-
-/** The eight groups of an IPv6 address in its canonical form (RFC 5952), as URL writes it. */
-function expand(canonical: string): number[] {
-  const [head = '', tail] = canonical.split('::');
-  const [first, last] = [groupsOf(head), groupsOf(tail ?? '')];
-  return [...first, ...Array.from({ length: 8 - first.length - last.length }, () => 0), ...last];
-}
-
-function groupsOf(part: string): number[] {
-  return part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16));
 }

@@ -19,7 +19,7 @@ interface Row {
   kid: string;
   alg: string;
   publicJwk: unknown;
-  sealedPrivate: Uint8Array<ArrayBuffer>;
+  sealedPrivate: Uint8Array<ArrayBuffer> | null;
 }
 
 /** Signing keys in PostgreSQL. A partial unique index allows one active key. */
@@ -31,7 +31,11 @@ export function createKeyStore(db: PrismaClient): KeyStore {
     },
     async listPublished() {
       // 'active' comes before 'pending' and 'retired'.
-      const rows = await db.signingKey.findMany({ orderBy: [{ state: 'asc' }, { createdAt: 'desc' }], take: 100 });
+      const rows = await db.signingKey.findMany({
+        where: { sealedPrivate: { not: null } },
+        orderBy: [{ state: 'asc' }, { createdAt: 'desc' }],
+        take: 100,
+      });
       return rows.map(toKey);
     },
     async activate({ kid, alg, publicJwk, sealedPrivate }, previous) {
@@ -50,5 +54,10 @@ export function createKeyStore(db: PrismaClient): KeyStore {
 }
 
 function toKey({ kid, alg, publicJwk, sealedPrivate }: Row): StoredKey {
-  return { kid, alg: alg as SigningAlgorithm, publicJwk: publicJwk as JWK, sealedPrivate };
+  return {
+    kid,
+    alg: alg as SigningAlgorithm,
+    publicJwk: publicJwk as JWK,
+    sealedPrivate: sealedPrivate ?? new Uint8Array(),
+  };
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/user.proto.
  */
 export const file_signet_auth_v1_user: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaWduZXQvYXV0aC92MS91c2VyLnByb3RvEg5zaWduZXQuYXV0aC52MSJuCgRVc2VyEgoKAmlkGAEgASgJEg0KBWVtYWlsGAIgASgJEgwKBG5hbWUYAyABKAkSDQoFcm9sZXMYBCADKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChlzaWduZXQvYXV0aC92MS91c2VyLnByb3RvEg5zaWduZXQuYXV0aC52MSLWAQoEVXNlchIKCgJpZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBXJvbGVzGAQgAygJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2Rpc2FibGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFlbWFpbF92ZXJpZmllZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * An account, as its owner and administrators see it.
@@ -42,7 +42,8 @@ export type User = Message<"signet.auth.v1.User"> & {
   name: string;
 
   /**
-   * Roles held, sorted: user, raider, support, admin.
+   * Roles held, sorted: user, raider, support, admin, and those that an
+   * operator defined.
    *
    * @generated from field: repeated string roles = 4;
    */
@@ -54,6 +55,20 @@ export type User = Message<"signet.auth.v1.User"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 5;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * When an administrator disabled the account. Unset: it may be used.
+   *
+   * @generated from field: google.protobuf.Timestamp disabled_at = 6;
+   */
+  disabledAt?: Timestamp | undefined;
+
+  /**
+   * When the owner proved that the address is theirs. Unset: never.
+   *
+   * @generated from field: google.protobuf.Timestamp email_verified_at = 7;
+   */
+  emailVerifiedAt?: Timestamp | undefined;
 };
 
 /**

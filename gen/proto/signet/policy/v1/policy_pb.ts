@@ -4,18 +4,18 @@
 
 // The access rule: who may call a method, declared where the method is.
 
-import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Duration, MethodOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file signet/policy/v1/policy.proto.
  */
 export const file_signet_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zaWduZXQvcG9saWN5L3YxL3BvbGljeS5wcm90bxIQc2lnbmV0LnBvbGljeS52MSKtAQoGQWNjZXNzEioKBnB1YmxpYxgBIAEoCzIYLnNpZ25ldC5wb2xpY3kudjEuUHVibGljSAASOAoNYXV0aGVudGljYXRlZBgCIAEoCzIfLnNpZ25ldC5wb2xpY3kudjEuQXV0aGVudGljYXRlZEgAEi4KCGludGVybmFsGAMgASgLMhouc2lnbmV0LnBvbGljeS52MS5JbnRlcm5hbEgAQg0KBHJ1bGUSBbpIAggBIggKBlB1YmxpYyKvAQoNQXV0aGVudGljYXRlZBINCgVyb2xlcxgBIAMoCRIOCgZzY29wZXMYAiADKAkSDwoHY2FsbGVycxgDIAMoCRILCgNhY3IYBCABKAkSLwoMbWF4X2F1dGhfYWdlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF9zdGFsZW5lc3MYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iGwoISW50ZXJuYWwSDwoHY2FsbGVycxgBIAMoCSIXCgRSZXN0Eg8KB3N1Y2Nlc3MYASABKAU6UgoGYWNjZXNzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0YYDIAEoCzIYLnNpZ25ldC5wb2xpY3kudjEuQWNjZXNzUgZhY2Nlc3M6TAoEcmVzdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNKGAyABKAsyFi5zaWduZXQucG9saWN5LnYxLlJlc3RSBHJlc3RiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("Ch1zaWduZXQvcG9saWN5L3YxL3BvbGljeS5wcm90bxIQc2lnbmV0LnBvbGljeS52MSKtAQoGQWNjZXNzEioKBnB1YmxpYxgBIAEoCzIYLnNpZ25ldC5wb2xpY3kudjEuUHVibGljSAASOAoNYXV0aGVudGljYXRlZBgCIAEoCzIfLnNpZ25ldC5wb2xpY3kudjEuQXV0aGVudGljYXRlZEgAEi4KCGludGVybmFsGAMgASgLMhouc2lnbmV0LnBvbGljeS52MS5JbnRlcm5hbEgAQg0KBHJ1bGUSBbpIAggBIggKBlB1YmxpYyLBAQoNQXV0aGVudGljYXRlZBINCgVyb2xlcxgBIAMoCRIOCgZzY29wZXMYAiADKAkSDwoHY2FsbGVycxgDIAMoCRILCgNhY3IYBCABKAkSLwoMbWF4X2F1dGhfYWdlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF9zdGFsZW5lc3MYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoIc2VydmljZXMYByABKAgiGwoISW50ZXJuYWwSDwoHY2FsbGVycxgBIAMoCSIXCgRSZXN0Eg8KB3N1Y2Nlc3MYASABKAUqcgoJUmF0ZUNsYXNzEhoKFlJBVEVfQ0xBU1NfVU5TUEVDSUZJRUQQABIXChNSQVRFX0NMQVNTX1NUQU5EQVJEEAESGgoWUkFURV9DTEFTU19DUkVERU5USUFMUxACEhQKEFJBVEVfQ0xBU1NfTElHSFQQAzpSCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgLMhguc2lnbmV0LnBvbGljeS52MS5BY2Nlc3NSBmFjY2VzczpMCgRyZXN0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0oYDIAEoCzIWLnNpZ25ldC5wb2xpY3kudjEuUmVzdFIEcmVzdDpRCgRyYXRlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY04YDIAEoDjIbLnNpZ25ldC5wb2xpY3kudjEuUmF0ZUNsYXNzUgRyYXRlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * Who may call a method. Exactly one of the three.
@@ -127,6 +127,15 @@ export type Authenticated = Message<"signet.policy.v1.Authenticated"> & {
    * @generated from field: google.protobuf.Duration max_staleness = 6;
    */
   maxStaleness?: Duration | undefined;
+
+  /**
+   * A service may call in its own name, with its own token as the bearer
+   * token, where that token has the roles and scopes. It has no user's data
+   * to call its own, so methods about "me" leave this out.
+   *
+   * @generated from field: bool services = 7;
+   */
+  services: boolean;
 };
 
 /**
@@ -180,6 +189,58 @@ export const RestSchema: GenMessage<Rest> = /*@__PURE__*/
   messageDesc(file_signet_policy_v1_policy, 4);
 
 /**
+ * A budget of requests that an address has at the edge. Each class is counted
+ * by itself, so that one used up leaves the others as they are.
+ *
+ * @generated from enum signet.policy.v1.RateClass
+ */
+export const RateClass = {
+  /**
+   * As RATE_CLASS_STANDARD.
+   *
+   * @generated from enum value: RATE_CLASS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * What most methods cost: the configured number of requests a minute.
+   *
+   * @generated from enum value: RATE_CLASS_STANDARD = 1;
+   */
+  STANDARD: 1,
+
+  /**
+   * Methods that a guesser would repeat, or that hash a password: a third of
+   * the configured number.
+   *
+   * @generated from enum value: RATE_CLASS_CREDENTIALS = 2;
+   */
+  CREDENTIALS: 2,
+
+  /**
+   * Methods that cost next to nothing and that many ask at once, for example
+   * public keys: ten times the configured number.
+   *
+   * @generated from enum value: RATE_CLASS_LIGHT = 3;
+   */
+  LIGHT: 3,
+} as const;
+
+/**
+ * A budget of requests that an address has at the edge. Each class is counted
+ * by itself, so that one used up leaves the others as they are.
+ *
+ * @generated from enum signet.policy.v1.RateClass
+ */
+export type RateClass = (typeof RateClass)[keyof typeof RateClass] | UnknownEnum;
+
+/**
+ * Describes the enum signet.policy.v1.RateClass.
+ */
+export const RateClassSchema: GenEnum<RateClass> = /*@__PURE__*/
+  enumDesc(file_signet_policy_v1_policy, 0);
+
+/**
  * Who may call the method. A method without it stops the process from
  * starting.
  *
@@ -195,4 +256,12 @@ export const access: GenExtension<MethodOptions, Access> = /*@__PURE__*/
  */
 export const rest: GenExtension<MethodOptions, Rest> = /*@__PURE__*/
   extDesc(file_signet_policy_v1_policy, 1);
+
+/**
+ * Which budget of requests the edge counts the method against.
+ *
+ * @generated from extension: signet.policy.v1.RateClass rate = 50003;
+ */
+export const rate: GenExtension<MethodOptions, RateClass> = /*@__PURE__*/
+  extDesc(file_signet_policy_v1_policy, 2);
 

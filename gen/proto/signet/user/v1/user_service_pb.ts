@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/user/v1/user_service.proto.
  */
 export const file_signet_user_v1_user_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFzaWduZXQvdXNlci92MS91c2VyX3NlcnZpY2UucHJvdG8SDnNpZ25ldC51c2VyLnYxIl4KB1Byb2ZpbGUSCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSDAoEbmFtZRgDIAEoCRILCgNiaW8YBCABKAkSDQoFcGhvbmUYBSABKAkSDgoGbG9jYWxlGAYgASgJIhMKEUdldFByb2ZpbGVSZXF1ZXN0ItQCChRVcGRhdGVQcm9maWxlUmVxdWVzdBJDCgRuYW1lGAEgASgJQjC6SC1yKxABGGQyJV5bXlxwe0NjfV0qW15cc1xwe1p9XHB7Q31dW15ccHtDY31dKiRIAIgBARImCgNiaW8YAiABKAlCFLpIEXIPGOgHMgpeW15ceDAwXSokSAGIAQESMgoFcGhvbmUYAyABKAlCHrpIG3IZMhdeKFwrWzEtOV1bMC05XXs2LDE0fSk/JEgCiAEBEkQKBmxvY2FsZRgEIAEoCUIvukgscioYIzImXihbQS1aYS16XXsyLDh9KC1bQS1aYS16MC05XXsxLDh9KSopPyRIA4gBARIvCgt1cGRhdGVfbWFzaxgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBwoFX25hbWVCBgoEX2Jpb0IICgZfcGhvbmVCCQoHX2xvY2FsZTKXAgoLVXNlclNlcnZpY2UScAoKR2V0UHJvZmlsZRIhLnNpZ25ldC51c2VyLnYxLkdldFByb2ZpbGVSZXF1ZXN0Ghcuc2lnbmV0LnVzZXIudjEuUHJvZmlsZSImkAIBirUYAhIAgtPkkwIXEhUvYXBpL3YxL3VzZXJzL3Byb2ZpbGUSlQEKDVVwZGF0ZVByb2ZpbGUSJC5zaWduZXQudXNlci52MS5VcGRhdGVQcm9maWxlUmVxdWVzdBoXLnNpZ25ldC51c2VyLnYxLlByb2ZpbGUiRZACAoq1GAISAILT5JMCNjoBKloaOgEqMhUvYXBpL3YxL3VzZXJzL3Byb2ZpbGUaFS9hcGkvdjEvdXNlcnMvcHJvZmlsZWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_signet_policy_v1_policy]);
+  fileDesc("CiFzaWduZXQvdXNlci92MS91c2VyX3NlcnZpY2UucHJvdG8SDnNpZ25ldC51c2VyLnYxIl4KB1Byb2ZpbGUSCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSDAoEbmFtZRgDIAEoCRILCgNiaW8YBCABKAkSDQoFcGhvbmUYBSABKAkSDgoGbG9jYWxlGAYgASgJIhMKEUdldFByb2ZpbGVSZXF1ZXN0ItQCChRVcGRhdGVQcm9maWxlUmVxdWVzdBJDCgRuYW1lGAEgASgJQjC6SC1yKxABGGQyJV5bXlxwe0NjfV0qW15cc1xwe1p9XHB7Q31dW15ccHtDY31dKiRIAIgBARImCgNiaW8YAiABKAlCFLpIEXIPGOgHMgpeW15ceDAwXSokSAGIAQESMgoFcGhvbmUYAyABKAlCHrpIG3IZMhdeKFwrWzEtOV1bMC05XXs2LDE0fSk/JEgCiAEBEkQKBmxvY2FsZRgEIAEoCUIvukgscioYIzImXihbQS1aYS16XXsyLDh9KC1bQS1aYS16MC05XXsxLDh9KSopPyRIA4gBARIvCgt1cGRhdGVfbWFzaxgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBwoFX25hbWVCBgoEX2Jpb0IICgZfcGhvbmVCCQoHX2xvY2FsZSIWChREZWxldGVBY2NvdW50UmVxdWVzdCIXChVEZWxldGVBY2NvdW50UmVzcG9uc2UyowMKC1VzZXJTZXJ2aWNlEnAKCkdldFByb2ZpbGUSIS5zaWduZXQudXNlci52MS5HZXRQcm9maWxlUmVxdWVzdBoXLnNpZ25ldC51c2VyLnYxLlByb2ZpbGUiJpACAYq1GAISAILT5JMCFxIVL2FwaS92MS91c2Vycy9wcm9maWxlEpUBCg1VcGRhdGVQcm9maWxlEiQuc2lnbmV0LnVzZXIudjEuVXBkYXRlUHJvZmlsZVJlcXVlc3QaFy5zaWduZXQudXNlci52MS5Qcm9maWxlIkWQAgKKtRgCEgCC0+STAjY6ASpaGjoBKjIVL2FwaS92MS91c2Vycy9wcm9maWxlGhUvYXBpL3YxL3VzZXJzL3Byb2ZpbGUSiQEKDURlbGV0ZUFjY291bnQSJC5zaWduZXQudXNlci52MS5EZWxldGVBY2NvdW50UmVxdWVzdBolLnNpZ25ldC51c2VyLnYxLkRlbGV0ZUFjY291bnRSZXNwb25zZSIrkAICirUYBxIFKgMIrAKC0+STAhcqFS9hcGkvdjEvdXNlcnMvYWNjb3VudGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_signet_policy_v1_policy]);
 
 /**
  * A person, as the services show them.
@@ -141,6 +141,36 @@ export const UpdateProfileRequestSchema: GenMessage<UpdateProfileRequest> = /*@_
   messageDesc(file_signet_user_v1_user_service, 2);
 
 /**
+ * Nothing to choose: the account is the caller's own.
+ *
+ * @generated from message signet.user.v1.DeleteAccountRequest
+ */
+export type DeleteAccountRequest = Message<"signet.user.v1.DeleteAccountRequest"> & {
+};
+
+/**
+ * Describes the message signet.user.v1.DeleteAccountRequest.
+ * Use `create(DeleteAccountRequestSchema)` to create a new message.
+ */
+export const DeleteAccountRequestSchema: GenMessage<DeleteAccountRequest> = /*@__PURE__*/
+  messageDesc(file_signet_user_v1_user_service, 3);
+
+/**
+ * Nothing to say.
+ *
+ * @generated from message signet.user.v1.DeleteAccountResponse
+ */
+export type DeleteAccountResponse = Message<"signet.user.v1.DeleteAccountResponse"> & {
+};
+
+/**
+ * Describes the message signet.user.v1.DeleteAccountResponse.
+ * Use `create(DeleteAccountResponseSchema)` to create a new message.
+ */
+export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*@__PURE__*/
+  messageDesc(file_signet_user_v1_user_service, 4);
+
+/**
  * The profile of whoever is signed in.
  *
  * @generated from service signet.user.v1.UserService
@@ -170,6 +200,20 @@ export const UserService: GenService<{
     methodKind: "unary";
     input: typeof UpdateProfileRequestSchema;
     output: typeof ProfileSchema;
+  },
+  /**
+   * Deletes the caller's profile and account. All sessions end, and the address
+   * may register anew.
+   *
+   * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REAUTHENTICATION_REQUIRED,
+   * LAST_ADMIN, SERVICE_UNAVAILABLE (nothing is lost by asking again).
+   *
+   * @generated from rpc signet.user.v1.UserService.DeleteAccount
+   */
+  deleteAccount: {
+    methodKind: "unary";
+    input: typeof DeleteAccountRequestSchema;
+    output: typeof DeleteAccountResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signet_user_v1_user_service, 0);
