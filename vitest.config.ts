@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{kit,services,test,scripts}/**/*.test.ts'],
+    include: ['{kit,services,cli,test,scripts}/**/*.test.ts'],
     globalSetup: ['kit/testing/postgres-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

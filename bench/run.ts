@@ -15,6 +15,7 @@ import { grpc } from './groups/grpc.ts';
 import { login } from './groups/login.ts';
 import { refresh } from './groups/refresh.ts';
 import { rest } from './groups/rest.ts';
+import { revocation } from './groups/revocation.ts';
 import { start } from './groups/start.ts';
 import { verify } from './groups/verify.ts';
 import { describeMachine } from './measure/machine.ts';
@@ -25,11 +26,12 @@ import { type Results, toMarkdown } from './report/tables.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dir = path.join(root, '.data', 'bench');
 const loads: Record<string, (bench: Bench) => Promise<Group | Group[]>> = { refresh, rest, grpc, login, verify };
+const others = ['start', 'revocation'];
 
 const words = process.argv.slice(2);
-const unknown = words.filter((word) => word !== 'start' && !Object.hasOwn(loads, word));
+const unknown = words.filter((word) => !others.includes(word) && !Object.hasOwn(loads, word));
 if (unknown.length > 0)
-  throw new Error(`no group is called ${unknown.join(', ')}: start, ${Object.keys(loads).join(', ')}`);
+  throw new Error(`no group is called ${unknown.join(', ')}: ${others.join(', ')}, ${Object.keys(loads).join(', ')}`);
 const wanted = (name: string) => words.length === 0 || words.includes(name);
 
 const open: (() => unknown)[] = [];
@@ -78,6 +80,7 @@ async function run(): Promise<Results> {
   for (const [name, load] of Object.entries(loads)) {
     if (wanted(name)) groups.push(...[await said(name, () => load(bench))].flat());
   }
+  if (wanted('revocation')) facts.push(await said('revocation', () => revocation(bench)));
   return { date: new Date().toISOString(), commit: await commit(), machine, groups, facts };
 }
 

@@ -8,6 +8,10 @@ export interface System {
   readonly edge: string;
   /** host:port of the user service. */
   readonly user: string;
+  /** host:port of the auth service, for services. */
+  readonly auth: string;
+  /** Origin of the auth service's own door. */
+  readonly authUrl: string;
   stop(): Promise<void>;
 }
 
@@ -46,6 +50,8 @@ export async function startAll(place: Place, logLevel: string): Promise<System> 
     processes: [child],
     edge: `http://127.0.0.1:${edge}`,
     user: `127.0.0.1:${user}`,
+    auth: `127.0.0.1:${grpc}`,
+    authUrl: `http://127.0.0.1:${auth}`,
     stop: () => child.stop(),
   };
 }
@@ -77,6 +83,8 @@ export async function startFleet(place: Place, logLevel: string): Promise<System
     processes: [edge, user, auth],
     edge: `http://127.0.0.1:${edgePort}`,
     user: `127.0.0.1:${userPort}`,
+    auth: `127.0.0.1:${grpcPort}`,
+    authUrl: `http://127.0.0.1:${authPort}`,
     async stop() {
       for (const child of [edge, user, auth]) await child.stop();
     },

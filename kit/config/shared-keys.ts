@@ -1,5 +1,5 @@
 import { key } from './config.ts';
-import { baseUrl, oneOf, secret, text, url } from './types.ts';
+import { baseUrl, oneOf, secret, serviceKey, text, url } from './types.ts';
 
 /** Keys that every service has. */
 export const processKeys = {
@@ -50,6 +50,13 @@ export const authTargetKeys = {
   authTarget: key('SIGNET_AUTH_TARGET', text, {
     default: 'localhost:9081',
     doc: 'Where services reach the auth service over gRPC: host:port, or a name that gRPC resolves.',
+  }),
+} as const;
+
+/** Key of every service that calls another. */
+export const serviceKeys = {
+  serviceKey: key('SIGNET_SERVICE_KEY', serviceKey, {
+    doc: "The service's private key, by which it proves to the auth service who it is: `npm run signet -- services keygen <name>` makes one. `npm start` makes its own.",
   }),
 } as const;
 

@@ -69,3 +69,9 @@ export function oneOf<const T extends readonly [string, ...string[]]>(...words: 
 
 /** Text that must never be seen. */
 export const secret = z.string().transform((value) => new Secret(value));
+
+/** An Ed25519 private key (RFC 8037 `d`): 32 bytes in base64url. */
+export const serviceKey = z
+  .string()
+  .regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, 'must be 32 bytes in base64url: npm run signet -- services keygen <name>')
+  .pipe(secret);

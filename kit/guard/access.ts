@@ -55,13 +55,14 @@ function declared(method: DescMethod): AccessRule {
   return userRule(rule.value);
 }
 
-function userRule({ roles, scopes, callers, acr, maxAuthAge, maxStaleness }: Authenticated): UserRule {
+function userRule({ roles, scopes, callers, acr, maxAuthAge, maxStaleness, services }: Authenticated): UserRule {
   return {
     roles,
     scopes,
     callers,
     ...(acr === '' ? {} : { acr }),
     ...(maxAuthAge ? { maxAuthAge: secondsOf(maxAuthAge) } : {}),
+    ...(services ? { services } : {}),
     ...(maxStaleness ? { maxStaleness: secondsOf(maxStaleness) } : {}),
   };
 }

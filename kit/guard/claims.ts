@@ -38,6 +38,10 @@ export interface Caller {
   readonly service: string;
   /** `jti`. */
   readonly tokenId: string;
+  /** What it may do in its own name; most services have none. */
+  readonly roles: readonly string[];
+  /** `scope`, taken apart. */
+  readonly scopes: readonly string[];
   /** Seconds since 1970. */
   readonly issuedAt: number;
   /** Seconds since 1970. */
@@ -85,7 +89,8 @@ const userSchema = z.object({
   acr: word,
   auth_time: time,
 });
-const serviceSchema = z.object(common);
+type CommonClaims = z.infer<z.ZodObject<typeof common>>;
+const serviceSchema = z.object({ ...common, roles: z.array(word).optional(), scope: z.string().optional() });
 
 /**
  * Reads the payload of a token whose signature is good. A user's token has a
@@ -102,8 +107,9 @@ export function readClaims(payload: Uint8Array, token: string, rules: ClaimRules
   }
   const service = checked(serviceSchema, claims, rules, now);
   if (service.sub !== service.client_id) throw invalidToken('neither a session nor a service');
-  const { client_id, jti, iat, exp } = service;
-  const caller = { service: client_id, tokenId: jti, issuedAt: iat, expiresAt: exp, token };
+  const { client_id, jti, iat, exp, roles = [], scope = '' } = service;
+  const grants = { roles: Object.freeze(roles), scopes: scopesOf(scope) };
+  const caller = { service: client_id, tokenId: jti, ...grants, issuedAt: iat, expiresAt: exp, token };
   return { kind: 'service', caller: Object.freeze(caller) };
 }
 
@@ -118,7 +124,7 @@ function parse(payload: Uint8Array): Readonly<Record<string, unknown>> {
   return claims;
 }
 
-function checked<T extends z.infer<typeof serviceSchema>>(
+function checked<T extends CommonClaims>(
   schema: z.ZodType<T>,
   claims: unknown,
   { issuer, audience, skew, maxLife }: ClaimRules,
@@ -136,6 +142,10 @@ function checked<T extends z.infer<typeof serviceSchema>>(
   return parsed.data;
 }
 
+function scopesOf(scope: string): readonly string[] {
+  return Object.freeze(scope.split(' ').filter((one) => one !== ''));
+}
+
 function principalOf(
   user: z.infer<typeof userSchema>,
   claims: Readonly<Record<string, unknown>>,
@@ -148,7 +158,7 @@ function principalOf(
     clientId: user.client_id,
     email: user.email,
     roles: Object.freeze(user.roles),
-    scopes: Object.freeze(user.scope.split(' ').filter((scope) => scope !== '')),
+    scopes: scopesOf(user.scope),
     acr: user.acr,
     amr: Object.freeze(user.amr),
     authTime: user.auth_time,

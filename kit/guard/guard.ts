@@ -1,9 +1,11 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { accessOf } from './access.ts';
-import type { Principal } from './claims.ts';
+import type { Caller, Principal } from './claims.ts';
 import type { HeaderSource } from './credentials.ts';
-import { refusal } from './error.ts';
-import { type Check, compileRule, type Identity, type PolicyDeps } from './policy.ts';
+import { refusal, refusalReasonOf } from './error.ts';
+import { callerOf, type Check, compileRule, type Identity, type PolicyDeps } from './policy.ts';
+import type { RevocationFeed } from './revocation-feed.ts';
+import type { Revocations } from './revocations.ts';
 import type { AccessRule } from './rule.ts';
 import { createVerifier, type VerifierOptions } from './verifier.ts';
 
@@ -20,15 +22,27 @@ export interface Guard {
   check(rule: AccessRule, headers: HeaderSource): Promise<Identity>;
   /** Verifies a user's access token, with no rule. Throws INVALID_TOKEN or KEYS_UNAVAILABLE. */
   verify(token: string): Promise<Principal>;
-  /** Resolves once keys are held. */
+  /**
+   * The service whose token came along, with no rule; undefined without one.
+   * Throws CALLER_NOT_ALLOWED where the token is not good, or KEYS_UNAVAILABLE.
+   */
+  caller(headers: HeaderSource): Promise<Caller | undefined>;
+  /** Resolves once keys and, where there is a feed of them, revocations are held. */
   ready(): Promise<void>;
-  /** Stops reading keys. */
+  /** Tells whether keys are held, and all revocations that could be known. */
+  isReady(): boolean;
+  /** Reads the keys anew, for whoever knows that they changed. */
+  refreshKeys(): Promise<boolean>;
+  /** Stops reading keys, and hearing of revocations. */
   close(): void;
 }
 
+/** Options of a guard. Its revocations may be a feed, which the guard then waits for and closes. */
+export type GuardOptions = VerifierOptions & { readonly revocations?: Revocations & Partial<RevocationFeed> };
+
 /** Makes a guard. Throws an Error on options that make no sense. */
-export function createGuard(options: VerifierOptions): Guard {
-  const { keys, revocations, clock = Date.now } = options;
+export function createGuard(options: GuardOptions): Guard {
+  const { keys, revocations, observe, clock = Date.now } = options;
   const verifier = createVerifier(options);
   const deps: PolicyDeps = { verifier, revocations, clock };
   const byMethod = new WeakMap<DescMethod, Check>();
@@ -42,12 +56,41 @@ export function createGuard(options: VerifierOptions): Guard {
     return made;
   }
 
+  async function admit(method: DescMethod, headers: HeaderSource): Promise<Identity> {
+    return checkOf(byMethod, method, () => accessOf(method))(headers);
+  }
+
+  async function observed(method: DescMethod, headers: HeaderSource): Promise<Identity> {
+    const name = `${method.parent.typeName}/${method.name}`;
+    try {
+      const identity = await admit(method, headers);
+      observe?.decision?.('admitted', name);
+      return identity;
+    } catch (error) {
+      const reason = refusalReasonOf(error);
+      if (reason) observe?.decision?.(reason, name);
+      throw error;
+    }
+  }
+
+  let hasKeys = false;
+  const keysReady = keys.ready().then(() => void (hasKeys = true));
+  // Nobody has to wait for it.
+  keysReady.catch(() => undefined);
   return {
-    admit: async (method, headers) => checkOf(byMethod, method, () => accessOf(method))(headers),
+    admit: observe?.decision ? observed : admit,
     check: async (rule, headers) => (rule === 'public' ? {} : checkOf(byRule, rule, () => rule)(headers)),
     verify: (token) => verifier.user(token),
-    ready: () => keys.ready(),
-    close: () => keys.close(),
+    caller: (headers) => callerOf(headers, verifier),
+    async ready() {
+      await Promise.all([keysReady, revocations?.ready?.()]);
+    },
+    isReady: () => hasKeys && (revocations?.isReady?.() ?? true),
+    refreshKeys: () => keys.refresh(),
+    close() {
+      keys.close();
+      revocations?.close?.();
+    },
   };
 }
 

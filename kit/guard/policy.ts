@@ -1,4 +1,4 @@
-import type { Caller, Principal } from './claims.ts';
+import type { Bearer, Caller, Principal } from './claims.ts';
 import { bearerToken, callerToken, type HeaderSource } from './credentials.ts';
 import { invalidToken, refusal, refusalReasonOf } from './error.ts';
 import type { Revocations } from './revocations.ts';
@@ -7,7 +7,7 @@ import type { Verifier } from './verifier.ts';
 
 /** Who is calling, as far as it was verified. */
 export interface Identity {
-  /** On whose behalf. */
+  /** On whose behalf; nobody's where a service calls in its own name. */
   readonly user?: Principal;
   /** Which service asks. */
   readonly caller?: Caller;
@@ -44,41 +44,53 @@ export function compileRule(rule: AccessRule, deps: PolicyDeps): Check {
   return async (headers) => {
     const token = bearerToken(headers);
     if (token === undefined) throw refusal('TOKEN_REQUIRED');
-    const user = await deps.verifier.user(token);
+    const bearer = await deps.verifier.bearer(token);
+    if (bearer.kind === 'service' && !rule.services) throw invalidToken("a service's token in a user's place");
     const caller = await mayAsk(headers);
-    checkGrants(user, rule);
-    checkAuthentication(user, rule, deps.clock());
+    checkGrants(bearer.kind === 'user' ? bearer.principal : bearer.caller, rule);
+    checkAuthentication(bearer, rule, deps.clock());
     checkStaleness(rule, deps.revocations);
-    return { user, ...caller };
+    return bearer.kind === 'user' ? { user: bearer.principal, ...caller } : { caller: bearer.caller };
   };
+}
+
+/** The caller of a request that has a token for it. Throws CALLER_NOT_ALLOWED where that is not good. */
+export async function callerOf(headers: HeaderSource, verifier: Verifier): Promise<Caller | undefined> {
+  const token = callerToken(headers);
+  if (token === undefined) return undefined;
+  return verifier.caller(token).catch((error: unknown) => {
+    throw refusalReasonOf(error) === 'INVALID_TOKEN' ? refusal('CALLER_NOT_ALLOWED', { cause: error }) : error;
+  });
 }
 
 /** A caller's token must be good wherever there is one, and there wherever `named` or `needed` says so. */
 function callerCheck(named: readonly string[], needed: boolean, { verifier }: PolicyDeps) {
   return async (headers: HeaderSource): Promise<{ caller?: Caller }> => {
-    const token = callerToken(headers);
-    if (token === undefined) {
+    const caller = await callerOf(headers, verifier);
+    if (!caller) {
       if (needed || named.length > 0) throw refusal('CALLER_NOT_ALLOWED');
       return {};
     }
-    const caller = await verifier.caller(token).catch((error: unknown) => {
-      throw refusalReasonOf(error) === 'INVALID_TOKEN' ? refusal('CALLER_NOT_ALLOWED', { cause: error }) : error;
-    });
     if (named.length > 0 && !named.includes(caller.service)) throw refusal('CALLER_NOT_ALLOWED');
     return { caller };
   };
 }
 
-function checkGrants(user: Principal, { roles = [], scopes = [] }: UserRule): void {
+function checkGrants(user: Principal | Caller, { roles = [], scopes = [] }: UserRule): void {
   const hasRole = roles.length === 0 || roles.some((role) => user.roles.includes(role));
   if (hasRole && scopes.every((scope) => user.scopes.includes(scope))) return;
   throw refusal('INSUFFICIENT_SCOPE', challenge('insufficient_scope', { scope: scopes.join(' ') }));
 }
 
-/** RFC 9470 section 3: what kind of authentication, and how long ago, is needed. */
-function checkAuthentication(user: Principal, { acr, maxAuthAge }: UserRule, now: number): void {
-  const strong = acr === undefined || user.acr === acr;
-  const recent = maxAuthAge === undefined || now / 1_000 - user.authTime <= maxAuthAge;
+/**
+ * RFC 9470 section 3: what kind of authentication, and how long ago, is needed. A
+ * service proves who it is for each token, and by nothing that has a class.
+ */
+function checkAuthentication(bearer: Bearer, { acr, maxAuthAge }: UserRule, now: number): void {
+  const isUser = bearer.kind === 'user';
+  const authTime = isUser ? bearer.principal.authTime : bearer.caller.issuedAt;
+  const strong = acr === undefined || (isUser && bearer.principal.acr === acr);
+  const recent = maxAuthAge === undefined || now / 1_000 - authTime <= maxAuthAge;
   if (strong && recent) return;
   const needed = { acr_values: acr ?? '', max_age: maxAuthAge === undefined ? '' : String(Math.floor(maxAuthAge)) };
   throw refusal('REAUTHENTICATION_REQUIRED', challenge('insufficient_user_authentication', needed));

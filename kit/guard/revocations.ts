@@ -4,6 +4,8 @@ export interface Revocable {
   readonly jti: string;
   /** When it was issued, in seconds since 1970. */
   readonly iat: number;
+  /** The key that signed it. */
+  readonly kid: string;
   /** The session; a service's token has none. */
   readonly sid?: string;
 }

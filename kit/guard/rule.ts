@@ -20,6 +20,8 @@ export interface UserRule {
   readonly maxAuthAge?: number;
   /** Longest time since revocations were heard of, in seconds. */
   readonly maxStaleness?: number;
+  /** A service may call in its own name, where its token has the roles and scopes. */
+  readonly services?: boolean;
 }
 
 /** A service is needed, a user is not. */
@@ -42,6 +44,7 @@ export function faultsOf(rule: AccessRule, knownRoles?: ReadonlySet<string>): st
   if (rule.internal) return faults;
   faults.push(...namesOf('roles', rule.roles), ...namesOf('scopes', rule.scopes));
   for (const role of rule.roles ?? []) if (knownRoles && !knownRoles.has(role)) faults.push(`unknown role ${role}`);
+  if (rule.services && !rule.roles?.length && !rule.scopes?.length) faults.push('services, and no role or scope');
   if (rule.acr !== undefined && !/^[\w.:/-]+$/.test(rule.acr)) faults.push('acr is not a word');
   for (const name of ['maxAuthAge', 'maxStaleness'] as const) {
     const seconds = rule[name];

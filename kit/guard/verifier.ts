@@ -2,8 +2,17 @@ import { type Algorithm, checkAlgorithms } from './algorithms.ts';
 import { type Bearer, type Caller, type ClaimRules, type Principal, readClaims } from './claims.ts';
 import { invalidToken } from './error.ts';
 import type { KeySource } from './keys.ts';
-import type { Revocations } from './revocations.ts';
+import type { Revocable, Revocations } from './revocations.ts';
+import type { GuardReason } from './reasons.ts';
 import { verifySignature } from './signature.ts';
+
+/** Whoever counts what a guard does. Neither may throw. */
+export interface GuardObserver {
+  /** A call was admitted, or refused for a reason. */
+  decision?(outcome: 'admitted' | GuardReason, method: string): void;
+  /** A token was looked up among those that were verified before. */
+  cache?(hit: boolean): void;
+}
 
 /** What the verifier takes from configuration, so that it takes nothing from a token. */
 export interface VerifierOptions {
@@ -23,12 +32,16 @@ export interface VerifierOptions {
   readonly maxTokenLife?: number;
   /** How many verified tokens are remembered. Default 10,000. */
   readonly cacheSize?: number;
+  /** Is told what happens, for metrics. */
+  readonly observe?: GuardObserver;
   /** The time, in milliseconds since 1970. */
   readonly clock?: () => number;
 }
 
 /** Verifies access tokens. Both throw INVALID_TOKEN or KEYS_UNAVAILABLE. */
 export interface Verifier {
+  /** Anybody's token: a user's or a service's own. */
+  bearer(token: string): Promise<Bearer>;
   /** A user's token. */
   user(token: string): Promise<Principal>;
   /** A service's own token. */
@@ -50,32 +63,37 @@ interface Verified {
  * make no sense.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { issuer, audience, algorithms, keys, revocations, types = ['at+jwt'], clock = Date.now } = options;
+  const { issuer, audience, algorithms, keys, revocations, observe, types = ['at+jwt'], clock = Date.now } = options;
   const { clockSkew = 5_000, maxTokenLife = 3_600_000, cacheSize = 10_000 } = options;
   checkAlgorithms(algorithms);
   if (issuer === '' || audience === '') throw new Error('The guard needs an issuer and an audience.');
   const rules: ClaimRules = { issuer, audience, skew: clockSkew / 1_000, maxLife: maxTokenLife / 1_000 };
   const form = { algorithms, types };
   const remembered = new Map<string, Verified>();
-  const running = new Map<string, Promise<Bearer>>();
+  const running = new Map<string, Promise<Verified>>();
 
-  async function verify(token: string): Promise<Bearer> {
+  async function verify(token: string): Promise<Verified> {
     const { payload, kid, alg, key } = await verifySignature(token, form, keys);
     const bearer = readClaims(payload, token, rules, clock() / 1_000);
     const { expiresAt } = bearer.kind === 'user' ? bearer.principal : bearer.caller;
     // The oldest goes. Only verified tokens are here, so a flood of bad ones drives none out;
     // refusals are not remembered, for a key or a minute later the token may be good.
     if (remembered.size >= cacheSize) remembered.delete(remembered.keys().next().value ?? '');
-    if (cacheSize > 0) remembered.set(token, { bearer, kid, alg, key, end: expiresAt * 1_000 + clockSkew });
-    return bearer;
+    const verified = { bearer, kid, alg, key, end: expiresAt * 1_000 + clockSkew };
+    if (cacheSize > 0) remembered.set(token, verified);
+    return verified;
   }
 
-  function bearerOf(token: string): Bearer | Promise<Bearer> {
+  function verifiedOf(token: string): Verified | Promise<Verified> {
     const found = remembered.get(token);
     if (found) {
-      if (clock() < found.end && keys.held(found.kid, found.alg) === found.key) return found.bearer;
+      if (clock() < found.end && keys.held(found.kid, found.alg) === found.key) {
+        observe?.cache?.(true);
+        return found;
+      }
       remembered.delete(token);
     }
+    observe?.cache?.(false);
     const begun = running.get(token);
     if (begun) return begun;
     const verifying = verify(token).finally(() => running.delete(token));
@@ -83,20 +101,32 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return verifying;
   }
 
+  async function bearerOf(token: string): Promise<Bearer> {
+    const { bearer, kid } = await verifiedOf(token);
+    if (revocations?.isRevoked(revocableOf(bearer, kid))) throw invalidToken('revoked');
+    return bearer;
+  }
+
   return {
+    bearer: bearerOf,
     async user(token) {
       const bearer = await bearerOf(token);
       if (bearer.kind !== 'user') throw invalidToken("a service's token in a user's place");
-      const { subject: sub, sessionId: sid, tokenId: jti, issuedAt: iat } = bearer.principal;
-      if (revocations?.isRevoked({ sub, sid, jti, iat })) throw invalidToken('revoked');
       return bearer.principal;
     },
     async caller(token) {
       const bearer = await bearerOf(token);
       if (bearer.kind !== 'service') throw invalidToken("a user's token in a service's place");
-      const { service: sub, tokenId: jti, issuedAt: iat } = bearer.caller;
-      if (revocations?.isRevoked({ sub, jti, iat })) throw invalidToken('revoked');
       return bearer.caller;
     },
   };
+}
+
+function revocableOf(bearer: Bearer, kid: string): Revocable {
+  if (bearer.kind === 'service') {
+    const { service: sub, tokenId: jti, issuedAt: iat } = bearer.caller;
+    return { sub, jti, iat, kid };
+  }
+  const { subject: sub, sessionId: sid, tokenId: jti, issuedAt: iat } = bearer.principal;
+  return { sub, sid, jti, iat, kid };
 }

@@ -49,6 +49,11 @@ export function runInCall<T>(call: Call, run: () => T): T {
   return storage.run(call, run);
 }
 
+/** Runs a function on behalf of nobody, whoever it is that needed it first. */
+export function outsideCalls<T>(run: () => T): T {
+  return storage.exit(run);
+}
+
 /** Iterates on behalf of a call: a generator otherwise runs in its puller's context. */
 export function iterateInCall<T>(call: Call, source: AsyncIterable<T>): AsyncIterable<T> {
   return {
@@ -82,20 +87,26 @@ export const peerHeaders = { address: 'x-signet-peer', agent: 'x-signet-agent' }
 /**
  * Begins a call from what came in. Headers that claim an identity are dropped
  * where the call came by a door; a request id of another form than ours is replaced.
+ * @param isService tells whether a service of the fleet calls, by its own token: only such a one is
+ * believed who it is that asked it
  */
-export function beginCall(context: HandlerContext): Call {
+export async function beginCall(
+  context: HandlerContext,
+  isService: (header: Headers) => Promise<boolean>,
+): Promise<Call> {
   const header = context.requestHeader;
   const peer = context.values.get(peerKey);
   if (peer.via === 'door') dropForged(header);
-  const told = header.get(peerHeaders.address) ?? '';
+  const claimed = header.get(peerHeaders.address);
+  const believed = claimed !== null && isIP(claimed) && (await isService(header)) ? claimed : undefined;
   const remaining = context.timeoutMs();
   const now = Date.now();
   return {
     method: nameOf(context.method),
     requestId: requestIdFrom(header.get('x-request-id')),
     trace: continueTrace(header),
-    address: isIP(told) ? told : peer.address,
-    agent: header.get(peerHeaders.agent) ?? header.get('user-agent') ?? '',
+    address: believed ?? peer.address,
+    agent: (believed === undefined ? null : header.get(peerHeaders.agent)) ?? header.get('user-agent') ?? '',
     startedAt: now,
     deadline: remaining === undefined ? undefined : now + remaining,
     authorization: null,

@@ -1,11 +1,10 @@
-import { createGuard, type Guard } from '#kit/guard/guard.ts';
-import type { KeySource } from '#kit/guard/keys.ts';
-import type { PublicKeyAlgorithm } from '#kit/guard/algorithms.ts';
+import type { Algorithm } from '#kit/guard/algorithms.ts';
+import { createGuard, type Guard, type GuardOptions } from '#kit/guard/guard.ts';
 
 /** The guard of a service, as its configuration says. */
 export function guardFor(
-  config: { readonly issuer: string; readonly audience: string; readonly alg: PublicKeyAlgorithm },
-  keys: KeySource,
+  config: { readonly issuer: string; readonly audience: string; readonly alg: Algorithm },
+  options: Pick<GuardOptions, 'keys' | 'revocations' | 'observe'>,
 ): Guard {
-  return createGuard({ issuer: config.issuer, audience: config.audience, algorithms: [config.alg], keys });
+  return createGuard({ ...options, issuer: config.issuer, audience: config.audience, algorithms: [config.alg] });
 }

@@ -1,6 +1,7 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { failure, outward } from '#kit/errors/failure.ts';
 import { assertCovered } from '#kit/guard/access.ts';
+import type { Guard } from '#kit/guard/guard.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
 import { logCall } from './access-log.ts';
@@ -22,26 +23,33 @@ import { validation } from './validation.ts';
 export function createService(options: {
   readonly mounted: readonly Mounted[];
   readonly checks: readonly Gate[];
+  /** The guard of the service; its gate is among the checks. */
+  readonly guard: Pick<Guard, 'caller'>;
   readonly ready: Ready;
   /** Whether strangers may ask what there is to call. */
   readonly reflection: boolean;
   readonly log: Log;
 }): RpcApp {
-  const { checks, log } = options;
+  const { checks, guard, log } = options;
   const own = options.mounted.map(({ desc }) => desc);
   assertCovered(own, builtInRoles);
   const mounted = [...options.mounted, healthOf(own, options.ready)];
   if (options.reflection) mounted.push(reflectionOf(mounted.map(({ desc }) => desc)));
   return createRpcApp({
     mounted,
-    gate: gateOf(checks, log),
+    gate: gateOf(checks, guard, log),
     interceptors: [inCall(log), errors, validation(mounted.map(({ desc }) => desc))],
   });
 }
 
-function gateOf(checks: readonly Gate[], log: Log): Gate {
+function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'>, log: Log): Gate {
+  const isService = (header: Headers): Promise<boolean> =>
+    guard.caller(header).then(
+      (caller) => caller !== undefined,
+      () => false,
+    );
   return async (context) => {
-    const call = beginCall(context);
+    const call = await beginCall(context, isService);
     context.values.set(callKey, call);
     context.responseHeader.set('x-request-id', call.requestId);
     try {

@@ -4,7 +4,6 @@ import { type Environment, readConfigs } from '#kit/config/config.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import type { Door } from '#kit/door/door.ts';
-import { localJwks } from '#kit/guard/jwks.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Closing } from '#kit/process/run.ts';
 import type { GrpcServer } from '#kit/rpc/grpc-server.ts';
@@ -80,7 +79,7 @@ export async function openAll(configs: Configs, log: Log, closing: Closing): Pro
   closing.add(() => auth.close());
   const { door, grpc } = await openAuth(auth, configs.auth, closing);
 
-  const guard = guardFor(configs.edge, localJwks(auth.keys));
+  const guard = guardFor(configs.edge, { keys: auth.keys() });
   closing.add(() => guard.close());
 
   const user = buildUser({

@@ -1,9 +1,11 @@
 import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { KeyService } from '#gen/proto/signet/auth/v1/key_service_pb.ts';
+import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { cookieNames } from '#kit/browser/cookies.ts';
 import type { Database } from '#kit/db/database.ts';
 import { connectGate } from '#kit/guard/connect.ts';
-import { localJwks } from '#kit/guard/jwks.ts';
+import type { KeySource } from '#kit/guard/keys.ts';
 import type { Log } from '#kit/log/log.ts';
 import { mount, type RpcApp } from '#kit/rpc/app.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
@@ -13,12 +15,21 @@ import type { AuthConfig } from './config.ts';
 import { createHasher } from './crypto/hasher.ts';
 import { openKeyring } from './crypto/keyring.ts';
 import { createMasterKey } from './crypto/master-key.ts';
+import { generateSigningKey } from './crypto/signing-key.ts';
 import { createAccounts } from './domain/accounts.ts';
 import { ensureFirstAdmin, type FirstAdmin } from './domain/first-admin.ts';
+import { createKeys } from './domain/keys.ts';
 import { createSessions } from './domain/sessions.ts';
 import { createTokens } from './domain/tokens.ts';
 import { authHandler } from './handler/auth.ts';
+import { keyHandler } from './handler/keys.ts';
+import { revocationHandler } from './handler/revocation.ts';
 import { createKeyStore } from './store/keys.ts';
+import { listen } from './store/listen.ts';
+import { createLocalRevocations } from './store/revocation-feed.ts';
+import { createRevocationStore } from './store/revocations.ts';
+import { openMacs, rewrapAll } from './store/secrets.ts';
+import { createSweeper } from './store/sweeper.ts';
 import { createSessionStore } from './store/sessions.ts';
 import { createUserStore } from './store/users.ts';
 
@@ -27,11 +38,11 @@ export interface Auth {
   readonly app: RpcApp;
   readonly ready: Ready;
   readonly log: Log;
-  /** The public keys, for verifiers in this process. */
-  readonly keys: () => Promise<unknown>;
+  /** The keys, for another guard of this process. */
+  readonly keys: () => KeySource;
   /** Makes the first admin, unless there is one. Call it last: what it answers can't be seen again. */
   ensureFirstAdmin(): Promise<FirstAdmin | undefined>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Wires the auth service over a migrated database. */
@@ -51,7 +62,32 @@ export async function buildAuth(deps: {
   });
 
   const master = createMasterKey(config.masterKey);
-  const keyring = await openKeyring(createKeyStore(db), master, config.alg, log);
+  if (config.masterKeyPrevious) {
+    await rewrapAll(db, { current: config.masterKey, previous: config.masterKeyPrevious }, log);
+  }
+  const macs = await openMacs(db, master);
+  const keyStore = createKeyStore(db);
+  const keyring = await openKeyring(keyStore, master, config.alg, log);
+  const keys = createKeys({
+    store: keyStore,
+    generate: () => generateSigningKey(config.alg, master),
+    reload: () => keyring.reload(),
+    times: { rotation: config.keyRotation, pending: config.keyPending, accessTtl: config.accessTtl },
+    log,
+  });
+  const revocations = createLocalRevocations(createRevocationStore(db), log);
+  await revocations.ready();
+  const quietly = (what: string, work: () => Promise<void>) => () =>
+    void work().catch((error: unknown) => log.warn({ err: error }, `${what} could not be read anew`));
+  const notifications = listen({
+    url: config.databaseUrl,
+    heard: {
+      signet_revocations: quietly('revocations', () => revocations.pull()),
+      signet_keys: quietly('signing keys', () => keyring.reload()),
+    },
+    log,
+  });
+  const sweeper = createSweeper(db, log);
   const hasher = await createHasher({
     memory: config.argon2Memory,
     passes: config.argon2Passes,
@@ -60,37 +96,48 @@ export async function buildAuth(deps: {
   });
 
   const { issuer, audience, accessTtl, passwordMin } = config;
-  const tokens = createTokens({ signer: keyring.active, master, issuer, audience, accessTtl, clock });
+  const tokens = createTokens({ signer: keyring.active, macs, issuer, audience, accessTtl });
   const accounts = createAccounts({ users, hasher, passwordMin, clock });
   const sessions = createSessions({
     users,
     store,
     hasher,
-    master,
+    macs,
     onReuse: ({ sessionId, userId }) =>
       log.warn({ session_id: sessionId, user_id: userId }, 'a refresh token was reused; its session has ended'),
   });
-  const keys = async () => ({ keys: keyring.jwks() });
-  const guard = guardFor(config, localJwks(keys));
+  const guard = guardFor(config, { keys: keyring.source(), revocations });
+  const keysMaxAge = Math.max(1, Math.floor(Math.min(60_000, config.keyPending / 2) / 1_000));
 
-  const handler = authHandler({ accounts, sessions, tokens, keyring, guard, cookies: cookieNames(issuer) });
+  const cookies = cookieNames(issuer);
+  const handler = authHandler({ accounts, sessions, tokens, keyring, guard, cookies, keysMaxAge });
+  const closing = new AbortController();
+  const ready: Ready = async () => revocations.isReady() && (await database.answers());
   await guard.ready();
   return {
     app: createService({
-      mounted: [mount(AuthService, handler)],
+      mounted: [
+        mount(AuthService, handler),
+        mount(KeyService, keyHandler(keys)),
+        mount(RevocationService, revocationHandler(revocations, closing.signal)),
+      ],
       checks: [connectGate(guard)],
-      ready: database.answers,
+      ready,
       reflection: config.environment !== 'production',
       log,
     }),
     log,
-    keys,
+    keys: keyring.source,
     ensureFirstAdmin: () =>
       ensureFirstAdmin({ users, accounts }, { email: config.adminEmail, password: config.adminPassword }),
-    ready: database.answers,
-    close() {
+    ready,
+    async close() {
+      closing.abort();
+      keys.close();
+      sweeper.close();
       guard.close();
       keyring.close();
+      await notifications.close();
     },
   };
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { type Config, key } from '#kit/config/config.ts';
 import { databaseKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
-import { duration, port, positiveDuration, secret, whole } from '#kit/config/types.ts';
+import { duration, list, port, positiveDuration, secret, whole } from '#kit/config/types.ts';
 import { Secret } from '#kit/log/secret.ts';
+import { publicServiceKey } from '#kit/rpc/service-key.ts';
 
 /** 32 bytes, written in base64. */
 const key256 = z
@@ -20,6 +21,21 @@ const adminPassword = z
 /** Every guard refuses a token that claims to live longer than an hour. */
 const accessLife = positiveDuration.refine((ms) => ms >= 1_000 && ms <= 3_600_000, 'must be from 1s to 1h');
 
+const serviceEntry = /^([a-z][a-z0-9-]{0,62})=([\w-]{42}[AEIMQUYcgkosw048])(?::([a-z0-9_-]+(?:\+[a-z0-9_-]+)*))?$/;
+
+/** Services, each with its public key and its roles. */
+const services = list
+  .refine((all) => all.every((one) => serviceEntry.test(one)), 'must be name=publickey, divided by commas')
+  .transform((all) =>
+    all.map((one) => {
+      const [, name = '', publicKey = '', roles] = serviceEntry.exec(one) ?? [];
+      return { name, publicKey: publicServiceKey(publicKey), roles: roles?.split('+') ?? [] };
+    }),
+  )
+  .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'must not name a service twice');
+
+const atLeastASecond = positiveDuration.refine((ms) => ms >= 1_000, 'must be at least 1s');
+
 /** Configuration of the auth service. */
 export const keys = {
   ...processKeys,
@@ -35,6 +51,22 @@ export const keys = {
   }),
   masterKey: key('SIGNET_MASTER_KEY', key256, {
     doc: 'Encrypts signing keys at rest and keys the MACs of refresh and CSRF tokens: 32 bytes in base64. Unset, `npm start` makes one in the data directory.',
+  }),
+  masterKeyPrevious: key('SIGNET_MASTER_KEY_PREVIOUS', key256, {
+    optional: true,
+    doc: 'The master key until now, given once when it changes: what it encrypts is encrypted under SIGNET_MASTER_KEY at the next start.',
+  }),
+  services: key('SIGNET_SERVICES', services, {
+    default: '',
+    doc: 'Services that may ask for tokens of their own: `name=publickey`, divided by commas; `name=publickey:admin+support` where one may act in its own name. `npm run signet -- services keygen <name>` makes an entry. `npm start` adds its own.',
+  }),
+  keyRotation: key('SIGNET_KEY_ROTATION', positiveDuration, {
+    default: '30d',
+    doc: 'How long a signing key signs. It verifies for twice as long.',
+  }),
+  keyPending: key('SIGNET_KEY_PENDING', atLeastASecond, {
+    default: '5m',
+    doc: 'How long a signing key is published before it signs. Longer than any verifier keeps public keys without looking again.',
   }),
   accessTtl: key('SIGNET_ACCESS_TTL', accessLife, {
     default: '15m',

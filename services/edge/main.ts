@@ -13,7 +13,7 @@ import { openEdge } from './open.ts';
 await runProcess(async (closing) => {
   const config = readConfig(keys, readEnvironment());
   const log = processLog(config).child({ service: 'edge' });
-  const guard = guardFor(config, remoteJwks({ url: config.jwksUrl }));
+  const guard = guardFor(config, { keys: remoteJwks({ url: config.jwksUrl }) });
   closing.add(() => guard.close());
   const auth = createGrpcTransport(config.authTarget, [AuthService]);
   const user = createGrpcTransport(config.userTarget, [UserService]);

@@ -17,7 +17,7 @@ await runProcess(async (closing) => {
   await migrate({ url: config.databaseUrl, ...migrationsOf('user'), log });
   const database = openDatabase({ url: config.databaseUrl, applicationName: 'signet-user', log });
   closing.add(() => database.close());
-  const guard = guardFor(config, remoteJwks({ url: config.jwksUrl }));
+  const guard = guardFor(config, { keys: remoteJwks({ url: config.jwksUrl }) });
   closing.add(() => guard.close());
   const auth = createGrpcTransport(config.authTarget, [AuthService]);
   closing.add(() => auth.close());

@@ -1,23 +1,27 @@
 import { exportSPKI, importJWK, type JWK } from 'jose';
+import { localJwks } from '#kit/guard/jwks.ts';
+import type { KeySource } from '#kit/guard/keys.ts';
 import type { Log } from '#kit/log/log.ts';
-import type { KeyStore } from '../store/keys.ts';
+import type { KeyStore } from '../domain/keys.ts';
 import type { MasterKey } from './master-key.ts';
-import { generateSigningKey, openSigner, type Signer, type SigningAlgorithm } from './signing-key.ts';
+import { generateSigningKey, openSecret, openSigner, type Signer, type SigningAlgorithm } from './signing-key.ts';
 
 /** The keys of this auth service, in memory. */
 export interface Keyring {
   /** The key that new tokens are signed with. */
   active(): Signer;
-  /** The public keys, the active one first. */
+  /** The public keys, the active one first. HS256 keys are not among them. */
   jwks(): readonly JWK[];
-  /** The active public key (RFC 7468). */
-  pem(): string;
+  /** The active public key (RFC 7468); undefined where there is none to show (HS256). */
+  pem(): string | undefined;
+  /** For a guard of this process: hears of every change at once. */
+  source(): KeySource;
   /** Reads the keys anew. */
   reload(): Promise<void>;
   close(): void;
 }
 
-/** Replicas learn of a key that another one made within this time, ms. */
+/** The keys are read so often, in case that a notification was lost; ms. */
 const reloadEvery = 30_000;
 
 /** Opens the keyring; the first start makes the first key, and another `alg` than the last one's makes a new one. */
@@ -29,8 +33,17 @@ export async function openKeyring(
 ): Promise<Keyring> {
   await ensureActive(store, master, alg, log);
   let held = await read(store, master);
-  const reload = async (): Promise<void> => {
-    held = await read(store, master, held);
+  const sources = new Set<KeySource>();
+  let reading: Promise<void> = Promise.resolve();
+  const reload = (): Promise<void> => {
+    // One after the other: of two reads at once the older could come last.
+    reading = reading
+      .catch(() => undefined)
+      .then(async () => {
+        held = await read(store, master, held);
+        await Promise.all([...sources].map((source) => source.refresh()));
+      });
+    return reading;
   };
   const timer = setInterval(() => {
     reload().catch((error: unknown) =>
@@ -41,6 +54,12 @@ export async function openKeyring(
     active: () => held.signer,
     jwks: () => held.jwks,
     pem: () => held.pem,
+    source() {
+      if (alg === 'HS256') return secretSource(() => held.secrets);
+      const source = localJwks(async () => ({ keys: held.jwks }));
+      sources.add(source);
+      return source;
+    },
     reload,
     close: () => clearInterval(timer),
   };
@@ -49,17 +68,38 @@ export async function openKeyring(
 interface Held {
   readonly signer: Signer;
   readonly jwks: readonly JWK[];
-  readonly pem: string;
+  readonly pem: string | undefined;
+  /** HS256 keys, by kid. */
+  readonly secrets: ReadonlyMap<string, CryptoKey>;
 }
 
 async function read(store: KeyStore, master: MasterKey, previous?: Held): Promise<Held> {
   const published = await store.listPublished();
   const [active] = published;
-  if (!active) throw new Error('there is no signing key');
-  const jwks = published.map(({ publicJwk }) => publicJwk);
-  if (previous?.signer.kid === active.kid) return { ...previous, jwks };
-  const publicKey = await importJWK(active.publicJwk, active.alg, { extractable: true });
-  return { signer: await openSigner(active, master), jwks, pem: await exportSPKI(publicKey as CryptoKey) };
+  if (active?.state !== 'active') throw new Error('there is no signing key');
+  const jwks = published.filter(({ alg }) => alg !== 'HS256').map(({ publicJwk }) => publicJwk);
+  const secrets = new Map<string, CryptoKey>();
+  for (const key of published.filter(({ alg }) => alg === 'HS256'))
+    secrets.set(key.kid, previous?.secrets.get(key.kid) ?? (await openSecret(key, master)));
+  if (previous?.signer.kid === active.kid) return { ...previous, jwks, secrets };
+  return { signer: await openSigner(active, master), jwks, secrets, pem: await pemOf(active.publicJwk, active.alg) };
+}
+
+async function pemOf(publicJwk: JWK, alg: SigningAlgorithm): Promise<string | undefined> {
+  if (alg === 'HS256') return undefined;
+  return exportSPKI((await importJWK(publicJwk, alg, { extractable: true })) as CryptoKey);
+}
+
+/** HS256 keys of this process, for its own guards: what is held is all there is. */
+function secretSource(secrets: () => ReadonlyMap<string, CryptoKey>): KeySource {
+  const held = (kid: string, alg: string) => (alg === 'HS256' ? secrets().get(kid) : undefined);
+  return {
+    held,
+    get: async (kid, alg) => held(kid, alg),
+    refresh: async () => true,
+    ready: async () => undefined,
+    close: () => undefined,
+  };
 }
 
 /** Where replicas start at once, one makes the key and all use it. */

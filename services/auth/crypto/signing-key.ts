@@ -7,18 +7,21 @@ import {
   importPKCS8,
   type JWK,
 } from 'jose';
+import { randomBytes } from 'node:crypto';
 import { readKeySet } from '#kit/guard/jwk.ts';
+import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { StartError } from '#kit/process/start-error.ts';
 import type { MasterKey } from './master-key.ts';
 
-/** Algorithms that access tokens may be signed with. */
-export type SigningAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
+/** Algorithms that access tokens may be signed with. HS256 is for one process that also verifies. */
+export type SigningAlgorithm = Algorithm;
 
 /** A signing key as it is kept: the private part sealed, the public part as published. */
 export interface StoredKey {
-  /** RFC 7638 thumbprint. */
+  /** RFC 7638 thumbprint; of an HS256 key, which must not be told by its hash, a random name. */
   readonly kid: string;
   readonly alg: SigningAlgorithm;
+  /** Of an HS256 key nothing but its name and kind. */
   readonly publicJwk: JWK;
   readonly sealedPrivate: Uint8Array<ArrayBuffer>;
 }
@@ -32,9 +35,15 @@ export interface Signer {
 }
 
 const rsaBits = 2048;
+const secretBytes = 32;
 
-/** Makes a key pair and seals its private part at once. */
+/** Makes a key and seals its private part at once. */
 export async function generateSigningKey(alg: SigningAlgorithm, master: MasterKey): Promise<StoredKey> {
+  if (alg === 'HS256') {
+    const kid = randomBytes(16).toString('base64url');
+    const sealedPrivate = master.seal(randomBytes(secretBytes), contextOf(kid));
+    return { kid, alg, publicJwk: { kty: 'oct', alg, kid }, sealedPrivate };
+  }
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true, modulusLength: rsaBits });
   const bare = await exportJWK(publicKey);
   const kid = await calculateJwkThumbprint(bare);
@@ -48,11 +57,7 @@ export async function generateSigningKey(alg: SigningAlgorithm, master: MasterKe
  */
 export async function openSigner(stored: StoredKey, master: MasterKey): Promise<Signer> {
   const { kid, alg } = stored;
-  // The same rules that every verifier applies: under 2048 bits, a bad exponent or a wrong curve is refused.
-  const published = await readKeySet({ keys: [stored.publicJwk] });
-  if (!published.get(kid)?.byAlgorithm.has(alg)) throw new Error(`signing key ${kid} does not fit ${alg}`);
-  const pkcs8 = open(stored, master).toString();
-  const key = await importPKCS8(pkcs8, alg);
+  const key = alg === 'HS256' ? await openSecret(stored, master) : await openPrivate(stored, master);
   const encoder = new TextEncoder();
   return {
     kid,
@@ -60,6 +65,21 @@ export async function openSigner(stored: StoredKey, master: MasterKey): Promise<
     sign: (claims) =>
       new CompactSign(encoder.encode(JSON.stringify(claims))).setProtectedHeader({ alg, kid, typ: 'at+jwt' }).sign(key),
   };
+}
+
+/** Opens an HS256 key, to sign and to verify with. @throws Error where the master key is another one */
+export async function openSecret(stored: StoredKey, master: MasterKey): Promise<CryptoKey> {
+  const bytes = new Uint8Array(open(stored, master));
+  if (bytes.length < secretBytes) throw new Error(`signing key ${stored.kid} is too short`);
+  return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
+}
+
+async function openPrivate(stored: StoredKey, master: MasterKey): Promise<CryptoKey> {
+  const { kid, alg } = stored;
+  // The same rules that every verifier applies: under 2048 bits, a bad exponent or a wrong curve is refused.
+  const published = await readKeySet({ keys: [stored.publicJwk] });
+  if (!published.get(kid)?.byAlgorithm.has(alg)) throw new Error(`signing key ${kid} does not fit ${alg}`);
+  return importPKCS8(open(stored, master).toString(), alg);
 }
 
 function open({ kid, sealedPrivate }: StoredKey, master: MasterKey): Buffer {
@@ -70,6 +90,7 @@ function open({ kid, sealedPrivate }: StoredKey, master: MasterKey): Buffer {
   }
 }
 
-function contextOf(kid: string): string {
+/** What binds a sealed key to its place. */
+export function contextOf(kid: string): string {
   return `signing-key ${kid}`;
 }

@@ -26,10 +26,14 @@ export interface Session {
   readonly expiresAt: Date;
 }
 
-/** A session and whose it is. */
+/** A session and whose it is, as one statement found them. */
 export interface SignedIn {
   readonly user: User;
   readonly session: Session;
+  /** The database's time at that statement. */
+  readonly at: Date;
+  /** Tokens of the user that were issued before are refused. */
+  readonly tokensFrom: Date | undefined;
 }
 
 /** What a session that is about to be opened begins with. */
@@ -77,7 +81,7 @@ export interface PresentedToken {
 /** Sessions, kept. Every verb is one statement unless it says otherwise. */
 export interface SessionStore {
   /** Opens a session, unless meanwhile the account was disabled or its password changed. */
-  open(session: NewSession, passwordHash: string): Promise<Session | undefined>;
+  open(session: NewSession, passwordHash: string): Promise<SignedIn | undefined>;
   /**
    * Moves the counter on, where the token is the one that is good now: one statement.
    * Otherwise, in a second one, tells a token within its grace from a reused one, and ends a

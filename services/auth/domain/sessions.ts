@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { failure } from '#kit/errors/failure.ts';
 import { Secret } from '#kit/log/secret.ts';
 import type { Hasher } from '../crypto/hasher.ts';
-import type { MasterKey } from '../crypto/master-key.ts';
+import type { Macs } from '../crypto/master-key.ts';
 import { normalizeEmail } from './accounts.ts';
 import type { PresentedToken, SessionStore, SignedIn, User, UserStore } from './model.ts';
 import { normalizePassword } from './password.ts';
@@ -38,15 +38,15 @@ export function createSessions(deps: {
   readonly users: UserStore;
   readonly store: SessionStore;
   readonly hasher: Hasher;
-  readonly master: MasterKey;
+  readonly macs: Macs;
   /** Told when a refresh token was used again and its session has ended for it. */
   readonly onReuse: (session: { readonly sessionId: string; readonly userId: string }) => void;
 }): Sessions {
-  const { users, store, hasher, master, onReuse } = deps;
+  const { users, store, hasher, macs, onReuse } = deps;
 
   function present(token: string): PresentedToken | undefined {
     const parsed = parseRefreshToken(token);
-    return parsed && { ...parsed, inner: innerMac((text) => master.mac('refresh', text), parsed) };
+    return parsed && { ...parsed, inner: innerMac((text) => macs.mac('refresh', text), parsed) };
   }
 
   return {
@@ -54,7 +54,7 @@ export function createSessions(deps: {
       const found = await users.findForLogin(normalizeEmail(email));
       const matches = await hasher.verify(found?.passwordHash, normalizePassword(password));
       if (!found || !matches) throw failure('INVALID_CREDENTIALS');
-      const session = await store.open(
+      const signedIn = await store.open(
         {
           id: uuidv7(),
           userId: found.user.id,
@@ -66,8 +66,8 @@ export function createSessions(deps: {
         },
         found.passwordHash,
       );
-      if (!session) throw failure('INVALID_CREDENTIALS');
-      return { user: found.user, session };
+      if (!signedIn) throw failure('INVALID_CREDENTIALS');
+      return signedIn;
     },
 
     async refresh(token) {

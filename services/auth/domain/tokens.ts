@@ -1,5 +1,5 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
-import type { MasterKey } from '../crypto/master-key.ts';
+import type { Macs } from '../crypto/master-key.ts';
 import type { Signer } from '../crypto/signing-key.ts';
 import type { SignedIn } from './model.ts';
 import { formatRefreshToken } from './refresh-token.ts';
@@ -28,14 +28,13 @@ export interface Tokens {
 /** Makes the maker of tokens. Times in ms. */
 export function createTokens(deps: {
   readonly signer: () => Signer;
-  readonly master: MasterKey;
+  readonly macs: Macs;
   readonly issuer: string;
   readonly audience: string;
   readonly accessTtl: number;
-  readonly clock: () => number;
 }): Tokens {
-  const { signer, master, issuer, audience, accessTtl, clock } = deps;
-  const csrfFor = (sessionId: string) => master.mac('csrf', sessionId).toString('base64url');
+  const { signer, macs, issuer, audience, accessTtl } = deps;
+  const csrfFor = (sessionId: string) => macs.mac('csrf', sessionId).toString('base64url');
 
   return {
     csrfFor,
@@ -44,9 +43,13 @@ export function createTokens(deps: {
       const given = Buffer.from(presented ?? '');
       return given.length === expected.length && timingSafeEqual(given, expected);
     },
-    async issue({ user, session }) {
-      const iat = Math.floor(clock() / 1_000);
-      const sessionEnd = Math.floor(session.expiresAt.getTime() / 1_000);
+    async issue({ user, session, at, tokensFrom }) {
+      // The database's time at the statement that read the account: whoever changes it moves
+      // `tokensFrom` past every token made from what it was before. A token made right after that
+      // is issued at that time, up to two seconds ahead.
+      const now = seconds(at);
+      const iat = Math.max(now, tokensFrom ? seconds(tokensFrom) : 0);
+      const sessionEnd = seconds(session.expiresAt);
       // A token does not outlive its session.
       const exp = Math.min(iat + Math.floor(accessTtl / 1_000), Math.max(sessionEnd, iat + 1));
       const csrfToken = csrfFor(session.id);
@@ -56,7 +59,7 @@ export function createTokens(deps: {
         aud: audience,
         exp,
         iat,
-        nbf: iat,
+        nbf: now,
         jti: randomUUID(),
         sid: session.id,
         client_id: session.clientId,
@@ -65,15 +68,14 @@ export function createTokens(deps: {
         email: user.email,
         amr: session.amr,
         acr: acrOf(session.amr),
-        // The database's clock may be ahead of ours, and nobody signs in after their token was made.
-        auth_time: Math.min(iat, Math.floor(session.authTime.getTime() / 1_000)),
+        auth_time: seconds(session.authTime),
         // Lets the edge check a CSRF token without a key and without asking.
         csrf: createHash('sha256').update(csrfToken).digest('base64url'),
       });
       return {
         accessToken,
         refreshToken: formatRefreshToken(
-          (text) => master.mac('refresh', text),
+          (text) => macs.mac('refresh', text),
           session.id,
           session.counter,
           session.secret,
@@ -84,6 +86,10 @@ export function createTokens(deps: {
       };
     },
   };
+}
+
+function seconds(time: Date): number {
+  return Math.floor(time.getTime() / 1_000);
 }
 
 /** Authentication context class: `mfa` where there was more than one factor. */

@@ -25,14 +25,13 @@ export interface AuthHandlerDeps {
   readonly keyring: Keyring;
   readonly guard: Guard;
   readonly cookies: CookieNames;
+  /** How long others may keep the public keys, s. */
+  readonly keysMaxAge: number;
 }
-
-/** How long others may keep the public keys, s. */
-const keysMaxAge = 60;
 
 /** AuthService: from messages to the domain and back. */
 export function authHandler(deps: AuthHandlerDeps): ServiceImpl<typeof AuthService> {
-  const { accounts, sessions, tokens, keyring, guard, cookies } = deps;
+  const { accounts, sessions, tokens, keyring, guard, cookies, keysMaxAge } = deps;
 
   return {
     async register({ email, password, name, role }) {
@@ -89,13 +88,15 @@ export function authHandler(deps: AuthHandlerDeps): ServiceImpl<typeof AuthServi
 
     getJwks(_, context) {
       const keys = keyring.jwks().map((jwk) => jwk as Omit<Jwk, '$typeName'>);
-      cacheable(context, JSON.stringify(keys));
+      cacheable(context, JSON.stringify(keys), keysMaxAge);
       return { keys };
     },
 
     getPublicKey(_, context) {
-      cacheable(context, keyring.pem());
-      return { pem: keyring.pem() };
+      const pem = keyring.pem();
+      if (pem === undefined) throw failure('NOT_FOUND');
+      cacheable(context, pem, keysMaxAge);
+      return { pem };
     },
   };
 
@@ -117,7 +118,7 @@ function deviceOf(label: string | undefined): Device {
   return { label: label ?? agent.slice(0, 100), ip: call?.address ?? '' };
 }
 
-function cacheable({ responseHeader }: HandlerContext, content: string): void {
+function cacheable({ responseHeader }: HandlerContext, content: string, maxAge: number): void {
   responseHeader.set('etag', `"${createHash('sha256').update(content).digest('base64url')}"`);
-  responseHeader.set('cache-control', `public, max-age=${keysMaxAge}`);
+  responseHeader.set('cache-control', `public, max-age=${maxAge}`);
 }

@@ -1,4 +1,5 @@
 import { Secret } from '#kit/log/secret.ts';
+import { networkOf } from '#kit/net/network.ts';
 import type {
   NewSession,
   PresentedToken,
@@ -21,11 +22,13 @@ interface Row extends UserRow {
   auth_time: Date;
   amr: string[];
   expires_at: Date;
+  at: Date;
+  tokens_from: Date | null;
 }
 
 const columns = Prisma.sql`
   s.id AS session_id, s.client_id, s.counter, s.secret, s.auth_time, s.amr, s.expires_at,
-  u.id, u.email, u.name, u.roles, u.created_at`;
+  u.id, u.email, u.name, u.roles, u.created_at, u.tokens_from, now() AS at`;
 
 const live = Prisma.sql`s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()`;
 
@@ -62,19 +65,22 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
 
   return {
     async open(session: NewSession, passwordHash) {
-      const [row] = await db.$queryRaw<{ auth_time: Date; expires_at: Date }[]>`
-        INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, amr, secret, auth_time,
-                                   idle_expires_at, expires_at)
-        SELECT ${session.id}::uuid, u.id, ${session.clientId}, ${session.deviceLabel}, ${session.ip},
-               ${session.amr}::text[], ${session.secret.reveal()}::bytea, now(),
-               now() + least(${idle}, ${max}), now() + ${max}
-        FROM auth.users u
-        WHERE u.id = ${session.userId}::uuid AND u.disabled_at IS NULL AND u.password_hash = ${passwordHash}
-        FOR SHARE OF u
-        RETURNING auth_time, expires_at`;
-      if (!row) return undefined;
-      const { id, clientId, amr, secret } = session;
-      return { id, clientId, amr, secret, counter: 0, authTime: row.auth_time, expiresAt: row.expires_at };
+      const [row] = await db.$queryRaw<Row[]>`
+        WITH u AS (
+          SELECT * FROM auth.users
+          WHERE id = ${session.userId}::uuid AND disabled_at IS NULL AND password_hash = ${passwordHash}
+          FOR SHARE
+        ), s AS (
+          INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
+                                     idle_expires_at, expires_at)
+          SELECT ${session.id}::uuid, u.id, ${session.clientId}, ${session.deviceLabel}, ${session.ip},
+                 ${networkOf(session.ip)}, ${session.amr}::text[], ${session.secret.reveal()}::bytea, now(),
+                 now() + least(${idle}, ${max}), now() + ${max}
+          FROM u
+          RETURNING *
+        )
+        SELECT ${columns} FROM s, u`;
+      return row && toSignedIn(row);
     },
 
     async advance(token) {
@@ -124,5 +130,5 @@ function toSignedIn(row: Row): SignedIn {
     amr: row.amr,
     expiresAt: row.expires_at,
   };
-  return { user: toUser(row), session };
+  return { user: toUser(row), session, at: row.at, tokensFrom: row.tokens_from ?? undefined };
 }

@@ -1,0 +1,64 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startEmbedded } from '#kit/db/embedded.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { emptyDatabase, type FreshDatabase } from '#kit/testing/postgres.ts';
+import { run } from '../testing/run.ts';
+
+let database: FreshDatabase;
+beforeEach(async () => (database = await emptyDatabase()));
+afterEach(() => database.drop());
+
+const on = (url: string) => ({ environment: { DATABASE_URL: url } });
+
+test('brings a database up to date, tells what it did, and finds nothing to do the second time', async () => {
+  const environment = on(database.url.reveal());
+  const before = await run(['db', 'status', '--json'], environment);
+  expect(before.json().services.map((one: { service: string }) => one.service)).toEqual(['auth', 'user']);
+  expect(before.json().services[0]).toMatchObject({ applied: [], pending: [expect.any(String), expect.any(String)] });
+
+  const first = await run(['db', 'migrate'], environment);
+  expect([first.exit, first.stderr]).toEqual([0, '']);
+  expect(first.stdout).toMatch(/^applied auth\/\d{14}_\w+\n/);
+  const after = await run(['db', 'status'], environment);
+  expect(after.stdout).not.toContain('pending');
+  expect(after.stdout).toMatch(/^user +\d{14}_\w+ +applied$/m);
+  const second = await run(['db', 'migrate'], environment);
+  expect([second.exit, second.stdout]).toEqual([0, 'up to date\n']);
+});
+
+test('a database that does not fit the code is told, and ends it with 1', async () => {
+  const environment = on(database.url.reveal());
+  await run(['db', 'migrate'], environment);
+  const client = new Client({ connectionString: database.url.reveal() });
+  await client.connect();
+  await client.query("UPDATE auth._prisma_migrations SET checksum = 'other'");
+  await client.end();
+  for (const command of ['status', 'migrate']) {
+    const { exit, stderr } = await run(['db', command], environment);
+    expect([exit, stderr]).toEqual([1, expect.stringContaining('was edited after it had been applied')]);
+  }
+});
+
+test('a database that does not answer ends it with 3, and its password is not told', async () => {
+  const { exit, stdout, stderr } = await run(['db', 'status'], on('postgres://signet:hunter2@127.0.0.1:1/signet'));
+  expect([exit, stdout]).toEqual([3, '']);
+  expect(stderr).toBe('signet: the database of DATABASE_URL does not answer (ECONNREFUSED)\n');
+});
+
+test('finds the database that npm start runs, and says how to get one where none runs', async () => {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'signet-db-'));
+  try {
+    const environment = { SIGNET_DATA_DIR: dataDir };
+    const none = await run(['db', 'status'], { environment });
+    expect([none.exit, none.stderr]).toEqual([3, expect.stringContaining('Start one with npm start')]);
+    const server = await startEmbedded({ dataDir, log: silentLog });
+    const found = await run(['db', 'migrate'], { environment }).finally(() => server.stop());
+    expect([found.exit, found.stdout]).toEqual([0, expect.stringContaining('applied auth/')]);
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}, 60_000);

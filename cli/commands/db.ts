@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readConfig } from '#kit/config/config.ts';
+import { runningServer } from '#kit/db/embedded/running.ts';
+import { migrate, migrationsOf, migrationStatus } from '#kit/db/migrate.ts';
+import { silentLog } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
+import { keys } from '../../services/all/config.ts';
+import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
+import { CommandFailure, exits } from '../failures.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** `db`: brings databases up to date. Works on the database itself, without a server. */
+export function addDb(program: Command, cli: Cli): void {
+  const db = program.command('db').description('the database: DATABASE_URL, or that of npm start while it runs');
+
+  const status = db.command('status').description('show which migrations the database has and lacks');
+  example(answering(status), 'db status').action((options: AnswerOptions) => showStatus(cli, options));
+
+  const apply = db.command('migrate').description('apply the migrations that the database lacks');
+  example(answering(apply), 'db migrate').action((options: AnswerOptions) => applyMigrations(cli, options));
+}
+
+async function showStatus({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
+  const url = databaseOf(environment);
+  const services = [];
+  for (const service of servicesWithData()) {
+    services.push({ service, ...(await migrationStatus({ url, ...migrationsOf(service) })) });
+  }
+  if (json) output.json({ services });
+  else {
+    const rows = services.flatMap(({ service, applied, pending }) => [
+      ...applied.map((name) => [service, name, 'applied']),
+      ...pending.map((name) => [service, name, 'pending']),
+    ]);
+    output.table(['SERVICE', 'MIGRATION', 'STATE'], rows);
+  }
+  const problems = services.flatMap((one) => one.problems.map((problem) => `${one.service}: ${problem}`));
+  if (problems.length > 0) throw new CommandFailure(`the database does not fit the code: ${problems.join('; ')}.`);
+}
+
+async function applyMigrations({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
+  const url = databaseOf(environment);
+  const services = [];
+  for (const service of servicesWithData()) {
+    services.push({ service, ...(await migrate({ url, ...migrationsOf(service), log: silentLog })) });
+  }
+  if (json) return output.json({ services });
+  const applied = services.flatMap((one) => one.applied.map((name) => `applied ${one.service}/${name}`));
+  for (const line of applied.length > 0 ? applied : ['up to date']) output.line(line);
+}
+
+/** The database of DATABASE_URL, or the one that `npm start` runs on the data directory. */
+function databaseOf(environment: Cli['environment']): Secret {
+  const { databaseUrl, dataDir } = readConfig(keys, environment);
+  if (databaseUrl) return databaseUrl;
+  const folder = path.resolve(root, dataDir);
+  const found = runningServer(folder);
+  if (found) return found;
+  throw new CommandFailure(
+    `DATABASE_URL is not set, and no database runs on ${folder}. Start one with npm start, or set DATABASE_URL.`,
+    exits.unreachable,
+  );
+}
+
+/** Services that have a database: the folders of prisma/. */
+function servicesWithData(): string[] {
+  const entries = readdirSync(path.join(root, 'prisma'), { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .toSorted();
+}

@@ -1,0 +1,84 @@
+import type { Command } from 'commander';
+import { AdminService, RevokeUserSessionsResponseSchema } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
+import {
+  ListSessionsResponseSchema,
+  RevokeOtherSessionsResponseSchema,
+  RevokeSessionResponseSchema,
+  type Session,
+  SessionService,
+} from '#gen/proto/signet/auth/v1/session_service_pb.ts';
+import { accountId } from '../accounts.ts';
+import { type Cli, confirmed, type ConfirmedOptions, example, listing, type ListOptions } from '../cli.ts';
+import { misuse } from '../failures.ts';
+import { when } from '../output.ts';
+import { collect } from '../pages.ts';
+import { confirm } from '../terminal.ts';
+
+/** What to end. */
+interface RevokeOptions extends ConfirmedOptions {
+  readonly all?: boolean;
+  readonly user?: string;
+}
+
+/** `sessions`: lists and ends sessions. */
+export function addSessions(program: Command, cli: Cli): void {
+  const sessions = program.command('sessions').description('sign-ins: your own, and those of others to end');
+
+  const list = sessions.command('list').description('list your sessions, the one that began last first');
+  list.option('--ended', 'also those that ended or ran out within 30 days');
+  example(listing(list), 'sessions list --ended').action((options: ListOptions & { ended?: boolean }) =>
+    listSessions(cli, options),
+  );
+
+  const revoke = sessions.command('revoke [session]').description('end one of your sessions, or all of them');
+  revoke.option('--all', 'all of them, but the one that this command opens or uses');
+  revoke.option('--user <user>', "with --all: another's, by id or email (for administrators)");
+  example(confirmed(revoke), 'sessions revoke --all --user ada@example.com --yes').action(
+    (session: string | undefined, options: RevokeOptions) => revokeSessions(cli, session, options),
+  );
+}
+
+async function listSessions({ signedIn, output }: Cli, options: ListOptions & { ended?: boolean }): Promise<void> {
+  const { limit, json, ended = false } = options;
+  const found = await signedIn(options, ({ client }) =>
+    collect(
+      limit,
+      (page) => client(SessionService).listSessions({ includeEnded: ended, ...page }),
+      (page) => page.sessions,
+    ),
+  );
+  if (json) return output.message(ListSessionsResponseSchema, found);
+  output.table(['ID', 'DEVICE', 'ADDRESS', 'BEGAN', 'LAST USED', 'STATE'], found.sessions.map(rowOf));
+  if (found.nextPageToken !== '') output.note(`there are more than ${limit}; --limit lists them`);
+}
+
+function rowOf({ id, deviceLabel, ip, createdAt, lastUsedAt, endedAt, endedReason, current }: Session): string[] {
+  const state = endedAt ? `ended ${when(endedAt)}, ${endedReason}` : current ? 'this command' : 'live';
+  return [id, deviceLabel, ip, when(createdAt), when(lastUsedAt), state];
+}
+
+async function revokeSessions(cli: Cli, session: string | undefined, options: RevokeOptions): Promise<void> {
+  const { all, user, yes, json } = options;
+  if ((session === undefined) === !all) throw misuse('name a session, or say --all.');
+  if (user !== undefined && !all) throw misuse("another's sessions can only be ended together: --all --user <user>.");
+  if (user !== undefined) await confirm(cli.terminal, `End all sessions of ${user}?`, yes);
+  await cli.signedIn(options, async (connection) => {
+    if (session !== undefined) {
+      const done = await connection.client(SessionService).revokeSession({ sessionId: session });
+      return json
+        ? cli.output.message(RevokeSessionResponseSchema, done)
+        : cli.output.line('the session has ended; its tokens are refused');
+    }
+    if (user === undefined) {
+      const done = await connection.client(SessionService).revokeOtherSessions({});
+      return json
+        ? cli.output.message(RevokeOtherSessionsResponseSchema, done)
+        : cli.output.line(`sessions ended: ${done.revokedCount}`);
+    }
+    const userId = await accountId(connection, user);
+    const done = await connection.client(AdminService).revokeUserSessions({ userId });
+    return json
+      ? cli.output.message(RevokeUserSessionsResponseSchema, done)
+      : cli.output.line(`sessions ended: ${done.revokedCount}`);
+  });
+}

@@ -1,0 +1,92 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { type Client, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import type { Environment } from '#kit/config/config.ts';
+import { misuse } from './failures.ts';
+import { serviceToken } from './service-token.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A signed-in way to a Signet. */
+export interface Connection {
+  /** Calls a service of the contract. */
+  client<S extends DescService>(desc: S): Client<S>;
+  /** Ends the session that was opened for it, if one was. */
+  end(): Promise<void>;
+}
+
+/** Where to sign in, and what there is to do it with. */
+export interface SignInOptions {
+  /** Base URL of the edge. */
+  readonly url: string;
+  readonly environment: Environment;
+  readonly terminal: Terminal;
+}
+
+/** Longest wait for an answer, ms: longer than the edge's own for a service. */
+const patience = 20_000;
+
+/** Who asks: a token that somebody has, a person, or a service. */
+type Identity =
+  | { readonly token: string }
+  | { readonly email: string; readonly password: string }
+  | { readonly name: string; readonly key: string };
+
+/**
+ * Signs in at the edge, as the environment says: SIGNET_CLI_TOKEN, or
+ * SIGNET_CLI_EMAIL with SIGNET_CLI_PASSWORD, or SIGNET_SERVICE_NAME with
+ * SIGNET_SERVICE_KEY; a person at the terminal is asked for what is missing.
+ */
+export async function signIn({ url, environment, terminal }: SignInOptions): Promise<Connection> {
+  const identity = await identify(environment, terminal);
+  const open = transportTo(url);
+  if ('token' in identity) return connection(transportTo(url, identity.token));
+  if ('name' in identity) {
+    const issuer = environment['SIGNET_ISSUER'] || url;
+    return connection(transportTo(url, await serviceToken(open, { ...identity, issuer })));
+  }
+  const auth = createClient(AuthService, open);
+  const { accessToken = '', refreshToken = '' } = await auth.login({ ...identity, deviceLabel: 'signet command line' });
+  return connection(transportTo(url, accessToken), async () => void (await auth.logout({ refreshToken })));
+}
+
+async function identify(environment: Environment, terminal: Terminal): Promise<Identity> {
+  const given = (name: string) => environment[name] || undefined;
+  const token = given('SIGNET_CLI_TOKEN');
+  if (token !== undefined) return { token };
+  const email = given('SIGNET_CLI_EMAIL');
+  const name = given('SIGNET_SERVICE_NAME');
+  if (email === undefined && name !== undefined) {
+    const key = given('SIGNET_SERVICE_KEY');
+    if (key === undefined) throw misuse('SIGNET_SERVICE_NAME is set and SIGNET_SERVICE_KEY is not.');
+    return { name, key };
+  }
+  const password = given('SIGNET_CLI_PASSWORD');
+  if (!terminal.isThere && (email === undefined || password === undefined)) {
+    throw misuse(
+      'nobody is signed in: set SIGNET_CLI_EMAIL and SIGNET_CLI_PASSWORD, or SIGNET_CLI_TOKEN, ' +
+        'or SIGNET_SERVICE_NAME and SIGNET_SERVICE_KEY.',
+    );
+  }
+  return {
+    email: email ?? (await terminal.ask('email: ')).trim(),
+    password: password ?? (await terminal.askHidden('password: ')),
+  };
+}
+
+function connection(transport: Transport, end: () => Promise<void> = async () => undefined): Connection {
+  return { client: (desc) => createClient(desc, transport), end };
+}
+
+function transportTo(url: string, token?: string): Transport {
+  const authorize: Interceptor = (next) => (request) => {
+    request.header.set('authorization', `Bearer ${token}`);
+    return next(request);
+  };
+  return createConnectTransport({
+    baseUrl: url,
+    httpVersion: '1.1',
+    defaultTimeoutMs: patience,
+    interceptors: token === undefined ? [] : [authorize],
+  });
+}

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { run } from './testing/run.ts';
+
+const token = { SIGNET_CLI_TOKEN: 'a.b.c' };
+
+test.each([
+  ['no command', []],
+  ['a group without a command', ['users']],
+  ['an unknown command', ['users', 'lst']],
+  ['an unknown option', ['users', 'list', '--colour']],
+  ['a missing argument', ['users', 'show']],
+  ['an argument too many', ['users', 'list', 'all']],
+  ['a limit of nothing', ['users', 'list', '--limit', '0']],
+  ['a time that is none', ['audit', 'list', '--from', 'yesterday']],
+  ['a head that is none', ['audit', 'verify', '--expect', 'abc']],
+  ['a URL that is none', ['users', 'list', '--url', 'localhost:8080']],
+  ['a session and all of them', ['sessions', 'revoke', 'x', '--all']],
+  ["one session of another's", ['sessions', 'revoke', 'x', '--user', 'ada@example.com']],
+])('%s is used wrongly: 2, with a word on standard error', async (_, args) => {
+  const { exit, stdout, stderr } = await run(args, { environment: token });
+  expect([exit, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(/^(signet: |Usage: signet )/);
+});
+
+test('every command has help with an example', async () => {
+  const { exit, stdout } = await run(['--help']);
+  expect(exit).toBe(0);
+  const commandsOf = (help: string) =>
+    Array.from(help.split('Commands:\n')[1]?.matchAll(/^ {2}([a-z]+)/gm) ?? [], ([, name = '']) => name);
+  const groups = commandsOf(stdout).filter((name) => name !== 'help');
+  expect(groups).toEqual(['users', 'sessions', 'keys', 'roles', 'audit', 'db', 'config', 'services']);
+  for (const group of groups) {
+    const { stdout: help } = await run([group, '--help']);
+    for (const name of commandsOf(help).filter((one) => one !== 'help')) {
+      const { exit: code, stdout: text } = await run([group, name, '--help']);
+      expect([code, text]).toEqual([0, expect.stringContaining(`Example:\n  npm run -s signet -- ${group} ${name}`)]);
+    }
+  }
+}, 60_000);
+
+test.each([
+  ['users', 'disable', 'ada@example.com'],
+  ['keys', 'revoke', 'a-kid'],
+  ['roles', 'delete', 'auditor'],
+  ['sessions', 'revoke', '--all', '--user', 'ada@example.com'],
+])('%s %s wants --yes where nobody can be asked', async (...args) => {
+  const { exit, stderr } = await run([...args, '--url', 'http://localhost:1'], { environment: token });
+  expect([exit, stderr]).toEqual([2, 'signet: nobody is here to confirm this; add --yes.\n']);
+});
+
+test('without credentials, and nobody to ask for them, it says how to sign in', async () => {
+  const { exit, stderr } = await run(['users', 'list']);
+  expect([exit, stderr]).toEqual([2, expect.stringContaining('set SIGNET_CLI_EMAIL and SIGNET_CLI_PASSWORD')]);
+});
+
+test('a server that is not there ends it with 3', async () => {
+  const { exit, stdout, stderr } = await run(['users', 'list', '--json', '--url', 'http://127.0.0.1:1'], {
+    environment: token,
+  });
+  expect([exit, stdout, stderr]).toEqual([3, '', 'signet: The server cannot be reached (ECONNREFUSED).\n']);
+});
+
+test('something else that answers ends it with 3', async () => {
+  const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<h1>Hello</h1>'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { exit, stderr } = await run(['users', 'list', '--url', `http://127.0.0.1:${port}`], { environment: token });
+  server.close();
+  expect([exit, stderr]).toEqual([3, 'signet: What answers there is not a Signet.\n']);
+});
+
+test('a reader that has enough is no error', async () => {
+  const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  const child = spawn(process.execPath, [main, 'config', 'print'], {
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+  const [exit] = (await once(child, 'close')) as [number | null];
+  expect([exit, stderr]).toEqual([0, '']);
+});

@@ -1,0 +1,85 @@
+import { type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf';
+import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
+
+/** Where a command writes what it was asked for. */
+export interface Output {
+  /** One JSON document. */
+  json(value: unknown): void;
+  /** One message as a JSON document, in the proto's names. */
+  message<D extends DescMessage>(desc: D, message: MessageShape<D>): void;
+  /** A table for people. */
+  table(head: readonly string[], rows: readonly (readonly string[])[]): void;
+  /** Names and values of one thing, a line each. */
+  record(fields: readonly (readonly [name: string, value: string])[]): void;
+  /** A line for people. */
+  line(text: string): void;
+  /** A line beside the answer, on standard error. */
+  note(text: string): void;
+  /** A line that belongs to the note before it. */
+  aside(text: string): void;
+}
+
+/** Writes to a process's streams; bold heads where a terminal shows them. */
+export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
+  const isPlain = !stdout.isTTY || Boolean(process.env['NO_COLOR']) || process.env['TERM'] === 'dumb';
+  const bold = (text: string) => (isPlain ? text : `\u001B[1m${text}\u001B[22m`);
+  const line = (text: string) => void stdout.write(`${text}\n`);
+  const json = (value: unknown) => line(harmlessJson(JSON.stringify(value, null, 2)));
+  return {
+    json,
+    message: (desc, message) => json(toJson(desc, message, { useProtoFieldName: true, alwaysEmitImplicit: true })),
+    table(head, rows) {
+      const [first, ...others] = layOut([head, ...rows]);
+      line(bold(first ?? ''));
+      for (const row of others) line(row);
+    },
+    record(fields) {
+      for (const row of layOut(fields)) line(row);
+    },
+    line: (text) => line(harmless(text)),
+    note: (text) => void stderr.write(`signet: ${harmless(text)}\n`),
+    aside: (text) => void stderr.write(`${harmless(text)}\n`),
+  };
+}
+
+/** A time for people, to the second; a dash where there is none. */
+export function when(time: Timestamp | undefined): string {
+  return time === undefined
+    ? '-'
+    : timestampDate(time)
+        .toISOString()
+        .replace(/\.\d+Z$/, 'Z');
+}
+
+/** Words for people; a dash where there are none. */
+export function words(list: readonly string[]): string {
+  return list.join(' ') || '-';
+}
+
+/** Rows as lines, columns below one another. */
+function layOut(rows: readonly (readonly string[])[]): string[] {
+  const cells = rows.map((row) => row.map((cell) => harmless(cell) || '-'));
+  const widths = cells.reduce<number[]>((widest, row) => {
+    const own = row.map((cell) => Array.from(cell).length);
+    return own.map((width, column) => Math.max(width, widest[column] ?? 0));
+  }, []);
+  const pad = (cell: string, column: number) => cell + ' '.repeat((widths[column] ?? 0) - Array.from(cell).length);
+  return cells.map((row) => row.map(pad).join('  ').trimEnd());
+}
+
+/**
+ * Text that does nothing to a terminal: names, labels and details come from
+ * strangers, and a control sequence in one could rewrite what is on the screen.
+ */
+export function harmless(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
+}
+
+/** The same for JSON, where all of them can be written as escapes. Line ends are the document's own. */
+function harmlessJson(document: string): string {
+  return document.replaceAll(/[^\P{C}\n\p{Cn}\p{Co}]|[\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+      .map((unit) => String.raw`\u${unit.toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}

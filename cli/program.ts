@@ -1,0 +1,31 @@
+import { Command } from 'commander';
+import type { Cli } from './cli.ts';
+import { addAudit } from './commands/audit.ts';
+import { addConfig } from './commands/config.ts';
+import { addDb } from './commands/db.ts';
+import { addKeys } from './commands/keys.ts';
+import { addRoles } from './commands/roles.ts';
+import { addServices } from './commands/services.ts';
+import { addSessions } from './commands/sessions.ts';
+import { addUsers } from './commands/users.ts';
+
+const signingIn = `
+Who asks, from the environment or .env: SIGNET_CLI_EMAIL and SIGNET_CLI_PASSWORD, or
+SIGNET_CLI_TOKEN, or SIGNET_SERVICE_NAME and SIGNET_SERVICE_KEY. On a terminal, what
+is missing is asked for.
+
+Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 the server cannot be reached.`;
+
+/** All commands. Nothing runs before `parseAsync`. */
+export function createProgram(cli: Cli): Command {
+  const program = new Command('signet')
+    .description('Looks after a Signet.')
+    .usage('<command> [options]')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'signet: ')) })
+    .addHelpText('after', signingIn);
+  for (const add of [addUsers, addSessions, addKeys, addRoles, addAudit, addDb, addConfig, addServices]) {
+    add(program, cli);
+  }
+  return program;
+}

@@ -1,0 +1,33 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Secret } from '#kit/log/secret.ts';
+import { EmbeddedError } from './account.ts';
+import { superuser } from './cluster.ts';
+import { livePostmaster } from './postmaster.ts';
+
+/**
+ * URL of the database that another process of ours runs on a data directory;
+ * undefined where none does. Looks, and makes and starts nothing.
+ * @throws EmbeddedError where one runs that this user may not look into
+ */
+export function runningServer(dataDir: string, elsewhere = '/var/lib/signet'): Secret | undefined {
+  const cluster = path.join(homeOf(dataDir, elsewhere), 'cluster');
+  try {
+    const server = livePostmaster(path.join(cluster, 'data'));
+    if (!server?.ready) return undefined;
+    const password = readFileSync(path.join(cluster, 'password'), 'utf8');
+    return new Secret(`postgres://${superuser}:${password}@127.0.0.1:${server.port}/signet`);
+  } catch (error) {
+    if (!/^(EACCES|EPERM)$/.test(String((error as NodeJS.ErrnoException).code))) throw error;
+    throw new EmbeddedError(`the database of ${dataDir} belongs to another user: run as that user or as root.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Where the data directory's server has its files; home.ts decided it when they were made. */
+function homeOf(dataDir: string, elsewhere: string): string {
+  const note = path.join(dataDir, 'postgres-home');
+  if (!existsSync(note)) return path.join(dataDir, 'postgres');
+  return path.join(elsewhere, path.basename(readFileSync(note, 'utf8').trim()));
+}

@@ -1,0 +1,12 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import type { ServiceTokens } from '../domain/service-tokens.ts';
+
+/** ServiceTokenService: from messages to the domain and back. */
+export function serviceTokenHandler(tokens: ServiceTokens): ServiceImpl<typeof ServiceTokenService> {
+  return {
+    async issueServiceToken({ clientAssertion }) {
+      return { ...(await tokens.issue(clientAssertion)), tokenType: 'Bearer' };
+    },
+  };
+}

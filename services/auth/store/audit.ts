@@ -1,0 +1,23 @@
+import { v7 as uuidv7 } from 'uuid';
+import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { currentCall } from '#kit/rpc/call.ts';
+import type { NewAuditEvent } from '../domain/audit.ts';
+
+/**
+ * Writes an event on behalf of the call under way. Runs where it is put: in the
+ * transaction of what it tells about, or by itself. A trigger chains it at commit.
+ */
+export function insertAudit(db: Pick<PrismaClient, '$executeRaw'>, event: NewAuditEvent) {
+  return db.$executeRaw`INSERT INTO auth.audit_events ${auditColumns} VALUES (${auditValues(event)})`;
+}
+
+/** The columns of an event, for statements that write one on a condition: INSERT ... SELECT auditValues(event) WHERE ... */
+export const auditColumns = Prisma.sql`(id, kind, outcome, actor_id, subject_id, ip, request_id, details)`;
+
+/** The values that belong to `auditColumns`. */
+export function auditValues({ kind, outcome, actorId, subjectId = '', details = {} }: NewAuditEvent): Prisma.Sql {
+  const call = currentCall();
+  const actor = actorId ?? call?.identity.user?.subject ?? call?.identity.caller?.service ?? '';
+  return Prisma.sql`${uuidv7()}::uuid, ${kind}, ${outcome}, ${actor}, ${subjectId}, ${call?.address ?? ''},
+    ${call?.requestId ?? ''}, ${JSON.stringify(details)}::jsonb`;
+}

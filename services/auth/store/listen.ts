@@ -1,0 +1,59 @@
+import { Client } from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connection } from '#kit/db/database.ts';
+import type { Log } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
+
+/** Longest wait before the next try to connect, ms. */
+const longestWait = 1_000;
+
+/**
+ * Hears what the database notifies its clients of, on a connection of its own that is made anew whenever it breaks.
+ * @param heard by channel, what to do; also called after each connect, for what was not heard meanwhile
+ */
+export function listen(options: {
+  readonly url: Secret;
+  readonly heard: Readonly<Record<string, () => void>>;
+  readonly log: Log;
+}): { close(): Promise<void> } {
+  const { url, heard, log } = options;
+  const closing = new AbortController();
+  let client: Client | undefined;
+
+  async function connected(): Promise<void> {
+    const { promise: broken, reject } = Promise.withResolvers<never>();
+    client = new Client({ ...connection(url), application_name: 'signet-auth-listen', keepAlive: true });
+    client.on('error', reject);
+    client.on('end', () => reject(new Error('the connection ended')));
+    client.on('notification', ({ channel }) => heard[channel]?.());
+    try {
+      await client.connect();
+      for (const channel of Object.keys(heard)) await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+      for (const catchUp of Object.values(heard)) catchUp();
+      await broken;
+    } finally {
+      broken.catch(() => undefined);
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  async function keepListening(): Promise<void> {
+    for (let wait = 50; !closing.signal.aborted; wait = Math.min(longestWait, wait * 2)) {
+      const before = performance.now();
+      await connected().catch((error: Error) => {
+        if (!closing.signal.aborted) log.warn({ reason: error.message }, 'notifications of the database are not heard');
+      });
+      if (performance.now() - before > longestWait) wait = 50;
+      await sleep(wait, undefined, { signal: closing.signal }).catch(() => undefined);
+    }
+  }
+
+  const over = keepListening();
+  return {
+    async close() {
+      closing.abort();
+      await client?.end().catch(() => undefined);
+      await over;
+    },
+  };
+}

@@ -1,0 +1,170 @@
+import { create, type DescMethod, type DescService, getOption, hasOption } from '@bufbuild/protobuf';
+import { Code, ConnectError, type Transport } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { http } from '#gen/proto/google/api/annotations_pb.ts';
+import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
+import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
+import { AuditService } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { EmailService } from '#gen/proto/signet/auth/v1/email_service_pb.ts';
+import { KeyService } from '#gen/proto/signet/auth/v1/key_service_pb.ts';
+import { PasswordService } from '#gen/proto/signet/auth/v1/password_service_pb.ts';
+import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { RoleService } from '#gen/proto/signet/auth/v1/role_service_pb.ts';
+import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import { SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
+import { createGrpcTransport as grpcChannel } from '#kit/rpc/grpc-client.ts';
+import { ask } from '../system.ts';
+import { expected, expectedAtEdge, type Identity, type Verdict } from './matrix/expected.ts';
+import { openRig, type Rig } from './rig.ts';
+
+const atAuth: readonly DescService[] = [
+  AuthService,
+  PasswordService,
+  EmailService,
+  SessionService,
+  RevocationService,
+  AdminService,
+  RoleService,
+  KeyService,
+  AuditService,
+  ServiceTokenService,
+  AccountService,
+];
+const services = [...atAuth, UserService];
+
+const user = (roles: string[], age = 0) => ({ kind: 'user', roles, age }) as const;
+const service = (roles: string[]) => ({ kind: 'service', roles, age: 0 }) as const;
+
+const identities: readonly Identity[] = [
+  { name: 'nobody' },
+  ...['user', 'raider', 'support', 'admin'].map((role) => ({ name: role, bearer: user([role]) })),
+  { name: 'somebody without a role', bearer: user([]) },
+  { name: 'somebody with a role that nobody defined', bearer: user(['root']) },
+  { name: 'a user who signed in ten minutes ago', bearer: user(['user'], 600) },
+  { name: 'an admin who signed in ten minutes ago', bearer: user(['admin'], 600) },
+  { name: 'a service as itself', bearer: service([]) },
+  { name: 'a service with a role', bearer: service(['admin']) },
+  ...['user', 'edge', 'stranger'].flatMap((caller) => [
+    { name: `the service ${caller}`, caller },
+    { name: `the service ${caller} for a user`, caller, bearer: user(['user']) },
+    { name: `the service ${caller} for an admin`, caller, bearer: user(['admin']) },
+    { name: `the service ${caller} with a service's token in the user's place`, caller, bearer: service([]) },
+  ]),
+];
+
+let rig: Rig;
+let transports: Record<string, Transport>;
+let close: () => void;
+beforeAll(async () => {
+  rig = await openRig();
+  const baseUrl = rig.edge;
+  const channels = { auth: grpcChannel(rig.authTarget, atAuth), user: grpcChannel(rig.userTarget, [UserService]) };
+  close = () => Object.values(channels).forEach((channel) => channel.close());
+  transports = {
+    Connect: createConnectTransport({ baseUrl, httpVersion: '1.1' }),
+    'gRPC-Web': createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
+    gRPC: createGrpcTransport({ baseUrl }),
+    auth: channels.auth,
+    user: channels.user,
+  };
+});
+afterAll(async () => {
+  close();
+  await rig.close();
+});
+
+/** Tokens that pass every check but the one at hand. Each is of an account and a session that never were. */
+function headersOf({ bearer, caller }: Identity): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (bearer?.kind === 'service') headers['authorization'] = `Bearer ${serviceToken('machine', bearer.roles)}`;
+  if (bearer?.kind === 'user') {
+    const { iat, ...claims } = rig.claims();
+    const now = Number(iat);
+    const made = { iat: now, auth_time: now - bearer.age, sub: crypto.randomUUID(), sid: crypto.randomUUID() };
+    headers['authorization'] = `Bearer ${rig.mint({ ...claims, ...made, roles: bearer.roles })}`;
+  }
+  if (caller !== undefined) headers['x-signet-caller'] = serviceToken(caller, []);
+  return headers;
+}
+
+function serviceToken(name: string, roles: readonly string[]): string {
+  const { sid: _sid, email: _email, amr: _amr, acr: _acr, auth_time: _time, ...rest } = rig.claims();
+  return rig.mint({ ...rest, sub: name, client_id: name, roles, scope: '' });
+}
+
+const guardReasons = new Set<string>([
+  'TOKEN_REQUIRED',
+  'INVALID_TOKEN',
+  'REAUTHENTICATION_REQUIRED',
+  'INSUFFICIENT_SCOPE',
+  'CALLER_NOT_ALLOWED',
+  'KEYS_UNAVAILABLE',
+  'REVOCATIONS_STALE',
+]);
+
+function verdictOf(reason: string | undefined, code?: Code): Verdict {
+  if (code === Code.Unimplemented) return 'UNIMPLEMENTED';
+  return reason !== undefined && guardReasons.has(reason) ? (reason as Verdict) : 'admitted';
+}
+
+async function overRpc(transport: Transport, method: DescMethod, identity: Identity): Promise<Verdict> {
+  const stop = new AbortController();
+  try {
+    const headers = headersOf(identity);
+    if (method.methodKind === 'unary') {
+      await transport.unary(method as never, stop.signal, 10_000, headers, create(method.input) as never);
+    } else {
+      const answer = await transport.stream(method as never, stop.signal, 10_000, headers, one(create(method.input)));
+      for await (const _ of answer.message) break;
+    }
+    return 'admitted';
+  } catch (error) {
+    return verdictOf(reasonOf(error), ConnectError.from(error).code);
+  } finally {
+    stop.abort();
+  }
+}
+
+async function* one(message: unknown): AsyncIterable<never> {
+  yield message as never;
+}
+
+async function overRest(method: DescMethod, identity: Identity): Promise<Verdict> {
+  const { pattern, body } = getOption(method, http);
+  const path = String(pattern.value).replaceAll(/\{\w+\}/g, () => crypto.randomUUID());
+  const verb = String(pattern.case).toUpperCase();
+  const answer = await ask(`${rig.edge}${path}`, verb, {
+    headers: headersOf(identity),
+    ...(body === '' ? {} : { body: {} }),
+  });
+  return verdictOf(answer.json?.code);
+}
+
+/** Sees an access token beside no refresh token as the session to end, and so looks at it although it is public. */
+const looksByItself = new Set(['Logout']);
+
+const every = services.flatMap((desc) => desc.methods);
+
+test.each(every)(
+  '$parent.typeName/$name admits whom the contract says, by every way in, and nobody else',
+  async (method) => {
+    const atEdge = ['Connect', 'gRPC-Web', 'gRPC'];
+    const own = atAuth.includes(method.parent) ? 'auth' : 'user';
+    const wrong: string[] = [];
+    for (const identity of identities) {
+      if (looksByItself.has(method.name) && identity.bearer?.kind === 'service') continue;
+      const seen: Record<string, [Verdict, Verdict]> = {};
+      for (const way of atEdge)
+        seen[way] = [await overRpc(transports[way]!, method, identity), expectedAtEdge(method, identity)];
+      seen[own] = [await overRpc(transports[own]!, method, identity), expected(method, identity)];
+      if (hasOption(method, http)) seen['REST'] = [await overRest(method, identity), expectedAtEdge(method, identity)];
+      for (const [way, [is, should]] of Object.entries(seen))
+        if (is !== should) wrong.push(`${identity.name}, ${way}: ${is} instead of ${should}`);
+    }
+    expect(wrong).toEqual([]);
+  },
+);

@@ -1,0 +1,61 @@
+import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import { access, type Authenticated } from '#gen/proto/signet/policy/v1/policy_pb.ts';
+import type { GuardReason } from '#kit/guard/reasons.ts';
+
+/** Somebody who calls, by what they show. */
+export interface Identity {
+  readonly name: string;
+  /** Whose bearer token: a user's or a service's. */
+  readonly bearer?: {
+    readonly kind: 'user' | 'service';
+    readonly roles: readonly string[];
+    /** Seconds since they signed in. */
+    readonly age: number;
+  };
+  /** The service whose token is in x-signet-caller. */
+  readonly caller?: string;
+}
+
+/** What the contract makes of a call; `admitted` is whatever the handler says then. */
+export type Verdict = 'admitted' | 'UNIMPLEMENTED' | GuardReason;
+
+/**
+ * Works out, from the option in the contract and nothing else, who may call. It is
+ * written apart from the guard, so that the two can disagree.
+ */
+export function expected(method: DescMethod, identity: Identity): Verdict {
+  const { rule } = getOption(method, access);
+  const { bearer, caller } = identity;
+  switch (rule.case) {
+    case 'public':
+      return 'admitted';
+    case 'internal':
+      if (caller === undefined || !named(rule.value.callers, caller)) return 'CALLER_NOT_ALLOWED';
+      return bearer?.kind === 'service' ? 'INVALID_TOKEN' : 'admitted';
+    case 'authenticated':
+      return ofUser(rule.value, identity);
+    default:
+      throw new Error(`${method.name} has no rule`);
+  }
+}
+
+function ofUser(rule: Authenticated, { bearer, caller }: Identity): Verdict {
+  if (!bearer) return 'TOKEN_REQUIRED';
+  if (bearer.kind === 'service' && !rule.services) return 'INVALID_TOKEN';
+  if (rule.callers.length > 0 && (caller === undefined || !rule.callers.includes(caller))) return 'CALLER_NOT_ALLOWED';
+  if (rule.roles.length > 0 && !rule.roles.some((role) => bearer.roles.includes(role))) return 'INSUFFICIENT_SCOPE';
+  const { maxAuthAge } = rule;
+  return maxAuthAge && bearer.age > Number(maxAuthAge.seconds) ? 'REAUTHENTICATION_REQUIRED' : 'admitted';
+}
+
+/** What the edge makes of it: what is for services alone is not there. */
+export function expectedAtEdge(method: DescMethod, identity: Identity): Verdict {
+  const { rule } = getOption(method, access);
+  const isInternal = rule.case === 'internal' || (rule.case === 'authenticated' && rule.value.callers.length > 0);
+  const { caller: _, ...outside } = identity;
+  return isInternal ? 'UNIMPLEMENTED' : expected(method, outside);
+}
+
+function named(callers: readonly string[], caller: string): boolean {
+  return callers.length === 0 || callers.includes(caller);
+}

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { admin, openSystem, type Person, type System } from '../system.ts';
+
+let system: System;
+let adminToken: string;
+beforeAll(async () => {
+  system = await openSystem();
+  adminToken = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
+});
+afterAll(() => system.close());
+
+/** What ends a session while it is being refreshed; for a change of the password, another session does it. */
+const acts: Record<string, { rounds: number; prepare: (person: Person) => Promise<() => Promise<number>> }> = {
+  logout: {
+    rounds: 400,
+    prepare: async ({ refresh }) => {
+      return async () => (await system.rest('POST', '/auth/logout', { body: { refresh_token: refresh } })).status;
+    },
+  },
+  'disabling the account': {
+    rounds: 300,
+    prepare: async ({ id }) => {
+      return async () =>
+        (await system.rest('POST', `/admin/users/${id}:disable`, { token: adminToken, body: {} })).status;
+    },
+  },
+  'a change of the password': {
+    rounds: 300,
+    prepare: async ({ email, password }) => {
+      const { json } = await system.rest('POST', '/auth/login', { body: { email, password } });
+      const token = system.secret(json.access_token);
+      const body = { current_password: password, new_password: system.secret(`${password}, and more`) };
+      return async () => (await system.rest('POST', '/auth/password', { token, body })).status;
+    },
+  },
+};
+
+const atOnce = 20;
+
+test.each(Object.entries(acts))(
+  'however a refresh and %s cross, no token is of use afterwards',
+  async (_, { rounds, prepare }) => {
+    // Printed where a round fails, so that it can be run again.
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const delays = fc.sample(fc.tuple(fc.nat(12), fc.nat(12)), { seed, numRuns: rounds });
+    for (let first = 0; first < rounds; first += atOnce) {
+      await Promise.all(
+        delays.slice(first, first + atOnce).map(async ([before, after]) => {
+          const person = await system.person();
+          const act = await prepare(person);
+          const [refreshed, ended] = await Promise.all([
+            setTimeout(before).then(() =>
+              system.rest('POST', '/auth/refresh', { body: { refresh_token: person.refresh } }),
+            ),
+            setTimeout(after).then(act),
+          ]);
+          expect(ended, `seed ${seed}`).toBe(200);
+          await expectUseless(person, refreshed.status === 200 ? refreshed.json : undefined, `seed ${seed}`);
+        }),
+      );
+    }
+  },
+  120_000,
+);
+
+/** The tokens of the session, and those that a refresh gave while it ended. */
+async function expectUseless(
+  { access, refresh }: Person,
+  given: { access_token: string; refresh_token: string } | undefined,
+  seed: string,
+): Promise<void> {
+  if (given) [given.access_token, given.refresh_token].forEach(system.secret);
+  for (const token of [access, given?.access_token].filter((one) => one !== undefined)) {
+    const status = async () => (await system.rest('GET', '/users/profile', { token })).status;
+    await expect.poll(status, { timeout: 1_000, interval: 10, message: seed }).toBe(401);
+    expect((await system.rest('GET', '/auth/verify', { token })).status, seed).toBe(401);
+  }
+  for (const token of [refresh, given?.refresh_token].filter((one) => one !== undefined)) {
+    const { status } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: token } });
+    expect(status, seed).toBe(401);
+  }
+}

@@ -1,0 +1,127 @@
+import { createClient } from '@connectrpc/connect';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { admin, openSystem, type Person, type System } from '../system.ts';
+
+let system: System;
+let direct: GrpcTransport;
+let adminToken: string;
+beforeAll(async () => {
+  // The acts below are many, and none of them is about guessing.
+  system = await openSystem({ SIGNET_KEY_PENDING: '1s' });
+  direct = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
+  const { json } = await system.rest('POST', '/auth/login', { body: admin });
+  adminToken = system.secret(json.access_token);
+});
+afterAll(async () => {
+  direct.close();
+  await system.close();
+});
+
+/** How soon everybody refuses the token of somebody who was revoked, ms. */
+const bound = 1_000;
+const many = 100;
+
+async function expectPost(path: string, asking: Parameters<System['rest']>[2], status = 200) {
+  const answer = await system.rest('POST', path, asking);
+  expect(answer.status, answer.text).toBe(status);
+  return answer.json;
+}
+
+async function atUserService(token: string): Promise<string> {
+  try {
+    await createClient(UserService, direct).getProfile({}, { headers: { authorization: `Bearer ${token}` } });
+    return 'OK';
+  } catch (error) {
+    return reasonOf(error) ?? String(error);
+  }
+}
+
+async function atEdge(token: string): Promise<string> {
+  const { status, json } = await system.rest('GET', '/users/profile', { token });
+  return status === 200 ? 'OK' : json.code;
+}
+
+/** Asks both until both refuse; answers how long that took, ms. */
+async function untilRefused(token: string): Promise<number> {
+  const since = performance.now();
+  for (;;) {
+    const answers = await Promise.all([atEdge(token), atUserService(token)]);
+    const passed = performance.now() - since;
+    if (answers.every((answer) => answer === 'INVALID_TOKEN') || passed > 10 * bound) return passed;
+    await setTimeout(5);
+  }
+}
+
+/** What makes a token die early, and what answers an access token that must. */
+const acts: Record<string, (person: Person) => Promise<string>> = {
+  logout: async ({ refresh, access }) => {
+    await expectPost('/auth/logout', { body: { refresh_token: refresh } });
+    return access;
+  },
+  'a change of the password': async ({ access, email, password }) => {
+    const other = await expectPost('/auth/login', { body: { email, password } });
+    const body = { current_password: password, new_password: system.secret(`${password}, and more`) };
+    await expectPost('/auth/password', { token: system.secret(other.access_token), body });
+    expect(await atEdge(other.access_token), 'the session that changed the password').toBe('OK');
+    return access;
+  },
+  'disabling the account': async ({ id, access }) => {
+    await expectPost(`/admin/users/${id}:disable`, { token: adminToken, body: {} });
+    return access;
+  },
+  'taking a role': async ({ id, access }) => {
+    const { status, text } = await system.rest('DELETE', `/admin/users/${id}/roles/user`, { token: adminToken });
+    expect(status, text).toBe(204);
+    return access;
+  },
+  'signing out everywhere': async ({ id, access }) => {
+    await expectPost(`/admin/users/${id}:signOut`, { token: adminToken, body: {} });
+    return access;
+  },
+};
+
+test.each(Object.entries(acts))(
+  'after %s, edge and user service refuse the access token within a second, 100 times out of 100',
+  async (_, act) => {
+    const times: number[] = [];
+    for (let batch = 0; batch < 10; batch++) {
+      const people = await Promise.all(Array.from({ length: many / 10 }, () => system.person()));
+      await Promise.all(people.map(async ({ access }) => expect(await atEdge(access)).toBe('OK')));
+      times.push(...(await Promise.all(people.map(async (person) => untilRefused(await act(person))))));
+    }
+    expect(times).toHaveLength(many);
+    expect(Math.max(...times)).toBeLessThan(bound);
+  },
+  60_000,
+);
+
+test('whoever signs in again, or refreshes, right after a revocation has a token that is good at once', async () => {
+  const { id, email, password, refresh } = await system.person();
+  await system.rest('DELETE', `/admin/users/${id}/roles/user`, { token: adminToken });
+  const refreshed = await expectPost('/auth/refresh', { body: { refresh_token: refresh } });
+  expect(refreshed.user.roles).toEqual([]);
+  expect(await atEdge(system.secret(refreshed.access_token))).toBe('OK');
+  await expectPost(`/admin/users/${id}:signOut`, { token: adminToken, body: {} });
+  const again = await expectPost('/auth/login', { body: { email, password } });
+  expect(await atEdge(system.secret(again.access_token))).toBe('OK');
+  expect(await atUserService(again.access_token)).toBe('OK');
+});
+
+test('what a revoked key signed is refused within a second; what its successor signs is good at once', async () => {
+  const people = await Promise.all(Array.from({ length: many }, () => system.person()));
+  const { json } = await system.rest('GET', '/admin/keys', { token: adminToken });
+  const active = json.keys.find(({ state }: { state: string }) => state === 'active');
+  await expectPost(`/admin/keys/${active.kid}:revoke`, { token: adminToken, body: {} });
+  const times = await Promise.all(people.map(({ access }) => untilRefused(access)));
+  expect(Math.max(...times)).toBeLessThan(bound);
+  const jwks = await system.rest('GET', '//.well-known/jwks.json');
+  expect(jwks.json.keys.map(({ kid }: { kid: string }) => kid)).not.toContain(active.kid);
+  for (const { refresh } of people.slice(0, 10)) {
+    const { access_token: token } = await expectPost('/auth/refresh', { body: { refresh_token: refresh } });
+    expect(await Promise.all([atEdge(system.secret(token)), atUserService(token)])).toEqual(['OK', 'OK']);
+  }
+});
