@@ -3,8 +3,10 @@ import { type Client, createClient, type Interceptor, type Transport } from '@co
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import type { Environment } from '#kit/config/config.ts';
+import { serviceKey } from '#kit/config/types.ts';
+import type { Secret } from '#kit/log/secret.ts';
+import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
 import { misuse } from './failures.ts';
-import { serviceToken } from './service-token.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A signed-in way to a Signet. */
@@ -30,7 +32,7 @@ const patience = 20_000;
 type Identity =
   | { readonly token: string }
   | { readonly email: string; readonly password: string }
-  | { readonly name: string; readonly key: string };
+  | { readonly name: string; readonly key: Secret };
 
 /**
  * Signs in at the edge, as the environment says: SIGNET_CLI_TOKEN, or
@@ -43,7 +45,7 @@ export async function signIn({ url, environment, terminal }: SignInOptions): Pro
   if ('token' in identity) return connection(transportTo(url, identity.token));
   if ('name' in identity) {
     const issuer = environment['SIGNET_ISSUER'] || url;
-    return connection(transportTo(url, await serviceToken(open, { ...identity, issuer })));
+    return connection(transportTo(url, await createServiceIdentity({ ...identity, issuer, transport: open }).token()));
   }
   const auth = createClient(AuthService, open);
   const { accessToken = '', refreshToken = '' } = await auth.login({ ...identity, deviceLabel: 'signet command line' });
@@ -57,9 +59,9 @@ async function identify(environment: Environment, terminal: Terminal): Promise<I
   const email = given('SIGNET_CLI_EMAIL');
   const name = given('SIGNET_SERVICE_NAME');
   if (email === undefined && name !== undefined) {
-    const key = given('SIGNET_SERVICE_KEY');
-    if (key === undefined) throw misuse('SIGNET_SERVICE_NAME is set and SIGNET_SERVICE_KEY is not.');
-    return { name, key };
+    const key = serviceKey.safeParse(given('SIGNET_SERVICE_KEY') ?? '');
+    if (!key.success) throw misuse(`SIGNET_SERVICE_KEY ${key.error.issues[0]?.message ?? 'is not valid'}`);
+    return { name, key: key.data };
   }
   const password = given('SIGNET_CLI_PASSWORD');
   if (!terminal.isThere && (email === undefined || password === undefined)) {

@@ -34,12 +34,13 @@ test('every command has help with an example', async () => {
     Array.from(help.split('Commands:\n')[1]?.matchAll(/^ {2}([a-z]+)/gm) ?? [], ([, name = '']) => name);
   const groups = commandsOf(stdout).filter((name) => name !== 'help');
   expect(groups).toEqual(['users', 'sessions', 'keys', 'roles', 'audit', 'db', 'config', 'services']);
-  for (const group of groups) {
+  const commands = groups.map(async (group) => {
     const { stdout: help } = await run([group, '--help']);
-    for (const name of commandsOf(help).filter((one) => one !== 'help')) {
-      const { exit: code, stdout: text } = await run([group, name, '--help']);
-      expect([code, text]).toEqual([0, expect.stringContaining(`Example:\n  npm run -s signet -- ${group} ${name}`)]);
-    }
+    return commandsOf(help).flatMap((name) => (name === 'help' ? [] : [[group, name] as const]));
+  });
+  for (const [group, name] of (await Promise.all(commands)).flat()) {
+    const { exit: code, stdout: text } = await run([group, name, '--help']);
+    expect([code, text]).toEqual([0, expect.stringContaining(`Example:\n  npm run -s signet -- ${group} ${name}`)]);
   }
 }, 60_000);
 

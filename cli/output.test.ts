@@ -27,7 +27,7 @@ test('a table has its columns below one another, and a dash where there is nothi
 test('nothing that comes from strangers moves the cursor of a terminal', () => {
   const { output, written } = openOutput();
   output.table(['\u001B[2J', 'B'], [['a\r\nb', '\u202Eevil\u009B2J']]);
-  expect(written()).toBe('\uFFFD[2J   B\na\uFFFD\uFFFDb    \uFFFDevil\uFFFD2J\n');
+  expect(written()).toBe('\uFFFD[2J  B\na\uFFFD\uFFFDb  \uFFFDevil\uFFFD2J\n');
 });
 
 test('JSON has them as escapes, and means the same', () => {

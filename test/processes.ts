@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import type { FreshDatabase } from '#kit/testing/postgres.ts';
 
 /** A service in a process of its own. */
@@ -75,10 +76,14 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
     SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
     SIGNET_ADMIN_PASSWORD: 'the admin of the fleet',
   };
-  const secrets = new Set(Object.values(hidden));
+  const keys = { user: generateServiceKey(), edge: generateServiceKey() };
+  const secrets = new Set([...Object.values(hidden), ...Object.values(keys).map(({ key }) => key.reveal())]);
   const common = { ...hidden, ...extra };
   const authEnv = (port: unknown, grpc: unknown) => ({
     ...common,
+    SIGNET_SERVICES: Object.entries(keys)
+      .map(([name, { publicKey }]) => `${name}=${publicKey}`)
+      .join(),
     SIGNET_AUTH_PORT: String(port),
     SIGNET_AUTH_GRPC_PORT: String(grpc),
   });
@@ -87,11 +92,17 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
     SIGNET_JWKS_URL: `http://127.0.0.1:${String(auth.ready['port'])}/.well-known/jwks.json`,
     SIGNET_AUTH_TARGET: `127.0.0.1:${String(auth.ready['grpc_port'])}`,
   };
-  const userEnv = (port: unknown) => ({ ...common, ...reachAuth, SIGNET_USER_PORT: String(port) });
+  const userEnv = (port: unknown) => ({
+    ...common,
+    ...reachAuth,
+    SIGNET_SERVICE_KEY: keys.user.key.reveal(),
+    SIGNET_USER_PORT: String(port),
+  });
   const user = await startService('user', userEnv(0));
   const edgeEnv = (port: unknown) => ({
     ...extra,
     ...reachAuth,
+    SIGNET_SERVICE_KEY: keys.edge.key.reveal(),
     SIGNET_USER_TARGET: `127.0.0.1:${String(user.ready['port'])}`,
     SIGNET_EDGE_PORT: String(port),
     SIGNET_RATE_LIMIT: '0',

@@ -40,6 +40,8 @@ export interface System {
   readonly edge: string;
   /** Base URL of the auth service's door. */
   readonly auth: string;
+  /** gRPC port of the user service. */
+  readonly userPort: number;
   /** Asks the edge over REST, below `/api/v1` unless the path begins with `//`. */
   rest(method: string, path: string, asking?: Asking): Promise<Answer>;
   /** Registers somebody new and signs them in. */
@@ -90,6 +92,7 @@ export async function openSystem(environment: Environment = {}): Promise<System>
     database,
     edge,
     auth: `http://127.0.0.1:${all.auth.door.port}`,
+    userPort: all.user.port,
     rest,
     secret,
     logged: () => lines.join(''),

@@ -7,6 +7,7 @@ import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_ser
 import { createGuard, type Guard } from '#kit/guard/guard.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
 import { watchRevocations } from '#kit/guard/revocation-feed.ts';
+import { asService } from '#kit/rpc/as-service.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
 import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
 import { generateServiceKey } from '#kit/rpc/service-key.ts';
@@ -53,7 +54,8 @@ interface Verifier {
 async function openVerifier({ auth, authUrl }: System, key: Secret): Promise<Verifier> {
   const plain = createGrpcTransport(auth, [ServiceTokenService]);
   const identity = createServiceIdentity({ name: 'bench', key, issuer, transport: plain });
-  const transport = createGrpcTransport(auth, [RevocationService], { callerToken: () => identity.token() });
+  const channel = createGrpcTransport(auth, [RevocationService]);
+  const transport = asService(channel, identity);
   const revocations = watchRevocations({ transport });
   const keys = remoteJwks({ url: `${authUrl}/.well-known/jwks.json` });
   const guard = createGuard({ issuer, audience: 'signet', algorithms: ['RS256'], keys, revocations });
@@ -61,7 +63,7 @@ async function openVerifier({ auth, authUrl }: System, key: Secret): Promise<Ver
   const close = () => {
     guard.close();
     revocations.close();
-    transport.close();
+    channel.close();
     plain.close();
   };
   return { guard, close };

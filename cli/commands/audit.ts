@@ -129,6 +129,10 @@ function expectHead({ headHash, headSequence }: VerifyEventsResponse, { hash, se
   if (headSequence === sequence && headHash !== hash) {
     throw new CommandFailure(`the log was rewritten: event ${sequence} has another hash than before.`);
   }
+  if (headSequence > sequence) {
+    // The contract tells the hash of the last event alone, and what was not compared must not pass for good.
+    throw new CommandFailure(`the log has grown to ${headSequence} since: the hash of ${sequence} was not compared.`);
+  }
 }
 
 /** A time of RFC 3339, or how long ago: 12h. */

@@ -56,7 +56,8 @@ test('finds the database that npm start runs, and says how to get one where none
     const none = await run(['db', 'status'], { environment });
     expect([none.exit, none.stderr]).toEqual([3, expect.stringContaining('Start one with npm start')]);
     const server = await startEmbedded({ dataDir, log: silentLog });
-    const found = await run(['db', 'migrate'], { environment }).finally(() => server.stop());
+    const found = await run(['db', 'migrate'], { environment });
+    await server.stop();
     expect([found.exit, found.stdout]).toEqual([0, expect.stringContaining('applied auth/')]);
   } finally {
     await rm(dataDir, { recursive: true, force: true });

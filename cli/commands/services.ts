@@ -1,27 +1,36 @@
 import type { Command } from 'commander';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
 import { misuse } from '../failures.ts';
+
+/** Roles that the service is to have in its own name. */
+interface KeygenOptions extends AnswerOptions {
+  readonly role?: readonly string[];
+}
 
 /** `services`: what services need to prove who they are. */
 export function addServices(program: Command, cli: Cli): void {
   const services = program.command('services').description('the identity of services');
   const keygen = services.command('keygen <name>').description('make a key for a service; it is kept nowhere');
-  example(answering(keygen), 'services keygen reports').action((name: string, { json }: AnswerOptions) => {
-    if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
-      throw misuse('a service is named in lower case: a letter, then letters, digits and -.');
-    const { key, publicKey } = generateServiceKey();
-    const entry = `${name}=${publicKey}`;
-    if (json) return cli.output.json({ name, service_key: key, services_entry: entry });
-    cli.output.line(`SIGNET_SERVICE_KEY=${key}`);
-    cli.output.line(`SIGNET_SERVICES=${entry}`);
-    cli.output.note(
-      `the first line is for ${name} alone, and secret; the second, joined with a comma to what is there, for auth`,
-    );
-  });
+  keygen.option('--role <role...>', 'what it may do in its own name; most services have none');
+  example(answering(keygen), 'services keygen reports --role support').action((name: string, options: KeygenOptions) =>
+    printKey(cli, name, options),
+  );
 }
 
-function generateServiceKey() {
-  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
-  return { key: String(jwk.d), publicKey: String(jwk.x) };
+function printKey({ output }: Cli, name: string, { json, role: roles = [] }: KeygenOptions): void {
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) {
+    throw misuse('a service is named in lower case: a letter, then letters, digits and -.');
+  }
+  if (!roles.every((role) => /^[a-z][a-z0-9_-]{0,63}$/.test(role))) throw misuse('a role is a word in lower case.');
+  const pair = generateServiceKey();
+  // The one place that shows it: whoever asked takes it from here to where the service runs.
+  const key = pair.key.reveal();
+  const entry = [`${name}=${pair.publicKey}`, ...(roles.length > 0 ? [roles.join('+')] : [])].join(':');
+  if (json) return output.json({ name, service_key: key, services_entry: entry });
+  output.line(`SIGNET_SERVICE_KEY=${key}`);
+  output.line(`SIGNET_SERVICES=${entry}`);
+  output.note(
+    `the first line is for ${name} alone, and secret; the second is for auth, after a comma where there are more`,
+  );
 }

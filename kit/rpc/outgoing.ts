@@ -13,8 +13,6 @@ export interface Outgoing {
 export interface ClientOptions {
   /** Longest wait for an answer, ms; 5,000 unless told. A call under way with less time left gives that. */
   readonly defaultTimeoutMs?: number;
-  /** The token by which this service says who it is (`x-signet-caller`). */
-  readonly callerToken?: () => Promise<string>;
 }
 
 /**
@@ -27,7 +25,6 @@ export async function outgoing(
 ): Promise<Outgoing> {
   const call = currentCall();
   const header = new Headers(given.header);
-  if (options.callerToken) header.set('x-signet-caller', await options.callerToken());
   const timeoutMs = given.timeoutMs ?? options.defaultTimeoutMs ?? 5_000;
   if (!call) return { signal: given.signal, timeoutMs, header };
   if (call.authorization !== null && !header.has('authorization')) header.set('authorization', call.authorization);

@@ -7,6 +7,7 @@ import { failure, reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { mount, type RpcApp } from './app.ts';
 import { currentCall } from './call.ts';
+import { asService } from './as-service.ts';
 import { createGrpcTransport } from './grpc-client.ts';
 import { type GrpcServer, serveGrpc } from './grpc-server.ts';
 import { createInProcessTransport } from './in-process.ts';
@@ -93,16 +94,15 @@ const transports: Record<'grpc' | 'in-process', Transport & { close?: () => void
 
 beforeAll(async () => {
   server = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
-  const back = createGrpcTransport(`127.0.0.1:${server.port}`, [EchoService], {
-    callerToken: async () => 'front-token',
-  });
+  const identity = { token: async () => 'front-token', refused: () => false };
+  const back = asService(createGrpcTransport(`127.0.0.1:${server.port}`, [EchoService]), identity);
   front = await serveGrpc(
     app(() => createClient(EchoService, back)),
     { port: 0, host: '127.0.0.1' },
   );
   transports.grpc = createGrpcTransport(`127.0.0.1:${front.port}`, [EchoService]);
   transports['in-process'] = createInProcessTransport(
-    app(() => createClient(EchoService, createInProcessTransport(app(), { callerToken: async () => 'front-token' }))),
+    app(() => createClient(EchoService, asService(createInProcessTransport(app()), identity))),
   );
 });
 

@@ -24,6 +24,8 @@ export interface ServiceIdentityOptions {
 export interface ServiceIdentity {
   /** The token to send in x-signet-caller. @throws as the auth service refuses, or SERVICE_UNAVAILABLE */
   token(): Promise<string>;
+  /** Says that a token was refused; tells whether another one may be had in its place. */
+  refused(token: string): boolean;
 }
 
 /** Life of an assertion, s: it is used at once. */
@@ -32,6 +34,8 @@ const assertionLife = 30;
 const renewAt = 0.8;
 /** Wait after a failed renewal, ms, while the token at hand is still good. */
 const retryAfter = 1_000;
+/** A token that is younger is not given up: another one would be refused, too. */
+const leastAge = 1_000;
 
 /**
  * Gets tokens by client credentials with private_key_jwt (RFC 7523): asked for
@@ -42,7 +46,7 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
   const { name, issuer, transport, clock = Date.now } = options;
   const client = createClient(ServiceTokenService, transport);
   const key = privateServiceKey(options.key);
-  let held: { token: string; renewAt: number; endsAt: number } | undefined;
+  let held: { token: string; since: number; renewAt: number; endsAt: number } | undefined;
   let asking: Promise<string> | undefined;
   let notBefore = -Infinity;
 
@@ -62,7 +66,7 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
       clientAssertion,
     });
     const life = expiresIn * 1_000;
-    held = { token: accessToken, renewAt: clock() + life * renewAt, endsAt: clock() + life };
+    held = { token: accessToken, since: clock(), renewAt: clock() + life * renewAt, endsAt: clock() + life };
     return accessToken;
   }
 
@@ -81,6 +85,12 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
         askOnce().catch(() => undefined);
       }
       return held.token;
+    },
+    refused(token) {
+      if (held?.token !== token) return true;
+      if (clock() - held.since < leastAge) return false;
+      held = undefined;
+      return true;
     },
   };
 }

@@ -23,8 +23,8 @@ import { validation } from './validation.ts';
 export function createService(options: {
   readonly mounted: readonly Mounted[];
   readonly checks: readonly Gate[];
-  /** The guard of the service; its gate is among the checks. */
-  readonly guard: Pick<Guard, 'caller'>;
+  /** Tells which service calls. Without it, nobody is believed who it is that asked them. */
+  readonly guard?: Pick<Guard, 'caller'>;
   readonly ready: Ready;
   /** Whether strangers may ask what there is to call. */
   readonly reflection: boolean;
@@ -42,12 +42,11 @@ export function createService(options: {
   });
 }
 
-function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'>, log: Log): Gate {
-  const isService = (header: Headers): Promise<boolean> =>
-    guard.caller(header).then(
-      (caller) => caller !== undefined,
-      () => false,
-    );
+function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefined, log: Log): Gate {
+  const isService = async (header: Headers): Promise<boolean> => {
+    const caller = await guard?.caller(header).catch(() => undefined);
+    return caller !== undefined;
+  };
   return async (context) => {
     const call = await beginCall(context, isService);
     context.values.set(callKey, call);

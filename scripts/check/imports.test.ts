@@ -36,6 +36,8 @@ test.each([
   ['services/auth/domain/a.ts', 'node:fs/promises', 'domain imports'],
   ['services/auth/domain/a.ts', 'kit/db/database.ts', 'domain imports'],
   ['services/auth/domain/a.ts', 'pino', 'domain imports'],
+  ['cli/commands/users.ts', 'services/auth/store/users.ts', 'the command line imports'],
+  ['services/all/main.ts', 'cli/main.ts', 'imports the command line'],
 ])('refuses that %s imports %s', (from, to, fault) => {
   expect(faultOf({ from, to })).toContain(fault);
 });
@@ -51,6 +53,9 @@ test.each([
   ['kit/guard/guard.ts', 'gen/proto/signet/policy/v1/policy_pb.ts'],
   ['kit/guard/guard.ts', 'kit/guard/rule.ts'],
   ['kit/guard/guard.test.ts', 'kit/testing/tokens.ts'],
+  ['cli/commands/db.ts', 'services/all/config.ts'],
+  ['cli/connect.ts', 'gen/proto/signet/auth/v1/auth_service_pb.ts'],
+  ['cli/connect.test.ts', 'test/system.ts'],
 ])('allows that %s imports %s', (from, to) => {
   expect(faultOf({ from, to })).toBeUndefined();
 });

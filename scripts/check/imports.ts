@@ -19,7 +19,11 @@ export function faultOf({ from, to }: Import): string | undefined {
   const other = serviceOf(to);
   if (service && other && service !== other && service !== together) return 'a service imports another';
   if (from.startsWith('kit/') && to.startsWith('services/')) return 'the kit imports a service';
+  if (to.startsWith('cli/') && !from.startsWith('cli/')) return 'something else imports the command line';
   if (isTest) return undefined;
+  if (from.startsWith('cli/') && to.startsWith('services/') && !to.endsWith('/config.ts')) {
+    return 'the command line imports more of a service than its keys';
+  }
   if (from.startsWith('kit/guard/') && /^(kit|services|scripts|test)\//.test(to) && !to.startsWith('kit/guard/')) {
     return 'the guard imports something of ours besides gen/ and itself';
   }
@@ -53,7 +57,7 @@ export const imports: Check = {
   claim: 'no service imports another',
   async run() {
     const faults: string[] = [];
-    for (const folder of ['kit', 'services']) {
+    for (const folder of ['kit', 'services', 'cli']) {
       const names = await readdir(path.join(root, folder), { recursive: true });
       for (const name of names.filter((entry) => entry.endsWith('.ts'))) {
         const file = `${folder}/${name.replaceAll(path.sep, '/')}`;

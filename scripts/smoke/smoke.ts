@@ -22,6 +22,7 @@ const documents = [
   'docs/tokens-and-sessions.md',
   'docs/edge.md',
   'docs/operating.md',
+  'docs/cli.md',
 ];
 /** Longest start of a clone that has started before, ms. */
 const secondStart = 5_000;

@@ -52,7 +52,7 @@ await runProcess(async (closing) => {
   );
   const all = await step(
     'services',
-    () => openAll(configs, log, closing),
+    () => openAll(configs, log, closing, path.join(dataDir, 'mail')),
     () => 'auth, user, edge',
   );
   process.stdout.write(banner(all, configs, await all.auth.ensureFirstAdmin()));

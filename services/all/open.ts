@@ -1,26 +1,40 @@
-import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { type Environment, readConfigs } from '#kit/config/config.ts';
+import { oneOf } from '#kit/config/types.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import type { Door } from '#kit/door/door.ts';
+import { watchRevocations } from '#kit/guard/revocation-feed.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Closing } from '#kit/process/run.ts';
+import type { RpcApp } from '#kit/rpc/app.ts';
+import { asService } from '#kit/rpc/as-service.ts';
 import type { GrpcServer } from '#kit/rpc/grpc-server.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
 import { createInProcessTransport } from '#kit/rpc/in-process.ts';
+import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
+import { generateServiceKey, publicServiceKey } from '#kit/rpc/service-key.ts';
 import { type Auth, buildAuth } from '../auth/build.ts';
 import { keys as authKeys } from '../auth/config.ts';
 import { openAuth } from '../auth/open.ts';
 import { buildEdge } from '../edge/build.ts';
 import { keys as edgeKeys } from '../edge/config.ts';
 import { openEdge } from '../edge/open.ts';
+import { exposed } from '../edge/services.ts';
 import { buildUser } from '../user/build.ts';
 import { keys as userKeys } from '../user/config.ts';
 import { openUser } from '../user/open.ts';
 import { keys as allKeys } from './config.ts';
 
-const services = { auth: authKeys, user: userKeys, edge: edgeKeys };
+// Among themselves they make their own keys, and what signs and verifies in one process may use a shared secret.
+const inOneProcess = {
+  alg: { ...authKeys.alg, schema: oneOf('RS256', 'PS256', 'ES256', 'EdDSA', 'HS256') },
+} as const;
+const serviceKey = { ...userKeys.serviceKey, optional: true } as const;
+const services = {
+  auth: { ...authKeys, ...inOneProcess },
+  user: { ...userKeys, ...inOneProcess, serviceKey },
+  edge: { ...edgeKeys, ...inOneProcess, serviceKey },
+};
 
 /** The configurations of all services. */
 export type Configs = ReturnType<typeof readAll>;
@@ -41,12 +55,12 @@ export function readAll(environment: Environment) {
   return readConfigs(services, environment);
 }
 
-/** Keys of ours in an environment that no service has: misspelt, most likely. */
+/** Keys of ours in an environment that neither a service nor the command line (docs/cli.md) has: misspelt, most likely. */
 export function unknownKeys(environment: Environment): string[] {
   const known = new Set(
     [allKeys, ...Object.values(services)].flatMap((keys) => Object.values(keys).map(({ env }) => env)),
   );
-  return Object.keys(environment).filter((name) => name.startsWith('SIGNET_') && !known.has(name));
+  return Object.keys(environment).filter((name) => /^SIGNET_(?!CLI_|URL$)/.test(name) && !known.has(name));
 }
 
 /** Brings the database of every service up to date. */
@@ -63,7 +77,7 @@ export async function migrateAll({ auth, user }: Configs, log: Log): Promise<str
  * Opens all services in this process, on migrated databases. Each also listens on
  * its own port; among themselves they skip the wire and nothing else.
  */
-export async function openAll(configs: Configs, log: Log, closing: Closing): Promise<All> {
+export async function openAll(configs: Configs, log: Log, closing: Closing, mailFolder?: string): Promise<All> {
   const logs = {
     auth: log.child({ service: 'auth' }),
     user: log.child({ service: 'user' }),
@@ -75,28 +89,49 @@ export async function openAll(configs: Configs, log: Log, closing: Closing): Pro
     return opened;
   };
 
-  const auth = await buildAuth({ config: configs.auth, database: database('auth'), log: logs.auth });
+  // Each service proves who it is, as it would over the wire; the keys are for this run alone.
+  const pairs = { user: generateServiceKey(), edge: generateServiceKey() };
+  const known = Object.entries(pairs).map(([name, { publicKey }]) => ({
+    name,
+    publicKey: publicServiceKey(publicKey),
+    roles: [],
+  }));
+  const auth = await buildAuth({
+    config: configs.auth,
+    database: database('auth'),
+    services: known,
+    ...(mailFolder === undefined ? {} : { mailFolder }),
+    log: logs.auth,
+  });
   closing.add(() => auth.close());
   const { door, grpc } = await openAuth(auth, configs.auth, closing);
 
-  const guard = guardFor(configs.edge, { keys: auth.keys() });
+  const transportFor = (name: keyof typeof pairs, app: RpcApp) => {
+    const { key } = pairs[name];
+    const { issuer } = configs.auth;
+    const identity = createServiceIdentity({ name, key, issuer, transport: createInProcessTransport(auth.app) });
+    return asService(createInProcessTransport(app), identity);
+  };
+  const revocations = watchRevocations({ transport: transportFor('edge', auth.app) });
+  const guard = guardFor(configs.edge, { keys: auth.keys(), revocations });
   closing.add(() => guard.close());
 
   const user = buildUser({
     config: configs.user,
     database: database('user'),
     guard,
-    auth: createInProcessTransport(auth.app),
+    auth: transportFor('user', auth.app),
     log: logs.user,
   });
   const userServer = await openUser(user, configs.user, closing);
 
+  const [toAuth, toUser] = [transportFor('edge', auth.app), transportFor('edge', user.app)];
   const edge = buildEdge({
     config: configs.edge,
     guard,
     upstreams: [
-      { desc: AuthService, transport: createInProcessTransport(auth.app) },
-      { desc: UserService, transport: createInProcessTransport(user.app) },
+      ...exposed.auth.map((desc) => ({ desc, transport: toAuth })),
+      ...exposed.user.map((desc) => ({ desc, transport: toUser })),
     ],
     log: logs.edge,
   });

@@ -1,5 +1,13 @@
 import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
+import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
+import { AuditService } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
+import { EmailService } from '#gen/proto/signet/auth/v1/email_service_pb.ts';
+import { PasswordService } from '#gen/proto/signet/auth/v1/password_service_pb.ts';
+import { RoleService } from '#gen/proto/signet/auth/v1/role_service_pb.ts';
+import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import { SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
 import { KeyService } from '#gen/proto/signet/auth/v1/key_service_pb.ts';
 import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { cookieNames } from '#kit/browser/cookies.ts';
@@ -7,6 +15,7 @@ import type { Database } from '#kit/db/database.ts';
 import { connectGate } from '#kit/guard/connect.ts';
 import type { KeySource } from '#kit/guard/keys.ts';
 import type { Log } from '#kit/log/log.ts';
+import { createMailer } from '#kit/mail/mailer.ts';
 import { mount, type RpcApp } from '#kit/rpc/app.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
 import type { Ready } from '#kit/rpc/health.ts';
@@ -17,11 +26,35 @@ import { openKeyring } from './crypto/keyring.ts';
 import { createMasterKey } from './crypto/master-key.ts';
 import { generateSigningKey } from './crypto/signing-key.ts';
 import { createAccounts } from './domain/accounts.ts';
+import { createAdmin } from './domain/admin.ts';
+import { createAuditLog } from './domain/audit-log.ts';
+import { createLimits } from './domain/limits.ts';
+import { createLinkMailer } from './domain/links.ts';
+import { createPasswordCheck } from './domain/password-check.ts';
+import { createPasswords } from './domain/passwords.ts';
+import { createRoleDefinitions } from './domain/role-definitions.ts';
+import { scopesFor } from './domain/roles.ts';
+import { createServiceTokens, type KnownService } from './domain/service-tokens.ts';
 import { ensureFirstAdmin, type FirstAdmin } from './domain/first-admin.ts';
 import { createKeys } from './domain/keys.ts';
 import { createSessions } from './domain/sessions.ts';
 import { createTokens } from './domain/tokens.ts';
+import { accountHandler } from './handler/account.ts';
+import { adminHandler } from './handler/admin.ts';
+import { auditHandler } from './handler/audit.ts';
 import { authHandler } from './handler/auth.ts';
+import { emailHandler } from './handler/email.ts';
+import { passwordHandler } from './handler/passwords.ts';
+import { roleHandler } from './handler/roles.ts';
+import { serviceTokenHandler } from './handler/service-token.ts';
+import { sessionHandler } from './handler/sessions.ts';
+import { createAdminStore } from './store/admin.ts';
+import { createAssertionStore } from './store/assertions.ts';
+import { createAttemptStore } from './store/attempts.ts';
+import { insertAudit } from './store/audit.ts';
+import { createAuditStore } from './store/audit-log.ts';
+import { createLinkStore } from './store/links.ts';
+import { createRoleStore } from './store/roles.ts';
 import { keyHandler } from './handler/keys.ts';
 import { revocationHandler } from './handler/revocation.ts';
 import { createKeyStore } from './store/keys.ts';
@@ -49,6 +82,10 @@ export interface Auth {
 export async function buildAuth(deps: {
   readonly config: AuthConfig;
   readonly database: Database;
+  /** Services that may ask for tokens, besides those of the configuration. */
+  readonly services?: readonly KnownService[];
+  /** Where mails are kept without SMTP_URL. */
+  readonly mailFolder?: string;
   readonly log: Log;
 }): Promise<Auth> {
   const { config, database, log } = deps;
@@ -56,6 +93,7 @@ export async function buildAuth(deps: {
   const db = new PrismaClient({ adapter: database.adapter });
   const users = createUserStore(db);
   const store = createSessionStore(db, {
+    most: config.sessionLimit,
     idle: config.sessionIdle,
     max: config.sessionMax,
     grace: config.refreshGrace,
@@ -98,13 +136,41 @@ export async function buildAuth(deps: {
   const { issuer, audience, accessTtl, passwordMin } = config;
   const tokens = createTokens({ signer: keyring.active, macs, issuer, audience, accessTtl });
   const accounts = createAccounts({ users, hasher, passwordMin, clock });
-  const sessions = createSessions({
+  const limits = createLimits({
+    store: createAttemptStore(db),
+    account: config.loginLimit,
+    network: config.loginLimitAddress,
+    async onLimited(budget) {
+      await insertAudit(db, { kind: 'login', outcome: 'limited', actorId: '', details: { budget } });
+    },
+  });
+  const check = createPasswordCheck({
     users,
-    store,
     hasher,
-    macs,
-    onReuse: ({ sessionId, userId }) =>
-      log.warn({ session_id: sessionId, user_id: userId }, 'a refresh token was reused; its session has ended'),
+    limits,
+    mostWaiting: config.hashQueue,
+    audit: (event) => insertAudit(db, event),
+  });
+  const sessions = createSessions({ store, passwords: check, macs });
+  const postman = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, folder: deps.mailFolder, log });
+  const links = createLinkStore(db);
+  const mailer = createLinkMailer({
+    store: links,
+    send: (mail) => postman.send(mail),
+    baseUrl: config.linkUrl ?? issuer,
+    log,
+  });
+  const passwords = createPasswords({ users, hasher, check, limits, links, mailer, passwordMin });
+  const admin = createAdmin(createAdminStore(db));
+  const roleStore = createRoleStore(db);
+  const serviceTokens = createServiceTokens({
+    services: [...config.services, ...(deps.services ?? [])],
+    store: createAssertionStore(db),
+    signer: keyring.active,
+    issuer,
+    audience,
+    accessTtl,
+    scopesFor: async (roles) => scopesFor(roles, await roleStore.scopesOf(roles)),
   });
   const guard = guardFor(config, { keys: keyring.source(), revocations });
   const keysMaxAge = Math.max(1, Math.floor(Math.min(60_000, config.keyPending / 2) / 1_000));
@@ -118,10 +184,19 @@ export async function buildAuth(deps: {
     app: createService({
       mounted: [
         mount(AuthService, handler),
+        mount(PasswordService, passwordHandler(passwords)),
+        mount(EmailService, emailHandler({ limits, links, mailer })),
+        mount(SessionService, sessionHandler(sessions)),
+        mount(AdminService, adminHandler(admin)),
+        mount(RoleService, roleHandler(createRoleDefinitions(roleStore))),
+        mount(AuditService, auditHandler(createAuditLog(createAuditStore(db)))),
+        mount(ServiceTokenService, serviceTokenHandler(serviceTokens)),
+        mount(AccountService, accountHandler(admin)),
         mount(KeyService, keyHandler(keys)),
         mount(RevocationService, revocationHandler(revocations, closing.signal)),
       ],
       checks: [connectGate(guard)],
+      guard,
       ready,
       reflection: config.environment !== 'production',
       log,
@@ -137,7 +212,8 @@ export async function buildAuth(deps: {
       sweeper.close();
       guard.close();
       keyring.close();
-      await notifications.close();
+      await Promise.all([notifications.close(), mailer.idle()]);
+      postman.close();
     },
   };
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type Config, key } from '#kit/config/config.ts';
 import { databaseKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
-import { duration, list, port, positiveDuration, secret, whole } from '#kit/config/types.ts';
+import { baseUrl, duration, list, port, positiveDuration, secret, text, url, whole } from '#kit/config/types.ts';
+import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { publicServiceKey } from '#kit/rpc/service-key.ts';
 
@@ -84,6 +85,30 @@ export const keys = {
     default: '30d',
     doc: 'A session is over after so long, however it is used.',
   }),
+  sessionLimit: key('SIGNET_SESSION_LIMIT', whole(1, 1_000), {
+    default: '20',
+    doc: 'Sessions that a user may have. One more, and the oldest ends.',
+  }),
+  loginLimit: key('SIGNET_LOGIN_LIMIT', whole(1, 1_000_000), {
+    default: '10',
+    doc: 'Failed sign-ins of an account in 15 minutes. Beyond it, none is tried (429).',
+  }),
+  loginLimitAddress: key('SIGNET_LOGIN_LIMIT_ADDRESS', whole(1, 1_000_000), {
+    default: '100',
+    doc: 'Failed sign-ins from an address (IPv6: a /64) in 15 minutes, whatever the account.',
+  }),
+  linkUrl: key('SIGNET_LINK_URL', baseUrl, {
+    optional: true,
+    doc: 'Where links in mails lead to: the pages `/reset-password` and `/verify-email` there. Unset: SIGNET_ISSUER.',
+  }),
+  smtpUrl: key('SMTP_URL', url('smtp', 'smtps').pipe(secret), {
+    optional: true,
+    doc: 'The server that takes mails: smtp://user:password@host:587. Unset, `npm start` keeps them in the data directory, and other processes send none.',
+  }),
+  mailFrom: key('SIGNET_MAIL_FROM', text, {
+    default: 'Signet <signet@localhost>',
+    doc: 'What stands in the From of mails.',
+  }),
   passwordMin: key('SIGNET_PASSWORD_MIN', whole(8, 64), {
     default: '8',
     doc: 'Least number of characters in a password; NIST 800-63B-4 asks for 15 where a password is all there is.',
@@ -112,4 +137,7 @@ export const keys = {
 } as const;
 
 /** The auth service's configuration. Durations are in ms. */
-export type AuthConfig = Config<typeof keys>;
+export type AuthConfig = Omit<Config<typeof keys>, 'alg'> & {
+  /** HS256 only where everything is one process. */
+  readonly alg: Algorithm;
+};

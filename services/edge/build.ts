@@ -29,7 +29,7 @@ export interface Edge {
 
 /** Wires the edge in front of services. */
 export function buildEdge(deps: {
-  readonly config: EdgeConfig;
+  readonly config: Omit<EdgeConfig, 'serviceKey' | 'alg'>;
   readonly guard: Guard;
   readonly upstreams: readonly Upstream[];
   readonly log: Log;
@@ -51,12 +51,7 @@ export function buildEdge(deps: {
     forward(upstream, upstream.desc.typeName.startsWith(authPackage) ? refreshCookie : () => null),
   );
 
-  let hasKeys = false;
-  void guard.ready().then(
-    () => (hasKeys = true),
-    () => undefined,
-  );
-  const ready: Ready = async () => hasKeys;
+  const ready: Ready = async () => guard.isReady();
   return {
     app: createService({
       mounted,
@@ -67,6 +62,7 @@ export function buildEdge(deps: {
         connectGate(guard),
         csrfGate(browser),
       ],
+      guard,
       ready,
       reflection: config.environment !== 'production',
       log,

@@ -1,5 +1,5 @@
 import { type Config, key } from '#kit/config/config.ts';
-import { authTargetKeys, jwksKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import { authTargetKeys, jwksKeys, processKeys, serviceKeys, tokenKeys } from '#kit/config/shared-keys.ts';
 import { networks, oneOf, origins, port, text, whole } from '#kit/config/types.ts';
 
 /** Configuration of the edge. */
@@ -8,6 +8,7 @@ export const keys = {
   ...tokenKeys,
   ...jwksKeys,
   ...authTargetKeys,
+  ...serviceKeys,
   port: key('SIGNET_EDGE_PORT', port, { default: '8080', doc: 'The public port: REST, Connect, gRPC-Web and gRPC.' }),
   userTarget: key('SIGNET_USER_TARGET', text, {
     default: 'localhost:8082',

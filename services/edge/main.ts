@@ -1,32 +1,31 @@
-import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
 import { processLog, runProcess } from '#kit/process/run.ts';
+import { asService } from '#kit/rpc/as-service.ts';
+import { linkToAuth } from '#kit/rpc/auth-link.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
 import { buildEdge } from './build.ts';
 import { keys } from './config.ts';
 import { openEdge } from './open.ts';
+import { exposed } from './services.ts';
 
 await runProcess(async (closing) => {
   const config = readConfig(keys, readEnvironment());
   const log = processLog(config).child({ service: 'edge' });
-  const guard = guardFor(config, { keys: remoteJwks({ url: config.jwksUrl }) });
+  const auth = linkToAuth('edge', config, exposed.auth);
+  closing.add(() => auth.close());
+  const guard = guardFor(config, { keys: remoteJwks({ url: config.jwksUrl }), revocations: auth.revocations });
   closing.add(() => guard.close());
-  const auth = createGrpcTransport(config.authTarget, [AuthService]);
-  const user = createGrpcTransport(config.userTarget, [UserService]);
-  closing.add(() => [auth, user].forEach((transport) => transport.close()));
-  const edge = buildEdge({
-    config,
-    guard,
-    upstreams: [
-      { desc: AuthService, transport: auth },
-      { desc: UserService, transport: user },
-    ],
-    log,
-  });
+  const user = createGrpcTransport(config.userTarget, exposed.user);
+  closing.add(() => user.close());
+  const toUser = asService(user, auth.identity);
+  const upstreams = [
+    ...exposed.auth.map((desc) => ({ desc, transport: auth.transport })),
+    ...exposed.user.map((desc) => ({ desc, transport: toUser })),
+  ];
+  const edge = buildEdge({ config, guard, upstreams, log });
   const { port } = await openEdge(edge, config, closing);
   log.info({ port }, 'edge is ready');
 });

@@ -7,7 +7,7 @@ import { type EdgeConfig, keys } from './config.ts';
 /** Opens the edge's port. */
 export async function openEdge(
   edge: Edge,
-  { host, port, trustedProxies }: EdgeConfig,
+  { host, port, trustedProxies }: Pick<EdgeConfig, 'host' | 'port' | 'trustedProxies'>,
   closing: Closing,
 ): Promise<Door> {
   const door = await onPort(port, keys.port.env, () => openDoor({ ...edge, host, port, trustedProxies }));

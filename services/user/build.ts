@@ -24,7 +24,7 @@ export function buildUser(deps: {
   readonly guard: Guard;
   /** To the auth service. */
   readonly auth: Transport;
-  readonly config: UserConfig;
+  readonly config: Pick<UserConfig, 'environment'>;
   readonly log: Log;
 }): User {
   const { database, guard, auth, config, log } = deps;
@@ -34,7 +34,8 @@ export function buildUser(deps: {
     app: createService({
       mounted: [mount(UserService, userHandler(profiles))],
       checks: [connectGate(guard)],
-      ready: database.answers,
+      guard,
+      ready: async () => guard.isReady() && (await database.answers()),
       reflection: config.environment !== 'production',
       log,
     }),

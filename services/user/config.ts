@@ -1,5 +1,12 @@
 import { type Config, key } from '#kit/config/config.ts';
-import { authTargetKeys, databaseKeys, jwksKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import {
+  authTargetKeys,
+  databaseKeys,
+  jwksKeys,
+  processKeys,
+  serviceKeys,
+  tokenKeys,
+} from '#kit/config/shared-keys.ts';
 import { port } from '#kit/config/types.ts';
 
 /** Configuration of the user service. */
@@ -8,6 +15,7 @@ export const keys = {
   ...tokenKeys,
   ...jwksKeys,
   ...authTargetKeys,
+  ...serviceKeys,
   ...databaseKeys,
   port: key('SIGNET_USER_PORT', port, { default: '8082', doc: 'gRPC port of the user service.' }),
 } as const;

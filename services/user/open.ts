@@ -5,7 +5,11 @@ import type { User } from './build.ts';
 import { keys, type UserConfig } from './config.ts';
 
 /** Opens the user service's port. */
-export async function openUser({ app }: User, { host, port }: UserConfig, closing: Closing): Promise<GrpcServer> {
+export async function openUser(
+  { app }: User,
+  { host, port }: Pick<UserConfig, 'host' | 'port'>,
+  closing: Closing,
+): Promise<GrpcServer> {
   const grpc = await onPort(port, keys.port.env, () => serveGrpc(app, { port, host }));
   closing.add(() => grpc.close());
   return grpc;

@@ -1,4 +1,5 @@
 import * as argon2 from '@node-rs/argon2';
+import * as bcrypt from '@node-rs/bcrypt';
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { failure } from '#kit/errors/failure.ts';
@@ -11,9 +12,15 @@ export interface Hasher {
   /**
    * Tells whether the password belongs to the hash. Without a hash it works just as
    * long and answers no, so that an unknown email cannot be told by the time it takes.
+   * Hashes are Argon2's, or bcrypt's from elsewhere.
+   * @param before runs when it is this one's turn; where it throws, nothing is hashed
    * @throws SERVER_BUSY where the queue is full
    */
-  verify(hash: string | undefined, password: string): Promise<boolean>;
+  verify(hash: string | undefined, password: string, before?: () => Promise<void>): Promise<boolean>;
+  /** Tells whether a hash is weaker than what `hash` makes now, or of another kind. */
+  isOutdated(hash: string): boolean;
+  /** How many are being hashed, and how many wait. */
+  load(): { readonly running: number; readonly waiting: number };
 }
 
 /** How hard and how many. */
@@ -30,6 +37,9 @@ export interface HasherOptions {
 
 /** The binding's number for it; its enum is of the kind that type stripping leaves behind. */
 const argon2id = 2;
+
+/** Hashes that accounts bring along from elsewhere; replaced at their next sign-in. */
+const isBcrypt = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 
 /** Makes a hasher (Argon2id, RFC 9106, one lane). */
 export async function createHasher({ memory, passes, queue, threadPool }: HasherOptions): Promise<Hasher> {
@@ -52,11 +62,19 @@ export async function createHasher({ memory, passes, queue, threadPool }: Hasher
 
   return {
     hash: (password) => enqueue(() => argon2.hash(password, options)),
-    verify: (hash, password) =>
+    verify: (hash, password, before) =>
       enqueue(async () => {
-        const matches = await argon2.verify(hash ?? nobody, password);
+        await before?.();
+        const matches = isBcrypt.test(hash ?? '')
+          ? await bcrypt.verify(password, hash ?? '')
+          : await argon2.verify(hash ?? nobody, password);
         return hash !== undefined && matches;
       }),
+    isOutdated(hash) {
+      const [, m, t, p] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(hash) ?? [];
+      return p === undefined || Number(m) < memory || Number(t) < passes;
+    },
+    load: () => ({ running: limit.activeCount, waiting: limit.pendingCount }),
   };
 }
 

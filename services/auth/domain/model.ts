@@ -1,4 +1,5 @@
 import type { Secret } from '#kit/log/secret.ts';
+import type { PageQuery } from '#kit/page/page.ts';
 
 /** An account. */
 export interface User {
@@ -8,6 +9,24 @@ export interface User {
   readonly name: string;
   readonly roles: readonly string[];
   readonly createdAt: Date;
+  /** When an administrator disabled it. */
+  readonly disabledAt?: Date | undefined;
+  /** When its owner proved that the address is theirs. */
+  readonly verifiedAt?: Date | undefined;
+}
+
+/** A session as its owner sees it. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly deviceLabel: string;
+  readonly ip: string;
+  readonly clientId: string;
+  readonly amr: readonly string[];
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date;
+  readonly expiresAt: Date;
+  readonly endedAt: Date | undefined;
+  readonly endedReason: string;
 }
 
 /** A session as tokens are made for it. */
@@ -29,6 +48,8 @@ export interface Session {
 /** A session and whose it is, as one statement found them. */
 export interface SignedIn {
   readonly user: User;
+  /** What the user may do: the scopes of all roles together, sorted. */
+  readonly scopes: readonly string[];
   readonly session: Session;
   /** The database's time at that statement. */
   readonly at: Date;
@@ -47,8 +68,9 @@ export interface NewSession {
   readonly secret: Secret<Uint8Array>;
 }
 
-/** How long sessions live, ms. */
+/** How long sessions live, ms, and how many a user may have. */
 export interface SessionLimits {
+  readonly most: number;
   readonly idle: number;
   readonly max: number;
   readonly grace: number;
@@ -57,17 +79,33 @@ export interface SessionLimits {
 /** What became of a refresh. */
 export type Refreshed =
   | { readonly outcome: 'refreshed' | 'again'; readonly signedIn: SignedIn }
-  | { readonly outcome: 'reused'; readonly sessionId: string; readonly userId: string }
+  | { readonly outcome: 'reused' }
   | { readonly outcome: 'invalid' };
 
-/** Accounts, kept. Every verb is one statement. */
+/** Accounts, kept. Every verb is one statement, or one transaction. */
 export interface UserStore {
   /** Adds an account unless its email is taken; tells whether it did. */
   insertOnce(user: User, passwordHash: string): Promise<boolean>;
-  /** The account of an email, with what it takes to sign in. Disabled accounts are not found. */
-  findForLogin(email: string): Promise<{ user: User; passwordHash: string } | undefined>;
+  /**
+   * The account of an email, with what it takes to sign in, and whether it was
+   * signed in to from a network within the last 30 days. Disabled accounts are not found.
+   */
+  findForLogin(email: string, network: string): Promise<LoginRecord | undefined>;
+  find(id: string): Promise<User | undefined>;
+  /** Replaces a password's hash by a better one of the same password, if it still is that one. */
+  rehash(userId: string, oldHash: string, newHash: string): Promise<void>;
+  /** Sets another password, if the old one still is what it was, and ends all sessions but one; tells whether it did. */
+  changePassword(userId: string, oldHash: string, newHash: string, keepSession: string): Promise<boolean>;
   /** Whether any account holds a role. */
   anyWithRole(role: string): Promise<boolean>;
+}
+
+/** An account as it is found for a login. */
+export interface LoginRecord {
+  readonly user: User;
+  readonly passwordHash: string;
+  /** Its owner has been in this network. */
+  readonly knownHere: boolean;
 }
 
 /** A refresh token as the store checks it: the inner MAC, and what the whole MAC must come to. */
@@ -78,21 +116,29 @@ export interface PresentedToken {
   readonly mac: Uint8Array<ArrayBuffer>;
 }
 
-/** Sessions, kept. Every verb is one statement unless it says otherwise. */
+/** Sessions, kept. What ends one also writes the revocation (a trigger does) and the audit event, in the same transaction. */
 export interface SessionStore {
-  /** Opens a session, unless meanwhile the account was disabled or its password changed. */
+  /**
+   * Opens a session, unless meanwhile the account was disabled or its password changed. Where the user
+   * then has more than they may, the oldest end.
+   */
   open(session: NewSession, passwordHash: string): Promise<SignedIn | undefined>;
   /**
    * Moves the counter on, where the token is the one that is good now: one statement.
    * Otherwise, in a second one, tells a token within its grace from a reused one, and ends a
-   * session whose token was reused. What ends a refresh for good is the session's row: whoever
-   * disables an account ends its sessions in the same transaction.
+   * session whose token was reused.
    */
   advance(token: PresentedToken): Promise<Refreshed>;
   /** Ends the session of a refresh token of any age; tells whether this call ended it. */
-  endByToken(token: PresentedToken, reason: string): Promise<boolean>;
-  /** Ends a session; tells whether this call ended it. */
-  end(sessionId: string, reason: string): Promise<boolean>;
+  endByToken(token: PresentedToken): Promise<boolean>;
+  /** Ends a session by its own access token; tells whether this call ended it. */
+  end(sessionId: string): Promise<boolean>;
+  /** Ends a session of a user; false where there is none that lives. */
+  revoke(userId: string, sessionId: string): Promise<boolean>;
+  /** Ends all sessions of a user but one; tells how many. */
+  revokeOthers(userId: string, keepSession: string): Promise<number>;
+  /** A user's sessions, the youngest first; those that are over, too, if asked for. */
+  page(userId: string, includeEnded: boolean, query: PageQuery): Promise<SessionRecord[]>;
   /** Whose session it is, if it lives and its account may be used. */
   findLive(sessionId: string): Promise<User | undefined>;
 }

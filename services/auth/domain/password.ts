@@ -1,4 +1,5 @@
 import { failure } from '#kit/errors/failure.ts';
+import { isCommonPassword } from './common-passwords.ts';
 
 const longest = 256;
 
@@ -10,10 +11,17 @@ export function normalizePassword(password: string): string {
 /**
  * Refuses passwords that cannot be used. Composition does not matter.
  * @param min least number of characters (code points)
+ * @param field what the request calls it
  * @returns the password in the form to hash
  * @throws PASSWORD_REJECTED saying why, in words
  */
-export function acceptPassword(password: string, min: number, about: { email: string; name: string }): string {
+export function acceptPassword(
+  password: string,
+  min: number,
+  about: { email: string; name: string },
+  field = 'password',
+): string {
+  const reject = (description: string) => failure('PASSWORD_REJECTED', { fields: [{ field, description }] });
   const normal = normalizePassword(password);
   const length = Array.from(normal).length;
   if (length < min) throw reject(`must have at least ${min} characters`);
@@ -25,9 +33,6 @@ export function acceptPassword(password: string, min: number, about: { email: st
     throw reject('must not be your email');
   }
   if (folded === about.name.normalize('NFKC').toLowerCase()) throw reject('must not be your name');
+  if (isCommonPassword(folded)) throw reject('is among the passwords that guessers try first');
   return normal;
-}
-
-function reject(description: string) {
-  return failure('PASSWORD_REJECTED', { fields: [{ field: 'password', description }] });
 }

@@ -2,11 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { failure } from '#kit/errors/failure.ts';
 import { Secret } from '#kit/log/secret.ts';
-import type { Hasher } from '../crypto/hasher.ts';
+import { type Page, type PageRequest, readPage } from '#kit/page/page.ts';
 import type { Macs } from '../crypto/master-key.ts';
-import { normalizeEmail } from './accounts.ts';
-import type { PresentedToken, SessionStore, SignedIn, User, UserStore } from './model.ts';
-import { normalizePassword } from './password.ts';
+import type { PasswordCheck } from './password-check.ts';
+import type { PresentedToken, SessionRecord, SessionStore, SignedIn, User } from './model.ts';
 import { innerMac, parseRefreshToken } from './refresh-token.ts';
 
 /** Whoever signs in, as far as the request tells. */
@@ -18,14 +17,20 @@ export interface Device {
 
 /** Opens, continues and ends sessions. */
 export interface Sessions {
-  /** @throws INVALID_CREDENTIALS (an unknown email, a wrong password and a disabled account alike), SERVER_BUSY */
+  /** @throws INVALID_CREDENTIALS (an unknown email, a wrong password and a disabled account alike), LOGIN_LIMITED, SERVER_BUSY */
   login(email: string, password: string, device: Device): Promise<SignedIn>;
   /** @throws INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED */
   refresh(token: string): Promise<SignedIn>;
   /** Ends a refresh token's session. A token that is good for nothing changes nothing. */
   logout(token: string): Promise<void>;
-  /** Ends a session. */
+  /** Ends a session by its own access token. */
   end(sessionId: string): Promise<void>;
+  /** A user's own sessions. */
+  list(userId: string, includeEnded: boolean, page: PageRequest): Promise<Page<SessionRecord>>;
+  /** Ends one of a user's own sessions. @throws NOT_FOUND where there is none that lives and is theirs */
+  revoke(userId: string, sessionId: string): Promise<void>;
+  /** Ends all of a user's sessions but one; tells how many. */
+  revokeOthers(userId: string, keepSession: string): Promise<number>;
   /** Whose session it is, if it lives. */
   whose(sessionId: string): Promise<User | undefined>;
 }
@@ -35,14 +40,11 @@ const ownClient = 'signet';
 
 /** Makes the keeper of sessions. */
 export function createSessions(deps: {
-  readonly users: UserStore;
   readonly store: SessionStore;
-  readonly hasher: Hasher;
+  readonly passwords: PasswordCheck;
   readonly macs: Macs;
-  /** Told when a refresh token was used again and its session has ended for it. */
-  readonly onReuse: (session: { readonly sessionId: string; readonly userId: string }) => void;
 }): Sessions {
-  const { users, store, hasher, macs, onReuse } = deps;
+  const { store, passwords, macs } = deps;
 
   function present(token: string): PresentedToken | undefined {
     const parsed = parseRefreshToken(token);
@@ -51,20 +53,18 @@ export function createSessions(deps: {
 
   return {
     async login(email, password, device) {
-      const found = await users.findForLogin(normalizeEmail(email));
-      const matches = await hasher.verify(found?.passwordHash, normalizePassword(password));
-      if (!found || !matches) throw failure('INVALID_CREDENTIALS');
+      const { user, passwordHash } = await passwords.check(email, password, device.ip);
       const signedIn = await store.open(
         {
           id: uuidv7(),
-          userId: found.user.id,
+          userId: user.id,
           clientId: ownClient,
           deviceLabel: device.label,
           ip: device.ip,
           amr: ['pwd'],
           secret: new Secret(new Uint8Array(randomBytes(32))),
         },
-        found.passwordHash,
+        passwordHash,
       );
       if (!signedIn) throw failure('INVALID_CREDENTIALS');
       return signedIn;
@@ -78,7 +78,6 @@ export function createSessions(deps: {
         case 'again':
           return result.signedIn;
         case 'reused':
-          onReuse(result);
           throw failure('REFRESH_TOKEN_REUSED');
         case 'invalid':
           throw failure('INVALID_REFRESH_TOKEN');
@@ -87,12 +86,26 @@ export function createSessions(deps: {
 
     async logout(token) {
       const presented = present(token);
-      if (presented) await store.endByToken(presented, 'logout');
+      if (presented) await store.endByToken(presented);
     },
 
     async end(sessionId) {
-      await store.end(sessionId, 'logout');
+      await store.end(sessionId);
     },
+
+    list: (userId, includeEnded, page) =>
+      readPage(
+        page,
+        ['sessions', userId, includeEnded],
+        (query) => store.page(userId, includeEnded, query),
+        ({ createdAt, id }) => [createdAt.toISOString(), id],
+      ),
+
+    async revoke(userId, sessionId) {
+      if (!(await store.revoke(userId, sessionId))) throw failure('NOT_FOUND');
+    },
+
+    revokeOthers: (userId, keepSession) => store.revokeOthers(userId, keepSession),
 
     whose: (sessionId) => store.findLive(sessionId),
   };

@@ -3,7 +3,6 @@ import type { Macs } from '../crypto/master-key.ts';
 import type { Signer } from '../crypto/signing-key.ts';
 import type { SignedIn } from './model.ts';
 import { formatRefreshToken } from './refresh-token.ts';
-import { scopesFor } from './roles.ts';
 
 /** The tokens of a session, as they are handed out. */
 export interface IssuedTokens {
@@ -43,7 +42,7 @@ export function createTokens(deps: {
       const given = Buffer.from(presented ?? '');
       return given.length === expected.length && timingSafeEqual(given, expected);
     },
-    async issue({ user, session, at, tokensFrom }) {
+    async issue({ user, scopes, session, at, tokensFrom }) {
       // The database's time at the statement that read the account: whoever changes it moves
       // `tokensFrom` past every token made from what it was before. A token made right after that
       // is issued at that time, up to two seconds ahead.
@@ -63,7 +62,7 @@ export function createTokens(deps: {
         jti: randomUUID(),
         sid: session.id,
         client_id: session.clientId,
-        scope: scopesFor(user.roles).join(' '),
+        scope: scopes.join(' '),
         roles: user.roles,
         email: user.email,
         amr: session.amr,

@@ -6,8 +6,16 @@ import type { User } from '../domain/model.ts';
 import type { IssuedTokens } from '../domain/tokens.ts';
 
 /** An account, for its owner and administrators. */
-export function toUserMessage({ id, email, name, roles, createdAt }: User): UserMessage {
-  return create(UserSchema, { id, email, name, roles: [...roles], createdAt: timestampFromDate(createdAt) });
+export function toUserMessage({ id, email, name, roles, createdAt, disabledAt, verifiedAt }: User): UserMessage {
+  return create(UserSchema, {
+    id,
+    email,
+    name,
+    roles: [...roles],
+    createdAt: timestampFromDate(createdAt),
+    ...(disabledAt ? { disabledAt: timestampFromDate(disabledAt) } : {}),
+    ...(verifiedAt ? { emailVerifiedAt: timestampFromDate(verifiedAt) } : {}),
+  });
 }
 
 /** Tokens as an answer; by cookie, the answer holds none of those that authenticate. */

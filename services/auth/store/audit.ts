@@ -14,10 +14,16 @@ export function insertAudit(db: Pick<PrismaClient, '$executeRaw'>, event: NewAud
 /** The columns of an event, for statements that write one on a condition: INSERT ... SELECT auditValues(event) WHERE ... */
 export const auditColumns = Prisma.sql`(id, kind, outcome, actor_id, subject_id, ip, request_id, details)`;
 
-/** The values that belong to `auditColumns`. */
-export function auditValues({ kind, outcome, actorId, subjectId = '', details = {} }: NewAuditEvent): Prisma.Sql {
+/**
+ * The values that belong to `auditColumns`.
+ * @param subject the subject where only the statement knows it: a column of its tables
+ */
+export function auditValues(
+  { kind, outcome, actorId, subjectId = '', details = {} }: NewAuditEvent,
+  subject = Prisma.sql`${subjectId}`,
+): Prisma.Sql {
   const call = currentCall();
   const actor = actorId ?? call?.identity.user?.subject ?? call?.identity.caller?.service ?? '';
-  return Prisma.sql`${uuidv7()}::uuid, ${kind}, ${outcome}, ${actor}, ${subjectId}, ${call?.address ?? ''},
+  return Prisma.sql`${uuidv7()}::uuid, ${kind}, ${outcome}, ${actor}, ${subject}, ${call?.address ?? ''},
     ${call?.requestId ?? ''}, ${JSON.stringify(details)}::jsonb`;
 }

@@ -6,12 +6,15 @@ import type {
   Refreshed,
   Session,
   SessionLimits,
+  SessionRecord,
   SessionStore,
   SignedIn,
   User,
 } from '../domain/model.ts';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
-import { toUser, type UserRow } from './users.ts';
+import { scopesFor } from '../domain/roles.ts';
+import { auditColumns, auditValues, insertAudit } from './audit.ts';
+import { endSessions, lockUser, toUser, userColumns, type UserRow } from './users.ts';
 
 /** Columns of a session and its user, as the statements below select them. */
 interface Row extends UserRow {
@@ -24,11 +27,14 @@ interface Row extends UserRow {
   expires_at: Date;
   at: Date;
   tokens_from: Date | null;
+  defined_scopes: string[];
 }
 
+// The scopes are read by the statement that reads the roles: what is changed meanwhile is in both or in neither.
 const columns = Prisma.sql`
   s.id AS session_id, s.client_id, s.counter, s.secret, s.auth_time, s.amr, s.expires_at,
-  u.id, u.email, u.name, u.roles, u.created_at, u.tokens_from, now() AS at`;
+  ${userColumns}, u.tokens_from, now() AS at,
+  ARRAY(SELECT DISTINCT unnest(r.scopes) FROM auth.roles r WHERE r.name = ANY (u.roles)) AS defined_scopes`;
 
 const live = Prisma.sql`s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()`;
 
@@ -44,6 +50,8 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
   const grace = Prisma.sql`${limits.grace} * interval '1 millisecond'`;
 
   async function judge(token: PresentedToken): Promise<Refreshed> {
+    const details = { session_id: token.sessionId };
+    const reuse = { kind: 'refresh_reuse', outcome: 'failure', actorId: '', details } as const;
     const [row] = await db.$queryRaw<(Row & { again: boolean; ended: boolean })[]>`
       WITH hit AS (
         SELECT ${columns},
@@ -55,32 +63,60 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
       ), ended AS (
         UPDATE auth.sessions s SET revoked_at = now(), revoked_reason = 'refresh_reuse'
         FROM hit WHERE s.id = hit.session_id AND hit.live AND NOT hit.in_grace
-        RETURNING s.id
+        RETURNING s.id, s.user_id
+      ), noted AS (
+        INSERT INTO auth.audit_events ${auditColumns}
+        SELECT ${auditValues(reuse, Prisma.sql`ended.user_id::text`)} FROM ended
       )
       SELECT hit.*, live AND in_grace AS again, EXISTS (SELECT FROM ended) AS ended FROM hit`;
     if (row?.again) return { outcome: 'again', signedIn: toSignedIn(row) };
-    if (row?.ended) return { outcome: 'reused', sessionId: row.session_id, userId: row.id };
-    return { outcome: 'invalid' };
+    return { outcome: row?.ended ? 'reused' : 'invalid' };
+  }
+
+  /** Ends one session, and says in the audit log whose it was. */
+  async function endOne(which: Prisma.Sql, kind: 'logout' | 'session_revoked', sessionId: string): Promise<boolean> {
+    const event = { kind, outcome: 'success', details: { session_id: sessionId } } as const;
+    const reason = kind === 'logout' ? 'logout' : 'revoked';
+    const ended = await db.$executeRaw`
+      WITH ended AS (
+        UPDATE auth.sessions s SET revoked_at = now(), revoked_reason = ${reason} WHERE ${which} RETURNING s.user_id
+      )
+      INSERT INTO auth.audit_events ${auditColumns}
+      SELECT ${auditValues(event, Prisma.sql`ended.user_id::text`)} FROM ended`;
+    return ended === 1;
   }
 
   return {
     async open(session: NewSession, passwordHash) {
-      const [row] = await db.$queryRaw<Row[]>`
-        WITH u AS (
-          SELECT * FROM auth.users
-          WHERE id = ${session.userId}::uuid AND disabled_at IS NULL AND password_hash = ${passwordHash}
-          FOR SHARE
-        ), s AS (
-          INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
-                                     idle_expires_at, expires_at)
-          SELECT ${session.id}::uuid, u.id, ${session.clientId}, ${session.deviceLabel}, ${session.ip},
-                 ${networkOf(session.ip)}, ${session.amr}::text[], ${session.secret.reveal()}::bytea, now(),
-                 now() + least(${idle}, ${max}), now() + ${max}
-          FROM u
-          RETURNING *
-        )
-        SELECT ${columns} FROM s, u`;
-      return row && toSignedIn(row);
+      const { id, userId } = session;
+      const event = { kind: 'login', outcome: 'success', actorId: userId, subjectId: userId } as const;
+      const [, rows] = await db.$transaction([
+        lockUser(db, userId),
+        db.$queryRaw<Row[]>`
+          WITH u AS (
+            SELECT * FROM auth.users
+            WHERE id = ${userId}::uuid AND disabled_at IS NULL AND password_hash = ${passwordHash}
+          ), surplus AS (
+            UPDATE auth.sessions SET revoked_at = now(), revoked_reason = 'session_limit'
+            WHERE id IN (
+              SELECT s.id FROM auth.sessions s JOIN u ON s.user_id = u.id WHERE ${live}
+              ORDER BY s.created_at DESC, s.id DESC OFFSET ${limits.most - 1}
+            )
+          ), s AS (
+            INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
+                                       idle_expires_at, expires_at)
+            SELECT ${id}::uuid, u.id, ${session.clientId}, ${session.deviceLabel}, ${session.ip},
+                   ${networkOf(session.ip)}, ${session.amr}::text[], ${session.secret.reveal()}::bytea, now(),
+                   now() + least(${idle}, ${max}), now() + ${max}
+            FROM u
+            RETURNING *
+          ), noted AS (
+            INSERT INTO auth.audit_events ${auditColumns}
+            SELECT ${auditValues({ ...event, details: { session_id: id } })} FROM u
+          )
+          SELECT ${columns} FROM s, u`,
+      ]);
+      return rows[0] && toSignedIn(rows[0]);
     },
 
     async advance(token) {
@@ -95,24 +131,49 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
       return row ? { outcome: 'refreshed', signedIn: toSignedIn(row) } : judge(token);
     },
 
-    async endByToken(token, reason) {
-      const ended = await db.$executeRaw`
-        UPDATE auth.sessions s SET revoked_at = now(), revoked_reason = ${reason}
-        WHERE s.id = ${token.sessionId}::uuid AND s.counter >= ${token.counter}::int AND ${genuine(token)}
-          AND s.revoked_at IS NULL`;
-      return ended === 1;
+    endByToken(token) {
+      const which = Prisma.sql`s.id = ${token.sessionId}::uuid AND s.counter >= ${token.counter}::int
+        AND ${genuine(token)} AND s.revoked_at IS NULL`;
+      return endOne(which, 'logout', token.sessionId);
     },
+    end: (sessionId) => endOne(Prisma.sql`s.id = ${sessionId}::uuid AND s.revoked_at IS NULL`, 'logout', sessionId),
+    revoke: (userId, sessionId) =>
+      endOne(
+        Prisma.sql`s.id = ${sessionId}::uuid AND s.user_id = ${userId}::uuid AND ${live}`,
+        'session_revoked',
+        sessionId,
+      ),
+    revokeOthers: (userId, keepSession) =>
+      db.$transaction(async (tx) => {
+        await lockUser(tx, userId);
+        const ended = await endSessions(tx, userId, 'revoked', keepSession);
+        const details = { ended_sessions: ended };
+        if (ended > 0) {
+          await insertAudit(tx, { kind: 'sessions_revoked', outcome: 'success', subjectId: userId, details });
+        }
+        return ended;
+      }),
 
-    async end(sessionId, reason) {
-      const ended = await db.$executeRaw`
-        UPDATE auth.sessions SET revoked_at = now(), revoked_reason = ${reason}
-        WHERE id = ${sessionId}::uuid AND revoked_at IS NULL`;
-      return ended === 1;
+    async page(userId, includeEnded, { take, after }) {
+      const [createdAt, id] = after ?? [];
+      const behind =
+        createdAt === undefined
+          ? Prisma.sql`true`
+          : Prisma.sql`(s.created_at, s.id) < (${createdAt}::timestamptz, ${id}::uuid)`;
+      const wanted = includeEnded
+        ? Prisma.sql`least(s.revoked_at, s.idle_expires_at, s.expires_at) > now() - interval '30 days'`
+        : live;
+      const rows = await db.$queryRaw<RecordRow[]>`
+        SELECT s.id, s.device_label, s.ip, s.client_id, s.amr, s.created_at, s.last_used_at,
+               least(s.idle_expires_at, s.expires_at) AS expires_at, s.revoked_at, s.revoked_reason
+        FROM auth.sessions s WHERE s.user_id = ${userId}::uuid AND ${wanted} AND ${behind}
+        ORDER BY s.created_at DESC, s.id DESC LIMIT ${take}`;
+      return rows.map(toRecord);
     },
 
     async findLive(sessionId): Promise<User | undefined> {
       const [row] = await db.$queryRaw<UserRow[]>`
-        SELECT u.id, u.email, u.name, u.roles, u.created_at
+        SELECT ${userColumns}
         FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
         WHERE s.id = ${sessionId}::uuid AND ${live} AND u.disabled_at IS NULL`;
       return row && toUser(row);
@@ -130,5 +191,34 @@ function toSignedIn(row: Row): SignedIn {
     amr: row.amr,
     expiresAt: row.expires_at,
   };
-  return { user: toUser(row), session, at: row.at, tokensFrom: row.tokens_from ?? undefined };
+  const scopes = scopesFor(row.roles, row.defined_scopes);
+  return { user: toUser(row), scopes, session, at: row.at, tokensFrom: row.tokens_from ?? undefined };
+}
+
+interface RecordRow {
+  id: string;
+  device_label: string;
+  ip: string;
+  client_id: string;
+  amr: string[];
+  created_at: Date;
+  last_used_at: Date;
+  expires_at: Date;
+  revoked_at: Date | null;
+  revoked_reason: string | null;
+}
+
+function toRecord(row: RecordRow): SessionRecord {
+  return {
+    id: row.id,
+    deviceLabel: row.device_label,
+    ip: row.ip,
+    clientId: row.client_id,
+    amr: row.amr,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+    expiresAt: row.expires_at,
+    endedAt: row.revoked_at ?? undefined,
+    endedReason: row.revoked_reason ?? '',
+  };
 }

@@ -1,5 +1,6 @@
-import type { PrismaClient } from '#gen/prisma/auth/client.ts';
+import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { User, UserStore } from '../domain/model.ts';
+import { auditColumns, auditValues, insertAudit } from './audit.ts';
 
 /** A user's columns, as SQL names them. */
 export interface UserRow {
@@ -8,28 +9,96 @@ export interface UserRow {
   name: string;
   roles: string[];
   created_at: Date;
+  disabled_at: Date | null;
+  verified_at: Date | null;
 }
 
+/** The columns of a user that is called `u`. */
+export const userColumns = Prisma.sql`u.id, u.email, u.name, u.roles, u.created_at, u.disabled_at, u.verified_at`;
+
 /** A user's row, in the domain's words. */
-export function toUser({ id, email, name, roles, created_at: createdAt }: UserRow): User {
-  return { id, email, name, roles, createdAt };
+export function toUser({ id, email, name, roles, ...row }: UserRow): User {
+  return {
+    id,
+    email,
+    name,
+    roles,
+    createdAt: row.created_at,
+    disabledAt: row.disabled_at ?? undefined,
+    verifiedAt: row.verified_at ?? undefined,
+  };
+}
+
+/**
+ * When tokens must have been issued from now on. A refresh whose statement read the account before this
+ * one committed issues at the time of that statement, which is earlier as long as this
+ * transaction takes less than a second.
+ */
+export const tokensFromNow = Prisma.sql`date_trunc('second', clock_timestamp()) + interval '2 seconds'`;
+
+/**
+ * Locks a user's row until the end of the transaction. Whatever opens a session or ends several does this
+ * first, in a statement of its own: the next one then sees all that others have done to the user's sessions.
+ */
+export function lockUser(db: Pick<PrismaClient, '$queryRaw'>, userId: string) {
+  return db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${userId}::uuid FOR NO KEY UPDATE`;
+}
+
+/** Ends sessions of a user; a statement that answers their number. */
+export function endSessions(db: Pick<PrismaClient, '$executeRaw'>, userId: string, reason: string, keep?: string) {
+  return db.$executeRaw`
+    UPDATE auth.sessions SET revoked_at = now(), revoked_reason = ${reason}
+    WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND id::text <> ${keep ?? ''}`;
 }
 
 /** Accounts in PostgreSQL. */
 export function createUserStore(db: PrismaClient): UserStore {
   return {
     async insertOnce(user, passwordHash) {
-      const { count } = await db.user.createMany({
-        data: [{ ...user, roles: [...user.roles], passwordHash }],
-        skipDuplicates: true,
-      });
-      return count === 1;
+      const event = { kind: 'registered', outcome: 'success', actorId: user.id, subjectId: user.id } as const;
+      const inserted = await db.$executeRaw`
+        WITH u AS (
+          INSERT INTO auth.users (id, email, name, password_hash, roles, created_at)
+          VALUES (${user.id}::uuid, ${user.email}, ${user.name}, ${passwordHash}, ${[...user.roles]}::text[],
+                  ${user.createdAt})
+          ON CONFLICT DO NOTHING RETURNING id
+        )
+        INSERT INTO auth.audit_events ${auditColumns} SELECT ${auditValues(event)} FROM u`;
+      return inserted === 1;
     },
-    async findForLogin(email) {
-      const found = await db.user.findUnique({ where: { email, disabledAt: null } });
-      if (!found) return undefined;
-      const { id, name, roles, createdAt, passwordHash } = found;
-      return { user: { id, email: found.email, name, roles, createdAt }, passwordHash };
+    async findForLogin(email, network) {
+      const [found] = await db.$queryRaw<(UserRow & { password_hash: string; known_here: boolean })[]>`
+        SELECT ${userColumns}, u.password_hash, EXISTS (
+          SELECT FROM auth.sessions s
+          WHERE s.user_id = u.id AND s.network = ${network} AND s.created_at > now() - interval '30 days'
+        ) AS known_here
+        FROM auth.users u WHERE u.email = ${email} AND u.disabled_at IS NULL`;
+      return found && { user: toUser(found), passwordHash: found.password_hash, knownHere: found.known_here };
+    },
+    async find(id) {
+      const [found] = await db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${id}::uuid`;
+      return found && toUser(found);
+    },
+    async rehash(userId, oldHash, newHash) {
+      await db.$executeRaw`
+        UPDATE auth.users SET password_hash = ${newHash}
+        WHERE id = ${userId}::uuid AND password_hash = ${oldHash}`;
+    },
+    async changePassword(userId, oldHash, newHash, keepSession) {
+      return db.$transaction(async (tx) => {
+        const changed = await tx.$executeRaw`
+          UPDATE auth.users SET password_hash = ${newHash}, updated_at = now()
+          WHERE id = ${userId}::uuid AND password_hash = ${oldHash} AND disabled_at IS NULL`;
+        if (changed === 0) return false;
+        const ended = await endSessions(tx, userId, 'password_change', keepSession);
+        await insertAudit(tx, {
+          kind: 'password_changed',
+          outcome: 'success',
+          subjectId: userId,
+          details: { ended_sessions: ended },
+        });
+        return true;
+      });
     },
     async anyWithRole(role) {
       return (await db.user.findFirst({ where: { roles: { has: role } }, select: { id: true } })) !== null;

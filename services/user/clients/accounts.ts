@@ -1,4 +1,5 @@
 import { createClient, type Transport } from '@connectrpc/connect';
+import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { relay } from '#kit/rpc/relay.ts';
 import type { Accounts } from '../domain/profiles.ts';
@@ -6,7 +7,15 @@ import type { Accounts } from '../domain/profiles.ts';
 /** Accounts, as the auth service tells of them. The caller's token goes along by itself. */
 export function createAccounts(auth: Transport): Accounts {
   const client = createClient(AuthService, auth);
+  const accounts = createClient(AccountService, auth);
   return {
+    async erase() {
+      try {
+        await accounts.deleteAccount({});
+      } catch (error) {
+        throw relay(error);
+      }
+    },
     async callersName() {
       try {
         const { user } = await client.verify({});

@@ -15,12 +15,16 @@ export interface ProfileStore {
   insertOnce(userId: string, fields: ProfileFields): Promise<ProfileFields>;
   /** Writes the given fields and no others; undefined where there is no profile. */
   update(userId: string, changes: Partial<ProfileFields>): Promise<ProfileFields | undefined>;
+  /** Removes a profile, if there is one and the work that is done meanwhile succeeds. */
+  removeWith(userId: string, work: () => Promise<void>): Promise<void>;
 }
 
 /** What the auth service knows of the caller. */
 export interface Accounts {
   /** The name that the caller registered under. @throws as the auth service refuses, or SERVICE_UNAVAILABLE */
   callersName(): Promise<string>;
+  /** Deletes the caller's account. @throws the same, and LAST_ADMIN */
+  erase(): Promise<void>;
 }
 
 /** The profiles of people. */
@@ -28,6 +32,8 @@ export interface Profiles {
   get(userId: string): Promise<ProfileFields>;
   /** @param mask the fields to write; without one, those that are set */
   update(userId: string, set: Partial<ProfileFields>, mask: readonly string[] | undefined): Promise<ProfileFields>;
+  /** Deletes profile and account. */
+  erase(userId: string): Promise<void>;
 }
 
 const empty: ProfileFields = { name: '', bio: '', phone: '', locale: '' };
@@ -55,6 +61,8 @@ export function createProfiles(deps: { readonly store: ProfileStore; readonly ac
       const begun = await begin(userId);
       return (await store.update(userId, changes)) ?? begun;
     },
+    // What refuses to delete the account must not have cost the profile.
+    erase: (userId) => store.removeWith(userId, () => accounts.erase()),
   };
 }
 

@@ -16,6 +16,11 @@ export function userHandler(profiles: Profiles): ServiceImpl<typeof UserService>
       const set = present({ name: name?.trim(), bio, phone, locale });
       return { id: subject, email, ...(await profiles.update(subject, set, updateMask?.paths)) };
     },
+
+    async deleteAccount(_, { values }) {
+      await profiles.erase(userOf(values).subject);
+      return {};
+    },
   };
 }
 

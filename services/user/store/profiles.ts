@@ -17,5 +17,14 @@ export function createProfileStore(db: PrismaClient): ProfileStore {
       const [updated] = await db.profile.updateManyAndReturn({ where: { userId }, data: changes, select });
       return updated;
     },
+    async removeWith(userId, work) {
+      await db.$transaction(
+        async (tx) => {
+          await tx.profile.deleteMany({ where: { userId } });
+          await work();
+        },
+        { timeout: 20_000 },
+      );
+    },
   };
 }

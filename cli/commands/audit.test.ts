@@ -1,0 +1,55 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSystem, type System } from '../../test/system.ts';
+import { as, run } from '../testing/run.ts';
+
+let system: System;
+beforeAll(async () => (system = await openSystem()));
+afterAll(() => system.close());
+
+const asAdmin = (...args: string[]) => run(args, { environment: as(system) });
+
+test('lists events, the latest first, narrowed by who, what and when', async () => {
+  const ada = await system.person();
+  const listed = await asAdmin('audit', 'list', '--kind', 'login', '--actor', ada.email, '--from', '1h', '--json');
+  expect([listed.exit, listed.stderr]).toEqual([0, '']);
+  expect(listed.json().events).toEqual([
+    expect.objectContaining({ kind: 'login', outcome: 'success', actor_id: ada.id }),
+  ]);
+  const table = await asAdmin('audit', 'list', '--limit', '1');
+  expect(table.stdout).toMatch(/^TIME +KIND +OUTCOME +ACTOR +SUBJECT +ADDRESS +DETAILS\n\S+ +login +success /);
+  const past = await asAdmin('audit', 'list', '--to', '2026-01-01', '--json');
+  expect(past.json()).toEqual({ events: [], next_page_token: '' });
+});
+
+test('follows the chain, and prints its head', async () => {
+  const told = await asAdmin('audit', 'verify');
+  expect([told.exit, told.stderr]).toEqual([0, '']);
+  expect(told.stdout).toMatch(/^events +\d+\nhead +[0-9a-f]{64}@\d+\nfaults +0\n$/);
+  const { json } = await asAdmin('audit', 'verify', '--json');
+  expect(json()).toMatchObject({ faults: [], next_sequence: 0, head_hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
+});
+
+test('a log that is shorter than what was kept was cut', async () => {
+  const { exit, stderr } = await asAdmin('audit', 'verify', '--expect', `${'0'.repeat(64)}@999999`);
+  expect([exit, stderr]).toEqual([1, expect.stringMatching(/^signet: the log was cut: it ends at \d+/)]);
+});
+
+test('a head that others have followed is not said to be good', async () => {
+  const { json } = await asAdmin('audit', 'verify', '--json');
+  const { head_hash: hash, head_sequence: sequence } = json();
+  const { exit, stderr } = await asAdmin('audit', 'verify', '--expect', `${hash}@${sequence}`);
+  expect([exit, stderr]).toEqual([1, expect.stringContaining(`the hash of ${sequence} was not compared`)]);
+});
+
+test('a changed event ends it with 1', async () => {
+  const client = new Client({ connectionString: system.database.url.reveal() });
+  await client.connect();
+  // As somebody could who has the database in their hands.
+  await client.query('SET session_replication_role = replica');
+  await client.query(`UPDATE auth.audit_events SET actor_id = 'somebody else' WHERE kind = 'registered'`);
+  await client.end();
+  const { exit, stdout, stderr } = await asAdmin('audit', 'verify');
+  expect([exit, stdout]).toEqual([1, expect.stringMatching(/^SEQUENCE +EVENT +FAULT$/m)]);
+  expect(stderr).toMatch(/^signet: the log was tampered with; faults: \d+\.\n$/);
+});

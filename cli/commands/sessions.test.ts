@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSystem, type System } from '../../test/system.ts';
+import { as, run } from '../testing/run.ts';
+
+let system: System;
+beforeAll(async () => (system = await openSystem()));
+afterAll(() => system.close());
+
+const isLive = async (token: string) => (await system.rest('GET', '/auth/verify', { token })).status === 200;
+
+test('lists sessions as a table, as many as wanted', async () => {
+  const ada = await system.person();
+  await system.rest('POST', '/auth/login', { body: { email: ada.email, password: ada.password } });
+  const all = await run(['sessions', 'list'], { environment: as(system, ada) });
+  expect(all.exit).toBe(0);
+  expect(all.stdout).toMatch(/^ID +DEVICE +ADDRESS +BEGAN +LAST USED +STATE\n/);
+  expect(all.stdout).toMatch(/signet command line .* this command\n/);
+  expect(all.stdout.trim().split('\n')).toHaveLength(4);
+  const two = await run(['sessions', 'list', '--limit', '2'], { environment: as(system, ada) });
+  expect(two.stdout.trim().split('\n')).toHaveLength(3);
+  expect(two.stderr).toBe('signet: there are more than 2; --limit lists them\n');
+});
+
+test('ends a session, and says so once', async () => {
+  const ada = await system.person();
+  const listed = await run(['sessions', 'list', '--json'], { environment: as(system, ada) });
+  const { id } = listed.json().sessions.find((one: { current: boolean }) => !one.current);
+  const ended = await run(['sessions', 'revoke', id], { environment: as(system, ada) });
+  expect([ended.exit, ended.stdout]).toEqual([0, 'the session has ended; its tokens are refused\n']);
+  expect(await isLive(ada.access)).toBe(false);
+  const again = await run(['sessions', 'revoke', id, '--json'], { environment: as(system, ada) });
+  expect([again.exit, again.stdout, again.stderr]).toEqual([1, '', expect.stringContaining('(NOT_FOUND)')]);
+  const kept = await run(['sessions', 'list', '--ended'], { environment: as(system, ada) });
+  expect(kept.stdout).toMatch(new RegExp(`^${id} .* ended \\S+, revoked$`, 'm'));
+});
+
+test('ends all of them', async () => {
+  const ada = await system.person();
+  const { exit, json } = await run(['sessions', 'revoke', '--all', '--json'], { environment: as(system, ada) });
+  expect([exit, json()]).toEqual([0, { revoked_count: 1 }]);
+  expect(await isLive(ada.access)).toBe(false);
+});
+
+test("ends all of another's, by email", async () => {
+  const ada = await system.person();
+  const args = ['sessions', 'revoke', '--all', '--user', ada.email, '--yes'];
+  const { exit, stdout } = await run(args, { environment: as(system) });
+  expect([exit, stdout]).toEqual([0, 'sessions ended: 1\n']);
+  expect(await isLive(ada.access)).toBe(false);
+});

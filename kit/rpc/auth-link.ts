@@ -1,0 +1,42 @@
+import type { DescService } from '@bufbuild/protobuf';
+import type { Transport } from '@connectrpc/connect';
+import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import { type RevocationFeed, watchRevocations } from '#kit/guard/revocation-feed.ts';
+import type { Secret } from '#kit/log/secret.ts';
+import { asService } from './as-service.ts';
+import { createGrpcTransport } from './grpc-client.ts';
+import { createServiceIdentity, type ServiceIdentity } from './service-identity.ts';
+
+/** What a service has of the auth service: an identity of its own, a way to ask, and the revocations. */
+export interface AuthLink {
+  readonly identity: ServiceIdentity;
+  /** To the auth service, with the service's own token. */
+  readonly transport: Transport;
+  readonly revocations: RevocationFeed;
+  close(): void;
+}
+
+/** Links a service of its own process to the auth service. Nothing is waited for. */
+export function linkToAuth(
+  name: string,
+  config: { readonly authTarget: string; readonly issuer: string; readonly serviceKey: Secret },
+  services: readonly DescService[],
+): AuthLink {
+  const { authTarget, issuer, serviceKey: key } = config;
+  const plain = createGrpcTransport(authTarget, [ServiceTokenService]);
+  const identity = createServiceIdentity({ name, key, issuer, transport: plain });
+  const channel = createGrpcTransport(authTarget, [RevocationService, ...services]);
+  const transport = asService(channel, identity);
+  const revocations = watchRevocations({ transport });
+  return {
+    identity,
+    transport,
+    revocations,
+    close() {
+      revocations.close();
+      channel.close();
+      plain.close();
+    },
+  };
+}

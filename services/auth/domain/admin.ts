@@ -1,0 +1,81 @@
+import { failure } from '#kit/errors/failure.ts';
+import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
+import { normalizeEmail } from './accounts.ts';
+import type { User } from './model.ts';
+
+/** Which accounts are listed. */
+export interface UserFilter {
+  /** Empty: any. */
+  readonly emailPrefix: string;
+  /** Empty: any. */
+  readonly role: string;
+  readonly disabled: boolean | undefined;
+}
+
+/** What became of an act on an account. */
+export type Acted = { readonly user: User; readonly ended: number } | 'not_found' | 'last_admin' | 'no_such_role';
+
+/**
+ * What administrators do with accounts, kept. Every verb is one transaction with its audit event; one that changes
+ * nothing writes none.
+ */
+export interface AdminStore {
+  page(filter: UserFilter, query: PageQuery): Promise<User[]>;
+  find(userId: string): Promise<User | undefined>;
+  disable(userId: string): Promise<Acted>;
+  enable(userId: string): Promise<Acted>;
+  grant(userId: string, role: string): Promise<Acted>;
+  revoke(userId: string, role: string): Promise<Acted>;
+  signOut(userId: string): Promise<Acted>;
+  erase(userId: string): Promise<Acted>;
+}
+
+/** Looks after accounts. All throw NOT_FOUND; what could leave no administrator throws LAST_ADMIN. */
+export interface Admin {
+  list(filter: UserFilter, page: PageRequest): Promise<Page<User>>;
+  get(userId: string): Promise<User>;
+  disable(userId: string): Promise<User>;
+  enable(userId: string): Promise<User>;
+  grant(userId: string, role: string): Promise<User>;
+  revoke(userId: string, role: string): Promise<void>;
+  /** Tells how many sessions ended. */
+  signOut(userId: string): Promise<number>;
+  /** Deletes an account with all that belongs to it. */
+  erase(userId: string): Promise<void>;
+}
+
+/** Makes the administrator's tools. */
+export function createAdmin(store: AdminStore): Admin {
+  function done(acted: Acted): { user: User; ended: number } {
+    if (acted === 'last_admin') throw failure('LAST_ADMIN');
+    if (acted === 'not_found' || acted === 'no_such_role') throw failure('NOT_FOUND');
+    return acted;
+  }
+
+  return {
+    list({ emailPrefix, ...rest }, page) {
+      const filter = { emailPrefix: normalizeEmail(emailPrefix), ...rest };
+      return readPage(
+        page,
+        ['users', filter.emailPrefix, filter.role, filter.disabled ?? null],
+        (query) => store.page(filter, query),
+        ({ id }) => [id],
+      );
+    },
+    async get(userId) {
+      const user = await store.find(userId);
+      if (!user) throw failure('NOT_FOUND');
+      return user;
+    },
+    disable: async (userId) => done(await store.disable(userId)).user,
+    enable: async (userId) => done(await store.enable(userId)).user,
+    grant: async (userId, role) => done(await store.grant(userId, role)).user,
+    async revoke(userId, role) {
+      done(await store.revoke(userId, role));
+    },
+    signOut: async (userId) => done(await store.signOut(userId)).ended,
+    async erase(userId) {
+      done(await store.erase(userId));
+    },
+  };
+}

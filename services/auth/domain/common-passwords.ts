@@ -1,0 +1,13 @@
+import common from '@zxcvbn-ts/language-common';
+
+/** Passwords that guessers try first, folded to lower case: some 18,000 of 8 characters or more. */
+const list: ReadonlySet<string> = new Set(
+  common.dictionary['passwords-common']
+    .filter((one) => String(one).length >= 8)
+    .map((one) => String(one).toLowerCase()),
+);
+
+/** Tells whether a password, folded to lower case, is one that guessers try first. */
+export function isCommonPassword(folded: string): boolean {
+  return list.has(folded);
+}

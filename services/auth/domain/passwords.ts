@@ -1,0 +1,65 @@
+import { failure } from '#kit/errors/failure.ts';
+import { networkOf } from '#kit/net/network.ts';
+import type { Hasher } from '../crypto/hasher.ts';
+import { normalizeEmail } from './accounts.ts';
+import type { Limits } from './limits.ts';
+import type { LinkMailer, LinkStore } from './links.ts';
+import type { UserStore } from './model.ts';
+import { acceptPassword } from './password.ts';
+import type { PasswordCheck } from './password-check.ts';
+
+/** Whoever changes a password, as their access token has them. */
+export interface PasswordOwner {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly ip: string;
+}
+
+/** Changes passwords. */
+export interface Passwords {
+  /** @throws INVALID_CREDENTIALS, PASSWORD_REJECTED, LOGIN_LIMITED, SERVER_BUSY */
+  change(owner: PasswordOwner, current: string, next: string): Promise<void>;
+  /** Sends a link, if there is such an account. Answers before it is known. @throws LOGIN_LIMITED */
+  requestReset(email: string, ip: string): Promise<void>;
+  /** @throws INVALID_LINK, PASSWORD_REJECTED, SERVER_BUSY */
+  reset(token: string, next: string, ip: string): Promise<void>;
+}
+
+/** Makes the changer of passwords. */
+export function createPasswords(deps: {
+  readonly users: UserStore;
+  readonly hasher: Hasher;
+  readonly check: PasswordCheck;
+  readonly limits: Limits;
+  readonly links: LinkStore;
+  readonly mailer: LinkMailer;
+  readonly passwordMin: number;
+}): Passwords {
+  const { users, hasher, check, limits, links, mailer, passwordMin } = deps;
+  return {
+    async change({ userId, sessionId, ip }, current, next) {
+      // The address may have changed since the token was made.
+      const owner = await users.find(userId);
+      if (!owner) throw failure('INVALID_CREDENTIALS');
+      const accepted = acceptPassword(next, passwordMin, owner, 'new_password');
+      const { user, passwordHash } = await check.check(owner.email, current, ip);
+      const newHash = await hasher.hash(accepted);
+      // Somebody else changed it meanwhile: what was given as the current one is not.
+      if (user.id !== userId || !(await users.changePassword(userId, passwordHash, newHash, sessionId)))
+        throw failure('INVALID_CREDENTIALS');
+    },
+
+    async requestReset(email, ip) {
+      const account = normalizeEmail(email);
+      if (await limits.tryMail(account, networkOf(ip))) mailer.later('password_reset', account);
+    },
+
+    async reset(token, next, ip) {
+      const owner = await links.find('password_reset', token);
+      if (!owner) throw failure('INVALID_LINK');
+      const hash = await hasher.hash(acceptPassword(next, passwordMin, owner, 'new_password'));
+      if (!(await links.resetPassword(token, hash))) throw failure('INVALID_LINK');
+      await limits.forgive(owner.email, networkOf(ip));
+    },
+  };
+}

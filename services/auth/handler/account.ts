@@ -1,0 +1,14 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
+import { userOf } from '#kit/guard/connect.ts';
+import type { Admin } from '../domain/admin.ts';
+
+/** AccountService: from messages to the domain. Whose account it is comes from the token. */
+export function accountHandler(admin: Admin): ServiceImpl<typeof AccountService> {
+  return {
+    async deleteAccount(_, { values }) {
+      await admin.erase(userOf(values).subject);
+      return {};
+    },
+  };
+}

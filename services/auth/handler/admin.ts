@@ -1,0 +1,23 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
+import type { Admin } from '../domain/admin.ts';
+import { toUserMessage } from './messages.ts';
+
+/** AdminService: from messages to the domain and back. */
+export function adminHandler(admin: Admin): ServiceImpl<typeof AdminService> {
+  return {
+    async listUsers({ emailPrefix, role, disabled, ...page }) {
+      const { items, nextPageToken } = await admin.list({ emailPrefix, role, disabled }, page);
+      return { users: items.map(toUserMessage), nextPageToken };
+    },
+    getUser: async ({ userId }) => toUserMessage(await admin.get(userId)),
+    disableUser: async ({ userId }) => toUserMessage(await admin.disable(userId)),
+    enableUser: async ({ userId }) => toUserMessage(await admin.enable(userId)),
+    grantRole: async ({ userId, role }) => toUserMessage(await admin.grant(userId, role)),
+    async revokeRole({ userId, role }) {
+      await admin.revoke(userId, role);
+      return {};
+    },
+    revokeUserSessions: async ({ userId }) => ({ revokedCount: await admin.signOut(userId) }),
+  };
+}

@@ -1,0 +1,43 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import { type Session, SessionSchema, type SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
+import { userOf } from '#kit/guard/connect.ts';
+import type { SessionRecord } from '../domain/model.ts';
+import type { Sessions } from '../domain/sessions.ts';
+
+/** SessionService: from messages to the domain and back. Whose sessions they are comes from the token. */
+export function sessionHandler(sessions: Sessions): ServiceImpl<typeof SessionService> {
+  return {
+    async listSessions({ includeEnded, ...page }, { values }) {
+      const { subject, sessionId } = userOf(values);
+      const { items, nextPageToken } = await sessions.list(subject, includeEnded, page);
+      return { sessions: items.map((session) => toMessage(session, sessionId)), nextPageToken };
+    },
+    async revokeSession({ sessionId }, { values }) {
+      await sessions.revoke(userOf(values).subject, sessionId);
+      return {};
+    },
+    async revokeOtherSessions(_, { values }) {
+      const { subject, sessionId } = userOf(values);
+      return { revokedCount: await sessions.revokeOthers(subject, sessionId) };
+    },
+  };
+}
+
+function toMessage(session: SessionRecord, current: string): Session {
+  const { id, deviceLabel, ip, clientId, amr, createdAt, lastUsedAt, expiresAt, endedAt, endedReason } = session;
+  return create(SessionSchema, {
+    id,
+    deviceLabel,
+    ip,
+    clientId,
+    amr: [...amr],
+    current: id === current,
+    createdAt: timestampFromDate(createdAt),
+    lastUsedAt: timestampFromDate(lastUsedAt),
+    expiresAt: timestampFromDate(expiresAt),
+    ...(endedAt ? { endedAt: timestampFromDate(endedAt) } : {}),
+    endedReason,
+  });
+}

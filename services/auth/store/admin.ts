@@ -1,0 +1,144 @@
+import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import type { Acted, AdminStore } from '../domain/admin.ts';
+import type { AuditKind } from '../domain/audit.ts';
+import type { User } from '../domain/model.ts';
+import { isBuiltIn } from '../domain/roles.ts';
+import { insertAudit } from './audit.ts';
+import { endSessions, lockUser, tokensFromNow, toUser, userColumns, type UserRow } from './users.ts';
+
+type Transaction = Prisma.TransactionClient;
+type Details = Record<string, string | number>;
+
+/** Accounts as administrators see them, in PostgreSQL. */
+export function createAdminStore(db: PrismaClient): AdminStore {
+  /** An act on an account whose row is locked. What it answers stands, and what it wrote is kept. */
+  function act(userId: string, work: (tx: Transaction, user: User) => Promise<Acted>): Promise<Acted> {
+    return db.$transaction(async (tx) => {
+      const [row] = await lockUser(tx, userId);
+      return row ? work(tx, toUser(row)) : 'not_found';
+    });
+  }
+
+  /** The same for what could take away the last administrator: one such act at a time, so that two don't take the last two. */
+  function actOnAdmin(
+    userId: string,
+    takesAdmin: (user: User) => boolean,
+    work: (tx: Transaction, user: User) => Promise<Acted>,
+  ): Promise<Acted> {
+    return db.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT 1 FROM pg_advisory_xact_lock(hashtextextended('signet: the last administrator', 0))`;
+      const [row] = await lockUser(tx, userId);
+      if (!row) return 'not_found';
+      const user = toUser(row);
+      if (takesAdmin(user) && user.roles.includes('admin') && !user.disabledAt) {
+        const others = await tx.$queryRaw<unknown[]>`
+          SELECT id FROM auth.users
+          WHERE 'admin' = ANY (roles) AND disabled_at IS NULL AND id <> ${userId}::uuid LIMIT 1`;
+        if (others.length === 0) return 'last_admin';
+      }
+      return work(tx, user);
+    });
+  }
+
+  async function update(tx: Transaction, userId: string, set: Prisma.Sql): Promise<User> {
+    const [row] = await tx.$queryRaw<UserRow[]>`
+      UPDATE auth.users u SET ${set}, updated_at = now() WHERE u.id = ${userId}::uuid RETURNING ${userColumns}`;
+    if (!row) throw new Error('a locked row is not there');
+    return toUser(row);
+  }
+
+  const audit = (tx: Transaction, kind: AuditKind, userId: string, details: Details = {}) =>
+    insertAudit(tx, { kind, outcome: 'success', subjectId: userId, details });
+
+  return {
+    async page({ emailPrefix, role, disabled }, { take, after }) {
+      const [id] = after ?? [];
+      const conditions = [
+        ...(id === undefined ? [] : [Prisma.sql`u.id < ${id}::uuid`]),
+        ...(emailPrefix === '' ? [] : [Prisma.sql`u.email LIKE ${`${emailPrefix.replaceAll(/[\\%_]/g, '\\$&')}%`}`]),
+        ...(role === '' ? [] : [Prisma.sql`${role} = ANY (u.roles)`]),
+        ...(disabled === undefined ? [] : [Prisma.sql`(u.disabled_at IS NOT NULL) = ${disabled}`]),
+        Prisma.sql`true`,
+      ];
+      const rows = await db.$queryRaw<UserRow[]>`
+        SELECT ${userColumns} FROM auth.users u WHERE ${Prisma.join(conditions, ' AND ')}
+        ORDER BY u.id DESC LIMIT ${take}`;
+      return rows.map(toUser);
+    },
+
+    async find(userId) {
+      const [row] = await db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE u.id = ${userId}::uuid`;
+      return row && toUser(row);
+    },
+
+    disable: (userId) =>
+      actOnAdmin(
+        userId,
+        () => true,
+        async (tx, user) => {
+          if (user.disabledAt) return { user, ended: 0 };
+          const changed = await update(tx, userId, Prisma.sql`disabled_at = now(), tokens_from = ${tokensFromNow}`);
+          const ended = await endSessions(tx, userId, 'disabled');
+          await audit(tx, 'user_disabled', userId, { ended_sessions: ended });
+          return { user: changed, ended };
+        },
+      ),
+
+    enable: (userId) =>
+      act(userId, async (tx, user) => {
+        if (!user.disabledAt) return { user, ended: 0 };
+        const changed = await update(tx, userId, Prisma.sql`disabled_at = NULL`);
+        await audit(tx, 'user_enabled', userId);
+        return { user: changed, ended: 0 };
+      }),
+
+    grant: (userId, role) =>
+      act(userId, async (tx, user) => {
+        // Held until the end: a role that is being deleted must not be given meanwhile.
+        const defined = isBuiltIn(role)
+          ? [role]
+          : await tx.$queryRaw<unknown[]>`SELECT name FROM auth.roles WHERE name = ${role} FOR SHARE`;
+        if (defined.length === 0) return 'no_such_role';
+        if (user.roles.includes(role)) return { user, ended: 0 };
+        const roles = [...user.roles, role].toSorted();
+        const changed = await update(tx, userId, Prisma.sql`roles = ${roles}::text[]`);
+        await audit(tx, 'role_granted', userId, { role });
+        return { user: changed, ended: 0 };
+      }),
+
+    revoke: (userId, role) =>
+      actOnAdmin(
+        userId,
+        () => role === 'admin',
+        async (tx, user) => {
+          if (!user.roles.includes(role)) return 'not_found';
+          const roles = user.roles.filter((one) => one !== role);
+          const set = Prisma.sql`roles = ${roles}::text[], tokens_from = ${tokensFromNow}`;
+          const changed = await update(tx, userId, set);
+          await audit(tx, 'role_revoked', userId, { role });
+          return { user: changed, ended: 0 };
+        },
+      ),
+
+    signOut: (userId) =>
+      act(userId, async (tx, user) => {
+        const ended = await endSessions(tx, userId, 'signed_out');
+        // Also where no session lives: a token of one that ran out a moment ago may.
+        await update(tx, userId, Prisma.sql`tokens_from = ${tokensFromNow}`);
+        await audit(tx, 'sessions_revoked', userId, { ended_sessions: ended });
+        return { user, ended };
+      }),
+
+    erase: (userId) =>
+      actOnAdmin(
+        userId,
+        () => true,
+        async (tx, user) => {
+          const ended = await tx.$executeRaw`DELETE FROM auth.sessions WHERE user_id = ${userId}::uuid`;
+          await tx.$executeRaw`DELETE FROM auth.users WHERE id = ${userId}::uuid`;
+          await audit(tx, 'account_deleted', userId);
+          return { user, ended };
+        },
+      ),
+  };
+}

@@ -1,0 +1,83 @@
+import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { hashOfLink, type LinkPurpose, type LinkStore } from '../domain/links.ts';
+import { auditColumns, auditValues, insertAudit } from './audit.ts';
+import { endSessions, tokensFromNow, toUser, userColumns, type UserRow } from './users.ts';
+
+const life = Prisma.sql`interval '30 minutes'`;
+
+/** Links in PostgreSQL. A link to an address that is not the account's any more is good for nothing. */
+export function createLinkStore(db: PrismaClient): LinkStore {
+  /** The account of a link that is good, which is used up by this. */
+  async function use(tx: Prisma.TransactionClient, purpose: LinkPurpose, token: string): Promise<string | undefined> {
+    const [used] = await tx.$queryRaw<{ id: string }[]>`
+      WITH used AS (
+        DELETE FROM auth.links WHERE hash = ${hashOfLink(token)}::bytea AND purpose = ${purpose} RETURNING *
+      )
+      SELECT u.id FROM used JOIN auth.users u ON u.id = used.user_id
+      WHERE used.expires_at > now() AND u.email = used.email AND u.disabled_at IS NULL`;
+    return used?.id;
+  }
+
+  return {
+    insert: (purpose, email, tokenHash) =>
+      db.$transaction(async (tx) => {
+        const [user] = await tx.$queryRaw<UserRow[]>`
+          SELECT ${userColumns} FROM auth.users u
+          WHERE u.email = ${email} AND u.disabled_at IS NULL
+            AND (${purpose} <> 'email_verification' OR u.verified_at IS NULL)
+          FOR NO KEY UPDATE`;
+        if (!user) return undefined;
+        await tx.$executeRaw`DELETE FROM auth.links WHERE user_id = ${user.id}::uuid AND purpose = ${purpose}`;
+        await tx.$executeRaw`
+          INSERT INTO auth.links (hash, purpose, user_id, email, expires_at)
+          VALUES (${tokenHash}::bytea, ${purpose}, ${user.id}::uuid, ${email}, now() + ${life})`;
+        const kind = purpose === 'password_reset' ? 'password_reset_requested' : 'email_verification_sent';
+        await insertAudit(tx, { kind, outcome: 'success', subjectId: user.id });
+        return toUser(user);
+      }),
+
+    async find(purpose, token) {
+      const [user] = await db.$queryRaw<UserRow[]>`
+        SELECT ${userColumns} FROM auth.links l JOIN auth.users u ON u.id = l.user_id
+        WHERE l.hash = ${hashOfLink(token)}::bytea AND l.purpose = ${purpose} AND l.expires_at > now()
+          AND u.email = l.email AND u.disabled_at IS NULL`;
+      return user && toUser(user);
+    },
+
+    resetPassword: (token, passwordHash) =>
+      db.$transaction(async (tx) => {
+        const userId = await use(tx, 'password_reset', token);
+        if (userId === undefined) return false;
+        // Whoever followed the link reads what is sent to the address: it is verified, too.
+        await tx.$executeRaw`
+          UPDATE auth.users
+          SET password_hash = ${passwordHash}, tokens_from = ${tokensFromNow},
+              verified_at = coalesce(verified_at, now()), updated_at = now()
+          WHERE id = ${userId}::uuid`;
+        const ended = await endSessions(tx, userId, 'password_reset');
+        const details = { ended_sessions: ended };
+        await insertAudit(tx, {
+          kind: 'password_reset',
+          outcome: 'success',
+          actorId: userId,
+          subjectId: userId,
+          details,
+        });
+        return true;
+      }),
+
+    verifyEmail: (token) =>
+      db.$transaction(async (tx) => {
+        const userId = await use(tx, 'email_verification', token);
+        if (userId === undefined) return false;
+        const event = { kind: 'email_verified', outcome: 'success', actorId: userId, subjectId: userId } as const;
+        await tx.$executeRaw`
+          WITH u AS (
+            UPDATE auth.users SET verified_at = now(), updated_at = now()
+            WHERE id = ${userId}::uuid AND verified_at IS NULL RETURNING id
+          )
+          INSERT INTO auth.audit_events ${auditColumns} SELECT ${auditValues(event)} FROM u`;
+        return true;
+      }),
+  };
+}
