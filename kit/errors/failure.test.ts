@@ -48,6 +48,7 @@ test('every reason has a status and a code that clients of either kind read alik
     [Code.PermissionDenied]: [403],
     [Code.NotFound]: [404],
     [Code.AlreadyExists]: [409],
+    [Code.FailedPrecondition]: [409],
     [Code.ResourceExhausted]: [413, 429, 431],
     [Code.Canceled]: [499],
     [Code.Internal]: [500],

@@ -9,7 +9,7 @@ let system: System;
 let ada: Person;
 let split: Awaited<ReturnType<typeof openSplitEdge>>;
 beforeAll(async () => {
-  system = await openSystem();
+  system = await openSystem({ SIGNET_SESSION_LIMIT: '1000' });
   ada = await system.person();
   split = await openSplitEdge(system);
 });

@@ -1,7 +1,5 @@
 import { randomBytes, sign as signBytes, KeyObject } from 'node:crypto';
 import { Client } from 'pg';
-import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { readConfig } from '#kit/config/config.ts';
 import { connection } from '#kit/db/database.ts';
 import { openDoor } from '#kit/door/door.ts';
@@ -9,11 +7,13 @@ import { createGuard } from '#kit/guard/guard.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
 import { createLog } from '#kit/log/log.ts';
 import { createGrpcTransport as grpcChannel } from '#kit/rpc/grpc-client.ts';
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
 import { createTestKey, type TestKey } from '#kit/testing/tokens.ts';
 import { openAll, readAll } from '../../services/all/open.ts';
 import { buildEdge } from '../../services/edge/build.ts';
 import { keys as edgeKeys } from '../../services/edge/config.ts';
+import { exposed } from '../../services/edge/services.ts';
 import { ask, type System } from '../system.ts';
 
 /** The claims of a token, as an object. */
@@ -127,17 +127,18 @@ export function encode(content: string | Uint8Array): string {
 export async function openSplitEdge(
   system: System,
 ): Promise<{ edge: string; logged(): string; close(): Promise<void> }> {
-  const config = readConfig(edgeKeys, { SIGNET_RATE_LIMIT: '0' });
+  const { key } = generateServiceKey();
+  const config = readConfig(edgeKeys, { SIGNET_RATE_LIMIT: '0', SIGNET_SERVICE_KEY: key.reveal() });
   const { issuer, audience, alg } = config;
   const keys = remoteJwks({ url: `${system.auth}/.well-known/jwks.json` });
   const guard = createGuard({ issuer, audience, algorithms: [alg], keys });
-  const auth = grpcChannel(`127.0.0.1:${system.all.auth.grpc.port}`, [AuthService]);
-  const user = grpcChannel(`127.0.0.1:${system.all.user.port}`, [UserService]);
+  const auth = grpcChannel(`127.0.0.1:${system.all.auth.grpc.port}`, exposed.auth);
+  const user = grpcChannel(`127.0.0.1:${system.all.user.port}`, exposed.user);
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
   const upstreams = [
-    { desc: AuthService, transport: auth },
-    { desc: UserService, transport: user },
+    ...exposed.auth.map((desc) => ({ desc, transport: auth })),
+    ...exposed.user.map((desc) => ({ desc, transport: user })),
   ];
   const door = await openDoor({ ...buildEdge({ config, guard, upstreams, log }), port: 0, host: '127.0.0.1' });
   await guard.ready();

@@ -45,7 +45,15 @@ describe.each(['connect', 'grpc', 'grpcweb'])('the edge, by %s', (protocol) => {
     const { out } = await ask('', '--list-services');
     expect(out.trim().split('\n')).toEqual([
       'grpc.health.v1.Health',
+      'signet.auth.v1.AdminService',
+      'signet.auth.v1.AuditService',
       'signet.auth.v1.AuthService',
+      'signet.auth.v1.EmailService',
+      'signet.auth.v1.KeyService',
+      'signet.auth.v1.PasswordService',
+      'signet.auth.v1.RoleService',
+      'signet.auth.v1.ServiceTokenService',
+      'signet.auth.v1.SessionService',
       'signet.user.v1.UserService',
     ]);
   });

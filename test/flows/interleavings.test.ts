@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { nat, sample, tuple } from 'fast-check';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { admin, openSystem, type Person, type System } from '../system.ts';
@@ -44,7 +44,7 @@ test.each(Object.entries(acts))(
   async (_, { rounds, prepare }) => {
     // Printed where a round fails, so that it can be run again.
     const seed = Math.floor(Math.random() * 2 ** 31);
-    const delays = fc.sample(fc.tuple(fc.nat(12), fc.nat(12)), { seed, numRuns: rounds });
+    const delays = sample(tuple(nat(12), nat(12)), { seed, numRuns: rounds });
     for (let first = 0; first < rounds; first += atOnce) {
       await Promise.all(
         delays.slice(first, first + atOnce).map(async ([before, after]) => {

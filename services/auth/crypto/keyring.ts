@@ -37,12 +37,12 @@ export async function openKeyring(
   let reading: Promise<void> = Promise.resolve();
   const reload = (): Promise<void> => {
     // One after the other: of two reads at once the older could come last.
-    reading = reading
-      .catch(() => undefined)
-      .then(async () => {
-        held = await read(store, master, held);
-        await Promise.all([...sources].map((source) => source.refresh()));
-      });
+    const before = reading.catch(() => undefined);
+    reading = (async () => {
+      await before;
+      held = await read(store, master, held);
+      await Promise.all([...sources].map((source) => source.refresh()));
+    })();
     return reading;
   };
   const timer = setInterval(() => {

@@ -46,12 +46,6 @@ export interface Admin {
 
 /** Makes the administrator's tools. */
 export function createAdmin(store: AdminStore): Admin {
-  function done(acted: Acted): { user: User; ended: number } {
-    if (acted === 'last_admin') throw failure('LAST_ADMIN');
-    if (acted === 'not_found' || acted === 'no_such_role') throw failure('NOT_FOUND');
-    return acted;
-  }
-
   return {
     list({ emailPrefix, ...rest }, page) {
       const filter = { emailPrefix: normalizeEmail(emailPrefix), ...rest };
@@ -78,4 +72,10 @@ export function createAdmin(store: AdminStore): Admin {
       done(await store.erase(userId));
     },
   };
+}
+
+function done(acted: Acted): { user: User; ended: number } {
+  if (acted === 'last_admin') throw failure('LAST_ADMIN');
+  if (acted === 'not_found' || acted === 'no_such_role') throw failure('NOT_FOUND');
+  return acted;
 }

@@ -1,4 +1,3 @@
-import type { JsonObject } from '@bufbuild/protobuf';
 import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
 
 /** An event, as it is kept. */
@@ -11,7 +10,7 @@ export interface AuditEvent {
   readonly subjectId: string;
   readonly ip: string;
   readonly requestId: string;
-  readonly details: JsonObject;
+  readonly details: Readonly<Record<string, string | number | boolean | string[]>>;
 }
 
 /** Which events are listed. Empty: any. */

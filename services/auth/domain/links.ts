@@ -1,7 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
-import pLimit from 'p-limit';
-import type { Log } from '#kit/log/log.ts';
-import { currentCall, outsideCalls, runInCall } from '#kit/rpc/call.ts';
+import { createHash } from 'node:crypto';
 import type { User } from './model.ts';
 
 /** What a link is good for. */
@@ -41,61 +38,3 @@ export interface LinkMailer {
 export function hashOfLink(token: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(token).digest());
 }
-
-/** Mails that are sent at once, and that may wait. */
-const [atOnce, mostWaiting] = [2, 1_000];
-
-/** Makes the sender of links. Their address comes from configuration and never from a request. */
-export function createLinkMailer(deps: {
-  readonly store: LinkStore;
-  readonly send: SendMail;
-  /** Where the pages are that links lead to. */
-  readonly baseUrl: string;
-  readonly log: Log;
-}): LinkMailer {
-  const { store, send, baseUrl, log } = deps;
-  const limit = pLimit(atOnce);
-  const underWay = new Set<Promise<void>>();
-
-  async function mail(purpose: LinkPurpose, email: string): Promise<void> {
-    const token = randomBytes(32).toString('base64url');
-    const user = await store.insert(purpose, email, hashOfLink(token));
-    if (!user) return;
-    const { path, subject, text } = texts[purpose];
-    // Behind the #: browsers send that to nobody, so it is in no log and no Referer.
-    const link = `${baseUrl}/${path}#token=${token}`;
-    await send({ to: user.email, subject, text: `Hello ${user.name},\n\n${text}\n\n${link}\n` });
-  }
-
-  return {
-    later(purpose, email) {
-      if (limit.pendingCount >= mostWaiting) return log.warn({ purpose }, 'too many mails wait; one was not sent');
-      const call = currentCall();
-      // The audit event names the request; its deadline is not the mail's.
-      const inCall = () => (call ? runInCall(call, () => mail(purpose, email)) : mail(purpose, email));
-      const sending = outsideCalls(() => limit(inCall)).catch((error: unknown) =>
-        log.error({ err: error, purpose }, 'a mail could not be sent'),
-      );
-      underWay.add(sending);
-      void sending.finally(() => underWay.delete(sending));
-    },
-    async idle() {
-      await Promise.all(underWay);
-    },
-  };
-}
-
-const texts: Readonly<Record<LinkPurpose, { path: string; subject: string; text: string }>> = {
-  password_reset: {
-    path: 'reset-password',
-    subject: 'Set a new password',
-    text:
-      'Somebody, you most likely, asked to set a new password for your account. This link does it, once, ' +
-      'within 30 minutes. If it was not you, do nothing: your password stays as it is.',
-  },
-  email_verification: {
-    path: 'verify-email',
-    subject: 'Verify your address',
-    text: 'This link verifies that this address is yours. It is good once, within 30 minutes.',
-  },
-};

@@ -21,5 +21,5 @@ export function auditHandler(log: AuditLog): ServiceImpl<typeof AuditService> {
 }
 
 function toMessage({ at, ...event }: AuditEvent): Event {
-  return create(EventSchema, { ...event, time: timestampFromDate(at) });
+  return create(EventSchema, { ...event, details: { ...event.details }, time: timestampFromDate(at) });
 }

@@ -6,7 +6,6 @@ import type { Passwords } from '../domain/passwords.ts';
 
 /** PasswordService: from messages to the domain and back. */
 export function passwordHandler(passwords: Passwords): ServiceImpl<typeof PasswordService> {
-  const ip = () => currentCall()?.address ?? '';
   return {
     async changePassword({ currentPassword, newPassword }, { values }) {
       const { subject: userId, sessionId } = userOf(values);
@@ -22,4 +21,8 @@ export function passwordHandler(passwords: Passwords): ServiceImpl<typeof Passwo
       return {};
     },
   };
+}
+
+function ip(): string {
+  return currentCall()?.address ?? '';
 }

@@ -40,16 +40,6 @@ export function createAdminStore(db: PrismaClient): AdminStore {
     });
   }
 
-  async function update(tx: Transaction, userId: string, set: Prisma.Sql): Promise<User> {
-    const [row] = await tx.$queryRaw<UserRow[]>`
-      UPDATE auth.users u SET ${set}, updated_at = now() WHERE u.id = ${userId}::uuid RETURNING ${userColumns}`;
-    if (!row) throw new Error('a locked row is not there');
-    return toUser(row);
-  }
-
-  const audit = (tx: Transaction, kind: AuditKind, userId: string, details: Details = {}) =>
-    insertAudit(tx, { kind, outcome: 'success', subjectId: userId, details });
-
   return {
     async page({ emailPrefix, role, disabled }, { take, after }) {
       const [id] = after ?? [];
@@ -141,4 +131,15 @@ export function createAdminStore(db: PrismaClient): AdminStore {
         },
       ),
   };
+}
+
+async function update(tx: Transaction, userId: string, set: Prisma.Sql): Promise<User> {
+  const [row] = await tx.$queryRaw<UserRow[]>`
+    UPDATE auth.users u SET ${set}, updated_at = now() WHERE u.id = ${userId}::uuid RETURNING ${userColumns}`;
+  if (!row) throw new Error('a locked row is not there');
+  return toUser(row);
+}
+
+function audit(tx: Transaction, kind: AuditKind, userId: string, details: Details = {}) {
+  return insertAudit(tx, { kind, outcome: 'success', subjectId: userId, details });
 }

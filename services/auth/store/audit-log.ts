@@ -1,4 +1,3 @@
-import type { JsonObject } from '@bufbuild/protobuf';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { AuditEvent, AuditStore, ChainFault } from '../domain/audit-log.ts';
 
@@ -107,7 +106,7 @@ interface EventRow {
   subject_id: string;
   ip: string;
   request_id: string;
-  details: JsonObject;
+  details: AuditEvent['details'];
 }
 
 function toEvent({ actor_id: actorId, subject_id: subjectId, request_id: requestId, ...rest }: EventRow): AuditEvent {

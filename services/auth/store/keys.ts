@@ -1,5 +1,5 @@
 import type { JWK } from 'jose';
-import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import type { Prisma, PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { PageQuery } from '#kit/page/page.ts';
 import type { SigningAlgorithm, StoredKey } from '../crypto/signing-key.ts';
 import type { AuditKind } from '../domain/audit.ts';
@@ -21,28 +21,6 @@ type Transaction = Prisma.TransactionClient;
 
 /** Signing keys in PostgreSQL. Partial unique indexes allow one active and one pending key. */
 export function createKeyStore(db: PrismaClient): KeyStore {
-  const audit = (tx: Transaction, kind: AuditKind, kid: string, alg: string) =>
-    insertAudit(tx, { kind, outcome: 'success', subjectId: kid, details: { alg } });
-
-  async function insert(tx: Transaction, key: StoredKey, state: 'active' | 'pending'): Promise<boolean> {
-    const { kid, alg, publicJwk, sealedPrivate } = key;
-    const inserted = await tx.$executeRaw`
-      INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, activated_at)
-      VALUES (${kid}, ${alg}, ${state}, ${JSON.stringify(publicJwk)}::jsonb, ${sealedPrivate}::bytea,
-              CASE WHEN ${state} = 'active' THEN now() END)
-      ON CONFLICT DO NOTHING`;
-    if (inserted === 1) await audit(tx, 'key_created', kid, alg);
-    if (inserted === 1 && state === 'active') await audit(tx, 'key_activated', kid, alg);
-    return inserted === 1;
-  }
-
-  async function activatePending(tx: Transaction): Promise<boolean> {
-    const [promoted] = await tx.$queryRaw<{ kid: string; alg: string }[]>`
-      UPDATE auth.signing_keys SET state = 'active', activated_at = now() WHERE state = 'pending' RETURNING kid, alg`;
-    if (promoted) await audit(tx, 'key_activated', promoted.kid, promoted.alg);
-    return promoted !== undefined;
-  }
-
   return {
     async findActive() {
       const row = await db.signingKey.findFirst({ where: { state: 'active' } });
@@ -130,4 +108,27 @@ function toRecord({ kid, alg, state, publicJwk, sealedPrivate, ...times }: Row):
     activatedAt: times.activatedAt ?? undefined,
     retiredAt: times.retiredAt ?? undefined,
   };
+}
+
+function audit(tx: Transaction, kind: AuditKind, kid: string, alg: string) {
+  return insertAudit(tx, { kind, outcome: 'success', subjectId: kid, details: { alg } });
+}
+
+async function insert(tx: Transaction, key: StoredKey, state: 'active' | 'pending'): Promise<boolean> {
+  const { kid, alg, publicJwk, sealedPrivate } = key;
+  const inserted = await tx.$executeRaw`
+    INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, activated_at)
+    VALUES (${kid}, ${alg}, ${state}, ${JSON.stringify(publicJwk)}::jsonb, ${sealedPrivate}::bytea,
+            CASE WHEN ${state} = 'active' THEN now() END)
+    ON CONFLICT DO NOTHING`;
+  if (inserted === 1) await audit(tx, 'key_created', kid, alg);
+  if (inserted === 1 && state === 'active') await audit(tx, 'key_activated', kid, alg);
+  return inserted === 1;
+}
+
+async function activatePending(tx: Transaction): Promise<boolean> {
+  const [promoted] = await tx.$queryRaw<{ kid: string; alg: string }[]>`
+    UPDATE auth.signing_keys SET state = 'active', activated_at = now() WHERE state = 'pending' RETURNING kid, alg`;
+  if (promoted) await audit(tx, 'key_activated', promoted.kid, promoted.alg);
+  return promoted !== undefined;
 }

@@ -7,17 +7,6 @@ const life = Prisma.sql`interval '30 minutes'`;
 
 /** Links in PostgreSQL. A link to an address that is not the account's any more is good for nothing. */
 export function createLinkStore(db: PrismaClient): LinkStore {
-  /** The account of a link that is good, which is used up by this. */
-  async function use(tx: Prisma.TransactionClient, purpose: LinkPurpose, token: string): Promise<string | undefined> {
-    const [used] = await tx.$queryRaw<{ id: string }[]>`
-      WITH used AS (
-        DELETE FROM auth.links WHERE hash = ${hashOfLink(token)}::bytea AND purpose = ${purpose} RETURNING *
-      )
-      SELECT u.id FROM used JOIN auth.users u ON u.id = used.user_id
-      WHERE used.expires_at > now() AND u.email = used.email AND u.disabled_at IS NULL`;
-    return used?.id;
-  }
-
   return {
     insert: (purpose, email, tokenHash) =>
       db.$transaction(async (tx) => {
@@ -80,4 +69,15 @@ export function createLinkStore(db: PrismaClient): LinkStore {
         return true;
       }),
   };
+}
+
+/** The account of a link that is good, which is used up by this. */
+async function use(tx: Prisma.TransactionClient, purpose: LinkPurpose, token: string): Promise<string | undefined> {
+  const [used] = await tx.$queryRaw<{ id: string }[]>`
+    WITH used AS (
+      DELETE FROM auth.links WHERE hash = ${hashOfLink(token)}::bytea AND purpose = ${purpose} RETURNING *
+    )
+    SELECT u.id FROM used JOIN auth.users u ON u.id = used.user_id
+    WHERE used.expires_at > now() AND u.email = used.email AND u.disabled_at IS NULL`;
+  return used?.id;
 }
