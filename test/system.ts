@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Environment } from '#kit/config/config.ts';
 import { createLog } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type All, openAll, readAll } from '../services/all/open.ts';
 
@@ -40,6 +42,8 @@ export interface System {
   readonly edge: string;
   /** Base URL of the auth service's door. */
   readonly auth: string;
+  /** A service that the auth service knows, for whoever wants to be one beside those of the process. */
+  readonly service: { readonly name: string; readonly key: Secret };
   /** gRPC port of the user service. */
   readonly userPort: number;
   /** Asks the edge over REST, below `/api/v1` unless the path begins with `//`. */
@@ -62,6 +66,7 @@ export async function openSystem(environment: Environment = {}): Promise<System>
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
   const closers: (() => unknown)[] = [];
+  const service = { name: 'beside', ...generateServiceKey() };
   const masterKey = randomBytes(32).toString('base64');
   const configs = readAll({
     DATABASE_URL: database.url.reveal(),
@@ -71,6 +76,7 @@ export async function openSystem(environment: Environment = {}): Promise<System>
     SIGNET_AUTH_GRPC_PORT: '0',
     SIGNET_USER_PORT: '0',
     SIGNET_RATE_LIMIT: '0',
+    SIGNET_SERVICES: `${service.name}=${service.publicKey}`,
     SIGNET_ADMIN_EMAIL: admin.email,
     SIGNET_ADMIN_PASSWORD: admin.password,
     ...environment,
@@ -78,7 +84,7 @@ export async function openSystem(environment: Environment = {}): Promise<System>
   const all = await openAll(configs, log, { add: (close) => closers.push(close) });
   await all.auth.ensureFirstAdmin();
 
-  const secrets = new Set([masterKey, admin.password, database.url.reveal()]);
+  const secrets = new Set([masterKey, service.key.reveal(), admin.password, database.url.reveal()]);
   const edge = `http://127.0.0.1:${all.edge.port}`;
   const secret = (text: string) => {
     secrets.add(text);
@@ -92,6 +98,7 @@ export async function openSystem(environment: Environment = {}): Promise<System>
     database,
     edge,
     auth: `http://127.0.0.1:${all.auth.door.port}`,
+    service,
     userPort: all.user.port,
     rest,
     secret,

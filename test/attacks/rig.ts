@@ -3,11 +3,12 @@ import { Client } from 'pg';
 import { readConfig } from '#kit/config/config.ts';
 import { connection } from '#kit/db/database.ts';
 import { openDoor } from '#kit/door/door.ts';
-import { createGuard } from '#kit/guard/guard.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
 import { createLog } from '#kit/log/log.ts';
+import { asService } from '#kit/rpc/as-service.ts';
+import { linkToAuth } from '#kit/rpc/auth-link.ts';
+import { guardFor } from '#kit/rpc/guard-for.ts';
 import { createGrpcTransport as grpcChannel } from '#kit/rpc/grpc-client.ts';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
 import { createTestKey, type TestKey } from '#kit/testing/tokens.ts';
 import { openAll, readAll } from '../../services/all/open.ts';
@@ -127,18 +128,21 @@ export function encode(content: string | Uint8Array): string {
 export async function openSplitEdge(
   system: System,
 ): Promise<{ edge: string; logged(): string; close(): Promise<void> }> {
-  const { key } = generateServiceKey();
-  const config = readConfig(edgeKeys, { SIGNET_RATE_LIMIT: '0', SIGNET_SERVICE_KEY: key.reveal() });
-  const { issuer, audience, alg } = config;
+  const { name, key } = system.service;
+  const config = readConfig(edgeKeys, {
+    SIGNET_RATE_LIMIT: '0',
+    SIGNET_SERVICE_KEY: key.reveal(),
+    SIGNET_AUTH_TARGET: `127.0.0.1:${system.all.auth.grpc.port}`,
+  });
+  const auth = linkToAuth(name, config, exposed.auth);
   const keys = remoteJwks({ url: `${system.auth}/.well-known/jwks.json` });
-  const guard = createGuard({ issuer, audience, algorithms: [alg], keys });
-  const auth = grpcChannel(`127.0.0.1:${system.all.auth.grpc.port}`, exposed.auth);
-  const user = grpcChannel(`127.0.0.1:${system.all.user.port}`, exposed.user);
+  const guard = guardFor(config, { keys, revocations: auth.revocations });
+  const user = grpcChannel(`127.0.0.1:${system.userPort}`, exposed.user);
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
   const upstreams = [
-    ...exposed.auth.map((desc) => ({ desc, transport: auth })),
-    ...exposed.user.map((desc) => ({ desc, transport: user })),
+    ...exposed.auth.map((desc) => ({ desc, transport: auth.transport })),
+    ...exposed.user.map((desc) => ({ desc, transport: asService(user, auth.identity) })),
   ];
   const door = await openDoor({ ...buildEdge({ config, guard, upstreams, log }), port: 0, host: '127.0.0.1' });
   await guard.ready();

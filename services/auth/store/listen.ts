@@ -22,6 +22,8 @@ export function listen(options: {
 
   async function connected(): Promise<void> {
     const { promise: broken, reject } = Promise.withResolvers<never>();
+    // It may break before anybody waits for that.
+    broken.catch(() => undefined);
     client = new Client({ ...connection(url), application_name: 'signet-auth-listen', keepAlive: true });
     client.on('error', reject);
     client.on('end', () => reject(new Error('the connection ended')));
@@ -32,7 +34,6 @@ export function listen(options: {
       for (const catchUp of Object.values(heard)) catchUp();
       await broken;
     } finally {
-      broken.catch(() => undefined);
       await client.end().catch(() => undefined);
     }
   }
