@@ -15,6 +15,7 @@ import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { type BrowserOptions, cookieGate, csrfGate } from './browser.ts';
 import type { EdgeConfig } from './config.ts';
 import { addPages } from './pages.ts';
+import { createRateCounters } from './rate-counters.ts';
 import { rateLimitGate } from './rate-limit.ts';
 import { forward, isOnEdge, type Upstream } from './upstream.ts';
 
@@ -25,6 +26,8 @@ export interface Edge {
   readonly log: Log;
   /** Adds CORS and pages to the door that the app is opened on. */
   readonly extend: (fastify: FastifyInstance) => Promise<void>;
+  /** Lets go of what it holds besides the guard and the ways to services. */
+  readonly close: () => void;
 }
 
 /** Wires the edge in front of services. */
@@ -51,13 +54,15 @@ export function buildEdge(deps: {
     forward(upstream, upstream.desc.typeName.startsWith(authPackage) ? refreshCookie : () => null),
   );
 
+  const { rateLimit: perMinute, redisUrl } = config;
+  const counters = perMinute > 0 ? createRateCounters({ redisUrl, perMinute, log }) : undefined;
   const ready: Ready = async () => guard.isReady();
   return {
     app: createService({
       mounted,
       checks: [
         exposedGate([...services, Health, ServerReflection]),
-        ...(config.rateLimit > 0 ? [rateLimitGate(config.rateLimit)] : []),
+        ...(counters ? [rateLimitGate(counters, config.rateLimit)] : []),
         cookieGate(browser),
         connectGate(guard),
         csrfGate(browser),
@@ -69,6 +74,7 @@ export function buildEdge(deps: {
     }),
     ready,
     log,
+    close: () => counters?.close(),
     async extend(fastify) {
       if (config.corsOrigins.length > 0) await fastify.register(cors, corsOf(config.corsOrigins));
       await addPages(fastify, services);
@@ -103,7 +109,16 @@ function corsOf(origins: readonly string[]) {
       'Grpc-Timeout',
       'X-User-Agent',
     ],
-    exposedHeaders: ['X-Request-Id', 'Retry-After', 'ETag', 'Grpc-Status', 'Grpc-Message', 'Grpc-Status-Details-Bin'],
+    exposedHeaders: [
+      'X-Request-Id',
+      'Retry-After',
+      'RateLimit',
+      'RateLimit-Policy',
+      'ETag',
+      'Grpc-Status',
+      'Grpc-Message',
+      'Grpc-Status-Details-Bin',
+    ],
     maxAge: 7_200,
   };
 }

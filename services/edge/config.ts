@@ -1,6 +1,6 @@
 import { type Config, key } from '#kit/config/config.ts';
 import { authTargetKeys, jwksKeys, processKeys, serviceKeys, tokenKeys } from '#kit/config/shared-keys.ts';
-import { networks, oneOf, origins, port, text, whole } from '#kit/config/types.ts';
+import { networks, oneOf, origins, port, secret, text, url, whole } from '#kit/config/types.ts';
 
 /** Configuration of the edge. */
 export const keys = {
@@ -24,7 +24,11 @@ export const keys = {
   }),
   rateLimit: key('SIGNET_RATE_LIMIT', whole(0, 1_000_000), {
     default: '300',
-    doc: 'Requests a minute that an address may make at the edge (IPv6: a /64). 0 is off.',
+    doc: 'Requests a minute that an address may make at the edge (IPv6: a /64); a third of it of methods that a guesser would repeat, ten times of those that cost next to nothing. 0 is off.',
+  }),
+  redisUrl: key('REDIS_URL', url('redis', 'rediss').pipe(secret), {
+    optional: true,
+    doc: 'Where edges share their counters of requests: redis://host:6379. Unset, or away, each counts by itself.',
   }),
   csrf: key('SIGNET_CSRF', oneOf('cookie', 'always'), {
     default: 'cookie',

@@ -11,6 +11,7 @@ export async function openEdge(
   closing: Closing,
 ): Promise<Door> {
   const door = await onPort(port, keys.port.env, () => openDoor({ ...edge, host, port, trustedProxies }));
+  closing.add(() => edge.close());
   closing.add(() => door.close());
   return door;
 }

@@ -1,21 +1,60 @@
+import type { DescMethod } from '@bufbuild/protobuf';
 import { createContextValues, type HandlerContext } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
+import { silentLog } from '#kit/log/log.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
+import { createRateCounters } from './rate-counters.ts';
 import { rateLimitGate } from './rate-limit.ts';
 
-function from(address: string): HandlerContext {
-  return { values: createContextValues().set(peerKey, { address, via: 'door' }) } as HandlerContext;
+const { login, getJwks } = AuthService.method;
+const { getProfile } = UserService.method;
+
+function gateOf(perMinute: number) {
+  return rateLimitGate(createRateCounters({ redisUrl: undefined, perMinute, log: silentLog }), perMinute);
+}
+
+function from(address: string, method: DescMethod = getProfile): HandlerContext {
+  const values = createContextValues().set(peerKey, { address, via: 'door' });
+  return { values, method, responseHeader: new Headers() } as HandlerContext;
+}
+
+/** How many of so many requests at once are let through. */
+async function passed(gate: ReturnType<typeof gateOf>, count: number, contextOf: (index: number) => HandlerContext) {
+  const results = await Promise.allSettled(Array.from({ length: count }, (_, index) => gate(contextOf(index))));
+  const refused = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+  expect(new Set(refused.map(({ reason }) => reasonOf(reason)))).toEqual(new Set(['RATE_LIMITED']));
+  return count - refused.length;
 }
 
 test('fifty requests at once of one address pass as often as the limit says, in whatever spelling; others are not touched', async () => {
-  const gate = rateLimitGate(10);
+  const gate = gateOf(10);
   const spellings = ['2001:db8::1', '2001:DB8:0:0:0:0:0:2', '2001:db8::ffff'];
-  const results = await Promise.allSettled(
-    Array.from({ length: 50 }, (_, index) => gate(from(spellings[index % 3] ?? ''))),
-  );
-  const refused = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
-  expect(refused).toHaveLength(40);
-  expect(new Set(refused.map(({ reason }) => reasonOf(reason)))).toEqual(new Set(['RATE_LIMITED']));
+  expect(await passed(gate, 50, (index) => from(spellings[index % 3] ?? ''))).toBe(10);
   await expect(gate(from('2001:db8:0:1::1'))).resolves.toBeUndefined();
+});
+
+test('each class that the contract declares has a budget of its own', async () => {
+  const gate = gateOf(12);
+  expect(await passed(gate, 50, () => from('192.0.2.1', login))).toBe(4);
+  expect(await passed(gate, 50, () => from('192.0.2.1', getProfile))).toBe(12);
+  expect(await passed(gate, 150, () => from('192.0.2.1', getJwks))).toBe(120);
+});
+
+test('an answer says which budget it counts against and what is left of it, a refusal too', async () => {
+  const gate = gateOf(3);
+  const context = from('192.0.2.1', login);
+  await gate(context);
+  expect(context.responseHeader.get('ratelimit-policy')).toBe('"credentials";q=1;w=60');
+  expect(context.responseHeader.get('ratelimit')).toBe('"credentials";r=0;t=60');
+  const refused = from('192.0.2.1', login);
+  const error = await gate(refused).then(
+    () => undefined,
+    (thrown: { metadata: Headers }) => thrown,
+  );
+  expect(error?.metadata.get('ratelimit')).toMatch(/^"credentials";r=0;t=(59|60)$/);
+  expect(Number(error?.metadata.get('retry-after'))).toBeGreaterThanOrEqual(59);
+  expect(refused.responseHeader.get('ratelimit')).toMatch(/^"credentials";r=0/);
 });

@@ -1,19 +1,40 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterRes } from 'rate-limiter-flexible';
 import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
 import type { Gate } from '#kit/rpc/app.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
+import { type RateClassName, rateClassOf } from '#kit/rpc/rate-class.ts';
+import type { RateCounters } from './rate-counters.ts';
 
-/** Limits the requests of an address; a method of ours passes here whatever the protocol. */
-export function rateLimitGate(perMinute: number): Gate {
-  const limiter = new RateLimiterMemory({ points: perMinute, duration: 60 });
-  return async ({ values }) => {
-    try {
-      await limiter.consume(networkOf(values.get(peerKey).address));
-    } catch (refusal) {
-      if (refusal instanceof RateLimiterRes)
-        throw failure('RATE_LIMITED', { retryAfter: refusal.msBeforeNext / 1_000 });
-      throw refusal;
-    }
+/** Time that a budget is for, s. */
+export const rateWindow = 60;
+
+/** Requests of each class that an address may make in that time, where a standard method has so many. */
+export function budgetsOf(perMinute: number): Readonly<Record<RateClassName, number>> {
+  return { standard: perMinute, credentials: Math.max(1, Math.floor(perMinute / 3)), light: perMinute * 10 };
+}
+
+/**
+ * Limits the requests of an address, by the class that a method's definition
+ * declares, whatever the protocol. Every answer says how much is left
+ * (draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy`, `RateLimit`).
+ */
+export function rateLimitGate(counters: RateCounters, perMinute: number): Gate {
+  const budgets = budgetsOf(perMinute);
+  return async ({ method, values, responseHeader }) => {
+    const name = rateClassOf(method);
+    const counted = await counters.count(name, networkOf(values.get(peerKey).address));
+    const reset = Math.ceil(counted.msBeforeNext / 1_000);
+    const headers = {
+      'ratelimit-policy': `"${name}";q=${budgets[name]};w=${rateWindow}`,
+      ratelimit: `"${name}";r=${Math.max(0, counted.remainingPoints)};t=${reset}`,
+    };
+    for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
+    if (counted.isOver) throw failure('RATE_LIMITED', { retryAfter: counted.msBeforeNext / 1_000, headers });
   };
+}
+
+/** What the limiter found. */
+export interface Counted extends Pick<RateLimiterRes, 'msBeforeNext' | 'remainingPoints'> {
+  readonly isOver: boolean;
 }
