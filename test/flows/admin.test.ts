@@ -1,0 +1,137 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connection } from '#kit/db/database.ts';
+import { admin, openSystem, type System } from '../system.ts';
+
+let system: System;
+let token: string;
+beforeAll(async () => {
+  system = await openSystem();
+  token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
+});
+afterAll(() => system.close());
+
+const act = (path: string, method = 'POST') =>
+  system.rest(method, `/admin${path}`, { token, ...(method === 'POST' || method === 'PUT' ? { body: {} } : {}) });
+
+const rolesOf = async (refresh: string) => {
+  const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: refresh } });
+  system.secret(json.access_token);
+  system.secret(json.refresh_token);
+  const { claims } = (await system.rest('GET', '/auth/verify', { token: json.access_token })).json;
+  return { roles: claims.roles, scope: claims.scope, refresh: json.refresh_token as string };
+};
+
+test('accounts are listed in pages, by the beginning of their address, by role and by state', async () => {
+  const { email, id } = await system.person('raider');
+  const found = await act(`/users?email_prefix=${email.slice(0, 8).toUpperCase()}&role=raider&disabled=false`, 'GET');
+  expect(found.json).toMatchObject({ users: [{ id, email, roles: ['raider'] }], next_page_token: '' });
+  expect((await act(`/users?email_prefix=%25`, 'GET')).json.users, 'a wildcard is a character').toEqual([]);
+  const first = (await act('/users?page_size=1', 'GET')).json;
+  const second = (await act(`/users?page_size=1&page_token=${first.next_page_token}`, 'GET')).json;
+  expect(first.users[0].id > second.users[0].id).toBe(true);
+  expect((await act(`/users/${id}`, 'GET')).json.email).toBe(email);
+  expect((await act(`/users/${crypto.randomUUID()}`, 'GET')).status).toBe(404);
+});
+
+test('a disabled account neither signs in nor refreshes until it is enabled', async () => {
+  const { id, email, password, refresh } = await system.person();
+  expect((await act(`/users/${id}:disable`)).json).toMatchObject({ id, disabled_at: expect.any(String) });
+  expect((await system.rest('POST', '/auth/login', { body: { email, password } })).json.code).toBe(
+    'INVALID_CREDENTIALS',
+  );
+  const refused = await system.rest('POST', '/auth/refresh', { body: { refresh_token: refresh } });
+  expect(refused.json.code).toBe('INVALID_REFRESH_TOKEN');
+  expect((await act(`/users/${id}:enable`)).json.disabled_at).toBeUndefined();
+  expect((await system.rest('POST', '/auth/login', { body: { email, password } })).status).toBe(200);
+});
+
+test('a role that an operator defined gives its scopes, and takes them away', async () => {
+  const { id, refresh } = await system.person();
+  const put = (scopes: string[]) => system.rest('PUT', '/admin/roles/editor', { token, body: { scopes } });
+  expect((await put(['catalog.write', 'catalog.read'])).json).toMatchObject({
+    role: 'editor',
+    scopes: ['catalog.read', 'catalog.write'],
+    built_in: false,
+  });
+  expect((await act(`/users/${id}/roles/editor`, 'PUT')).json.roles).toEqual(['editor', 'user']);
+  const granted = await rolesOf(refresh);
+  expect(granted).toMatchObject({ roles: ['editor', 'user'], scope: 'catalog.read catalog.write profile' });
+  await put(['catalog.read']);
+  const reduced = await rolesOf(granted.refresh);
+  expect(reduced.scope).toBe('catalog.read profile');
+  expect((await act('/roles/editor', 'DELETE')).status).toBe(204);
+  expect((await rolesOf(reduced.refresh)).roles).toEqual(['user']);
+  expect((await act(`/users/${id}/roles/editor`, 'PUT')).status, 'there is no such role any more').toBe(404);
+  expect((await act('/roles/admin', 'DELETE')).json.code).toBe('ROLE_BUILT_IN');
+  expect((await act('/roles', 'GET')).json.roles.map(({ role }: { role: string }) => role)).toEqual([
+    'admin',
+    'raider',
+    'support',
+    'user',
+  ]);
+});
+
+test('of two administrators that fifty calls at once would demote or disable, one is left', async () => {
+  const { id } = await system.person();
+  await act(`/users/${id}/roles/admin`, 'PUT');
+  const { json } = await act('/users?role=admin', 'GET');
+  const ids = json.users.map((user: { id: string }) => user.id) as string[];
+  expect(ids).toHaveLength(2);
+  const db = new Client(connection(system.database.url));
+  await db.connect();
+  await Promise.all(
+    Array.from({ length: 50 }, (_, index) =>
+      index % 2 === 0
+        ? act(`/users/${ids[index % 4 === 0 ? 0 : 1]}/roles/admin`, 'DELETE')
+        : act(`/users/${ids[index % 4 === 1 ? 0 : 1]}:disable`),
+    ),
+  );
+  const { rows } = await db.query(`SELECT id FROM auth.users WHERE 'admin' = ANY (roles) AND disabled_at IS NULL`);
+  expect(rows).toHaveLength(1);
+  // Whoever is left, the next tests sign in as the first.
+  await db.query(`UPDATE auth.users SET roles = '{admin}', disabled_at = NULL WHERE email = $1`, [admin.email]);
+  await db.end();
+  token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
+});
+
+test('the audit log has who did what on whom, and shows whatever was done to it', async () => {
+  const { id } = await system.person();
+  await act(`/users/${id}:disable`);
+  const { events } = (await act(`/audit?subject_id=${id}`, 'GET')).json;
+  expect(events.map(({ kind }: { kind: string }) => kind)).toEqual(['user_disabled', 'login', 'registered']);
+  expect(events[0]).toMatchObject({ outcome: 'success', ip: '127.0.0.1', request_id: expect.any(String) });
+  const verify = async () => (await act('/audit:verify', 'GET')).json;
+  const sound = await verify();
+  expect(sound).toMatchObject({ faults: [], next_sequence: 0, checked: sound.head_sequence });
+
+  const db = new Client(connection(system.database.url));
+  await db.connect();
+  await expect(db.query('DELETE FROM auth.audit_events')).rejects.toThrow('append-only');
+  await expect(db.query(`UPDATE auth.audit_chain SET hash = ''`)).rejects.toThrow('append-only');
+  /** What is found after something was done past the triggers, which then is undone. */
+  const after = async (sql: string): Promise<string> => {
+    await db.query(
+      `CREATE TABLE kept_events AS TABLE auth.audit_events; CREATE TABLE kept_chain AS TABLE auth.audit_chain`,
+    );
+    await db.query(`SET session_replication_role = replica; ${sql}; RESET session_replication_role`);
+    const { faults } = await verify();
+    await db.query(`SET session_replication_role = replica;
+      DELETE FROM auth.audit_events; INSERT INTO auth.audit_events TABLE kept_events;
+      DELETE FROM auth.audit_chain; INSERT INTO auth.audit_chain TABLE kept_chain;
+      RESET session_replication_role; DROP TABLE kept_events, kept_chain`);
+    return faults.map(({ description }: { description: string }) => description).join('; ');
+  };
+  const third = '(SELECT event_id FROM auth.audit_chain WHERE sequence = 3)';
+  expect(await after(`DELETE FROM auth.audit_events WHERE id = ${third}`)).toContain('the event is missing');
+  expect(await after(`UPDATE auth.audit_events SET ip = '192.0.2.1' WHERE id = ${third}`)).toContain('was changed');
+  expect(
+    await after(`DELETE FROM auth.audit_events WHERE id = ${third}; DELETE FROM auth.audit_chain WHERE sequence = 3`),
+  ).toContain('the links from 3 to 3 are missing');
+  expect(
+    await after(`INSERT INTO auth.audit_events (id, kind, outcome) VALUES (gen_random_uuid(), 'login', 'success')`),
+  ).toContain('not in the chain');
+  expect(await after(`DELETE FROM auth.audit_chain WHERE sequence > 5`)).toMatch(/events up to \d+ are missing/);
+  expect((await verify()).faults).toEqual([]);
+  await db.end();
+});
