@@ -63,6 +63,8 @@ export interface Fleet {
   readonly processes: { auth: ServiceProcess; user: ServiceProcess; edge: ServiceProcess };
   /** A string that must not turn up in anything that a process writes; checked at `close`. */
   secret(text: string): string;
+  /** Starts another auth service on the same database, which nobody is told of. Whoever asked ends it. */
+  startReplica(): Promise<ServiceProcess>;
   /** Starts a service again, on the port that it had. */
   restart(name: 'auth' | 'user' | 'edge'): Promise<void>;
   close(): Promise<void>;
@@ -117,6 +119,7 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
       secrets.add(text);
       return text;
     },
+    startReplica: () => startService('auth', authEnv(0, 0)),
     async restart(name) {
       written.push(processes[name].output());
       const { port, grpc_port: grpc } = processes[name].ready;

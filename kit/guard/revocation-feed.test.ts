@@ -1,0 +1,141 @@
+import { create } from '@bufbuild/protobuf';
+import { createRouterTransport } from '@connectrpc/connect';
+import { afterEach, expect, test } from 'vitest';
+import {
+  RevocationService,
+  type WatchRequest,
+  type WatchResponse,
+  WatchResponseSchema,
+} from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { createGuard } from './guard.ts';
+import { localJwks } from './jwks.ts';
+import { type RevocationFeed, watchRevocations } from './revocation-feed.ts';
+import { refusalReasonOf } from './error.ts';
+import { createTestIssuer } from '../testing/tokens.ts';
+
+/** An auth service that says what the test tells it to. */
+function makeSource() {
+  const asked: WatchRequest[] = [];
+  let queue: WatchResponse[] = [];
+  let wake = Promise.withResolvers<void>();
+  let cut = false;
+  function rouse(): void {
+    wake.resolve();
+    wake = Promise.withResolvers();
+  }
+  const transport = createRouterTransport(({ service }) => {
+    service(RevocationService, {
+      async *watch(request, { signal }) {
+        if (cut) throw new Error('away');
+        asked.push(request);
+        signal.addEventListener('abort', rouse);
+        for (;;) {
+          while (queue.length > 0) yield queue.shift()!;
+          await wake.promise;
+          if (signal.aborted || cut) throw new Error('cut');
+        }
+      },
+    });
+  });
+  return {
+    transport,
+    asked,
+    say(sequence: number, more: { sessions?: string[]; current?: boolean; reset?: boolean } = {}) {
+      const { sessions = [], current = true, reset = false } = more;
+      const at = Math.floor(Date.now() / 1_000);
+      const revocations = sessions.map((value) => ({
+        target: { case: 'sessionId' as const, value },
+        revokedAt: at,
+        expiresAt: at + 3_610,
+      }));
+      queue.push(
+        create(WatchResponseSchema, { history: 'h', sequence: String(sequence), reset, current, revocations }),
+      );
+      rouse();
+    },
+    cut(value: boolean) {
+      cut = value;
+      queue = [];
+      rouse();
+    },
+  };
+}
+
+let feed: RevocationFeed;
+afterEach(() => feed.close());
+const token = (sid: string) => ({ sub: 'ada', sid, jti: 'token', kid: 'key', iat: Math.floor(Date.now() / 1_000) });
+const poll = (what: () => unknown) => expect.poll(what, { timeout: 5_000, interval: 5 });
+
+test('it is ready once it has been told everything, and not before', async () => {
+  const source = makeSource();
+  feed = watchRevocations({ transport: source.transport });
+  source.say(1, { sessions: ['one'], current: false });
+  await poll(() => feed.isRevoked(token('one'))).toBe(true);
+  expect([feed.isReady(), feed.age()]).toEqual([false, Infinity]);
+  source.say(2, { sessions: ['two'] });
+  await feed.ready();
+  expect([feed.isReady(), feed.isRevoked(token('two')), feed.size]).toEqual([true, true, 2]);
+});
+
+test('cut off, it goes on with what it knows; back again, it resumes where it was and is ready when it has caught up', async () => {
+  const source = makeSource();
+  feed = watchRevocations({ transport: source.transport, backoff: [5, 10] });
+  source.say(7, { sessions: ['one'] });
+  await feed.ready();
+  source.cut(true);
+  expect([feed.isReady(), feed.isRevoked(token('one'))]).toEqual([true, true]);
+  source.cut(false);
+  await poll(() => source.asked.length).toBeGreaterThan(1);
+  expect(source.asked.at(-1)).toMatchObject({ history: 'h', sequence: '7' });
+  source.say(8, { sessions: ['two'], current: false });
+  await poll(() => feed.isRevoked(token('two'))).toBe(true);
+  expect(feed.isReady(), 'there is more to come').toBe(false);
+  source.say(9);
+  await poll(() => feed.isReady()).toBe(true);
+});
+
+test('a stream that falls silent is given up and opened anew', async () => {
+  const source = makeSource();
+  feed = watchRevocations({ transport: source.transport, silence: 50, backoff: [5, 10] });
+  source.say(1);
+  await feed.ready();
+  await poll(() => source.asked.length).toBeGreaterThan(2);
+});
+
+test('a reset forgets what was known before', async () => {
+  const source = makeSource();
+  feed = watchRevocations({ transport: source.transport });
+  source.say(5, { sessions: ['one'] });
+  await feed.ready();
+  source.say(1, { sessions: ['two'], reset: true });
+  await poll(() => feed.isRevoked(token('two'))).toBe(true);
+  expect(feed.isRevoked(token('one'))).toBe(false);
+});
+
+test('a method with max_staleness is refused while the feed is cut off, and admitted again after', async () => {
+  const source = makeSource();
+  let time = 0;
+  feed = watchRevocations({ transport: source.transport, backoff: [5, 10], clock: () => time });
+  const issuer = await createTestIssuer();
+  const keys = localJwks(async () => issuer.jwks());
+  const options = { issuer: issuer.issuer, audience: issuer.audience, algorithms: ['ES256'] as const };
+  const guard = createGuard({ ...options, keys, revocations: feed });
+  source.say(1);
+  await guard.ready();
+  const headers = new Headers({ authorization: `Bearer ${await issuer.userToken()}` });
+  const strict = { maxStaleness: 2 };
+  const asked = (rule: object) =>
+    guard.check(rule, headers).then(
+      () => 'admitted',
+      (error: unknown) => refusalReasonOf(error),
+    );
+  expect(await asked(strict)).toBe('admitted');
+  source.cut(true);
+  time = 2_001;
+  expect(await asked(strict)).toBe('REVOCATIONS_STALE');
+  expect(await asked({}), 'without it, the guard goes on').toBe('admitted');
+  source.cut(false);
+  source.say(2);
+  await poll(() => asked(strict)).toBe('admitted');
+  guard.close();
+});
