@@ -43,7 +43,7 @@ test('a user ends one session, or all others; somebody else’s is not there', a
   const [ada, bob] = [await system.person(), await system.person()];
   const [laptop] = [await loginAgain(ada, 'Laptop'), await loginAgain(ada, 'Phone')];
   const { sessions } = await list(ada.access);
-  const id = sessions.find(({ device_label: label }) => label === 'Laptop')?.['id'];
+  const id = sessions.find(({ device_label: label }) => label === 'Laptop')?.['id'] as string;
   const foreign = await system.rest('DELETE', `/auth/sessions/${id}`, { token: bob.access });
   expect([foreign.status, foreign.json.code]).toEqual([404, 'NOT_FOUND']);
   expect((await system.rest('DELETE', `/auth/sessions/${id}`, { token: ada.access })).status).toBe(204);
