@@ -49,12 +49,10 @@ test('an answer says which budget it counts against and what is left of it, a re
   await gate(context);
   expect(context.responseHeader.get('ratelimit-policy')).toBe('"credentials";q=1;w=60');
   expect(context.responseHeader.get('ratelimit')).toBe('"credentials";r=0;t=60');
-  const refused = from('192.0.2.1', login);
-  const error = await gate(refused).then(
+  const error = await gate(from('192.0.2.1', login)).then(
     () => undefined,
     (thrown: { metadata: Headers }) => thrown,
   );
   expect(error?.metadata.get('ratelimit')).toMatch(/^"credentials";r=0;t=(59|60)$/);
   expect(Number(error?.metadata.get('retry-after'))).toBeGreaterThanOrEqual(59);
-  expect(refused.responseHeader.get('ratelimit')).toMatch(/^"credentials";r=0/);
 });

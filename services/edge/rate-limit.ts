@@ -29,8 +29,8 @@ export function rateLimitGate(counters: RateCounters, perMinute: number): Gate {
       'ratelimit-policy': `"${name}";q=${budgets[name]};w=${rateWindow}`,
       ratelimit: `"${name}";r=${Math.max(0, counted.remainingPoints)};t=${reset}`,
     };
-    for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
     if (counted.isOver) throw failure('RATE_LIMITED', { retryAfter: counted.msBeforeNext / 1_000, headers });
+    for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
   };
 }
 

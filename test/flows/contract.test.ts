@@ -367,10 +367,13 @@ test('the rate limit holds for an address, whatever it asks over whatever protoc
   const limited = await openSystem({ SIGNET_RATE_LIMIT: '10' });
   const answers = [];
   for (let index = 0; index < 6; index++) {
-    answers.push(await limited.rest('GET', '/auth/public-key'));
-    answers.push(await limited.rest('POST', '//signet.auth.v1.AuthService/GetPublicKey', { body: {} }));
+    answers.push(await limited.rest('GET', '/users/profile'));
+    answers.push(await limited.rest('POST', '//signet.user.v1.UserService/GetProfile', { body: {} }));
   }
-  expect(answers.map(({ status }) => status)).toEqual([...Array(10).fill(200), 429, 429]);
+  // Counted before anybody is asked who they are.
+  expect(answers.map(({ status }) => status)).toEqual([...Array(10).fill(401), 429, 429]);
+  expect(answers[0]?.headers.get('ratelimit-policy')).toBe('"standard";q=10;w=60');
+  for (const { headers } of answers) expect(headers.get('ratelimit')).toMatch(/^"standard";r=\d;t=(59|60)$/);
   const [rest, rpc] = answers.slice(-2);
   expectProblem(rest!, 429, 'RATE_LIMITED');
   expect(rpc?.json.code).toBe('resource_exhausted');
