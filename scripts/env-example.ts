@@ -16,7 +16,9 @@ const head = `# Signet's configuration. Copy this file to .env, and take the # a
 /** The text of .env.example. Keys that the same services read stand together. */
 export async function envExample(): Promise<string> {
   const found = new Map<string, { key: Key; readers: string[] }>();
-  for (const [service, keys] of await serviceKeys()) {
+  // A default that only npm start has is not for the processes that read the same file: theirs stands here.
+  const [together, ...alone] = await serviceKeys();
+  for (const [service, keys] of [...alone, ...(together ? [together] : [])]) {
     for (const key of Object.values(keys)) {
       const known = found.get(key.env);
       if (known) known.readers.push(service);

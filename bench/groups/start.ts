@@ -61,6 +61,7 @@ async function begin(dir: string): Promise<{ child: Child; running: number; logi
       SIGNET_AUTH_PORT: String(auth),
       SIGNET_AUTH_GRPC_PORT: String(grpc),
       SIGNET_USER_PORT: String(user),
+      SIGNET_METRICS_PORT: '0',
       SIGNET_ADMIN_EMAIL: admin.email,
       SIGNET_ADMIN_PASSWORD: admin.password,
     },

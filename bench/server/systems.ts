@@ -42,6 +42,7 @@ export async function startAll(place: Place, logLevel: string): Promise<System> 
       SIGNET_AUTH_PORT: String(auth),
       SIGNET_AUTH_GRPC_PORT: String(grpc),
       SIGNET_USER_PORT: String(user),
+      SIGNET_METRICS_PORT: '0',
     },
   });
   // The edge is what opens last.

@@ -1,5 +1,5 @@
 import { key } from './config.ts';
-import { baseUrl, oneOf, secret, serviceKey, text, url } from './types.ts';
+import { baseUrl, headers, oneOf, port, secret, serviceKey, share, text, url } from './types.ts';
 
 /** Keys that every service has. */
 export const processKeys = {
@@ -18,6 +18,26 @@ export const processKeys = {
   environment: key('NODE_ENV', text, {
     default: 'development',
     doc: '`production` turns reflection off.',
+  }),
+} as const;
+
+/** Keys by which a process tells operators how it is. */
+export const telemetryKeys = {
+  metricsPort: key('SIGNET_METRICS_PORT', port, {
+    optional: true,
+    doc: 'Port of `GET /metrics`, for Prometheus, on SIGNET_HOST. Unset, there is none. Keep it from the public.',
+  }),
+  traceEndpoint: key('OTEL_EXPORTER_OTLP_ENDPOINT', url('http', 'https'), {
+    optional: true,
+    doc: 'Where traces go: the base URL of an OTLP/HTTP collector, such as http://localhost:4318. Unset, none are recorded.',
+  }),
+  traceHeaders: key('OTEL_EXPORTER_OTLP_HEADERS', headers, {
+    default: ',',
+    doc: 'Headers that the collector asks for: `name=value`, divided by commas, values percent-encoded.',
+  }),
+  traceShare: key('OTEL_TRACES_SAMPLER_ARG', share, {
+    default: '1',
+    doc: 'Share of the traces that begin here and are recorded, from 0 to 1. One that a caller began is recorded if the caller records it.',
   }),
 } as const;
 

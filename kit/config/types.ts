@@ -59,6 +59,22 @@ export const networks = list.refine(
   'must be IP addresses or CIDR ranges, divided by commas',
 );
 
+/** A share, from 0 to 1. */
+export const share = z
+  .string()
+  .regex(/^(0|1|0\.\d{1,9}|1\.0{1,9})$/, 'must be a number from 0 to 1')
+  .transform(Number);
+
+/** Headers as OpenTelemetry writes them: `name=value`, divided by commas, values percent-encoded. They may be credentials. */
+export const headers = list
+  .refine((all) => all.every((one) => /^[\w!#$%&'*+.^`|~-]+=([^%]|%[\da-f]{2})*$/i.test(one)), {
+    error: 'must be name=value, divided by commas',
+  })
+  .transform((all) => {
+    const pairs = all.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)] as const);
+    return Object.fromEntries(pairs.map(([name, value]) => [name, new Secret(decodeURIComponent(value))]));
+  });
+
 /** Some text. */
 export const text = z.string();
 

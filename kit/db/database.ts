@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { type ClientConfig, Pool } from 'pg';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
+import { noMetrics, type ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { createStatementNames } from './statements.ts';
 
 /** How to reach a database. */
@@ -13,6 +14,8 @@ export interface DatabaseOptions {
   /** What the server's own lists call us. */
   readonly applicationName: string;
   readonly log: Log;
+  /** Where its connections are counted; nowhere unless told. */
+  readonly metrics?: ServiceMetrics;
 }
 
 /** A pool of connections, and Prisma's way to it. */
@@ -39,7 +42,7 @@ const preparedStatements = 500;
 
 /** Opens a pool. Connects to nothing yet: the first use does. */
 export function openDatabase(options: DatabaseOptions): Database {
-  const { url, max = 10, applicationName, log } = options;
+  const { url, max = 10, applicationName, log, metrics = noMetrics } = options;
   const pool = new Pool({
     ...connection(url),
     max,
@@ -56,6 +59,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   pool.on('connect', (client) =>
     client.on('error', (error) => log.debug(withoutClient(error), 'a database connection broke')),
   );
+  metrics.watch('signet_database_connections', () => pool.totalCount);
+  metrics.watch('signet_database_connections_idle', () => pool.idleCount);
+  metrics.watch('signet_database_waiting', () => pool.waitingCount);
   const adapter = new PrismaPg(pool, { statementNameGenerator: createStatementNames(preparedStatements) });
   let closing: Promise<void> | undefined;
   const ping = async (): Promise<void> => {

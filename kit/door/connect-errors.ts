@@ -2,10 +2,8 @@ import { type ConnectError, createConnectRouter, createContextKey, createContext
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Reason } from '#kit/errors/catalogue.ts';
 import { failure } from '#kit/errors/failure.ts';
-import type { Log } from '#kit/log/log.ts';
-import { logCall } from '#kit/rpc/access-log.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
-import { callKey, stageKey } from '#kit/rpc/call.ts';
+import { stageKey } from '#kit/rpc/call.ts';
 
 const whyKey = createContextKey<ConnectError | undefined>(undefined, {
   description: 'why a request could not be read',
@@ -15,9 +13,9 @@ const whyKey = createContextKey<ConnectError | undefined>(undefined, {
  * Connect reads a request between the gate and the interceptors, so what it says
  * of one that it cannot read passes by our errors: without a reason, with pieces
  * of what was sent, and as INTERNAL where the caller is to blame. These handlers
- * put one of ours in its place, and log it.
+ * put one of ours in its place.
  */
-export function explained(handlers: readonly UniversalHandler[], app: RpcApp, log: Log): UniversalHandler[] {
+export function explained(handlers: readonly UniversalHandler[], app: RpcApp): UniversalHandler[] {
   // The same methods with a gate that refuses: they know how each protocol tells an error.
   const refusing = createConnectRouter({
     requestGate: ({ values }) => {
@@ -33,12 +31,11 @@ export function explained(handlers: readonly UniversalHandler[], app: RpcApp, lo
     const handle = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
       const contextValues = request.contextValues ?? createContextValues();
       const answer = await handler({ ...request, body: strictText(request), contextValues });
-      const call = contextValues.get(callKey);
-      if (contextValues.get(stageKey) !== 'admitted' || !call) return answer;
+      if (contextValues.get(stageKey) !== 'admitted') return answer;
       const why = failure(await reasonIn(answer));
-      logCall(log, call, why);
+      const requestId = app.abandoned({ values: contextValues }, why);
       const refusal = await refuse({ ...request, contextValues: createContextValues().set(whyKey, why) });
-      refusal.header?.set('x-request-id', call.requestId);
+      if (requestId !== undefined) refusal.header?.set('x-request-id', requestId);
       return refusal;
     };
     return Object.assign(handle, handler);

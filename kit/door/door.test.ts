@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { mount } from '#kit/rpc/app.ts';
 import { currentCall } from '#kit/rpc/call.ts';
 import { maxRequestBytes } from '#kit/rpc/limits.ts';
@@ -31,6 +32,7 @@ const app = createService({
   ready: async () => isReady,
   reflection: true,
   log: silentLog,
+  metrics: noMetrics,
 });
 
 let door: Door;

@@ -98,7 +98,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   await fastify.register(fastifyConnectPlugin, {
     routes: (router) => {
       for (const { desc, impl } of app.mounted) router.service(desc, impl);
-      router.handlers.splice(0, Infinity, ...explained(router.handlers, app, log));
+      router.handlers.splice(0, Infinity, ...explained(router.handlers, app));
     },
     requestGate: app.gate,
     interceptors: [...app.interceptors],

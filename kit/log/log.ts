@@ -1,5 +1,6 @@
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { currentCall } from '#kit/rpc/call.ts';
 
 /** A structured logger. */
 export type Log = Logger;
@@ -14,14 +15,23 @@ export interface LogOptions {
   readonly destination?: pino.DestinationStream;
 }
 
-/** Makes a logger. Secrets print as `[redacted]` because of their type (secret.ts). */
+/**
+ * Makes a logger. Secrets print as `[redacted]` because of their type (secret.ts). Whatever
+ * is written on behalf of a call has its request id and trace id, by which lines of all services are joined.
+ */
 export function createLog(options: LogOptions): Log {
   const destination = options.destination ?? pino.destination(1);
   const stream =
     options.format === 'pretty'
       ? pretty({ destination, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true })
       : destination;
-  return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  const { isoTime: timestamp } = pino.stdTimeFunctions;
+  return pino({ level: options.level, base: null, timestamp, mixin: idsOfCall }, stream);
+}
+
+function idsOfCall(): object {
+  const call = currentCall();
+  return call ? { request_id: call.requestId, trace_id: call.trace.traceId } : {};
 }
 
 /** A logger that writes nothing. */

@@ -87,6 +87,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
         text: () => binding.answer(output),
       });
     } catch (error) {
+      rpc.abandoned(context, outward(error));
       refuse(request, reply, error, context.responseHeader);
     } finally {
       context.abort(over);
@@ -135,6 +136,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       reply.send(Readable.from(text, { objectMode: false, highWaterMark: 16 * 1024 }).once('close', finish));
     } catch (error) {
       finish();
+      rpc.abandoned(context, outward(error));
       refuse(request, reply, error, context.responseHeader);
     }
   }

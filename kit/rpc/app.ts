@@ -28,6 +28,12 @@ export interface RpcApp {
   readonly mounted: readonly Mounted[];
   readonly gate: Gate;
   readonly interceptors: readonly Interceptor[];
+  /**
+   * A door says that a call, which the gate admitted, ended before the interceptors:
+   * its message could not be read, or its caller left. Answers the call's request id;
+   * undefined where there is no such call, or it has come further.
+   */
+  readonly abandoned: (context: Pick<HandlerContext, 'values'>, error: unknown) => string | undefined;
   /** Calls a unary method, past the interceptors. The gate must have run. */
   unary(method: DescMethod, context: HandlerContext, input: Message): Promise<Message>;
   /** Calls a method of any kind, past the interceptors. The gate must have run. */
@@ -44,6 +50,8 @@ export function createRpcApp(options: {
   readonly mounted: readonly Mounted[];
   readonly gate: Gate;
   readonly interceptors: readonly Interceptor[];
+  /** Unless told, nobody wants to know. */
+  readonly abandoned?: RpcApp['abandoned'];
 }): RpcApp {
   const interceptors = [...options.interceptors];
   const specs = new Map<string, MethodImplSpec>();
@@ -64,6 +72,7 @@ export function createRpcApp(options: {
     mounted: options.mounted,
     gate: options.gate,
     interceptors,
+    abandoned: options.abandoned ?? (() => undefined),
     async unary(method, context, input) {
       const spec = specOf(method);
       if (spec.kind !== 'unary') throw failure('UNIMPLEMENTED');

@@ -1,12 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isIP } from 'node:net';
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+import type { Span } from '@opentelemetry/api';
 import { v7 as uuidv7 } from 'uuid';
 import type { Identity } from '#kit/guard/policy.ts';
+import { inSpan, placeOf, serverSpan } from '#kit/telemetry/spans.ts';
 import { nameOf } from './app.ts';
 import { peerKey } from './peer.ts';
 import { randomPart } from './random-part.ts';
-import { continueTrace, type Trace } from './trace.ts';
+import { callersTrace, continueTrace, type Trace } from './trace.ts';
 
 /** What a call carries from its door to whatever it calls in turn. */
 export interface Call {
@@ -15,11 +17,13 @@ export interface Call {
   /** Names the request in logs, errors and audit, across services. */
   readonly requestId: string;
   readonly trace: Trace;
+  /** Where the trace is recorded. */
+  readonly span: Span | undefined;
   /** IP address of whoever asked, as seen at the door that they came by. */
   readonly address: string;
   /** What whoever asked says they use (User-Agent). */
   readonly agent: string;
-  /** When it came in, ms since the epoch. */
+  /** When it came in, by `performance.now()`. */
   readonly startedAt: number;
   /** When the caller stops waiting, ms since the epoch. */
   readonly deadline: number | undefined;
@@ -46,7 +50,8 @@ export function currentCall(): Call | undefined {
 
 /** Runs a function on behalf of a call. */
 export function runInCall<T>(call: Call, run: () => T): T {
-  return storage.run(call, run);
+  const { span } = call;
+  return storage.run(call, span ? () => inSpan(span, run) : run);
 }
 
 /** Runs a function on behalf of nobody, whoever it is that needed it first. */
@@ -100,15 +105,22 @@ export async function beginCall(
   const claimed = header.get(peerHeaders.address);
   const believed = claimed !== null && isIP(claimed) && (await isService(header)) ? claimed : undefined;
   const remaining = context.timeoutMs();
-  const now = Date.now();
+  const method = nameOf(context.method);
+  const requestId = requestIdFrom(header.get('x-request-id'));
+  const parent = callersTrace(header);
+  const span = serverSpan(method, parent, {
+    'signet.protocol': context.protocolName,
+    'signet.request_id': requestId,
+  });
   return {
-    method: nameOf(context.method),
-    requestId: requestIdFrom(header.get('x-request-id')),
-    trace: continueTrace(header),
+    method,
+    requestId,
+    trace: span ? placeOf(span, parent?.state ?? null) : continueTrace(parent),
+    span,
     address: believed ?? peer.address,
     agent: (believed === undefined ? null : header.get(peerHeaders.agent)) ?? header.get('user-agent') ?? '',
-    startedAt: now,
-    deadline: remaining === undefined ? undefined : now + remaining,
+    startedAt: performance.now(),
+    deadline: remaining === undefined ? undefined : Date.now() + remaining,
     authorization: null,
     identity: {},
     signal: context.signal,

@@ -14,7 +14,7 @@ import { once } from 'node:events';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf } from './app.ts';
 import { fromStatus, toHeaders, toMetadata } from '#kit/guard/grpc-metadata.ts';
-import { type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
+import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
 
 /** A Transport over a gRPC channel. */
 export interface GrpcTransport extends Transport {
@@ -46,74 +46,80 @@ export function createGrpcTransport(
     close: () => client.close(),
 
     async unary(method, signal, timeoutMs, header, input, contextValues) {
-      const out = await outgoing({ signal, timeoutMs, header }, options);
-      return runUnaryCall({
-        ...limitsOf(out),
-        req: { ...requestOf(method, out, contextValues), stream: false, method, message: input },
-        next: (req) =>
-          new Promise((resolve, reject) => {
-            let head = new Headers();
-            let answer: MessageShape<typeof method.output> | undefined;
-            const call = client.makeUnaryRequest(
-              `/${nameOf(method)}`,
-              serializer(method.input),
-              deserializer(method.output),
-              req.message,
-              toMetadata(req.header),
-              deadlineOf(out),
-              (_, message) => (answer = message),
-            );
-            call.on('metadata', (metadata: Metadata) => (head = toHeaders(metadata)));
-            call.on('status', (ended: StatusObject) => {
-              if (ended.code !== status.OK || !answer) return reject(fromStatus(ended));
-              const trailer = toHeaders(ended.metadata);
-              resolve({ stream: false, service: method.parent, method, header: head, trailer, message: answer });
-            });
-            onAbort(req.signal, () => call.cancel());
-          }),
-      });
+      const out = await outgoing(method, { signal, timeoutMs, header }, options);
+      return answered(
+        out,
+        runUnaryCall({
+          ...limitsOf(out),
+          req: { ...requestOf(method, out, contextValues), stream: false, method, message: input },
+          next: (req) =>
+            new Promise((resolve, reject) => {
+              let head = new Headers();
+              let answer: MessageShape<typeof method.output> | undefined;
+              const call = client.makeUnaryRequest(
+                `/${nameOf(method)}`,
+                serializer(method.input),
+                deserializer(method.output),
+                req.message,
+                toMetadata(req.header),
+                deadlineOf(out),
+                (_, message) => (answer = message),
+              );
+              call.on('metadata', (metadata: Metadata) => (head = toHeaders(metadata)));
+              call.on('status', (ended: StatusObject) => {
+                if (ended.code !== status.OK || !answer) return reject(fromStatus(ended));
+                const trailer = toHeaders(ended.metadata);
+                resolve({ stream: false, service: method.parent, method, header: head, trailer, message: answer });
+              });
+              onAbort(req.signal, () => call.cancel());
+            }),
+        }),
+      );
     },
 
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       // A stream may outlive any default: only a deadline that somebody asked for ends it.
-      const out = await outgoing({ signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
-      return runStreamingCall({
-        ...limitsOf(out),
-        req: { ...requestOf(method, out, contextValues), stream: true, method, message: input },
-        async next(req) {
-          const call = client.makeBidiStreamRequest(
-            `/${nameOf(method)}`,
-            serializer(method.input),
-            deserializer(method.output),
-            toMetadata(req.header),
-            deadlineOf(out),
-          );
-          onAbort(req.signal, () => call.cancel());
-          const trailer = new Headers();
-          // grpc-js emits an error once, whether or not anybody iterates yet; the status is the one to keep.
-          call.on('error', () => undefined);
-          const ended = new Promise<ConnectError | undefined>((resolve) => {
-            call.once('status', (end: StatusObject) => {
-              toHeaders(end.metadata).forEach((value, key) => trailer.append(key, value));
-              resolve(end.code === status.OK ? undefined : fromStatus(end));
+      const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
+      return answered(
+        out,
+        runStreamingCall({
+          ...limitsOf(out),
+          req: { ...requestOf(method, out, contextValues), stream: true, method, message: input },
+          async next(req) {
+            const call = client.makeBidiStreamRequest(
+              `/${nameOf(method)}`,
+              serializer(method.input),
+              deserializer(method.output),
+              toMetadata(req.header),
+              deadlineOf(out),
+            );
+            onAbort(req.signal, () => call.cancel());
+            const trailer = new Headers();
+            // grpc-js emits an error once, whether or not anybody iterates yet; the status is the one to keep.
+            call.on('error', () => undefined);
+            const ended = new Promise<ConnectError | undefined>((resolve) => {
+              call.once('status', (end: StatusObject) => {
+                toHeaders(end.metadata).forEach((value, key) => trailer.append(key, value));
+                resolve(end.code === status.OK ? undefined : fromStatus(end));
+              });
             });
-          });
-          const head = new Promise<Headers>((resolve) => {
-            call.once('metadata', (metadata: Metadata) => resolve(toHeaders(metadata)));
-          });
-          send(call, req.message).catch(() => call.cancel());
-          const first = await Promise.race([head, ended]);
-          if (first && !(first instanceof Headers)) throw first;
-          return {
-            stream: true,
-            service: method.parent,
-            method,
-            header: first ?? new Headers(),
-            trailer,
-            message: received(call, ended),
-          };
-        },
-      });
+            const head = new Promise<Headers>((resolve) => {
+              call.once('metadata', (metadata: Metadata) => resolve(toHeaders(metadata)));
+            });
+            send(call, req.message).catch(() => call.cancel());
+            const first = await Promise.race([head, ended]);
+            if (first && !(first instanceof Headers)) throw first;
+            return {
+              stream: true,
+              service: method.parent,
+              method,
+              header: first ?? new Headers(),
+              trailer,
+              message: received(call, ended),
+            };
+          },
+        }),
+      );
     },
   };
 }

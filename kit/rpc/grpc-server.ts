@@ -107,6 +107,7 @@ function admit(
         const method = methods.get(descriptor.path);
         if (!method) return next();
         const gone = new AbortController();
+        let begun: HandlerContext | undefined;
         next({
           onReceiveMetadata(metadata, proceed) {
             const deadline = Number(call.getDeadline());
@@ -124,11 +125,16 @@ function admit(
             });
             void pass(app, context).then((refusal) => {
               if (refusal) return call.sendStatus(refusal);
+              begun = context;
               contexts.set(metadata, context);
               return proceed(metadata);
             });
           },
-          onCancel: () => gone.abort(over),
+          // However the call ended: where no handler has it by now, its message did not come, or could not be read.
+          onCancel() {
+            gone.abort(over);
+            if (begun) app.abandoned(begun, over);
+          },
         });
       },
     });

@@ -9,7 +9,7 @@ import {
 } from '@connectrpc/connect';
 import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
 import { nameOf, type RpcApp } from './app.ts';
-import { type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
+import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
 import { over } from './over.ts';
 import { peerKey } from './peer.ts';
 
@@ -21,60 +21,66 @@ import { peerKey } from './peer.ts';
 export function createInProcessTransport(app: RpcApp, options: ClientOptions = {}): Transport {
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
-      const out = await outgoing({ signal, timeoutMs, header }, options);
-      return runUnaryCall({
-        ...limitsOf(out),
-        req: {
-          ...requestOf(method, out),
-          stream: false,
-          method,
-          message: input,
-          contextValues: contextValues ?? createContextValues(),
-        },
-        async next(req): Promise<UnaryResponse<typeof method.input, typeof method.output>> {
-          const context = contextOf(method, out, req.signal);
-          try {
-            await app.gate(context);
-            const message = (await app.unary(method, context, req.message)) as MessageShape<typeof method.output>;
-            return { stream: false, ...responseOf(method, context), method, message };
-          } finally {
-            context.abort(over);
-          }
-        },
-      });
+      const out = await outgoing(method, { signal, timeoutMs, header }, options);
+      return answered(
+        out,
+        runUnaryCall({
+          ...limitsOf(out),
+          req: {
+            ...requestOf(method, out),
+            stream: false,
+            method,
+            message: input,
+            contextValues: contextValues ?? createContextValues(),
+          },
+          async next(req): Promise<UnaryResponse<typeof method.input, typeof method.output>> {
+            const context = contextOf(method, out, req.signal);
+            try {
+              await app.gate(context);
+              const message = (await app.unary(method, context, req.message)) as MessageShape<typeof method.output>;
+              return { stream: false, ...responseOf(method, context), method, message };
+            } finally {
+              context.abort(over);
+            }
+          },
+        }),
+      );
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
-      const out = await outgoing({ signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
-      return runStreamingCall({
-        ...limitsOf(out),
-        req: {
-          ...requestOf(method, out),
-          stream: true,
-          method,
-          message: input,
-          contextValues: contextValues ?? createContextValues(),
-        },
-        async next(req): Promise<StreamResponse<typeof method.input, typeof method.output>> {
-          const context = contextOf(method, out, req.signal);
-          try {
-            await app.gate(context);
-          } catch (error) {
-            context.abort(over);
-            throw error;
-          }
-          const messages = untilOver(app.stream(method, context, req.message), context)[Symbol.asyncIterator]();
-          // Nobody pulls any more then, and a handler that waits at a yield would wait for ever.
-          context.signal.addEventListener('abort', () => void messages.return?.().catch(() => undefined), {
-            once: true,
-          });
-          return {
+      const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
+      return answered(
+        out,
+        runStreamingCall({
+          ...limitsOf(out),
+          req: {
+            ...requestOf(method, out),
             stream: true,
-            ...responseOf(method, context),
             method,
-            message: { [Symbol.asyncIterator]: () => messages } as AsyncIterable<never>,
-          };
-        },
-      });
+            message: input,
+            contextValues: contextValues ?? createContextValues(),
+          },
+          async next(req): Promise<StreamResponse<typeof method.input, typeof method.output>> {
+            const context = contextOf(method, out, req.signal);
+            try {
+              await app.gate(context);
+            } catch (error) {
+              context.abort(over);
+              throw error;
+            }
+            const messages = untilOver(app.stream(method, context, req.message), context)[Symbol.asyncIterator]();
+            // Nobody pulls any more then, and a handler that waits at a yield would wait for ever.
+            context.signal.addEventListener('abort', () => void messages.return?.().catch(() => undefined), {
+              once: true,
+            });
+            return {
+              stream: true,
+              ...responseOf(method, context),
+              method,
+              message: { [Symbol.asyncIterator]: () => messages } as AsyncIterable<never>,
+            };
+          },
+        }),
+      );
     },
   };
 }

@@ -1,3 +1,8 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import type { StreamResponse, UnaryResponse } from '@connectrpc/connect';
+import type { Span } from '@opentelemetry/api';
+import { clientSpan, endSpan, placeOf } from '#kit/telemetry/spans.ts';
+import { nameOf } from './app.ts';
 import { currentCall, peerHeaders } from './call.ts';
 import { propagateTrace } from './trace.ts';
 
@@ -7,6 +12,8 @@ export interface Outgoing {
   /** Milliseconds until the caller stops waiting. */
   readonly timeoutMs: number;
   readonly header: Headers;
+  /** Where the trace is recorded. */
+  readonly span?: Span | undefined;
 }
 
 /** How a client behaves where its caller says nothing. */
@@ -20,6 +27,7 @@ export interface ClientOptions {
  * request id, the trace, the deadline and the cancellation.
  */
 export async function outgoing(
+  method: DescMethod,
   given: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined; header?: HeadersInit | undefined },
   options: ClientOptions,
 ): Promise<Outgoing> {
@@ -31,12 +39,43 @@ export async function outgoing(
   header.set('x-request-id', call.requestId);
   if (call.address !== '') header.set(peerHeaders.address, call.address);
   if (call.agent !== '') header.set(peerHeaders.agent, call.agent);
-  propagateTrace(call.trace, header);
+  const span = call.span && clientSpan(nameOf(method));
+  propagateTrace(span ? placeOf(span, call.trace.state) : call.trace, header);
   return {
+    span,
     signal: given.signal ? AbortSignal.any([given.signal, call.signal]) : call.signal,
     timeoutMs: call.deadline === undefined ? timeoutMs : Math.max(0, Math.min(timeoutMs, call.deadline - Date.now())),
     header,
   };
+}
+
+/** Ends the span of a call with its answer: that of a stream with the last message, or when nobody wants another. */
+export async function answered<T extends UnaryResponse | StreamResponse>(
+  { span }: Outgoing,
+  answering: Promise<T>,
+): Promise<T> {
+  if (!span) return answering;
+  try {
+    const answer = await answering;
+    if (answer.stream) return { ...answer, message: untilEnd(span, answer.message) };
+    endSpan(span, 'client');
+    return answer;
+  } catch (error) {
+    endSpan(span, 'client', error);
+    throw error;
+  }
+}
+
+async function* untilEnd<T>(span: Span, messages: AsyncIterable<T>): AsyncIterable<T> {
+  let failed: unknown;
+  try {
+    yield* messages;
+  } catch (error) {
+    failed = error;
+    throw error;
+  } finally {
+    endSpan(span, 'client', failed);
+  }
 }
 
 /** The part of a call's limits that Connect's `runUnaryCall` and `runStreamingCall` take. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure, reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { mount, type RpcApp } from './app.ts';
 import { currentCall } from './call.ts';
 import { asService } from './as-service.ts';
@@ -78,6 +79,7 @@ function app(next?: () => Client<typeof EchoService>): RpcApp {
   return createService({
     mounted: [echo(next)],
     log: silentLog,
+    metrics: noMetrics,
     ready: async () => true,
     reflection: true,
     checks: [

@@ -4,9 +4,10 @@ import { assertCovered } from '#kit/guard/access.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
-import { logCall } from './access-log.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
+import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from './call.ts';
+import { createCallEnd, type EndCall } from './call-end.ts';
 import { healthOf, type Ready } from './health.ts';
 import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from './roles.ts';
@@ -29,20 +30,29 @@ export function createService(options: {
   /** Whether strangers may ask what there is to call. */
   readonly reflection: boolean;
   readonly log: Log;
+  readonly metrics: ServiceMetrics;
 }): RpcApp {
-  const { checks, guard, log } = options;
+  const { checks, guard, log, metrics } = options;
+  const end = createCallEnd(log, metrics);
   const own = options.mounted.map(({ desc }) => desc);
   assertCovered(own, builtInRoles);
   const mounted = [...options.mounted, healthOf(own, options.ready)];
   if (options.reflection) mounted.push(reflectionOf(mounted.map(({ desc }) => desc)));
   return createRpcApp({
     mounted,
-    gate: gateOf(checks, guard, log),
-    interceptors: [inCall(log), errors, validation(mounted.map(({ desc }) => desc))],
+    gate: gateOf(checks, guard, end),
+    interceptors: [inCall(end), errors, validation(mounted.map(({ desc }) => desc))],
+    abandoned: ({ values }, error) => {
+      const call = values.get(callKey);
+      if (!call || values.get(stageKey) !== 'admitted') return undefined;
+      values.set(stageKey, 'begun');
+      end(call, error);
+      return call.requestId;
+    },
   });
 }
 
-function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefined, log: Log): Gate {
+function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefined, end: EndCall): Gate {
   const isService = async (header: Headers): Promise<boolean> => {
     const caller = await guard?.caller(header).catch(() => undefined);
     return caller !== undefined;
@@ -56,14 +66,14 @@ function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefine
       context.values.set(stageKey, 'admitted');
     } catch (error) {
       const refusal = outward(error);
-      logCall(log, call, refusal);
+      end(call, refusal);
       throw refusal;
     }
   };
 }
 
-/** Runs the handler in its call's context, and logs how the call ended. */
-function inCall(log: Log): Interceptor {
+/** Runs the handler in its call's context, and tells how the call ended. */
+function inCall(ended: EndCall): Interceptor {
   return (next) => async (req) => {
     const begun = req.contextValues.get(callKey);
     if (!begun) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
@@ -74,7 +84,7 @@ function inCall(log: Log): Interceptor {
       identity: identityOf(req.contextValues),
       signal: req.signal,
     };
-    const end = (error?: unknown) => logCall(log, call, error);
+    const end = (error?: unknown) => ended(call, error);
     try {
       const res = await beforeAbort(
         req.signal,

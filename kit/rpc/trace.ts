@@ -4,7 +4,7 @@ import { randomPart } from './random-part.ts';
 export interface Trace {
   /** 32 hex digits, the same in every service that a request touches. */
   readonly traceId: string;
-  /** 16 hex digits, this service's part in it. */
+  /** 16 hex digits, one service's part in it. */
   readonly spanId: string;
   /** `01` where the caller samples. */
   readonly flags: string;
@@ -13,12 +13,17 @@ export interface Trace {
 
 const form = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** Continues the trace that headers name, or begins one. */
-export function continueTrace(header: Headers): Trace {
+/** Where in a trace the caller stands, as headers say; undefined where they name none. */
+export function callersTrace(header: Headers): Trace | undefined {
   const found = form.exec(header.get('traceparent') ?? '');
+  if (!found) return undefined;
+  return { traceId: found[1]!, spanId: found[2]!, flags: found[3]!, state: header.get('tracestate') };
+}
+
+/** Our own part in the caller's trace, or the beginning of one. */
+export function continueTrace(parent: Trace | undefined): Trace {
   const spanId = randomPart(8).toString('hex');
-  if (!found) return { traceId: randomPart(16).toString('hex'), spanId, flags: '00', state: null };
-  return { traceId: found[1]!, spanId, flags: found[3]!, state: header.get('tracestate') };
+  return parent ? { ...parent, spanId } : { traceId: randomPart(16).toString('hex'), spanId, flags: '00', state: null };
 }
 
 /** Writes the trace for whoever is called next. */

@@ -23,6 +23,7 @@ const documents = [
   'docs/edge.md',
   'docs/operating.md',
   'docs/cli.md',
+  'docs/observability.md',
 ];
 /** Longest start of a clone that has started before, ms. */
 const secondStart = 5_000;

@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
-import { processKeys } from '#kit/config/shared-keys.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { createProgress } from '#kit/process/progress.ts';
 import { processLog, runProcess } from '#kit/process/run.ts';
+import { openTelemetry } from '#kit/telemetry/telemetry.ts';
 import { banner } from './banner.ts';
 import { keys } from './config.ts';
 import { masterKeyOf } from './master-key-file.ts';
@@ -20,8 +20,9 @@ await runProcess(async (closing) => {
     environment['DATABASE_URL'] || 'postgres://embedded',
     environment['SIGNET_MASTER_KEY'] || Buffer.alloc(32).toString('base64'),
   );
-  const { dataDir: relative, databaseUrl } = readConfig(keys, environment);
-  const log = processLog(readConfig(processKeys, environment));
+  const config = readConfig(keys, environment);
+  const { dataDir: relative, databaseUrl } = config;
+  const log = processLog(config);
   const dataDir = path.resolve(relative);
   for (const name of unknownKeys(environment)) {
     process.stderr.write(
@@ -32,6 +33,7 @@ await runProcess(async (closing) => {
 
   const lock = lockDataDir(dataDir);
   closing.add(() => lock.release());
+  const metrics = await openTelemetry(config, 'all', log, closing);
   const masterKey = environment['SIGNET_MASTER_KEY'] || (await masterKeyOf(dataDir));
   const database = await step(
     'database',
@@ -52,7 +54,7 @@ await runProcess(async (closing) => {
   );
   const all = await step(
     'services',
-    () => openAll(configs, log, closing, path.join(dataDir, 'mail')),
+    () => openAll(configs, log, closing, { metrics, mailFolder: path.join(dataDir, 'mail') }),
     () => 'auth, user, edge',
   );
   process.stdout.write(banner(all, configs, await all.auth.ensureFirstAdmin()));

@@ -13,6 +13,7 @@ import { guardFor } from '#kit/rpc/guard-for.ts';
 import { createInProcessTransport } from '#kit/rpc/in-process.ts';
 import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
 import { generateServiceKey, publicServiceKey } from '#kit/rpc/service-key.ts';
+import { createMetrics, type Metrics } from '#kit/telemetry/metrics.ts';
 import { type Auth, buildAuth } from '../auth/build.ts';
 import { keys as authKeys } from '../auth/config.ts';
 import { openAuth } from '../auth/open.ts';
@@ -77,14 +78,24 @@ export async function migrateAll({ auth, user }: Configs, log: Log): Promise<str
  * Opens all services in this process, on migrated databases. Each also listens on
  * its own port; among themselves they skip the wire and nothing else.
  */
-export async function openAll(configs: Configs, log: Log, closing: Closing, mailFolder?: string): Promise<All> {
+export async function openAll(
+  configs: Configs,
+  log: Log,
+  closing: Closing,
+  { metrics = createMetrics(), mailFolder }: { readonly metrics?: Metrics; readonly mailFolder?: string } = {},
+): Promise<All> {
   const logs = {
     auth: log.child({ service: 'auth' }),
     user: log.child({ service: 'user' }),
     edge: log.child({ service: 'edge' }),
   };
   const database = (name: 'auth' | 'user') => {
-    const opened = openDatabase({ url: configs[name].databaseUrl, applicationName: `signet-${name}`, log: logs[name] });
+    const opened = openDatabase({
+      url: configs[name].databaseUrl,
+      applicationName: `signet-${name}`,
+      log: logs[name],
+      metrics: metrics.of(name),
+    });
     closing.add(() => opened.close());
     return opened;
   };
@@ -102,6 +113,7 @@ export async function openAll(configs: Configs, log: Log, closing: Closing, mail
     services: known,
     ...(mailFolder === undefined ? {} : { mailFolder }),
     log: logs.auth,
+    metrics: metrics.of('auth'),
   });
   closing.add(() => auth.close());
   const { door, grpc } = await openAuth(auth, configs.auth, closing);
@@ -112,20 +124,26 @@ export async function openAll(configs: Configs, log: Log, closing: Closing, mail
     const identity = createServiceIdentity({ name, key, issuer, transport: createInProcessTransport(auth.app) });
     return asService(createInProcessTransport(app), identity);
   };
+  // Each has a guard of its own, as in a process of its own; what they know is the same.
   const revocations = watchRevocations({ transport: transportFor('edge', auth.app) });
-  const guard = guardFor(configs.edge, { keys: auth.keys(), revocations });
-  closing.add(() => guard.close());
+  const guardOf = (name: 'user' | 'edge') => {
+    const guard = guardFor(configs[name], { keys: auth.keys(), revocations, metrics: metrics.of(name) });
+    closing.add(() => guard.close());
+    return guard;
+  };
 
   const user = buildUser({
     config: configs.user,
     database: database('user'),
-    guard,
+    guard: guardOf('user'),
     auth: transportFor('user', auth.app),
     log: logs.user,
+    metrics: metrics.of('user'),
   });
   const userServer = await openUser(user, configs.user, closing);
 
   const [toAuth, toUser] = [transportFor('edge', auth.app), transportFor('edge', user.app)];
+  const guard = guardOf('edge');
   const edge = buildEdge({
     config: configs.edge,
     guard,
@@ -134,6 +152,7 @@ export async function openAll(configs: Configs, log: Log, closing: Closing, mail
       ...exposed.user.map((desc) => ({ desc, transport: toUser })),
     ],
     log: logs.edge,
+    metrics: metrics.of('edge'),
   });
   await guard.ready();
   const edgeDoor = await openEdge(edge, configs.edge, closing);

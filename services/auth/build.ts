@@ -20,6 +20,7 @@ import { mount, type RpcApp } from '#kit/rpc/app.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { createService } from '#kit/rpc/stack.ts';
+import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { createLinkMailer } from './clients/link-mailer.ts';
 import type { AuthConfig } from './config.ts';
 import { createHasher } from './crypto/hasher.ts';
@@ -87,8 +88,9 @@ export async function buildAuth(deps: {
   /** Where mails are kept without SMTP_URL. */
   readonly mailFolder?: string;
   readonly log: Log;
+  readonly metrics: ServiceMetrics;
 }): Promise<Auth> {
-  const { config, database, log } = deps;
+  const { config, database, log, metrics } = deps;
   const clock = Date.now;
   const db = new PrismaClient({ adapter: database.adapter });
   const users = createUserStore(db);
@@ -132,6 +134,8 @@ export async function buildAuth(deps: {
     queue: config.hashQueue,
     threadPool: config.threadPool,
   });
+  metrics.watch('signet_password_hashes_running', () => hasher.load().running);
+  metrics.watch('signet_password_hashes_waiting', () => hasher.load().waiting);
 
   const { issuer, audience, accessTtl, passwordMin } = config;
   const tokens = createTokens({ signer: keyring.active, macs, issuer, audience, accessTtl });
@@ -172,7 +176,7 @@ export async function buildAuth(deps: {
     accessTtl,
     scopesFor: async (roles) => scopesFor(roles, await roleStore.scopesOf(roles)),
   });
-  const guard = guardFor(config, { keys: keyring.source(), revocations });
+  const guard = guardFor(config, { keys: keyring.source(), revocations, metrics });
   const keysMaxAge = Math.max(1, Math.floor(Math.min(60_000, config.keyPending / 2) / 1_000));
 
   const cookies = cookieNames(issuer);
@@ -200,6 +204,7 @@ export async function buildAuth(deps: {
       ready,
       reflection: config.environment !== 'production',
       log,
+      metrics,
     }),
     log,
     keys: keyring.source,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Config, key } from '#kit/config/config.ts';
-import { databaseKeys, processKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import { databaseKeys, processKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
 import { baseUrl, duration, list, port, positiveDuration, secret, text, url, whole } from '#kit/config/types.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { Secret } from '#kit/log/secret.ts';
@@ -40,6 +40,7 @@ const atLeastASecond = positiveDuration.refine((ms) => ms >= 1_000, 'must be at 
 /** Configuration of the auth service. */
 export const keys = {
   ...processKeys,
+  ...telemetryKeys,
   ...tokenKeys,
   ...databaseKeys,
   port: key('SIGNET_AUTH_PORT', port, {

@@ -9,6 +9,7 @@ import type { Log } from '#kit/log/log.ts';
 import type { Gate, RpcApp } from '#kit/rpc/app.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { createService } from '#kit/rpc/stack.ts';
+import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
@@ -36,8 +37,9 @@ export function buildEdge(deps: {
   readonly guard: Guard;
   readonly upstreams: readonly Upstream[];
   readonly log: Log;
+  readonly metrics: ServiceMetrics;
 }): Edge {
-  const { config, guard, upstreams, log } = deps;
+  const { config, guard, upstreams, log, metrics } = deps;
   const services = upstreams.map(({ desc }) => desc);
   const cookies = cookieNames(config.issuer);
   const browser: BrowserOptions = {
@@ -71,6 +73,7 @@ export function buildEdge(deps: {
       ready,
       reflection: config.environment !== 'production',
       log,
+      metrics,
     }),
     ready,
     log,

@@ -1,10 +1,18 @@
 import { type Config, key } from '#kit/config/config.ts';
-import { authTargetKeys, jwksKeys, processKeys, serviceKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import {
+  authTargetKeys,
+  jwksKeys,
+  processKeys,
+  serviceKeys,
+  telemetryKeys,
+  tokenKeys,
+} from '#kit/config/shared-keys.ts';
 import { networks, oneOf, origins, port, secret, text, url, whole } from '#kit/config/types.ts';
 
 /** Configuration of the edge. */
 export const keys = {
   ...processKeys,
+  ...telemetryKeys,
   ...tokenKeys,
   ...jwksKeys,
   ...authTargetKeys,

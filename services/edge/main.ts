@@ -6,6 +6,7 @@ import { asService } from '#kit/rpc/as-service.ts';
 import { linkToAuth } from '#kit/rpc/auth-link.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
+import { openTelemetry } from '#kit/telemetry/telemetry.ts';
 import { buildEdge } from './build.ts';
 import { keys } from './config.ts';
 import { openEdge } from './open.ts';
@@ -14,9 +15,11 @@ import { exposed } from './services.ts';
 await runProcess(async (closing) => {
   const config = readConfig(keys, readEnvironment());
   const log = processLog(config).child({ service: 'edge' });
+  const metrics = (await openTelemetry(config, 'edge', log, closing)).of('edge');
   const auth = linkToAuth('edge', config, exposed.auth);
   closing.add(() => auth.close());
-  const guard = guardFor(config, { keys: remoteJwks({ url: config.jwksUrl }), revocations: auth.revocations });
+  const { revocations } = auth;
+  const guard = guardFor(config, { keys: remoteJwks({ url: config.jwksUrl }), revocations, metrics });
   closing.add(() => guard.close());
   const user = createGrpcTransport(config.userTarget, exposed.user);
   closing.add(() => user.close());
@@ -25,7 +28,7 @@ await runProcess(async (closing) => {
     ...exposed.auth.map((desc) => ({ desc, transport: auth.transport })),
     ...exposed.user.map((desc) => ({ desc, transport: toUser })),
   ];
-  const edge = buildEdge({ config, guard, upstreams, log });
+  const edge = buildEdge({ config, guard, upstreams, log, metrics });
   const { port } = await openEdge(edge, config, closing);
   log.info({ port }, 'edge is ready');
 });

@@ -7,6 +7,7 @@ import type { Guard } from '#kit/guard/guard.ts';
 import type { Log } from '#kit/log/log.ts';
 import { mount, type RpcApp } from '#kit/rpc/app.ts';
 import { createService } from '#kit/rpc/stack.ts';
+import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { createAccounts } from './clients/accounts.ts';
 import { createProfiles } from './domain/profiles.ts';
 import type { UserConfig } from './config.ts';
@@ -26,8 +27,9 @@ export function buildUser(deps: {
   readonly auth: Transport;
   readonly config: Pick<UserConfig, 'environment'>;
   readonly log: Log;
+  readonly metrics: ServiceMetrics;
 }): User {
-  const { database, guard, auth, config, log } = deps;
+  const { database, guard, auth, config, log, metrics } = deps;
   const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
   const profiles = createProfiles({ store, accounts: createAccounts(auth) });
   return {
@@ -38,6 +40,7 @@ export function buildUser(deps: {
       ready: async () => guard.isReady() && (await database.answers()),
       reflection: config.environment !== 'production',
       log,
+      metrics,
     }),
   };
 }

@@ -5,6 +5,7 @@ import {
   jwksKeys,
   processKeys,
   serviceKeys,
+  telemetryKeys,
   tokenKeys,
 } from '#kit/config/shared-keys.ts';
 import { port } from '#kit/config/types.ts';
@@ -12,6 +13,7 @@ import { port } from '#kit/config/types.ts';
 /** Configuration of the user service. */
 export const keys = {
   ...processKeys,
+  ...telemetryKeys,
   ...tokenKeys,
   ...jwksKeys,
   ...authTargetKeys,

@@ -5,6 +5,7 @@ import { connection } from '#kit/db/database.ts';
 import { openDoor } from '#kit/door/door.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
 import { createLog } from '#kit/log/log.ts';
+import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { asService } from '#kit/rpc/as-service.ts';
 import { linkToAuth } from '#kit/rpc/auth-link.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
@@ -136,7 +137,7 @@ export async function openSplitEdge(
   });
   const auth = linkToAuth(name, config, exposed.auth);
   const keys = remoteJwks({ url: `${system.auth}/.well-known/jwks.json` });
-  const guard = guardFor(config, { keys, revocations: auth.revocations });
+  const guard = guardFor(config, { keys, revocations: auth.revocations, metrics: noMetrics });
   const user = grpcChannel(`127.0.0.1:${system.userPort}`, exposed.user);
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
@@ -144,7 +145,11 @@ export async function openSplitEdge(
     ...exposed.auth.map((desc) => ({ desc, transport: auth.transport })),
     ...exposed.user.map((desc) => ({ desc, transport: asService(user, auth.identity) })),
   ];
-  const door = await openDoor({ ...buildEdge({ config, guard, upstreams, log }), port: 0, host: '127.0.0.1' });
+  const door = await openDoor({
+    ...buildEdge({ config, guard, upstreams, log, metrics: noMetrics }),
+    port: 0,
+    host: '127.0.0.1',
+  });
   await guard.ready();
   return {
     edge: `http://127.0.0.1:${door.port}`,

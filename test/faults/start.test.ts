@@ -41,7 +41,14 @@ async function stopAll(): Promise<void> {
   await Promise.all(ends);
 }
 
-const anyPorts = { SIGNET_EDGE_PORT: '0', SIGNET_AUTH_PORT: '0', SIGNET_AUTH_GRPC_PORT: '0', SIGNET_USER_PORT: '0' };
+const portKeys = [
+  'SIGNET_EDGE_PORT',
+  'SIGNET_AUTH_PORT',
+  'SIGNET_AUTH_GRPC_PORT',
+  'SIGNET_USER_PORT',
+  'SIGNET_METRICS_PORT',
+];
+const anyPorts = Object.fromEntries(portKeys.map((key) => [key, '0']));
 
 function start(environment: Record<string, string>) {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'services/all/main.ts'], {
@@ -107,7 +114,7 @@ test('two starts at once on one data directory: one runs, the other says so and 
   expect(running.size).toBe(1);
 });
 
-test.each([['SIGNET_EDGE_PORT'], ['SIGNET_AUTH_PORT'], ['SIGNET_AUTH_GRPC_PORT'], ['SIGNET_USER_PORT']])(
+test.each(portKeys)(
   'a port that is taken is named, with %s, the key that changes it; nothing is left running',
   async (key) => {
     const squatter = createServer().listen(0, '127.0.0.1');

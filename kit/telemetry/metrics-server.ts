@@ -1,0 +1,20 @@
+import Fastify from 'fastify';
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from './metrics.ts';
+
+/** A port on which metrics are read. */
+export interface MetricsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a port with `GET /metrics`, apart from those that callers use: what it tells is for operators.
+ * @throws where the port cannot be had
+ */
+export async function serveMetrics(metrics: Metrics, options: { port: number; host: string }): Promise<MetricsServer> {
+  const fastify = Fastify({ forceCloseConnections: true });
+  fastify.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+  await fastify.listen(options);
+  return { port: (fastify.server.address() as AddressInfo).port, close: () => fastify.close() };
+}

@@ -1,0 +1,32 @@
+import type { Config } from '#kit/config/config.ts';
+import { type processKeys, telemetryKeys } from '#kit/config/shared-keys.ts';
+import type { Log } from '#kit/log/log.ts';
+import type { Closing } from '#kit/process/run.ts';
+import { onPort } from '#kit/process/start-error.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { startTracing } from './tracing.ts';
+
+/**
+ * Lets a process be watched: counts, and where the configuration says so, shows
+ * the counts on a port of their own, and records traces. Call it first, so that it is closed last.
+ * @param name of the process: `service.name` is `signet-<name>`
+ */
+export async function openTelemetry(
+  config: Config<typeof telemetryKeys> & Pick<Config<typeof processKeys>, 'host'>,
+  name: string,
+  log: Log,
+  closing: Closing,
+): Promise<Metrics> {
+  const { host, metricsPort: port, traceEndpoint: endpoint, traceHeaders: headers, traceShare: share } = config;
+  const metrics = createMetrics();
+  if (endpoint !== undefined) {
+    closing.add(await startTracing({ endpoint, headers, share, service: `signet-${name}`, log }));
+  }
+  if (port !== undefined) {
+    const server = await onPort(port, telemetryKeys.metricsPort.env, () => serveMetrics(metrics, { port, host }));
+    closing.add(() => server.close());
+    log.info({ port: server.port }, 'metrics are shown');
+  }
+  return metrics;
+}

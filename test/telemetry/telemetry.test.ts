@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { type Fleet, startFleet } from '../processes.ts';
+import { ask, type Asking } from '../system.ts';
+import { type Collector, openCollector, type ReceivedSpan } from './collector.ts';
+
+let database: FreshDatabase;
+let collector: Collector;
+let fleet: Fleet;
+let token: string;
+const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
+
+beforeAll(async () => {
+  [database, collector] = await Promise.all([freshDatabase(), openCollector()]);
+  fleet = await startFleet(database, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+    OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=the%20key',
+    OTEL_TRACES_SAMPLER_ARG: '0',
+    SIGNET_METRICS_PORT: '0',
+  });
+  await rest('POST', '/auth/register', { body: { ...credentials, name: 'Ada' } });
+  token = fleet.secret((await rest('POST', '/auth/login', { body: credentials })).json.access_token);
+});
+afterAll(async () => {
+  await collector.close();
+  await database.drop();
+});
+
+const rest = (method: string, path: string, asking?: Asking) => ask(`${fleet.edge}/api/v1${path}`, method, asking);
+
+/** What a caller sends that records its trace. */
+function newTrace() {
+  const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
+  return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-01` } };
+}
+
+/** The text of a process's metrics. */
+async function metricsOf(name: 'auth' | 'user' | 'edge'): Promise<string> {
+  const line = fleet.processes[name]
+    .output()
+    .split('\n')
+    .find((one) => one.includes('metrics are shown'));
+  const { port } = JSON.parse(line ?? '{}') as { port: number };
+  return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+}
+
+test('metrics tell calls by method and outcome, what guards decide, how old their knowledge is, hashes and connections', async () => {
+  expect((await rest('GET', '/users/profile', { token })).status).toBe(200);
+  expect((await rest('GET', '/users/profile', { token })).status).toBe(200);
+  expect((await rest('GET', '/users/profile')).status).toBe(401);
+  expect((await rest('PATCH', '/users/profile', { token, body: '{' })).status).toBe(400);
+  const [auth, user, edge] = await Promise.all([metricsOf('auth'), metricsOf('user'), metricsOf('edge')]);
+  const profile = 'method="signet.user.v1.UserService/GetProfile"';
+  expect(edge).toContain(`signet_calls_total{service="edge",${profile},code="ok"} 2`);
+  expect(edge).toContain(`signet_calls_total{service="edge",${profile},code="unauthenticated"} 1`);
+  expect(edge, 'a call whose body could not be read is a call').toContain(
+    'signet_calls_total{service="edge",method="signet.user.v1.UserService/UpdateProfile",code="invalid_argument"} 1',
+  );
+  expect(user).toContain(`signet_calls_total{service="user",${profile},code="ok"} 2`);
+  expect(user).toContain(`signet_call_duration_seconds_count{service="user",${profile}} 2`);
+  expect(edge).toContain('signet_guard_decisions_total{service="edge",outcome="TOKEN_REQUIRED"} 1');
+  expect(user).toMatch(/signet_guard_cache_lookups_total\{service="user",result="hit"\} [1-9]/);
+  for (const [name, text] of Object.entries({ auth, user, edge })) {
+    expect(text).toMatch(new RegExp(`signet_revocations_age_seconds\\{service="${name}"\\} [0-4](\\.|\n)`));
+    expect(text).toContain(`signet_revocations{service="${name}"} 0`);
+  }
+  expect(auth).toContain('signet_password_hashes_waiting{service="auth"} 0');
+  expect(auth).toMatch(/signet_database_connections\{service="auth"\} [1-9]/);
+  expect(auth).toContain('signet_database_waiting{service="auth"} 0');
+});
+
+test('metrics are not on the ports that callers use', async () => {
+  const { port } = fleet.processes.auth.ready;
+  expect((await ask(`${fleet.edge}/metrics`, 'GET')).status).toBe(404);
+  expect((await ask(`http://127.0.0.1:${String(port)}/metrics`, 'GET')).status).toBe(404);
+});
+
+test('a trace that the caller records leads through the edge and the service to the statements of the database', async () => {
+  const { traceId, spanId, headers } = newTrace();
+  expect((await rest('PATCH', '/users/profile', { token, headers, body: { bio: 'x' } })).status).toBe(200);
+  const method = 'signet.user.v1.UserService/UpdateProfile';
+  const inTrace = () => collector.spans.filter((span) => span.traceId === traceId);
+  const below = (parent: string, match: Partial<ReceivedSpan>): ReceivedSpan => {
+    const found = inTrace().filter((span) => span.parentId === parent);
+    expect(found, JSON.stringify({ match, all: inTrace() })).toContainEqual(expect.objectContaining(match));
+    return found.find((span) => Object.entries(match).every(([key, value]) => span[key as 'name'] === value))!;
+  };
+  await expect.poll(() => inTrace().map(({ service }) => service), { timeout: 15_000 }).toContain('signet-edge');
+  await expect.poll(() => inTrace().map(({ service }) => service), { timeout: 15_000 }).toContain('signet-user');
+  const atEdge = below(spanId, { service: 'signet-edge', kind: 'server', name: method });
+  const toUser = below(atEdge.spanId, { service: 'signet-edge', kind: 'client', name: method });
+  const atUser = below(toUser.spanId, { service: 'signet-user', kind: 'server', name: method });
+  const operation = below(atUser.spanId, { service: 'signet-user', name: 'prisma:client:operation' });
+  expect(inTrace().map(({ name }) => name)).toContain('prisma:client:db_query');
+  expect(operation.isError).toBe(false);
+  expect(collector.header('x-api-key')).toBe('the key');
+  expect(atEdge.attributes).toMatchObject({ 'signet.protocol': 'rest', 'rpc.response.status_code': 'OK' });
+  for (const name of ['edge', 'user'] as const) {
+    const lines = fleet.processes[name].output().split('\n');
+    expect(
+      lines.find((line) => line.includes(traceId) && line.includes(method)),
+      name,
+    ).toBeDefined();
+  }
+});
+
+test('a span of a refused call names the reason, and is no error of the service', async () => {
+  const { traceId, headers } = newTrace();
+  const answer = await rest('POST', '/auth/login', { headers, body: { ...credentials, password: 'wrong' } });
+  expect(answer.json.code).toBe('INVALID_CREDENTIALS');
+  const spans = () => collector.spans.filter((span) => span.traceId === traceId && span.kind === 'server');
+  await expect.poll(() => spans().length, { timeout: 15_000 }).toBe(2);
+  for (const { attributes, isError } of spans()) {
+    expect([attributes['error.type'], attributes['rpc.response.status_code'], isError]).toEqual([
+      'INVALID_CREDENTIALS',
+      'Unauthenticated',
+      false,
+    ]);
+  }
+});
+
+test('of traces that begin here, only the configured share is recorded', async () => {
+  const { headers } = await rest('GET', '/users/profile', { token });
+  const { traceId } = newTrace();
+  await rest('GET', '/users/profile', { token, headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-00` } });
+  const requestId = headers.get('x-request-id');
+  // What is recorded after it, and has arrived, shows that it would have, too.
+  const later = newTrace();
+  await rest('GET', '/users/profile', { token, headers: later.headers });
+  await expect
+    .poll(() => collector.spans.some((span) => span.traceId === later.traceId && span.service === 'signet-user'), {
+      timeout: 15_000,
+    })
+    .toBe(true);
+  expect(collector.spans.filter(({ attributes }) => attributes['signet.request_id'] === requestId)).toEqual([]);
+  expect(collector.spans.filter((span) => span.traceId === traceId)).toEqual([]);
+});
+
+test('with the collector away, calls go on, it is said, and processes end in time', async () => {
+  await collector.close();
+  const { headers } = newTrace();
+  expect((await rest('GET', '/users/profile', { token, headers })).status).toBe(200);
+  await expect.poll(() => fleet.processes.edge.output(), { timeout: 20_000 }).toContain('traces could not be sent');
+  const sent = collector.received().toString('latin1');
+  for (const secret of [token, credentials.password]) expect(sent.includes(secret), 'a span has a secret').toBe(false);
+  const before = performance.now();
+  // Ends the processes, and holds what they wrote against every secret.
+  fleet.secret('the key');
+  await fleet.close();
+  expect(performance.now() - before).toBeLessThan(8_000);
+});
