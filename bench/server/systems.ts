@@ -1,3 +1,4 @@
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { type Child, startChild } from './child.ts';
 import { freePorts, reach } from './reach.ts';
 
@@ -60,9 +61,11 @@ export async function startAll(place: Place, logLevel: string): Promise<System> 
 /** Auth, user and edge, each a process, as Docker Compose runs them. */
 export async function startFleet(place: Place, logLevel: string): Promise<System> {
   const [edgePort = 0, authPort = 0, grpcPort = 0, userPort = 0] = await freePorts(4);
+  const keys = { user: generateServiceKey(), edge: generateServiceKey() };
   const environment = {
     ...common,
     ...place.environment,
+    SIGNET_SERVICES: `user=${keys.user.publicKey},edge=${keys.edge.publicKey}`,
     SIGNET_LOG_LEVEL: logLevel,
     SIGNET_EDGE_PORT: String(edgePort),
     SIGNET_AUTH_PORT: String(authPort),
@@ -72,14 +75,15 @@ export async function startFleet(place: Place, logLevel: string): Promise<System
     SIGNET_AUTH_TARGET: `127.0.0.1:${grpcPort}`,
     SIGNET_USER_TARGET: `127.0.0.1:${userPort}`,
   };
-  const start = async (name: string, port: number) => {
-    const child = startChild({ name, file: `services/${name}/main.ts`, environment, cwd: place.dir });
+  const start = async (name: string, port: number, own: Readonly<Record<string, string>> = {}) => {
+    const file = `services/${name}/main.ts`;
+    const child = startChild({ name, file, environment: { ...environment, ...own }, cwd: place.dir });
     await reach(child, port);
     return child;
   };
   const auth = await start('auth', grpcPort);
-  const user = await start('user', userPort);
-  const edge = await start('edge', edgePort);
+  const user = await start('user', userPort, { SIGNET_SERVICE_KEY: keys.user.key.reveal() });
+  const edge = await start('edge', edgePort, { SIGNET_SERVICE_KEY: keys.edge.key.reveal() });
   return {
     processes: [edge, user, auth],
     edge: `http://127.0.0.1:${edgePort}`,
