@@ -36,6 +36,11 @@ export function invalidToken(why: string, cause?: unknown): ConnectError {
   return refusal('INVALID_TOKEN', { cause: new Error(why, { cause }) });
 }
 
+/** REVOCATIONS_STALE: too long ago, or never, was anything heard of revocations. */
+export function staleRevocations(): ConnectError {
+  return refusal('REVOCATIONS_STALE', { headers: { 'retry-after': '1' } });
+}
+
 /** The reason in an error that Signet made, here or on the other side of the wire; undefined in any other. */
 export function signetReasonOf(error: unknown): string | undefined {
   if (!(error instanceof ConnectError)) return undefined;

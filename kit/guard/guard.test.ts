@@ -215,6 +215,16 @@ describe('staleness', () => {
   });
 });
 
+test('before revocations were ever heard of, no token is good: one that died before could be among them', async () => {
+  age = Infinity;
+  expect(await reason(method.private, await asUser())).toBe('REVOCATIONS_STALE');
+  expect(await reason(method.inside, await asService('order'))).toBe('REVOCATIONS_STALE');
+  expect(await reason(method.private, bearer('x.y.z'))).toBe('INVALID_TOKEN');
+  expect(await reason(method.private)).toBe('TOKEN_REQUIRED');
+  age = 1_000_000;
+  expect(await reason(method.private, await asUser())).toBe('admitted');
+});
+
 describe('callers', () => {
   test("a method that names callers admits them on a user's behalf, and nobody else", async () => {
     const user = await asUser();

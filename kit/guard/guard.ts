@@ -20,11 +20,11 @@ export interface Guard {
   admit(method: DescMethod, headers: HeaderSource): Promise<Identity>;
   /** The same for a rule that is not in a definition. Make the rule once, not per request. */
   check(rule: AccessRule, headers: HeaderSource): Promise<Identity>;
-  /** Verifies a user's access token, with no rule. Throws INVALID_TOKEN or KEYS_UNAVAILABLE. */
+  /** Verifies a user's access token, with no rule. Throws INVALID_TOKEN, KEYS_UNAVAILABLE or REVOCATIONS_STALE. */
   verify(token: string): Promise<Principal>;
   /**
    * The service whose token came along, with no rule; undefined without one.
-   * Throws CALLER_NOT_ALLOWED where the token is not good, or KEYS_UNAVAILABLE.
+   * Throws CALLER_NOT_ALLOWED where the token is not good, KEYS_UNAVAILABLE or REVOCATIONS_STALE.
    */
   caller(headers: HeaderSource): Promise<Caller | undefined>;
   /** Resolves once keys and, where there is a feed of them, revocations are held. */

@@ -1,6 +1,6 @@
 import type { Bearer, Caller, Principal } from './claims.ts';
 import { bearerToken, callerToken, type HeaderSource } from './credentials.ts';
-import { invalidToken, refusal, refusalReasonOf } from './error.ts';
+import { invalidToken, refusal, refusalReasonOf, staleRevocations } from './error.ts';
 import type { Revocations } from './revocations.ts';
 import { type AccessRule, assertRule, type UserRule } from './rule.ts';
 import type { Verifier } from './verifier.ts';
@@ -98,7 +98,7 @@ function checkAuthentication(bearer: Bearer, { acr, maxAuthAge }: UserRule, now:
 
 function checkStaleness({ maxStaleness }: UserRule, revocations: Revocations | undefined): void {
   if (maxStaleness === undefined || (revocations?.age() ?? Infinity) <= maxStaleness) return;
-  throw refusal('REVOCATIONS_STALE', { headers: { 'retry-after': '1' } });
+  throw staleRevocations();
 }
 
 function challenge(error: string, parameters: Record<string, string>): { headers: HeadersInit } {

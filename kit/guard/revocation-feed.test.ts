@@ -103,14 +103,17 @@ test('a stream that falls silent is given up and opened anew', async () => {
   expect(feed.isReady(), 'it goes on with what it knows').toBe(true);
 });
 
-test('a reset forgets what was known before', async () => {
+test('a reset forgets what was known before, once everything else is here', async () => {
   const source = makeSource();
   feed = watchRevocations({ transport: source.transport });
-  source.say(5, { sessions: ['one'] });
+  source.say(5, { sessions: ['one', 'both'] });
   await feed.ready();
-  source.say(1, { sessions: ['two'], reset: true });
+  source.say(1, { sessions: ['two'], reset: true, current: false });
   await poll(() => feed.isRevoked(token('two'))).toBe(true);
-  expect(feed.isRevoked(token('one'))).toBe(false);
+  expect([feed.isRevoked(token('one')), feed.isRevoked(token('both'))], 'there is more to come').toEqual([true, true]);
+  source.say(2, { sessions: ['both'] });
+  await poll(() => feed.isRevoked(token('one'))).toBe(false);
+  expect([feed.isRevoked(token('both')), feed.size]).toEqual([true, 2]);
 });
 
 test('a method with max_staleness is refused while the feed is cut off, and admitted again after', async () => {

@@ -23,8 +23,6 @@ export interface RevocationFeed extends Revocations {
 export interface RevocationFeedOptions {
   /** To the auth service; it adds the service's own token to each call. */
   readonly transport: Transport;
-  /** What takes them in; a set of 1,000,000 entries unless told. */
-  readonly set?: RevocationSet;
   /** Longest silence before the stream counts as cut, in milliseconds. Default 3 s: there is a heartbeat every second. */
   readonly silence?: number;
   /** Shortest and longest wait before the next try, in milliseconds. Default 50 and 1,000. */
@@ -35,24 +33,29 @@ export interface RevocationFeedOptions {
 
 /** Watches an auth service's revocations, for as long as it is not closed, and resumes where it was cut off. */
 export function watchRevocations(options: RevocationFeedOptions): RevocationFeed {
-  const { transport, set = createRevocationSet(), silence = 3_000, clock = () => performance.now() } = options;
+  const { transport, silence = 3_000, clock = () => performance.now() } = options;
   const [shortest, longest] = options.backoff ?? [50, 1_000];
   const client = createClient(RevocationService, transport);
   const closing = new AbortController();
   const first = Promise.withResolvers<void>();
   // Nobody has to wait for it.
   first.promise.catch(() => undefined);
+  let set = createRevocationSet();
+  // What is told after a reset. What was known until then stays until all of it is here.
+  let next: RevocationSet | undefined;
   let position = { history: '', sequence: '0' };
   let currentAt = -Infinity;
   let isCurrent = false;
   let failures = 0;
 
   function take(message: WatchResponse): void {
-    set.apply(message);
+    if (message.reset) next = createRevocationSet();
+    (next ?? set).add(message.revocations);
     position = { history: message.history, sequence: message.sequence };
     failures = 0;
     isCurrent = message.current;
     if (!message.current) return;
+    [set, next] = [next ?? set, undefined];
     currentAt = clock();
     first.resolve();
   }
@@ -87,7 +90,7 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
 
   void keepWatching();
   return {
-    isRevoked: (token) => set.isRevoked(token),
+    isRevoked: (token) => set.isRevoked(token) || next?.isRevoked(token) === true,
     age: () => (clock() - currentAt) / 1_000,
     ready: () => first.promise,
     isReady: () => isCurrent,

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { WatchResponseSchema } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { RevocationSchema } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { createRevocationSet } from './revocation-set.ts';
 
 const now = 1_800_000_000;
@@ -8,9 +8,7 @@ const life = 3_610;
 type Target = { case: 'sessionId' | 'tokenId' | 'subject' | 'keyId'; value: string };
 
 function revoked(target: Target, at = now, notBefore = 0, lasts = life) {
-  return create(WatchResponseSchema, {
-    revocations: [{ target, notBefore, revokedAt: at, expiresAt: at + lasts }],
-  });
+  return [create(RevocationSchema, { target, notBefore, revokedAt: at, expiresAt: at + lasts })];
 }
 
 function token(given: Partial<{ sub: string; sid: string; jti: string; kid: string; iat: number }> = {}) {
@@ -25,41 +23,33 @@ describe('a set refuses', () => {
   ] as const)('%s, and no other', (_, target, other) => {
     const set = createRevocationSet({ clock: () => now * 1_000 });
     expect(set.isRevoked(token())).toBe(false);
-    set.apply(revoked(target));
+    set.add(revoked(target));
     expect(set.isRevoked(token())).toBe(true);
     expect(set.isRevoked(token(other))).toBe(false);
   });
 
   test('what was issued to a subject before a time, and nothing later', () => {
     const set = createRevocationSet({ clock: () => now * 1_000 });
-    set.apply(revoked({ case: 'subject', value: 'ada' }, now, now));
+    set.add(revoked({ case: 'subject', value: 'ada' }, now, now));
     expect(set.isRevoked(token({ iat: now - 1 }))).toBe(true);
     expect(set.isRevoked(token({ iat: now }))).toBe(false);
     // An earlier time that comes later takes nothing back.
-    set.apply(revoked({ case: 'subject', value: 'ada' }, now, now - 50));
+    set.add(revoked({ case: 'subject', value: 'ada' }, now, now - 50));
     expect(set.isRevoked(token({ iat: now - 1 }))).toBe(true);
   });
 });
 
 test('what it does not know it does not pass over', () => {
-  const message = create(WatchResponseSchema, { revocations: [{ revokedAt: now }] });
-  expect(() => createRevocationSet().apply(message)).toThrow('does not know');
-});
-
-test('a reset forgets everything', () => {
-  const set = createRevocationSet({ clock: () => now * 1_000 });
-  set.apply(revoked({ case: 'sessionId', value: 'session' }));
-  set.apply(create(WatchResponseSchema, { reset: true }));
-  expect([set.size, set.isRevoked(token())]).toEqual([0, false]);
+  expect(() => createRevocationSet().add([create(RevocationSchema, { revokedAt: now })])).toThrow('does not know');
 });
 
 test('entries are forgotten when no token that they are about can live', () => {
   let time = now;
   const set = createRevocationSet({ clock: () => time * 1_000 });
-  set.apply(revoked({ case: 'keyId', value: 'key' }, now, 0, 90 * 86_400));
-  set.apply(revoked({ case: 'sessionId', value: 'session' }));
+  set.add(revoked({ case: 'keyId', value: 'key' }, now, 0, 90 * 86_400));
+  set.add(revoked({ case: 'sessionId', value: 'session' }));
   time = now + life;
-  set.apply(revoked({ case: 'sessionId', value: 'next' }, time));
+  set.add(revoked({ case: 'sessionId', value: 'next' }, time));
   expect(set.size).toBe(2);
   expect(set.isRevoked(token({ sid: 'next', kid: 'another' }))).toBe(true);
   expect(set.isRevoked(token()), 'a key stays longer').toBe(true);
@@ -67,12 +57,12 @@ test('entries are forgotten when no token that they are about can live', () => {
 
 test('a full set lets the oldest go, and then refuses every token that it could have been about', () => {
   const set = createRevocationSet({ max: 3, clock: () => now * 1_000 });
-  set.apply(revoked({ case: 'keyId', value: 'stolen' }, now - 40, 0, 90 * 86_400));
-  set.apply(revoked({ case: 'sessionId', value: 'first' }, now - 30));
-  set.apply(revoked({ case: 'sessionId', value: 'second' }, now - 20));
+  set.add(revoked({ case: 'keyId', value: 'stolen' }, now - 40, 0, 90 * 86_400));
+  set.add(revoked({ case: 'sessionId', value: 'first' }, now - 30));
+  set.add(revoked({ case: 'sessionId', value: 'second' }, now - 20));
   const bystander = token({ sid: 'bystander', iat: now - 30 });
   expect(set.isRevoked(bystander), 'at the limit').toBe(false);
-  set.apply(revoked({ case: 'sessionId', value: 'third' }, now - 10));
+  set.add(revoked({ case: 'sessionId', value: 'third' }, now - 10));
   expect(set.size).toBe(3);
   expect(set.isRevoked(token({ sid: 'first', iat: now - 60 })), 'the one that went').toBe(true);
   expect(set.isRevoked(bystander), 'issued before, so it could be').toBe(true);

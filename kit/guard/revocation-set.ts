@@ -1,12 +1,12 @@
-import type { Revocation, WatchResponse } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import type { Revocation } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import type { Revocable } from './revocations.ts';
 
 /** What is revoked, in memory. */
 export interface RevocationSet {
   /** Tells whether a token is revoked. */
   isRevoked(token: Revocable): boolean;
-  /** Takes in what a watcher was told. Throws an Error for a revocation of a kind that it does not know. */
-  apply(message: Pick<WatchResponse, 'reset' | 'revocations'>): void;
+  /** Takes some more in. Throws an Error for a revocation of a kind that it does not know. */
+  add(revocations: readonly Revocation[]): void;
   /** How many entries it holds. */
   readonly size: number;
 }
@@ -73,7 +73,7 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
     else subjects.delete(subject?.[0] ?? '');
   }
 
-  function add({ target, notBefore, expiresAt }: Revocation): void {
+  function addOne({ target, notBefore, expiresAt }: Revocation): void {
     switch (target.case) {
       case 'sessionId':
         return put(sessions, target.value, expiresAt);
@@ -96,15 +96,11 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
       const subject = subjects.get(sub);
       return subject !== undefined && iat < subject.notBefore;
     },
-    apply({ reset, revocations }) {
-      if (reset) {
-        for (const map of [sessions, tokens, subjects, keys]) map.clear();
-        floor = -1;
-      }
+    add(revocations) {
       if (revocations.length === 0) return;
       forgetExpired(clock() / 1_000);
       for (const revocation of revocations) {
-        add(revocation);
+        addOne(revocation);
         if (size() > max) makeRoom();
       }
     },

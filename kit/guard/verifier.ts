@@ -1,6 +1,6 @@
 import { type Algorithm, checkAlgorithms } from './algorithms.ts';
 import { type Bearer, type Caller, type ClaimRules, type Principal, readClaims } from './claims.ts';
-import { invalidToken } from './error.ts';
+import { invalidToken, staleRevocations } from './error.ts';
 import type { KeySource } from './keys.ts';
 import type { Revocable, Revocations } from './revocations.ts';
 import type { GuardReason } from './reasons.ts';
@@ -24,7 +24,7 @@ export interface VerifierOptions {
   readonly keys: KeySource;
   /** `typ`, in lower case without `application/`; `''` lets a token without one pass. Default `at+jwt` (RFC 9068). */
   readonly types?: readonly string[];
-  /** Asked on every use of a token. Default: nobody is. */
+  /** Asked on every use of a token; until they were heard of once, none is good. Default: nobody is asked. */
   readonly revocations?: Revocations;
   /** How far clocks may be apart, in milliseconds. Default 5 s. */
   readonly clockSkew?: number;
@@ -38,7 +38,7 @@ export interface VerifierOptions {
   readonly clock?: () => number;
 }
 
-/** Verifies access tokens. Both throw INVALID_TOKEN or KEYS_UNAVAILABLE. */
+/** Verifies access tokens. All throw INVALID_TOKEN or KEYS_UNAVAILABLE, and REVOCATIONS_STALE until revocations were heard of once. */
 export interface Verifier {
   /** Anybody's token: a user's or a service's own. */
   bearer(token: string): Promise<Bearer>;
@@ -103,6 +103,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   async function bearerOf(token: string): Promise<Bearer> {
     const { bearer, kid } = await verifiedOf(token);
+    // Nothing was heard of yet, so nothing is known: what died before this process began must not come alive.
+    if (revocations?.age() === Infinity) throw staleRevocations();
     if (revocations?.isRevoked(revocableOf(bearer, kid))) throw invalidToken('revoked');
     return bearer;
   }

@@ -34,12 +34,11 @@ export function accessDocOf(method: DescMethod): AccessDoc {
   const rule = toJson(AccessSchema, message, { useProtoFieldName: true });
   switch (message.rule.case) {
     case 'authenticated': {
-      const { roles, scopes, callers, acr, maxAuthAge, maxStaleness } = message.rule.value;
-      const reasons: Reason[] = ['TOKEN_REQUIRED', 'INVALID_TOKEN', 'KEYS_UNAVAILABLE'];
+      const { roles, scopes, callers, acr, maxAuthAge } = message.rule.value;
+      const reasons: Reason[] = ['TOKEN_REQUIRED', 'INVALID_TOKEN', 'KEYS_UNAVAILABLE', 'REVOCATIONS_STALE'];
       if (acr !== '' || maxAuthAge) reasons.push('REAUTHENTICATION_REQUIRED');
       if (roles.length > 0 || scopes.length > 0) reasons.push('INSUFFICIENT_SCOPE');
       if (callers.length > 0) reasons.push('CALLER_NOT_ALLOWED');
-      if (maxStaleness) reasons.push('REVOCATIONS_STALE');
       return { security: [{ [bearer]: [] }, { [cookie]: [] }], reasons, rule };
     }
     case 'internal':

@@ -7,6 +7,7 @@ import {
 } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import type { LocalRevocations } from '../store/revocation-feed.ts';
+import type { RevocationHead } from '../store/revocations.ts';
 
 /** A watcher that has heard nothing for longer would think that it is cut off, ms. */
 const heartbeatEvery = 1_000;
@@ -16,14 +17,23 @@ export function revocationHandler(
   known: LocalRevocations,
   closing: AbortSignal,
 ): ServiceImpl<typeof RevocationService> {
+  /** How far this replica has come. One that lags behind the watcher's last one looks at the table first. */
+  async function headFor(history: string, sequence: bigint): Promise<RevocationHead> {
+    const head = known.head();
+    if (head && (head.history !== history || head.sequence >= sequence)) return head;
+    await known.pull();
+    const now = known.head();
+    if (!now) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });
+    return now;
+  }
+
   return {
     async *watch({ history, sequence }, { signal }): AsyncIterable<WatchResponse> {
       const over = AbortSignal.any([signal, closing]);
       let at = BigInt(sequence);
       let its = history;
       while (!over.aborted) {
-        const head = known.head();
-        if (!head) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });
+        const head = await headFor(its, at);
         const reset = its !== head.history || at > head.sequence;
         if (reset) [at, its] = [0n, head.history];
         const page = await known.after(at);

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { EventEmitter, once } from 'node:events';
-import { WatchResponseSchema } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
-import { createRevocationSet } from '#kit/guard/revocation-set.ts';
+import { RevocationSchema } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { createRevocationSet, type RevocationSet } from '#kit/guard/revocation-set.ts';
 import type { Revocations } from '#kit/guard/revocations.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { RevocationHead, RevocationStore, SequencedRevocation } from './revocations.ts';
@@ -35,7 +35,7 @@ const currentFor = 2_500;
 
 /** Follows the table of revocations. `pull` is for whoever hears that there is something new. */
 export function createLocalRevocations(store: RevocationStore, log: Log): LocalRevocations {
-  const set = createRevocationSet();
+  let set = createRevocationSet();
   const news = new EventEmitter().setMaxListeners(0);
   let head: RevocationHead | undefined;
   let recent: SequencedRevocation[] = [];
@@ -45,9 +45,8 @@ export function createLocalRevocations(store: RevocationStore, log: Log): LocalR
   let running: Promise<void> | undefined;
   let again = false;
 
-  function take(page: readonly SequencedRevocation[]): void {
-    const revocations = page.map(({ revocation }) => revocation);
-    set.apply(create(WatchResponseSchema, { revocations }));
+  function take(page: readonly SequencedRevocation[], into: RevocationSet): void {
+    into.add(page.map(({ revocation }) => create(RevocationSchema, revocation)));
     recent.push(...page);
     const surplus = recent.length - recentMost;
     if (surplus > 0) recentFrom = recent.splice(0, surplus).at(-1)?.sequence ?? recentFrom;
@@ -56,18 +55,18 @@ export function createLocalRevocations(store: RevocationStore, log: Log): LocalR
   async function look(): Promise<void> {
     const found = await store.head();
     let at = head?.sequence ?? 0n;
-    if (found.history !== head?.history || found.sequence < at) {
-      // Another database, or an older state of it.
-      set.apply(create(WatchResponseSchema, { reset: true }));
-      [recent, recentFrom, at] = [[], 0n, 0n];
-    }
+    // Another database, or an older state of it: what is known stays until all that is there has been read.
+    const isOther = found.history !== head?.history || found.sequence < at;
+    const filling = isOther ? createRevocationSet() : set;
+    if (isOther) [recent, recentFrom, at] = [[], 0n, 0n];
     const isNew = found.sequence !== at || found.history !== head?.history;
     while (at < found.sequence) {
       const page = await store.after(at, revocationPage);
-      take(page);
+      take(page, filling);
       const last = page.at(-1)?.sequence ?? 0n;
       at = page.length < revocationPage && last < found.sequence ? found.sequence : last;
     }
+    set = filling;
     head = { history: found.history, sequence: at };
     lookedAt = performance.now();
     if (isNew) news.emit('new');
