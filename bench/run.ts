@@ -11,6 +11,7 @@ import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { type Bench, createBench, type Facts, type Group } from './groups/bench.ts';
+import { growth } from './groups/growth.ts';
 import { grpc } from './groups/grpc.ts';
 import { login } from './groups/login.ts';
 import { refresh } from './groups/refresh.ts';
@@ -25,7 +26,14 @@ import { type Results, toMarkdown } from './report/tables.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dir = path.join(root, '.data', 'bench');
-const loads: Record<string, (bench: Bench) => Promise<Group | Group[]>> = { refresh, rest, grpc, login, verify };
+const loads: Record<string, (bench: Bench) => Promise<Group | Group[]>> = {
+  refresh,
+  rest,
+  grpc,
+  login,
+  verify,
+  growth,
+};
 const others = ['start', 'revocation'];
 
 const words = process.argv.slice(2);

@@ -3,7 +3,7 @@
 import { drive } from './drive.ts';
 import { profileOverGrpc } from './grpc.ts';
 import { rawHash, rawRefresh } from './raw.ts';
-import { login, profileOverRest, refresh } from './rest.ts';
+import { list, login, profileOverRest, refresh } from './rest.ts';
 import { verification } from './verify.ts';
 import type { Load, Spec, Work } from './work.ts';
 
@@ -36,6 +36,8 @@ async function open(spec: Spec): Promise<Work> {
       return refresh(spec);
     case 'login':
       return login(spec);
+    case 'list':
+      return list(spec);
     case 'raw-refresh':
       return rawRefresh(spec);
     case 'raw-hash':

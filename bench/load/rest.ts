@@ -46,3 +46,18 @@ export function login({ url, emails, password }: Of<'login'>): Work {
     },
   };
 }
+
+/** Reads the first page of lists, one after the other. */
+export function list({ urls, tokens, items }: Of<'list'>): Work {
+  const http = createHttp();
+  const headers = tokens.map((token) => ({ authorization: `Bearer ${token}` }));
+  return {
+    close: http.close,
+    async once(chain) {
+      const url = urls[chain % urls.length] ?? '';
+      const answer = await http.ask({ method: 'GET', url, headers: headers[chain % headers.length] ?? {} });
+      const { [items]: found } = bodyOf(answer, 200);
+      if (!Array.isArray(found) || found.length === 0) throw new Error(`nothing was listed: ${answer.text}`);
+    },
+  };
+}

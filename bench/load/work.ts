@@ -29,6 +29,13 @@ export type Spec =
   | { readonly kind: 'refresh'; readonly url: string; readonly refreshTokens: readonly string[] }
   | { readonly kind: 'login'; readonly url: string; readonly emails: readonly string[]; readonly password: string }
   | {
+      readonly kind: 'list';
+      readonly urls: readonly string[];
+      readonly tokens: readonly string[];
+      /** The field of the answer that holds what is listed; it must not be empty. */
+      readonly items: string;
+    }
+  | {
       readonly kind: 'raw-refresh';
       readonly databaseUrl: string;
       readonly sessions: readonly string[];
