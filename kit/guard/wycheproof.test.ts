@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { leftOut } from '#kit/testing/programs.ts';
 import { refusalReasonOf } from './error.ts';
 import { localJwks } from './jwks.ts';
 import type { KeySource } from './keys.ts';
@@ -79,10 +80,11 @@ const sameAsValid: Record<string, Record<number, number>> = {
 
 const files = Object.keys(stricter).map((name) => {
   const present = existsSync(join(folder, name));
-  return { name, present, title: present ? name : `${name}, left out: it is not in WYCHEPROOF_DIR` };
+  const title = present ? name : leftOut(name, 'it is not in WYCHEPROOF_DIR');
+  return [title, { name, present }] as const;
 });
 
-describe.each(files)('Wycheproof $title', ({ name, present }) => {
+describe.each(files)('Wycheproof %s', (_, { name, present }) => {
   const text = present ? readFileSync(join(folder, name), 'utf8') : '{"testGroups":[]}';
   const { testGroups, numberOfTests } = JSON.parse(text) as { testGroups: readonly Group[]; numberOfTests: number };
   const vectors = testGroups.flatMap((group) => group.tests.map((vector) => ({ ...vector, group })));

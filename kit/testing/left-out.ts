@@ -1,0 +1,18 @@
+import type { Reporter, TestModule } from 'vitest/node';
+import { isLeftOut } from './programs.ts';
+
+/** Vitest reporter whose words, the last of a run, name the suites that this machine could not run. */
+export default class LeftOutReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const titles = modules.flatMap(({ children }) => [...children.allSuites()].map(({ name }) => name));
+    process.stdout.write(closingWords(titles));
+  }
+}
+
+/** What is said of a run with suites of these titles; nothing where none was left out. */
+export function closingWords(titles: readonly string[]): string {
+  const missing = titles.filter(isLeftOut);
+  if (missing.length === 0) return '';
+  const lines = missing.map((title) => `  ${title}\n`);
+  return `\nNot everything was tested; docs/testing.md says how to get what is missing:\n${lines.join('')}\n`;
+}

@@ -1,0 +1,40 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { closingWords } from './left-out.ts';
+import { findProgram } from './programs.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'signet-programs-'));
+  vi.stubEnv('PATH', ['relative', folder].join(path.delimiter));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+
+test('finds a program under the first of its names that is there', () => {
+  writeFileSync(path.join(folder, 'second'), '', { mode: 0o755 });
+  const program = findProgram('first', 'second');
+  expect(program.path).toBe(path.join(folder, 'second'));
+  expect(program.title('the suite')).toBe('the suite');
+});
+
+test.each([
+  ['is not there', () => undefined],
+  ['may not be run', () => writeFileSync(path.join(folder, 'first'), '', { mode: 0o644 })],
+  ['is a folder', () => mkdirSync(path.join(folder, 'first'))],
+])('what %s is no program, and the suite that needs it says so', (_, prepare) => {
+  prepare();
+  const program = findProgram('first', 'second');
+  expect(program.path).toBeUndefined();
+  expect(program.title('the suite')).toBe('the suite, left out: first or second is not on PATH');
+});
+
+test('a run names at its end what was left out, and says nothing where all was there', () => {
+  const { title } = findProgram('first');
+  expect(closingWords(['a', title('b'), 'c', title('d')])).toContain(`  ${title('b')}\n  ${title('d')}\n`);
+  expect(closingWords(['a', 'c'])).toBe('');
+});

@@ -1,0 +1,170 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createLog } from '#kit/log/log.ts';
+import { Secret } from '#kit/log/secret.ts';
+import { redisProgram, startRedis, type TestRedis } from '#kit/testing/redis.ts';
+import { createRateCounters, type RateCounters } from './rate-counters.ts';
+
+/** Counters of one edge, with what they log. */
+interface Counting extends RateCounters {
+  logged(): string;
+}
+
+const open: RateCounters[] = [];
+afterEach(() => {
+  for (const counters of open.splice(0)) counters.close();
+});
+
+function counting(redisUrl: Secret, perMinute: number): Counting {
+  const lines: string[] = [];
+  const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
+  const counters = createRateCounters({ redisUrl, perMinute, log });
+  open.push(counters);
+  return { ...counters, logged: () => lines.join('') };
+}
+
+/** Counters that are connected. */
+async function connected(redisUrl: Secret, perMinute: number): Promise<Counting> {
+  const counters = counting(redisUrl, perMinute);
+  await expect.poll(counters.logged, { timeout: 5_000 }).toContain('counted in Redis');
+  return counters;
+}
+
+/** How many of so many requests at once pass, and how long the slowest of them took, ms. */
+async function passed(count: number, ask: (index: number) => ReturnType<RateCounters['count']>) {
+  const began = performance.now();
+  const counted = await Promise.all(Array.from({ length: count }, (_, index) => ask(index)));
+  return { through: counted.filter(({ isOver }) => !isOver).length, slowest: performance.now() - began };
+}
+
+let addresses = 0;
+/** An address that no test has used. */
+const fresh = () => `192.0.2.${++addresses}`;
+
+describe.runIf(redisProgram.path)(redisProgram.title('counters in Redis'), () => {
+  let redis: TestRedis;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis.close());
+
+  test('two edges hold one budget, to the request, whichever of them is asked', async () => {
+    const edges = [await connected(redis.url, 50), await connected(redis.url, 50)] as const;
+    const address = fresh();
+    const { through } = await passed(200, (index) => edges[index % 2 === 0 ? 0 : 1].count('standard', address));
+    expect(through).toBe(50);
+    const again = await edges[1].count('standard', address);
+    expect(again).toMatchObject({ isOver: true, remainingPoints: 0 });
+    expect(again.msBeforeNext).toBeGreaterThan(0);
+    expect(again.msBeforeNext).toBeLessThanOrEqual(60_000);
+  });
+
+  test('a budget is for one class and one address', async () => {
+    const edges = [await connected(redis.url, 30), await connected(redis.url, 30)] as const;
+    const address = fresh();
+    const through = async (name: 'standard' | 'credentials', from: string) =>
+      (await passed(60, (index) => edges[index % 2 === 0 ? 0 : 1].count(name, from))).through;
+    expect(await through('credentials', address)).toBe(10);
+    expect(await through('standard', address)).toBe(30);
+    expect(await through('standard', fresh())).toBe(30);
+  });
+
+  test('an edge that is busy when the answer comes does not take it for late', async () => {
+    const edge = await connected(redis.url, 10);
+    const address = fresh();
+    const asked = passed(20, () => edge.count('standard', address));
+    // The requests leave; then nothing is looked at for longer than Redis is waited for.
+    await new Promise((resolve) => setImmediate(resolve));
+    const until = performance.now() + 300;
+    while (performance.now() < until);
+    expect((await asked).through).toBe(10);
+    expect(edge.logged()).not.toContain('Redis is away');
+  });
+});
+
+describe.runIf(redisProgram.path)(redisProgram.title('counters whose Redis goes away'), () => {
+  let redis: TestRedis;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis.close());
+
+  /** What is promised: no longer than the one wait, and what a busy test machine adds to it. */
+  const bound = 1_000;
+
+  test.each([
+    ['is stopped', () => redis.stop(), () => redis.start()],
+    ['is killed', () => redis.kill(), () => redis.start()],
+    ['stands still, its connections open', async () => redis.pause(), async () => redis.resume()],
+  ])('one that %s: each edge counts by itself, soon, and together again once it is back', async (_, away, back) => {
+    const edges = [await connected(redis.url, 20), await connected(redis.url, 20)] as const;
+    await away();
+    const address = fresh();
+    for (const edge of edges) {
+      const { through, slowest } = await passed(200, () => edge.count('standard', address));
+      expect(through).toBe(20);
+      expect(slowest).toBeLessThan(bound);
+      // One after the other they would take 10 s if each of them waited for Redis.
+      const began = performance.now();
+      for (let count = 0; count < 100; count++) await edge.count('standard', address);
+      expect(performance.now() - began).toBeLessThan(bound);
+      await expect.poll(edge.logged, { timeout: 5_000 }).toContain('Redis is away');
+    }
+    await back();
+    for (const edge of edges)
+      await expect.poll(() => edge.logged().split('counted in Redis').length - 1, { timeout: 10_000 }).toBe(2);
+    const shared = fresh();
+    const { through } = await passed(200, (index) => edges[index % 2 === 0 ? 0 : 1].count('standard', shared));
+    expect(through).toBe(20);
+  });
+
+  test('one that refuses to count is said to be away, with its reason', async () => {
+    const edge = await connected(redis.url, 20);
+    await refuseWrites(redis.port);
+    const address = fresh();
+    expect((await passed(50, () => edge.count('standard', address))).through).toBe(20);
+    expect(edge.logged()).toMatch(/"reason":"[^"]*NOREPLICAS[^"]*"/);
+  });
+});
+
+/** Has a Redis take no writes, as one that lost its replicas does. */
+async function refuseWrites(port: number): Promise<void> {
+  const operator = new Redis(port, '127.0.0.1');
+  await operator.config('SET', 'min-replicas-to-write', '1');
+  operator.disconnect();
+}
+
+describe.runIf(redisProgram.path)(redisProgram.title('counters whose Redis wants a password'), () => {
+  let redis: TestRedis;
+  const password = 'p-9f8e7d6c5b4a';
+  beforeAll(async () => {
+    redis = await startRedis({ password });
+  });
+  afterAll(() => redis.close());
+
+  test('count there with the right one, and log it nowhere', async () => {
+    const edge = await connected(redis.url, 10);
+    expect(edge.logged()).not.toContain(password);
+  });
+
+  test.each([
+    ['a wrong one', ':wrong-0a1b2c@', /WRONGPASS/],
+    ['none', '', /NOAUTH/],
+  ])('with %s say so, without it, and count by themselves', async (_, credentials, reason) => {
+    const edge = counting(new Secret(`redis://${credentials}127.0.0.1:${redis.port}`), 10);
+    await expect.poll(edge.logged, { timeout: 5_000 }).toContain('Redis is away');
+    expect(edge.logged()).toMatch(reason);
+    expect(edge.logged()).not.toContain('wrong-0a1b2c');
+    const address = fresh();
+    const { through, slowest } = await passed(50, () => edge.count('standard', address));
+    expect(through).toBe(10);
+    expect(slowest).toBeLessThan(1_000);
+  });
+});
+
+test('counters whose Redis was never there count by themselves, and say why', async () => {
+  // Port 1 of loopback: nobody listens there.
+  const edge = counting(new Secret('redis://127.0.0.1:1'), 10);
+  expect((await passed(50, () => edge.count('standard', '192.0.2.1'))).through).toBe(10);
+  await expect.poll(edge.logged).toContain('"reason":"ECONNREFUSED"');
+});
