@@ -14,10 +14,40 @@ describe('the names', () => {
   );
 });
 
+const read = (cookie: string, name = 'signet_at') => readCookie(new Headers({ cookie }), name);
+
 test('reads a cookie among others, and takes an empty one for none', () => {
-  const header = new Headers({ cookie: 'a=1; signet_at=token; b=2; empty=' });
-  expect(readCookie(header, 'signet_at')).toBe('token');
-  expect(readCookie(header, 'empty')).toBeUndefined();
-  expect(readCookie(header, '__proto__')).toBeUndefined();
+  const line = 'a=1; signet_at=token; b=2; empty=; signet_at2=x;signet_rt=\tother ';
+  expect(read(line)).toBe('token');
+  expect(read(line, 'signet_rt')).toBe('\tother');
+  expect(read(line, 'empty')).toBeUndefined();
+  expect(read(line, '__proto__')).toBeUndefined();
   expect(readCookie(new Headers(), 'signet_at')).toBeUndefined();
+});
+
+test.each([
+  'signet_at=one; signet_at=two',
+  'signet_at=one; b=2; signet_at=one',
+  'signet_at=; signet_at=two',
+  'signet_at=one;signet_at=',
+])('takes neither of two of one name: %s', (line) => expect(read(line)).toBeUndefined());
+
+test('takes neither of two in lines of their own', () => {
+  const header = new Headers([
+    ['cookie', 'signet_at=one'],
+    ['cookie', 'signet_at=two'],
+  ]);
+  expect(readCookie(header, 'signet_at')).toBeUndefined();
+});
+
+test.each([
+  '\u00a0signet_at=x',
+  '\u00e2\u0080\u0080signet_at=x',
+  'signet_at\u00a0=x',
+  'SIGNET_AT=x',
+  '"signet_at"=x',
+  'signet_at',
+])('takes no other name for its own: %j', (line) => {
+  expect(read(line)).toBeUndefined();
+  expect(read(`signet_at=ours; ${line}`)).toBe('ours');
 });

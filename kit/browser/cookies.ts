@@ -1,5 +1,3 @@
-import { parseCookie } from 'cookie';
-
 /** What the cookies of a deployment are called, and whether they need TLS. */
 export interface CookieNames {
   /** Holds the access token. */
@@ -23,9 +21,20 @@ export function cookieNames(issuer: string): CookieNames {
   return { access: `${prefix}signet_at`, refresh: `${prefix}signet_rt`, secure };
 }
 
-/** The value of a cookie; undefined where it is absent or empty. */
+/**
+ * The value of a cookie; undefined where it is absent, empty, or there twice. A
+ * browser sends two of one name where somebody else, on a host of the same site,
+ * planted one beside ours, and does not say which is whose (RFC 6265 section 5.4
+ * puts the longer path and the older one first); so neither is taken. Of __Host-
+ * cookies there are never two.
+ */
 export function readCookie(header: Headers, name: string): string | undefined {
-  const line = header.get('cookie');
-  // As it came: our tokens need no encoding, and decoded it could be what no header may carry.
-  return (line === null ? undefined : parseCookie(line, { decode: (value) => value })[name]) || undefined;
+  const values = (header.get('cookie') ?? '')
+    .split(';')
+    // Browsers pass on other kinds of space as part of a name; trim() would make ours of such a name.
+    .map((pair) => pair.replaceAll(/^[ \t]+|[ \t]+$/g, ''))
+    .filter((pair) => pair.startsWith(`${name}=`))
+    // As it came: our tokens need no encoding, and decoded it could be what no header may carry.
+    .map((pair) => pair.slice(name.length + 1));
+  return values.length === 1 ? values[0] || undefined : undefined;
 }
