@@ -82,11 +82,17 @@ describe('types', () => {
     [baseUrl, 'id.example.com'],
     [baseUrl, 'ftp://id.example.com'],
     [url('postgres'), 'mysql://h/d'],
+    [url('postgres'), 'postgres:5432'],
+    [url('postgres'), 'postgres:/h/d'],
     [oneOf('a', 'b'), 'c'],
     [origins, '*'],
     [origins, 'https://a.example/'],
     [origins, 'https://A.example'],
     [networks, 'nonsense'],
     [networks, '10.0.0.0/8/9'],
+    [networks, '10.0.0.0/33'],
+    [networks, '2001:db8::/129'],
+    [networks, '0.0.0.0/0'],
+    [networks, 'fe80::1%eth0'],
   ])('%# refuses %j', (schema, written) => expect(schema.safeParse(written).success).toBe(false));
 });

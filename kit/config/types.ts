@@ -30,10 +30,13 @@ export const port = whole(0, 65_535);
 
 /** An absolute URL of one of the given schemes. */
 export function url(...schemes: string[]) {
-  const expected = `must be a URL that begins with ${schemes.map((s) => `${s}://`).join(' or ')}`;
+  const begins = schemes.map((scheme) => `${scheme}://`);
   return z
     .string()
-    .refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)), expected);
+    .refine(
+      (text) => URL.canParse(text) && begins.some((start) => text.toLowerCase().startsWith(start)),
+      `must be a URL that begins with ${begins.join(' or ')}`,
+    );
 }
 
 /** An http(s) origin, kept without a trailing slash, as issuers are written. */
@@ -55,9 +58,15 @@ export const origins = list.refine(
 
 /** Addresses and CIDR ranges, divided by commas. */
 export const networks = list.refine(
-  (all) => all.every((one) => /^[^/]+(\/\d{1,3})?$/.test(one) && isIP(one.split('/')[0] ?? '') !== 0),
+  (all) => all.every(isNetwork),
   'must be IP addresses or CIDR ranges, divided by commas',
 );
+
+function isNetwork(text: string): boolean {
+  const [, address = '', length = '1'] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  // All there is (/0) is no proxy of anybody's.
+  return Number(length) > 0 && Number(length) <= ({ 4: 32, 6: 128 }[isIP(address)] ?? 0);
+}
 
 /** A share, from 0 to 1. */
 export const share = z

@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import type { AddressInfo } from 'node:net';
 import { failure } from '#kit/errors/failure.ts';
 import type { Log } from '#kit/log/log.ts';
+import { addressOf, trustIn } from '#kit/net/peer-address.ts';
 import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
@@ -67,7 +68,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   const headers = await securityHeaders();
   const fastify = Fastify({
     serverFactory: (handler) => createDoorServer(handler) as never,
-    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    trustProxy: trustedProxies.length > 0 && trustIn(trustedProxies),
     bodyLimit: maxRequestBytes,
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -106,7 +107,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     binaryOptions: { readUnknownFields: false },
     maxTimeoutMs: 24 * 3_600_000,
     jsonOptions: { useProtoFieldName: true, alwaysEmitImplicit: true, ignoreUnknownFields: false },
-    contextValues: (request) => createContextValues().set(peerKey, { address: request.ip, via: 'door' }),
+    contextValues: (request) => createContextValues().set(peerKey, { address: addressOf(request), via: 'door' }),
     shutdownTimeoutMs: 1_000,
   });
   mountRest(fastify, app, { bodyLimit: maxRequestBytes, timeoutMs: longestCall });

@@ -1,6 +1,7 @@
 import { type ContextValues, createContextValues, createHandlerContext } from '@connectrpc/connect';
 import type { FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
+import { addressOf } from '#kit/net/peer-address.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import type { Binding } from './binding.ts';
 
@@ -27,7 +28,7 @@ export function openContext(
   binding: Binding,
   options: { readonly timeoutMs: number | undefined; readonly shutdown: AbortSignal | undefined },
 ): RestContext {
-  const contextValues: ContextValues = createContextValues().set(peerKey, { address: request.ip, via: 'door' });
+  const contextValues: ContextValues = createContextValues().set(peerKey, { address: addressOf(request), via: 'door' });
   const host = request.headers[':authority'] ?? request.headers.host ?? '';
   const init = {
     service: binding.method.parent,
