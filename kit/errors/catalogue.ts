@@ -52,7 +52,7 @@ export const catalogue = {
   CROSS_ORIGIN: {
     code: Code.PermissionDenied,
     status: 403,
-    title: 'A request that authenticates by cookie must come from our own pages.',
+    title: 'A request that changes something must come from our own pages or with an Authorization header.',
   },
   NOT_FOUND: {
     code: Code.NotFound,

@@ -19,18 +19,26 @@ export interface BrowserOptions {
 const byCookie = createContextKey(false, { description: 'authenticated by cookie' });
 
 /**
- * Turns the access token's cookie into the Authorization header that the guard
- * reads. A request that could be using a cookie of ours to change something must
- * come from our own pages.
+ * Refuses requests that another site's page has a browser make and that would
+ * change something, before anything else is done for them: they are not even
+ * counted, so that no page can use up the budget of whoever looks at it. That holds
+ * without cookies, too: signing somebody in is a change. An Authorization header
+ * is not for another site's page to send.
  */
-export function cookieGate({ cookies, origins }: BrowserOptions): Gate {
+export function originGate({ origins }: BrowserOptions): Gate {
+  return async ({ method, requestHeader }) => {
+    if (requestHeader.has('authorization') || !changesState(method)) return;
+    if (!isOurs(requestHeader, origins)) throw failure('CROSS_ORIGIN');
+  };
+}
+
+/** Turns the access token's cookie into the Authorization header that the guard reads. */
+export function cookieGate({ cookies }: BrowserOptions): Gate {
   return async ({ method, requestHeader, values }) => {
-    if (requestHeader.has('authorization')) return;
-    const access = readCookie(requestHeader, cookies.access);
-    if (access === undefined && readCookie(requestHeader, cookies.refresh) === undefined) return;
-    if (changesState(method) && !isOurs(requestHeader, origins)) throw failure('CROSS_ORIGIN');
     // A public method takes no identity, so that a stale cookie cannot stand in the way of signing in.
-    if (access === undefined || accessOf(method) === 'public') return;
+    if (requestHeader.has('authorization') || accessOf(method) === 'public') return;
+    const access = readCookie(requestHeader, cookies.access);
+    if (access === undefined) return;
     requestHeader.set('authorization', `Bearer ${access}`);
     values.set(byCookie, true);
   };

@@ -13,7 +13,7 @@ import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { type BrowserOptions, cookieGate, csrfGate } from './browser.ts';
+import { type BrowserOptions, cookieGate, csrfGate, originGate } from './browser.ts';
 import type { EdgeConfig } from './config.ts';
 import { addPages } from './pages.ts';
 import { createRateCounters } from './rate-counters.ts';
@@ -64,6 +64,7 @@ export function buildEdge(deps: {
       mounted,
       checks: [
         exposedGate([...services, Health, ServerReflection]),
+        originGate(browser),
         ...(counters ? [rateLimitGate(counters, config.rateLimit)] : []),
         cookieGate(browser),
         connectGate(guard),
@@ -118,6 +119,7 @@ function corsOf(origins: readonly string[]) {
       'RateLimit',
       'RateLimit-Policy',
       'ETag',
+      'WWW-Authenticate',
       'Grpc-Status',
       'Grpc-Message',
       'Grpc-Status-Details-Bin',

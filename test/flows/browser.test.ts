@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Answer, openSystem, type Person, type System } from '../system.ts';
 
@@ -162,6 +163,83 @@ describe('where a request comes from', () => {
   });
 });
 
+describe('two cookies of one name', () => {
+  const line = (name: string, ...values: (string | undefined)[]) =>
+    values.map((value) => `${name}=${value}`).join('; ');
+  /** One Cookie line, and one for each cookie, as HTTP/2 has it. */
+  const ways = (pairs: string) => [[pairs], pairs.split('; ')];
+  const ask = (method: string, path: string, lines: string[], headers: Record<string, string> = {}) =>
+    new Promise<number>((resolve, reject) => {
+      const all = { ...headers, cookie: lines as never };
+      const sent = request(`${system.edge}${path}`, { method, headers: all }, (answer) => {
+        answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+      });
+      sent.on('error', reject);
+      sent.end();
+    });
+
+  test('are nobody, whichever comes first, over REST and Connect', async () => {
+    const other = await system.person();
+    const [own, planted] = [cookies['signet_at'], other.access];
+    for (const pairs of [
+      line('signet_at', own, planted),
+      line('signet_at', planted, own),
+      line('signet_at', own, own),
+      line('signet_at', '', own),
+      `a=1; ${line('signet_at', own)}; b=2; ${line('signet_at', planted)}`,
+    ])
+      for (const lines of ways(pairs)) {
+        expect(await ask('GET', '/api/v1/users/profile', lines)).toBe(401);
+        const connect = '/signet.user.v1.UserService/GetProfile?encoding=json&message=%7B%7D&connect=v1';
+        expect(await ask('GET', connect, lines)).toBe(401);
+      }
+    for (const lines of ways(line('signet_at', own)))
+      expect(await ask('GET', '/api/v1/users/profile', lines)).toBe(200);
+  });
+
+  test('refresh nothing and end nothing', async () => {
+    const other = await system.person();
+    const [own, planted] = [cookies['signet_rt'], other.refresh];
+    for (const token of [csrf, other.csrf])
+      for (const pairs of [line('signet_rt', own, planted), line('signet_rt', planted, own)])
+        for (const lines of ways(pairs)) {
+          expect(await ask('POST', '/api/v1/auth/refresh', lines, { 'x-csrf-token': token })).toBe(401);
+          expect(await ask('POST', '/api/v1/auth/logout', lines, { 'x-csrf-token': token })).toBe(200);
+        }
+    expect((await system.rest('GET', '/auth/verify', { token: other.access })).status).toBe(200);
+    expect((await system.rest('GET', '/auth/verify', { headers: withCookies() })).status).toBe(200);
+  });
+});
+
+test('what was planted before a sign-in is not what is signed in: each sign-in makes a session of its own', async () => {
+  const attacker = await system.person();
+  const { email, password } = person;
+  const planted = `signet_at=${attacker.access}; signet_rt=${attacker.refresh}`;
+  const headers = { cookie: planted, 'x-csrf-token': attacker.csrf };
+  const login = await system.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' }, headers });
+  const given = cookiesOf(login);
+  const sidOf = async (token: string | undefined) =>
+    (await system.rest('GET', '/auth/verify', { headers: { cookie: `signet_at=${token}` } })).json.claims.sid;
+  const sids = await Promise.all([given['signet_at'], cookies['signet_at'], attacker.access].map(sidOf));
+  expect(new Set(sids).size).toBe(3);
+  expect([attacker.csrf, csrf]).not.toContain(system.secret(login.json.csrf_token));
+});
+
+test('another site signs nobody in, and its tries are not counted', async () => {
+  const counting = await openSystem({ SIGNET_RATE_LIMIT: '9' });
+  const { email, password } = await counting.person();
+  const body = { email, password, transport: 'cookie' };
+  const elsewhere = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
+  for (let count = 0; count < 20; count++) {
+    const refused = await counting.rest('POST', '/auth/login', { body, headers: elsewhere });
+    expect([refused.json.code, refused.headers.getSetCookie()]).toEqual(['CROSS_ORIGIN', []]);
+  }
+  const own = await counting.rest('POST', '/auth/login', { body, headers: { 'sec-fetch-site': 'same-origin' } });
+  expect(own.status).toBe(200);
+  counting.secret(own.json.csrf_token);
+  await counting.close();
+});
+
 describe('CORS', () => {
   const preflight = (origin: string) =>
     system.rest('OPTIONS', '/users/profile', { headers: { origin, 'access-control-request-method': 'PATCH' } });
@@ -187,10 +265,33 @@ describe('CORS', () => {
     'file://',
     'https://app.example.com/',
     'https://app.example.com@evil.example',
+    'https://app.example.com.',
+    'https://sub.app.example.com',
+    'https://example.com',
+    'https://app.example.comx',
+    'https://app_example.com',
+    'https://xn--pp-9ja.example.com',
+    'https://127.0.0.1',
+    'https://app.example.com, https://app.example.com',
+    ' ',
   ])('%s may not', async (origin) => {
     expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull();
     const { headers } = await system.rest('GET', '/auth/public-key', { headers: { origin } });
     expect(headers.get('access-control-allow-origin')).toBeNull();
+    const change = await system.rest('POST', '/auth/refresh', {
+      headers: withCookies({ origin, 'x-csrf-token': csrf }),
+    });
+    expect([change.json.code, change.headers.get('access-control-allow-origin')]).toEqual(['CROSS_ORIGIN', null]);
+  });
+
+  test('an answer to a listed origin is for it alone, and its pages may read what they need', async () => {
+    for (const path of ['/auth/verify', '/users/profile', '/nowhere']) {
+      const { headers } = await system.rest('GET', path, { headers: withCookies({ origin: page }) });
+      expect(headers.get('access-control-allow-origin')).toBe(page);
+      expect(headers.get('access-control-allow-credentials')).toBe('true');
+      expect(headers.get('vary')?.toLowerCase()).toContain('origin');
+      expect(headers.get('access-control-expose-headers')).toContain('WWW-Authenticate');
+    }
   });
 });
 
