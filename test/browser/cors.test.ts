@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { chromiumProgram, fetchFrom, jsonType, openRig, type Profile, type Rig, type SignedIn } from './rig.ts';
+
+describe.runIf(chromiumProgram.path)(chromiumProgram.title('pages of other origins in Chromium'), () => {
+  let rig: Rig;
+  let profile: Profile;
+  let person: SignedIn;
+  beforeAll(async () => {
+    rig = await openRig((_, theirs) => ({
+      SIGNET_CORS_ORIGINS: [theirs('app.shop.localhost'), theirs('app.localhost')].join(),
+    }));
+    for (const site of [rig.attacker, rig.site]) site.page('/page', 'a page');
+    rig.attacker.page('/sandbox', '<iframe sandbox="allow-scripts" srcdoc="a page without an origin"></iframe>');
+    profile = await rig.profile();
+    person = await profile.signIn(await profile.home());
+  });
+  afterAll(() => rig.close());
+
+  const read = (page: Page, headers: Record<string, string> = {}) =>
+    fetchFrom(page, `${rig.ours}/api/v1/users/profile`, { headers });
+  const change = (page: Page, headers: Record<string, string>) =>
+    fetchFrom(page, `${rig.ours}/api/v1/users/profile`, {
+      method: 'PATCH',
+      body: '{"bio":"x"}',
+      headers: { ...jsonType, ...headers },
+    });
+
+  test('one on the list, of our site, reads with cookies, and changes with the CSRF token', async () => {
+    const page = await profile.open(`${rig.theirs('app.shop.localhost')}/page`);
+    expect(JSON.parse((await read(page)).text).email).toBe(person.email);
+    expect((await change(page, {})).status).toBe(403);
+    expect((await change(page, { 'x-csrf-token': person.csrf })).status).toBe(200);
+    const told = await page.evaluate(async (url) => {
+      const { headers } = await fetch(url, { credentials: 'include' });
+      return [headers.get('x-request-id'), headers.get('www-authenticate')];
+    }, `${rig.ours}/api/v1/admin/users`);
+    expect(told).toEqual([expect.any(String), expect.stringContaining('insufficient_scope')]);
+  });
+
+  test('one on the list, of another site, uses a token: the browser keeps our cookies back', async () => {
+    const page = await profile.open(`${rig.theirs('app.localhost')}/page`);
+    expect((await read(page)).status).toBe(401);
+    const authorization = `Bearer ${person.access}`;
+    expect(JSON.parse((await read(page, { authorization })).text).email).toBe(person.email);
+    expect((await change(page, { authorization })).status).toBe(200);
+  });
+
+  test.each([
+    ['another host of our site', () => `${rig.theirs('evil.shop.localhost')}/page`],
+    ['a host above one on the list', () => `${rig.theirs('sub.app.shop.localhost')}/page`],
+    ['a host that begins like one on the list', () => `${rig.theirs('app.shop.localhost.evil.localhost')}/page`],
+    ['a host that ends like one on the list', () => `${rig.theirs('evilapp.localhost')}/page`],
+    ['one on the list, on another port', () => `http://app.shop.localhost:${rig.site.port}/page`],
+    ['our host, on another port', () => `${rig.theirs('shop.localhost')}/page`],
+    ['an address', () => `${rig.theirs('127.0.0.1')}/page`],
+    ['localhost', () => `${rig.theirs('localhost')}/page`],
+  ])('%s reads and changes nothing', async (_, url) => {
+    const page = await profile.open(url());
+    const withToken = { authorization: `Bearer ${person.access}`, 'x-csrf-token': person.csrf };
+    for (const headers of [{}, withToken]) {
+      expect((await read(page, headers)).failed).toBe(true);
+      expect((await change(page, headers)).failed).toBe(true);
+    }
+    await page.close();
+  });
+
+  test('a page without an origin reads and changes nothing', async () => {
+    const page = await profile.open(`${rig.theirs('app.shop.localhost')}/sandbox`);
+    const frame = page.frames().at(-1);
+    const outcome = await frame?.evaluate(async (url) => {
+      const failed = (options: RequestInit) =>
+        fetch(url, { credentials: 'include', ...options }).then(
+          () => false,
+          () => true,
+        );
+      return [
+        origin,
+        await failed({}),
+        await failed({ method: 'PATCH', body: '{}', headers: { 'content-type': 'application/json' } }),
+      ];
+    }, `${rig.ours}/api/v1/users/profile`);
+    expect(outcome).toEqual(['null', true, true]);
+  });
+});
+
+describe.runIf(chromiumProgram.path)(chromiumProgram.title('SIGNET_CSRF=always in Chromium'), () => {
+  test('asks the CSRF token of a page with an Authorization header, too', async () => {
+    const rig = await openRig(() => ({ SIGNET_CSRF: 'always' }));
+    const { home } = await rig.profile();
+    const page = await home();
+    const { access, csrf } = await rig.system.person();
+    const change = async (headers: Record<string, string>) => {
+      const all = { ...jsonType, authorization: `Bearer ${access}`, ...headers };
+      return (
+        await fetchFrom(page, `${rig.ours}/api/v1/users/profile`, {
+          method: 'PATCH',
+          body: '{"bio":"x"}',
+          headers: all,
+        })
+      ).status;
+    };
+    expect(await change({})).toBe(403);
+    expect(await change({ 'x-csrf-token': csrf })).toBe(200);
+    await rig.close();
+  });
+});

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumProgram, openRig, type Rig } from './rig.ts';
+
+describe.runIf(chromiumProgram.path)(chromiumProgram.title('the pages of the edge in Chromium'), () => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await openRig();
+  });
+  afterAll(() => rig.close());
+
+  test('/docs shows every method and asks one, within its content security policy', async () => {
+    const { context } = await rig.profile();
+    const page = await context.newPage();
+    const wrong: string[] = [];
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') wrong.push(message.text());
+    });
+    page.on('pageerror', (error) => wrong.push(error.message));
+    page.on('requestfailed', (request) => wrong.push(request.url()));
+    page.on('request', (request) => {
+      if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== rig.ours) wrong.push(request.url());
+    });
+    await page.goto(`${rig.ours}/`);
+    expect(page.url()).toBe(`${rig.ours}/docs`);
+    const { json } = await rig.system.rest('GET', '//openapi.json');
+    const methods = Object.values<object>(json.paths).flatMap((path) =>
+      Object.keys(path).filter((key) => /^(get|post|put|patch|delete)$/.test(key)),
+    );
+    await expect.poll(() => page.locator('.opblock').count(), { timeout: 10_000 }).toBe(methods.length);
+
+    const method = page.locator('.opblock', { hasText: '/api/v1/auth/public-key' });
+    await method.locator('.opblock-summary-control').click();
+    await method.getByRole('button', { name: 'Try it out' }).click();
+    await method.getByRole('button', { name: 'Execute' }).click();
+    await method.getByText('BEGIN PUBLIC KEY').first().waitFor();
+    expect(wrong).toEqual([]);
+  });
+
+  test.each(['evil.localhost', 'evil.shop.localhost', 'shop.localhost'])(
+    'a page on %s cannot frame them',
+    async (host) => {
+      const paths = ['/docs', '/', '/openapi.json', '/api/v1/auth/public-key', '/api/v1/users/profile', '/nowhere'];
+      const frames = paths.map((path) => `<iframe src="${rig.ours}${path}"></iframe>`);
+      const others = ['<object data="', '<embed src="'].map((tag) => `${tag}${rig.ours}/docs" type="text/html">`);
+      rig.attacker.page('/frames', [...frames, ...others].join('\n'));
+      const { open } = await rig.profile();
+      const page = await open(`${rig.theirs(host)}/frames`);
+      const shown = () =>
+        page
+          .frames()
+          .slice(1)
+          .map((frame) => frame.url());
+      await expect
+        .poll(() => shown().filter((url) => url !== '' && url !== 'about:blank').length)
+        .toBeGreaterThanOrEqual(paths.length);
+      for (const url of shown()) expect(['chrome-error://chromewebdata/', 'about:blank', '']).toContain(url);
+      // What is framed so would have its text here.
+      for (const frame of page.frames().slice(1))
+        expect(await frame.content()).not.toMatch(/swagger|openapi|PUBLIC KEY|urn:signet/i);
+    },
+  );
+});

@@ -1,0 +1,156 @@
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
+import type { Environment } from '#kit/config/config.ts';
+import { findProgram } from '#kit/testing/programs.ts';
+import { openSystem, type Person, type System } from '../system.ts';
+import { openSite, type Site } from './site.ts';
+
+/** The browser; Debian: chromium. */
+export const chromiumProgram = findProgram('chromium', 'chromium-browser', 'google-chrome');
+
+/**
+ * A browser, our site with the edge behind it, and another server, for attackers.
+ * Sites are host names that end in `.localhost`: `shop.localhost` is ours; the same
+ * host on the other port and `evil.shop.localhost` are of the same site but not of the
+ * same origin; `evil.localhost` and `127.0.0.1` are other sites.
+ */
+export interface Rig {
+  readonly system: System;
+  /** Our origin. */
+  readonly ours: string;
+  /** An origin of the attacker's server, on a host of choice. */
+  theirs(host: string): string;
+  readonly site: Site;
+  readonly attacker: Site;
+  /** A browser profile of its own: no cookies. */
+  profile(): Promise<Profile>;
+  close(): Promise<void>;
+}
+
+/** Somebody's browser. */
+export interface Profile {
+  readonly context: BrowserContext;
+  /** Opens a page, and waits until it is there. */
+  open(url: string): Promise<Page>;
+  /** Opens our site. */
+  home(): Promise<Page>;
+  /** Registers somebody, and signs them in by cookie on a page of ours. */
+  signIn(page: Page): Promise<SignedIn>;
+}
+
+/** Somebody signed in by cookie. */
+export interface SignedIn extends Person {
+  /** CSRF token of the session in the browser. */
+  readonly csrf: string;
+}
+
+/** An answer as a page's script got it; `failed` where the browser did not let it have one. */
+export interface Fetched {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+  readonly failed: boolean;
+}
+
+const ourHost = 'shop.localhost';
+
+/** Opens all that; `environment` may use our origin. */
+export async function openRig(
+  environment: (ours: string, theirs: Rig['theirs']) => Environment = () => ({}),
+  { tls = false }: { readonly tls?: boolean } = {},
+): Promise<Rig> {
+  const [site, attacker, browser] = await Promise.all([openSite({ tls }), openSite({ tls }), launch()]);
+  const scheme = tls ? 'https' : 'http';
+  const ours = `${scheme}://${ourHost}:${site.port}`;
+  const theirs = (host: string) => `${scheme}://${host}:${attacker.port}`;
+  const system = await openSystem({ SIGNET_ISSUER: ours, ...environment(ours, theirs) });
+  site.passOn(system.edge);
+  site.page('/home', 'home');
+  return {
+    system,
+    ours,
+    theirs,
+    site,
+    attacker,
+    profile: () => openProfile(browser, system, ours),
+    async close() {
+      await browser.close();
+      await Promise.all([site.close(), attacker.close()]);
+      await system.close();
+    },
+  };
+}
+
+function launch(): Promise<Browser> {
+  // An empty profile, made and cleared away by playwright. Nothing but loopback is to be had.
+  return chromium.launch({
+    executablePath: chromiumProgram.path ?? '',
+    headless: true,
+    chromiumSandbox: process.getuid?.() !== 0,
+    args: [
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-proxy-server',
+      '--host-resolver-rules=MAP *.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+    ],
+  });
+}
+
+async function openProfile(browser: Browser, system: System, ours: string): Promise<Profile> {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  context.setDefaultTimeout(10_000);
+  const open = async (url: string) => {
+    const page = await context.newPage();
+    await page.goto(url);
+    return page;
+  };
+  return {
+    context,
+    open,
+    home: () => open(`${ours}/home`),
+    async signIn(page) {
+      const person = await system.person();
+      const csrf = await signInAs(page, ours, person);
+      return { ...person, csrf: system.secret(csrf) };
+    },
+  };
+}
+
+/** Signs in by cookie, as the page does. Answers the CSRF token. */
+export async function signInAs(page: Page, ours: string, { email, password }: Person): Promise<string> {
+  const body = JSON.stringify({ email, password, transport: 'cookie' });
+  const login = await fetchFrom(page, `${ours}/api/v1/auth/login`, { method: 'POST', body, headers: jsonType });
+  expect(login.status, login.text).toBe(200);
+  return (JSON.parse(login.text) as { csrf_token: string }).csrf_token;
+}
+
+/** Header of a JSON body. */
+export const jsonType = { 'content-type': 'application/json' };
+
+/** What a fetch of a page's script may be told. */
+export interface FetchOptions {
+  readonly method?: string;
+  readonly mode?: 'cors' | 'no-cors';
+  readonly credentials?: 'include' | 'omit';
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+}
+
+/** Has a page's script fetch, with credentials unless told otherwise. */
+export function fetchFrom(page: Page, url: string, init: FetchOptions = {}): Promise<Fetched> {
+  return page.evaluate(
+    async ([address, options]) => {
+      try {
+        const answer = await fetch(address, { credentials: 'include', ...options });
+        return { status: answer.status, type: answer.type, text: await answer.text(), failed: false };
+      } catch {
+        return { status: 0, type: '', text: '', failed: true };
+      }
+    },
+    [url, init] as const,
+  );
+}

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumProgram, fetchFrom, jsonType, openRig, type Rig, signInAs } from './rig.ts';
+import { openssl } from './site.ts';
+
+const kinds = [
+  { scheme: 'http', tls: false, access: 'signet_at', refresh: 'signet_rt' },
+  { scheme: 'https', tls: true, access: '__Host-signet_at', refresh: '__Host-signet_rt' },
+] as const;
+
+for (const { scheme, tls, access, refresh } of kinds) {
+  const needed = tls && !openssl.path ? openssl : chromiumProgram;
+  describe.runIf(needed.path)(needed.title(`signing in by cookie in Chromium, over ${scheme}`), () => {
+    let rig: Rig;
+    beforeAll(async () => {
+      rig = await openRig(undefined, { tls });
+    });
+    afterAll(() => rig.close());
+    const profileUrl = () => `${rig.ours}/api/v1/users/profile`;
+
+    test(`keeps ${access} and ${refresh} for this host, out of reach of scripts and of other sites`, async () => {
+      const { context, home, signIn } = await rig.profile();
+      const page = await home();
+      const person = await signIn(page);
+      const kept = await context.cookies();
+      expect(kept.map(({ name }) => name).toSorted()).toEqual([access, refresh]);
+      for (const cookie of kept) {
+        rig.system.secret(cookie.value);
+        expect(cookie).toMatchObject({
+          domain: 'shop.localhost',
+          path: '/',
+          httpOnly: true,
+          secure: tls,
+          sameSite: 'Strict',
+        });
+      }
+      expect(await page.evaluate(() => document.cookie)).toBe('');
+      const stored = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+      expect(stored).toBe('{}');
+      const read = await fetchFrom(page, profileUrl());
+      expect([read.status, JSON.parse(read.text).email]).toEqual([200, person.email]);
+    });
+
+    test('lets a page change something with its CSRF token, and with nothing else', async () => {
+      const { home, signIn } = await rig.profile();
+      const page = await home();
+      const { csrf } = await signIn(page);
+      const stranger = await rig.profile();
+      const other = await stranger.signIn(await stranger.home());
+      const change = async (headers: Record<string, string>) => {
+        const body = JSON.stringify({ bio: 'x' });
+        const { status } = await fetchFrom(page, profileUrl(), {
+          method: 'PATCH',
+          body,
+          headers: { ...jsonType, ...headers },
+        });
+        return status;
+      };
+      expect(await change({})).toBe(403);
+      expect(await change({ 'x-csrf-token': 'A'.repeat(43) })).toBe(403);
+      expect(await change({ 'x-csrf-token': other.csrf })).toBe(403);
+      expect(await change({ 'x-csrf-token': csrf })).toBe(200);
+    });
+
+    test('refreshes, and signs out: the cookies go, and what they held is good for nothing', async () => {
+      const { context, home, signIn } = await rig.profile();
+      const page = await home();
+      const { csrf } = await signIn(page);
+      const post = (path: string) =>
+        fetchFrom(page, `${rig.ours}/api/v1/auth/${path}`, { method: 'POST', headers: { 'x-csrf-token': csrf } });
+      const first = await context.cookies();
+      expect((await post('refresh')).status).toBe(200);
+      const second = await context.cookies();
+      for (const { name, value } of first) expect(second.find((one) => one.name === name)?.value).not.toBe(value);
+      expect((await post('logout')).status).toBe(200);
+      expect(await context.cookies()).toEqual([]);
+      expect((await fetchFrom(page, profileUrl())).status).toBe(401);
+      // Somebody kept a copy.
+      await context.addCookies(second);
+      await expect.poll(async () => (await fetchFrom(page, profileUrl())).status).toBe(401);
+      expect((await post('refresh')).status).toBe(401);
+    });
+
+    test('makes a session of its own, whoever was signed in there before', async () => {
+      const { context, home } = await rig.profile();
+      const attackers = await rig.profile();
+      const attackerPage = await attackers.home();
+      const attacker = await attackers.signIn(attackerPage);
+      // What an attacker with a moment at the machine leaves behind: their own session.
+      await context.addCookies(await attackers.context.cookies());
+      const page = await home();
+      expect(JSON.parse((await fetchFrom(page, profileUrl())).text).email).toBe(attacker.email);
+      const victim = await rig.system.person();
+      const csrf = await signInAs(page, rig.ours, victim);
+      expect(csrf).not.toBe(attacker.csrf);
+      expect(JSON.parse((await fetchFrom(page, profileUrl())).text).email).toBe(victim.email);
+      const theirs = new Set((await attackers.context.cookies()).map(({ value }) => value));
+      for (const { value } of await context.cookies()) expect(theirs.has(value)).toBe(false);
+      expect(JSON.parse((await fetchFrom(attackerPage, profileUrl())).text).email).toBe(attacker.email);
+    });
+  });
+}

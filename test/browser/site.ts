@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer as createHttp, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { findProgram } from '#kit/testing/programs.ts';
+
+/** Makes the certificates of tests. */
+export const openssl = findProgram('openssl');
+
+/** A web server on loopback, for pages of tests. Its port alone is its own: every host name that leads here is served. */
+export interface Site {
+  readonly port: number;
+  /** Serves an HTML page at a path from now on, with headers of its own. */
+  page(path: string, html: string, headers?: Record<string, string | string[]>): void;
+  /** Passes everything that is no page on to a server behind it, as a proxy in front of the edge does. */
+  passOn(to: string): void;
+  /** What was passed on so far, and answered. */
+  readonly passed: readonly Passed[];
+  close(): Promise<void>;
+}
+
+/** A request that came by a site, and what the server behind it said. */
+export interface Passed {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+}
+
+/** Opens a site; with `tls`, one that speaks HTTPS, with a certificate that it made itself. */
+export async function openSite({ tls = false }: { readonly tls?: boolean } = {}): Promise<Site> {
+  const pages = new Map<string, { readonly html: string; readonly headers: Record<string, string | string[]> }>();
+  const passed: Passed[] = [];
+  let behind: string | undefined;
+  const answer = (asked: IncomingMessage, reply: ServerResponse): void => {
+    const page = pages.get(asked.url ?? '');
+    if (page) reply.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...page.headers }).end(page.html);
+    else if (behind) relay(behind, asked, reply, (status) => passed.push(entryOf(asked, status)));
+    else reply.writeHead(404).end();
+  };
+  const server = tls ? createHttps(selfSigned(), answer) : createHttp(answer);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    page: (path, html, headers = {}) =>
+      void pages.set(path, { html: `<!doctype html><title>a page</title>${html}`, headers }),
+    passOn: (to) => void (behind = to),
+    passed,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function entryOf({ method = '', url = '', headers }: IncomingMessage, status: number): Passed {
+  return { method, path: url, status, headers };
+}
+
+function relay(to: string, asked: IncomingMessage, reply: ServerResponse, note: (status: number) => void): void {
+  const { method, headers } = asked;
+  const onward = request(`${to}${asked.url}`, { method, headers }, (answer) => {
+    note(answer.statusCode ?? 0);
+    reply.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(reply);
+  });
+  onward.on('error', () => reply.destroy());
+  asked.pipe(onward);
+}
+
+function selfSigned(): { key: string; cert: string } {
+  const names = 'subjectAltName=DNS:localhost,DNS:*.localhost,DNS:*.shop.localhost';
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-noenc',
+    '-days',
+    '1',
+    '-subj',
+    '/CN=localhost',
+    '-addext',
+    names,
+  ];
+  const pem = execFileSync(openssl.path ?? '', [...args, '-keyout', '-', '-out', '-'], { stdio: 'pipe' }).toString();
+  const part = (kind: string) =>
+    pem.match(new RegExp(`-----BEGIN ${kind}-----.*?-----END ${kind}-----\n`, 's'))?.[0] ?? '';
+  return { key: part('PRIVATE KEY'), cert: part('CERTIFICATE') };
+}
