@@ -51,7 +51,7 @@ describe.runIf(chromiumProgram.path)(chromiumProgram.title('pages of others in C
         const from = await profile.open(`${rig.theirs(host)}/attack`);
         const { length } = rig.site.passed;
         await go(from);
-        await expect.poll(() => rig.site.passed.length).toBe(length + 1);
+        await expect.poll(() => rig.site.passed.length, { timeout: 10_000 }).toBe(length + 1);
         await from.close();
       },
       /** What has come to the edge since, after a look at whether anything changed. */
@@ -115,7 +115,7 @@ describe.runIf(chromiumProgram.path)(chromiumProgram.title('pages of others in C
         await load(page, address);
         await away((from) => from.evaluate((to) => location.assign(to), address));
         expect(await beacon(page, rig.ours + path, body)).toBe(true);
-        await expect.poll(() => rig.site.passed.at(-1)?.method).toBe('POST');
+        await expect.poll(() => rig.site.passed.at(-1)?.method, { timeout: 10_000 }).toBe('POST');
       }
       // An image, a script, a link and a beacon each.
       expect(rig.site.passed).toHaveLength(known + aims.length * 4);
