@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { closingWords } from './left-out.ts';
-import { findProgram } from './programs.ts';
+import { findProgram, titleWith } from './programs.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -19,7 +19,7 @@ test('finds a program under the first of its names that is there', () => {
   writeFileSync(path.join(folder, 'second'), '', { mode: 0o755 });
   const program = findProgram('first', 'second');
   expect(program.path).toBe(path.join(folder, 'second'));
-  expect(program.title('the suite')).toBe('the suite');
+  expect(titleWith([program], 'the suite')).toBe('the suite');
 });
 
 test.each([
@@ -30,11 +30,12 @@ test.each([
   prepare();
   const program = findProgram('first', 'second');
   expect(program.path).toBeUndefined();
-  expect(program.title('the suite')).toBe('the suite, left out: first or second is not on PATH');
+  const title = titleWith([program, findProgram('third')], 'the suite');
+  expect(title).toBe('the suite, left out: not on PATH: first or second, third');
 });
 
 test('a run names at its end what was left out, and says nothing where all was there', () => {
-  const { title } = findProgram('first');
-  expect(closingWords(['a', title('b'), 'c', title('d')])).toContain(`  ${title('b')}\n  ${title('d')}\n`);
+  const [b, d] = ['b', 'd'].map((title) => titleWith([findProgram('first')], title));
+  expect(closingWords(['a', `${b}`, 'c', `${d}`])).toContain(`  ${b}\n  ${d}\n`);
   expect(closingWords(['a', 'c'])).toBe('');
 });

@@ -3,26 +3,23 @@ import path from 'node:path';
 
 /** A program that a suite needs and this machine may not have. */
 export interface Program {
+  /** The names that it goes by. */
+  readonly names: readonly string[];
   /** Where it is; undefined where it is not. */
   readonly path: string | undefined;
-  /**
-   * A suite's title; where the suite is left out for want of the program, it says so, and the run names
-   * it at its end (left-out.ts).
-   */
-  title(suite: string): string;
 }
 
-/**
- * Looks for a program on PATH, under any of its names. A suite that needs it is
- * `describe.runIf(program.path)(program.title('...'), ...)`.
- */
+/** Looks for a program on PATH, under any of its names. */
 export function findProgram(...names: readonly [string, ...string[]]): Program {
   const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
-  const found = names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(isProgram);
-  return {
-    path: found,
-    title: (suite) => (found === undefined ? leftOut(suite, `${names.join(' or ')} is not on PATH`) : suite),
-  };
+  const files = names.flatMap((name) => folders.map((folder) => path.join(folder, name)));
+  return { names, path: files.find(isProgram) };
+}
+
+/** Title of a suite that needs programs. */
+export function titleWith(programs: readonly Program[], title: string): string {
+  const missing = programs.filter((program) => program.path === undefined).map(({ names }) => names.join(' or '));
+  return missing.length === 0 ? title : leftOut(title, `not on PATH: ${missing.join(', ')}`);
 }
 
 /** Title of a suite that is left out, with the reason. */

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { describeWith } from '#kit/testing/describe-with.ts';
 import { createLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { redisProgram, startRedis, type TestRedis } from '#kit/testing/redis.ts';
@@ -41,7 +42,7 @@ let addresses = 0;
 /** An address that no test has used. */
 const fresh = () => `192.0.2.${++addresses}`;
 
-describe.runIf(redisProgram.path)(redisProgram.title('counters in Redis'), () => {
+describeWith([redisProgram], 'counters in Redis', () => {
   let redis: TestRedis;
   beforeAll(async () => {
     redis = await startRedis();
@@ -82,7 +83,7 @@ describe.runIf(redisProgram.path)(redisProgram.title('counters in Redis'), () =>
   });
 });
 
-describe.runIf(redisProgram.path)(redisProgram.title('counters whose Redis goes away'), () => {
+describeWith([redisProgram], 'counters whose Redis goes away', () => {
   let redis: TestRedis;
   beforeAll(async () => {
     redis = await startRedis();
@@ -134,7 +135,7 @@ async function refuseWrites(port: number): Promise<void> {
   operator.disconnect();
 }
 
-describe.runIf(redisProgram.path)(redisProgram.title('counters whose Redis wants a password'), () => {
+describeWith([redisProgram], 'counters whose Redis wants a password', () => {
   let redis: TestRedis;
   const password = 'p-9f8e7d6c5b4a';
   beforeAll(async () => {

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { describeWith } from '#kit/testing/describe-with.ts';
 import type { Page } from 'playwright-core';
 import { chromiumProgram, fetchFrom, jsonType, openRig, type Profile, type Rig, type SignedIn } from './rig.ts';
 
-describe.runIf(chromiumProgram.path)(chromiumProgram.title('pages of other origins in Chromium'), () => {
+describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
   let rig: Rig;
   let profile: Profile;
   let person: SignedIn;
@@ -84,7 +85,7 @@ describe.runIf(chromiumProgram.path)(chromiumProgram.title('pages of other origi
   });
 });
 
-describe.runIf(chromiumProgram.path)(chromiumProgram.title('SIGNET_CSRF=always in Chromium'), () => {
+describeWith([chromiumProgram], 'SIGNET_CSRF=always in Chromium', () => {
   test('asks the CSRF token of a page with an Authorization header, too', async () => {
     const rig = await openRig(() => ({ SIGNET_CSRF: 'always' }));
     const { home } = await rig.profile();

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeWith } from '#kit/testing/describe-with.ts';
 import { chromiumProgram, fetchFrom, jsonType, openRig, type Profile, type Rig, type SignedIn } from './rig.ts';
 
 /** CROSS_ORIGIN, a method that nobody has there, a type that nobody reads. */
@@ -11,7 +12,7 @@ interface Aim {
   readonly body: string;
 }
 
-describe.runIf(chromiumProgram.path)(chromiumProgram.title('pages of others in Chromium'), () => {
+describeWith([chromiumProgram], 'pages of others in Chromium', () => {
   let rig: Rig;
   let aims: readonly Aim[];
   beforeAll(async () => {
@@ -88,7 +89,7 @@ describe.runIf(chromiumProgram.path)(chromiumProgram.title('pages of others in C
       for (const { method, status, headers } of came) {
         expect(refusals).toContain(status);
         // The attack was a real one: the cookies came along wherever the browser sends them.
-        if (method === 'POST') expect(headers.cookie !== undefined).toBe(isSameSite);
+        expect(headers.cookie !== undefined).toBe(isSameSite && method === 'POST');
       }
     });
 
@@ -169,7 +170,11 @@ function load(page: Page, url: string): Promise<void> {
     const script = Object.assign(document.createElement('script'), { src });
     document.body.append(image, script);
     const ended = [image, script].map(
-      (element) => new Promise((resolve) => (element.onload = element.onerror = resolve)),
+      (element) =>
+        new Promise((resolve) => {
+          element.addEventListener('load', resolve);
+          element.addEventListener('error', resolve);
+        }),
     );
     await Promise.all(ended);
   }, url);

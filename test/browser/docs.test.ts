@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { describeWith } from '#kit/testing/describe-with.ts';
 import { chromiumProgram, openRig, type Rig } from './rig.ts';
 
-describe.runIf(chromiumProgram.path)(chromiumProgram.title('the pages of the edge in Chromium'), () => {
+describeWith([chromiumProgram], 'the pages of the edge in Chromium', () => {
   let rig: Rig;
   beforeAll(async () => {
     rig = await openRig();

@@ -2,6 +2,7 @@ import { Code, ConnectError, createClient, type Transport } from '@connectrpc/co
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeWith } from '#kit/testing/describe-with.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { redisProgram, startRedis, type TestRedis } from '#kit/testing/redis.ts';
 import { openSystem, type Person, type System } from '../system.ts';
@@ -146,7 +147,7 @@ describe('what counts as one address', () => {
   });
 });
 
-describe.runIf(redisProgram.path)(redisProgram.title('two edges with one Redis'), () => {
+describeWith([redisProgram], 'two edges with one Redis', () => {
   let redis: TestRedis;
   let edges: readonly [System, System];
   beforeAll(async () => {
