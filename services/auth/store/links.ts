@@ -71,13 +71,15 @@ export function createLinkStore(db: PrismaClient): LinkStore {
   };
 }
 
-/** The account of a link that is good, which is used up by this. */
+/** The account of a link that is good, which is used up by this. The account is locked first, as by whoever sends a link. */
 async function use(tx: Prisma.TransactionClient, purpose: LinkPurpose, token: string): Promise<string | undefined> {
-  const [used] = await tx.$queryRaw<{ id: string }[]>`
-    WITH used AS (
-      DELETE FROM auth.links WHERE hash = ${hashOfLink(token)}::bytea AND purpose = ${purpose} RETURNING *
-    )
-    SELECT u.id FROM used JOIN auth.users u ON u.id = used.user_id
-    WHERE used.expires_at > now() AND u.email = used.email AND u.disabled_at IS NULL`;
-  return used?.id;
+  const hash = hashOfLink(token);
+  const [owner] = await tx.$queryRaw<{ id: string }[]>`
+    SELECT u.id FROM auth.links l JOIN auth.users u ON u.id = l.user_id
+    WHERE l.hash = ${hash}::bytea AND l.purpose = ${purpose} AND l.expires_at > now()
+      AND u.email = l.email AND u.disabled_at IS NULL
+    FOR NO KEY UPDATE OF u`;
+  if (!owner) return undefined;
+  const used = await tx.$executeRaw`DELETE FROM auth.links WHERE hash = ${hash}::bytea`;
+  return used === 1 ? owner.id : undefined;
 }
