@@ -63,7 +63,14 @@ function makeSource() {
 
 let feed: RevocationFeed;
 afterEach(() => feed.close());
-const token = (sid: string) => ({ sub: 'ada', sid, jti: 'token', kid: 'key', iat: Math.floor(Date.now() / 1_000) });
+const token = (sid: string) => ({
+  sub: 'ada',
+  sid,
+  jti: 'token',
+  kid: 'key',
+  roles: [],
+  iat: Math.floor(Date.now() / 1_000),
+});
 const poll = (what: () => unknown) => expect.poll(what, { timeout: 5_000, interval: 5 });
 
 test('it is ready once it has been told everything, and not before', async () => {

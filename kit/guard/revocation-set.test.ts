@@ -2,17 +2,18 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { RevocationSchema } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { createRevocationSet } from './revocation-set.ts';
+import type { Revocable } from './revocations.ts';
 
 const now = 1_800_000_000;
 const life = 3_610;
-type Target = { case: 'sessionId' | 'tokenId' | 'subject' | 'keyId'; value: string };
+type Target = { case: 'sessionId' | 'tokenId' | 'subject' | 'role' | 'keyId'; value: string };
 
 function revoked(target: Target, at = now, notBefore = 0, lasts = life) {
   return [create(RevocationSchema, { target, notBefore, revokedAt: at, expiresAt: at + lasts })];
 }
 
-function token(given: Partial<{ sub: string; sid: string; jti: string; kid: string; iat: number }> = {}) {
-  return { sub: 'ada', sid: 'session', jti: 'token', kid: 'key', iat: now - 60, ...given };
+function token(given: Partial<Revocable> = {}): Revocable {
+  return { sub: 'ada', sid: 'session', jti: 'token', kid: 'key', roles: ['user'], iat: now - 60, ...given };
 }
 
 describe('a set refuses', () => {
@@ -36,6 +37,14 @@ describe('a set refuses', () => {
     // An earlier time that comes later takes nothing back.
     set.add(revoked({ case: 'subject', value: 'ada' }, now, now - 50));
     expect(set.isRevoked(token({ iat: now - 1 }))).toBe(true);
+  });
+
+  test('what has a role and was issued before a time, and nothing later', () => {
+    const set = createRevocationSet({ clock: () => now * 1_000 });
+    set.add(revoked({ case: 'role', value: 'editor' }, now, now));
+    expect(set.isRevoked(token({ iat: now - 1, roles: ['user', 'editor'] }))).toBe(true);
+    expect(set.isRevoked(token({ iat: now, roles: ['user', 'editor'] }))).toBe(false);
+    expect(set.isRevoked(token({ iat: now - 1, roles: ['user'] }))).toBe(false);
   });
 });
 

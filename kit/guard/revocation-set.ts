@@ -22,7 +22,8 @@ export interface RevocationSetOptions {
 /** Longest time that a token lives after it was issued, in seconds: what `maxTokenLife` of a guard allows, with clocks apart. */
 const longestLife = 3_610;
 
-interface Subject {
+/** Of a subject, or of a role. */
+interface NotBefore {
   readonly notBefore: number;
   readonly expiresAt: number;
 }
@@ -32,17 +33,18 @@ interface Subject {
  * order in which they came, so that the oldest is at the front: it goes when it
  * has expired, or when there is no more room. In that case every token that was
  * issued before that revocation is refused, for one of them may be the token it
- * was about. Keys are few, and are kept apart.
+ * was about. Keys and roles are few, and are kept apart.
  */
 export function createRevocationSet({ max = 1_000_000, clock = Date.now }: RevocationSetOptions = {}): RevocationSet {
   const sessions = new Map<string, number>();
   const tokens = new Map<string, number>();
-  const subjects = new Map<string, Subject>();
+  const subjects = new Map<string, NotBefore>();
+  const roles = new Map<string, NotBefore>();
   const keys = new Map<string, number>();
   // Tokens issued up to this second are refused, s since 1970.
   let floor = -1;
 
-  const size = () => sessions.size + tokens.size + subjects.size + keys.size;
+  const size = () => sessions.size + tokens.size + subjects.size + roles.size + keys.size;
 
   function forgetExpired(now: number): void {
     for (const map of [sessions, tokens, keys]) {
@@ -51,9 +53,11 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
         map.delete(target);
       }
     }
-    for (const [target, { expiresAt }] of subjects) {
-      if (expiresAt > now) break;
-      subjects.delete(target);
+    for (const map of [subjects, roles]) {
+      for (const [target, { expiresAt }] of map) {
+        if (expiresAt > now) break;
+        map.delete(target);
+      }
     }
   }
 
@@ -64,7 +68,7 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
     const [subject] = subjects;
     const ends = [session?.[1], token?.[1], subject?.[1].expiresAt].map((end) => end ?? Infinity);
     const first = Math.min(...ends);
-    // Nothing but keys: they stay, however many.
+    // Nothing but keys and roles: they stay, however many.
     if (first === Infinity) return;
     // Revoked at the latest when it was to expire, less the life of a token; a subject may name a later time.
     floor = Math.max(floor, first - longestLife, first === ends[2] ? (subject?.[1].notBefore ?? 0) - 1 : 0);
@@ -81,20 +85,26 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
         return put(tokens, target.value, expiresAt);
       case 'keyId':
         return put(keys, target.value, expiresAt);
-      case 'subject': {
-        const known = subjects.get(target.value);
-        return put(subjects, target.value, { notBefore: Math.max(notBefore, known?.notBefore ?? 0), expiresAt });
+      case 'subject':
+      case 'role': {
+        const map = target.case === 'role' ? roles : subjects;
+        const known = map.get(target.value);
+        return put(map, target.value, { notBefore: Math.max(notBefore, known?.notBefore ?? 0), expiresAt });
       }
       default:
         throw new Error('a revocation of a kind that this build does not know');
     }
   }
 
+  /** Whether a subject, or a role, takes away what was issued at a time. */
+  const isBefore = (iat: number, entry: NotBefore | undefined) => entry !== undefined && iat < entry.notBefore;
+
   return {
-    isRevoked({ sub, sid, jti, iat, kid }) {
+    isRevoked({ sub, sid, jti, iat, kid, roles: held }) {
       if (iat <= floor || keys.has(kid) || tokens.has(jti) || (sid !== undefined && sessions.has(sid))) return true;
-      const subject = subjects.get(sub);
-      return subject !== undefined && iat < subject.notBefore;
+      return (
+        isBefore(iat, subjects.get(sub)) || (roles.size > 0 && held.some((role) => isBefore(iat, roles.get(role))))
+      );
     },
     add(revocations) {
       if (revocations.length === 0) return;

@@ -6,6 +6,7 @@ export interface Revocable {
   readonly iat: number;
   /** The key that signed it. */
   readonly kid: string;
+  readonly roles: readonly string[];
   /** The session; a service's token has none. */
   readonly sid?: string;
 }

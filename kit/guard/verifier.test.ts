@@ -403,7 +403,14 @@ describe('revocations', () => {
       gone.clear();
     }
     expect(asked).toHaveLength(4);
-    expect(asked[0]).toEqual({ sub, sid: 'session', jti: 'token', iat: start / second, kid: issuer.key.kid });
+    expect(asked[0]).toEqual({
+      sub,
+      sid: 'session',
+      jti: 'token',
+      iat: start / second,
+      kid: issuer.key.kid,
+      roles: ['user'],
+    });
 
     const service = await issuer.callerToken('order', { jti: 'service-token' });
     expect(await reasonOf(verify.caller(service))).toBe('accepted');

@@ -126,9 +126,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
 function revocableOf(bearer: Bearer, kid: string): Revocable {
   if (bearer.kind === 'service') {
-    const { service: sub, tokenId: jti, issuedAt: iat } = bearer.caller;
-    return { sub, jti, iat, kid };
+    const { service: sub, tokenId: jti, issuedAt: iat, roles } = bearer.caller;
+    return { sub, jti, iat, kid, roles };
   }
-  const { subject: sub, sessionId: sid, tokenId: jti, issuedAt: iat } = bearer.principal;
-  return { sub, sid, jti, iat, kid };
+  const { subject: sub, sessionId: sid, tokenId: jti, issuedAt: iat, roles } = bearer.principal;
+  return { sub, sid, jti, iat, kid, roles };
 }

@@ -53,7 +53,7 @@ export interface SignedIn {
   readonly session: Session;
   /** The database's time at that statement. */
   readonly at: Date;
-  /** Tokens of the user that were issued before are refused. */
+  /** Tokens of the user that were issued before are refused: for the account, or for a role that it has. */
   readonly tokensFrom: Date | undefined;
 }
 

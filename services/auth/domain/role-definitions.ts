@@ -18,9 +18,9 @@ export interface RoleStore {
   page(query: PageQuery): Promise<RoleDefinition[]>;
   /** The scopes that roles give together, as far as an operator defined them. */
   scopesOf(roles: readonly string[]): Promise<string[]>;
-  /** Makes or changes a role; where it loses a scope, the tokens of all who have it are refused from then on. */
+  /** Makes or changes a role; where it loses a scope, all tokens that have it are refused from then on. */
   put(role: string, scopes: readonly string[]): Promise<RoleDefinition>;
-  /** Removes a role, and takes it from all who have it; tells whether there was one. */
+  /** Removes a role, and takes it from all who have it, and from their tokens; tells whether there was one. */
   remove(role: string): Promise<boolean>;
 }
 

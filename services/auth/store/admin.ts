@@ -33,7 +33,7 @@ export function createAdminStore(db: PrismaClient): AdminStore {
       if (takesAdmin(user) && user.roles.includes('admin') && !user.disabledAt) {
         const others = await tx.$queryRaw<unknown[]>`
           SELECT id FROM auth.users
-          WHERE 'admin' = ANY (roles) AND disabled_at IS NULL AND id <> ${userId}::uuid LIMIT 1`;
+          WHERE roles @> '{admin}' AND disabled_at IS NULL AND id <> ${userId}::uuid LIMIT 1`;
         if (others.length === 0) return 'last_admin';
       }
       return work(tx, user);
@@ -46,8 +46,10 @@ export function createAdminStore(db: PrismaClient): AdminStore {
       const conditions = [
         ...(id === undefined ? [] : [Prisma.sql`u.id < ${id}::uuid`]),
         ...(emailPrefix === '' ? [] : [Prisma.sql`u.email LIKE ${`${emailPrefix.replaceAll(/[\\%_]/g, '\\$&')}%`}`]),
-        ...(role === '' ? [] : [Prisma.sql`${role} = ANY (u.roles)`]),
-        ...(disabled === undefined ? [] : [Prisma.sql`(u.disabled_at IS NOT NULL) = ${disabled}`]),
+        ...(role === '' ? [] : [Prisma.sql`u.roles @> ARRAY[${role}]`]),
+        ...(disabled === undefined
+          ? []
+          : [disabled ? Prisma.sql`u.disabled_at IS NOT NULL` : Prisma.sql`u.disabled_at IS NULL`]),
         Prisma.sql`true`,
       ];
       const rows = await db.$queryRaw<UserRow[]>`
@@ -84,12 +86,13 @@ export function createAdminStore(db: PrismaClient): AdminStore {
 
     grant: (userId, role) =>
       act(userId, async (tx, user) => {
+        // Whoever deletes a role locks it, and then those who have it: nobody who has it waits for that here.
+        if (user.roles.includes(role)) return { user, ended: 0 };
         // Held until the end: a role that is being deleted must not be given meanwhile.
         const defined = isBuiltIn(role)
           ? [role]
           : await tx.$queryRaw<unknown[]>`SELECT name FROM auth.roles WHERE name = ${role} FOR SHARE`;
         if (defined.length === 0) return 'no_such_role';
-        if (user.roles.includes(role)) return { user, ended: 0 };
         const roles = [...user.roles, role].toSorted();
         const changed = await update(tx, userId, Prisma.sql`roles = ${roles}::text[]`);
         await audit(tx, 'role_granted', userId, { role });

@@ -24,7 +24,7 @@ export interface RevocationStore {
 
 interface Row {
   sequence: bigint;
-  kind: 'session' | 'token' | 'subject' | 'key';
+  kind: 'session' | 'token' | 'subject' | 'role' | 'key';
   target: string;
   not_before: Date | null;
   revoked_at: Date;
@@ -47,7 +47,7 @@ export function createRevocationStore(db: PrismaClient): RevocationStore {
   };
 }
 
-const cases = { session: 'sessionId', token: 'tokenId', subject: 'subject', key: 'keyId' } as const;
+const cases = { session: 'sessionId', token: 'tokenId', subject: 'subject', role: 'role', key: 'keyId' } as const;
 
 function toRevocation({ sequence, kind, target, ...times }: Row): SequencedRevocation {
   return {

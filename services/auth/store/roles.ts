@@ -1,7 +1,7 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { RoleDefinition, RoleStore } from '../domain/role-definitions.ts';
 import { insertAudit } from './audit.ts';
-import { tokensFromNow } from './users.ts';
+import { secondsFromNow } from './users.ts';
 
 interface Row {
   name: string;
@@ -28,10 +28,15 @@ export function createRoleStore(db: PrismaClient): RoleStore {
         const [before] = await tx.$queryRaw<Row[]>`
           SELECT name, scopes, created_at FROM auth.roles WHERE name = ${role} FOR UPDATE`;
         if (before && before.scopes.join(' ') === scopes.join(' ')) return toRole(before);
+        // A new role may have the name of one that went a moment ago, whose tokens are refused.
         const [row] = await tx.$queryRaw<Row[]>`
-          INSERT INTO auth.roles (name, scopes) VALUES (${role}, ${[...scopes]}::text[])
-          ON CONFLICT (name) DO UPDATE SET scopes = excluded.scopes RETURNING name, scopes, created_at`;
-        if (before?.scopes.some((scope) => !scopes.includes(scope))) await change(tx, role, Prisma.empty);
+          INSERT INTO auth.roles AS r (name, scopes, tokens_from)
+          VALUES (${role}, ${[...scopes]}::text[], ${secondsFromNow})
+          ON CONFLICT (name) DO UPDATE SET
+            scopes = excluded.scopes,
+            tokens_from = CASE WHEN r.scopes <@ excluded.scopes THEN r.tokens_from
+                          ELSE greatest(excluded.tokens_from, r.tokens_from + interval '1 second') END
+          RETURNING name, scopes, created_at`;
         await insertAudit(tx, { kind: 'role_defined', outcome: 'success', subjectId: role, details: { scopes } });
         if (!row) throw new Error('an upsert answered nothing');
         return toRole(row);
@@ -40,18 +45,14 @@ export function createRoleStore(db: PrismaClient): RoleStore {
       db.$transaction(async (tx) => {
         const removed = await tx.$executeRaw`DELETE FROM auth.roles WHERE name = ${role}`;
         if (removed === 0) return false;
-        const holders = await change(tx, role, Prisma.sql`, roles = array_remove(roles, ${role})`);
+        // In the order of their ids, as whoever else changes several.
+        const holders = await tx.$executeRaw`
+          UPDATE auth.users SET roles = array_remove(roles, ${role})
+          WHERE id IN (SELECT id FROM auth.users WHERE roles @> ARRAY[${role}] ORDER BY id FOR NO KEY UPDATE)`;
         await insertAudit(tx, { kind: 'role_deleted', outcome: 'success', subjectId: role, details: { holders } });
         return true;
       }),
   };
-}
-
-/** Changes all who have a role, in the order of their ids; their tokens are refused from now on. */
-async function change(tx: Prisma.TransactionClient, role: string, set: Prisma.Sql): Promise<number> {
-  return tx.$executeRaw`
-    UPDATE auth.users SET tokens_from = ${tokensFromNow}${set}
-    WHERE id IN (SELECT id FROM auth.users WHERE ${role} = ANY (roles) ORDER BY id FOR NO KEY UPDATE)`;
 }
 
 function toRole({ name: role, scopes, created_at: createdAt }: Row): RoleDefinition {

@@ -30,10 +30,12 @@ interface Row extends UserRow {
   defined_scopes: string[];
 }
 
-// The scopes are read by the statement that reads the roles: what is changed meanwhile is in both or in neither.
+// The scopes, and from when on tokens are good, are read by the statement that reads the roles: what is changed
+// meanwhile is in all of them or in none.
 const columns = Prisma.sql`
   s.id AS session_id, s.client_id, s.counter, s.secret, s.auth_time, s.amr, s.expires_at,
-  ${userColumns}, u.tokens_from, now() AS at,
+  ${userColumns}, now() AS at,
+  greatest(u.tokens_from, (SELECT max(r.tokens_from) FROM auth.roles r WHERE r.name = ANY (u.roles))) AS tokens_from,
   ARRAY(SELECT DISTINCT unnest(r.scopes) FROM auth.roles r WHERE r.name = ANY (u.roles)) AS defined_scopes`;
 
 const live = Prisma.sql`s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()`;

@@ -30,11 +30,17 @@ export function toUser({ id, email, name, roles, ...row }: UserRow): User {
 }
 
 /**
- * When tokens must have been issued from now on. A refresh whose statement read the account before this
- * one committed issues at the time of that statement, which is earlier as long as this
- * transaction takes less than a second.
+ * When tokens must have been issued from now on, in whole seconds. A refresh whose statement read the account before
+ * this one committed issues at the time of that statement, which is earlier as long as this transaction takes less
+ * than a second.
  */
-export const tokensFromNow = Prisma.sql`date_trunc('second', clock_timestamp()) + interval '2 seconds'`;
+export const secondsFromNow = Prisma.sql`date_trunc('second', clock_timestamp()) + interval '2 seconds'`;
+
+/**
+ * The same for an account that is updated. Later than the last time, too: a token made since then was issued
+ * at that time, and has to die by this one though both are of the same second.
+ */
+export const tokensFromNow = Prisma.sql`greatest(${secondsFromNow}, tokens_from + interval '1 second')`;
 
 /**
  * Locks a user's row until the end of the transaction. Whatever opens a session or ends several does this

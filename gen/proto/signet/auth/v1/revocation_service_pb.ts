@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/revocation_service.proto.
  */
 export const file_signet_auth_v1_revocation_service: GenFile = /*@__PURE__*/
-  fileDesc("CidzaWduZXQvYXV0aC92MS9yZXZvY2F0aW9uX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIjUKDFdhdGNoUmVxdWVzdBIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwASKHAQoNV2F0Y2hSZXNwb25zZRIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwARINCgVyZXNldBgDIAEoCBIPCgdjdXJyZW50GAQgASgIEi8KC3Jldm9jYXRpb25zGAUgAygLMhouc2lnbmV0LmF1dGgudjEuUmV2b2NhdGlvbiKhAQoKUmV2b2NhdGlvbhIUCgpzZXNzaW9uX2lkGAEgASgJSAASEgoIdG9rZW5faWQYAiABKAlIABIRCgdzdWJqZWN0GAMgASgJSAASEAoGa2V5X2lkGAQgASgJSAASEgoKbm90X2JlZm9yZRgFIAEoDRISCgpyZXZva2VkX2F0GAYgASgNEhIKCmV4cGlyZXNfYXQYByABKA1CCAoGdGFyZ2V0MmYKEVJldm9jYXRpb25TZXJ2aWNlElEKBVdhdGNoEhwuc2lnbmV0LmF1dGgudjEuV2F0Y2hSZXF1ZXN0Gh0uc2lnbmV0LmF1dGgudjEuV2F0Y2hSZXNwb25zZSIJkAIBirUYAhoAMAFiBnByb3RvMw", [file_signet_policy_v1_policy]);
+  fileDesc("CidzaWduZXQvYXV0aC92MS9yZXZvY2F0aW9uX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIjUKDFdhdGNoUmVxdWVzdBIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwASKHAQoNV2F0Y2hSZXNwb25zZRIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwARINCgVyZXNldBgDIAEoCBIPCgdjdXJyZW50GAQgASgIEi8KC3Jldm9jYXRpb25zGAUgAygLMhouc2lnbmV0LmF1dGgudjEuUmV2b2NhdGlvbiKxAQoKUmV2b2NhdGlvbhIUCgpzZXNzaW9uX2lkGAEgASgJSAASEgoIdG9rZW5faWQYAiABKAlIABIRCgdzdWJqZWN0GAMgASgJSAASEAoGa2V5X2lkGAQgASgJSAASDgoEcm9sZRgIIAEoCUgAEhIKCm5vdF9iZWZvcmUYBSABKA0SEgoKcmV2b2tlZF9hdBgGIAEoDRISCgpleHBpcmVzX2F0GAcgASgNQggKBnRhcmdldDJmChFSZXZvY2F0aW9uU2VydmljZRJRCgVXYXRjaBIcLnNpZ25ldC5hdXRoLnYxLldhdGNoUmVxdWVzdBodLnNpZ25ldC5hdXRoLnYxLldhdGNoUmVzcG9uc2UiCZACAYq1GAIaADABYgZwcm90bzM", [file_signet_policy_v1_policy]);
 
 /**
  * Where to begin.
@@ -137,10 +137,18 @@ export type Revocation = Message<"signet.auth.v1.Revocation"> & {
      */
     value: string;
     case: "keyId";
+  } | {
+    /**
+     * All that have a role (in `roles`) and were issued before `not_before`.
+     *
+     * @generated from field: string role = 8;
+     */
+    value: string;
+    case: "role";
   } | { case: undefined; value?: undefined };
 
   /**
-   * For `subject`: tokens with an earlier `iat` are refused. Seconds since 1970.
+   * For `subject` and `role`: tokens with an earlier `iat` are refused. Seconds since 1970.
    *
    * @generated from field: uint32 not_before = 5;
    */

@@ -1,0 +1,105 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connection } from '#kit/db/database.ts';
+import { admin, openSystem, type System } from '../system.ts';
+
+let system: System;
+let token: string;
+/** Somebody else who changes the same rows, one statement after the other. */
+let other: Client;
+beforeAll(async () => {
+  system = await openSystem();
+  token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
+  other = new Client(connection(system.database.url));
+  await other.connect();
+});
+afterAll(async () => {
+  await other.end();
+  await system.close();
+});
+
+const putRole = (role: string, scopes: string[]) =>
+  system.rest('PUT', `/admin/roles/${role}`, { token, body: { scopes } });
+const grant = (userId: string, role: string) =>
+  system.rest('PUT', `/admin/users/${userId}/roles/${role}`, { token, body: {} });
+const lockUser = (userId: string) => other.query('SELECT 1 FROM auth.users WHERE id = $1 FOR NO KEY UPDATE', [userId]);
+
+/** Resolves once somebody waits for a lock. */
+const somebodyWaits = () =>
+  expect
+    .poll(async () => {
+      const { rows } = await other.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows.length;
+    })
+    .toBe(1);
+
+test('giving somebody a role that they have does not wait for whoever deletes it, and who may be waiting for them', async () => {
+  const { id } = await system.person();
+  await putRole('reader', ['read']);
+  await grant(id, 'reader');
+  await other.query('BEGIN');
+  await other.query(`DELETE FROM auth.roles WHERE name = 'reader'`);
+  const { status, json } = await grant(id, 'reader');
+  await lockUser(id);
+  await other.query('ROLLBACK');
+  expect([status, json.roles]).toEqual([200, ['reader', 'user']]);
+});
+
+test('a link that is used while another is sent waits for the account before it takes the link', async () => {
+  const { id, email } = await system.person();
+  const link = system.secret(randomBytes(32).toString('base64url'));
+  await other.query(
+    `INSERT INTO auth.links (hash, purpose, user_id, email, expires_at)
+     VALUES ($1, 'password_reset', $2, $3, now() + interval '30 minutes')`,
+    [createHash('sha256').update(link).digest(), id, email],
+  );
+  await other.query('BEGIN');
+  await lockUser(id);
+  const password = system.secret('a password that nobody has had yet');
+  const using = system.rest('POST', '/auth/password/reset', { body: { token: link, new_password: password } });
+  await somebodyWaits();
+  await other.query('DELETE FROM auth.links WHERE user_id = $1', [id]);
+  await other.query('COMMIT');
+  expect((await using).json.code, 'the other one took its place').toBe('INVALID_LINK');
+});
+
+test('a role that many people have loses a scope, or goes, by one revocation, and their tokens die', async () => {
+  const people = await Promise.all([system.person(), system.person()]);
+  await putRole('crowd', ['read', 'write']);
+  const held: { access_token: string; refresh_token: string }[] = [];
+  for (const { id, refresh } of people) {
+    await grant(id, 'crowd');
+    held.push((await system.rest('POST', '/auth/refresh', { body: { refresh_token: refresh } })).json);
+  }
+  for (const one of held) [one.access_token, one.refresh_token].forEach(system.secret);
+  await other.query(
+    `INSERT INTO auth.users (id, email, name, password_hash, roles)
+     SELECT gen_random_uuid(), 'crowd' || n || '@example.com', 'n', 'none', '{crowd,user}' FROM generate_series(1, 5000) n`,
+  );
+  const revocations = async () =>
+    (await other.query(`SELECT count(*)::int AS count FROM auth.revocations`)).rows[0].count as number;
+  const status = async (access: string) => (await system.rest('GET', '/auth/verify', { token: access })).status;
+
+  const before = await revocations();
+  expect((await putRole('crowd', ['read', 'write', 'more'])).status).toBe(200);
+  expect(await revocations(), 'a scope more takes nothing away').toBe(before);
+  expect((await putRole('crowd', ['read'])).status).toBe(200);
+  expect(await revocations()).toBe(before + 1);
+  for (const one of held) {
+    await expect.poll(() => status(one.access_token), { timeout: 1_000, interval: 10 }).toBe(401);
+    const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: one.refresh_token } });
+    Object.assign(one, json);
+    [one.access_token, one.refresh_token].forEach(system.secret);
+    expect(await status(one.access_token), 'the next one is good at once').toBe(200);
+  }
+
+  const deleted = await system.rest('DELETE', '/admin/roles/crowd', { token });
+  expect(deleted.status, deleted.text).toBe(204);
+  expect(await revocations()).toBe(before + 2);
+  for (const one of held) await expect.poll(() => status(one.access_token), { timeout: 1_000, interval: 10 }).toBe(401);
+  const left = await other.query(`SELECT 1 FROM auth.users WHERE 'crowd' = ANY (roles)`);
+  expect(left.rows).toEqual([]);
+});
