@@ -35,6 +35,8 @@ export interface Database {
 const connectTimeout = 5_000;
 /** Longest time for a statement, ms. */
 const statementTimeout = 30_000;
+/** Longest wait for a row that somebody else holds, ms: whoever waits holds a connection that others wait for. */
+const lockTimeout = 3_000;
 /** Longest time that a transaction may hold its locks while we do something else, ms. */
 const idleInTransactionTimeout = 30_000;
 /** Distinct statements that a connection may keep prepared. */
@@ -44,7 +46,7 @@ const preparedStatements = 500;
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, max = 10, applicationName, log, metrics = noMetrics } = options;
   const pool = new Pool({
-    ...connection(url),
+    ...connection(url, `-c lock_timeout=${lockTimeout}`),
     max,
     application_name: applicationName,
     connectionTimeoutMillis: connectTimeout,
@@ -86,13 +88,14 @@ export function openDatabase(options: DatabaseOptions): Database {
 /**
  * pg's options for a URL. Sessions run in UTC whatever the database's own time
  * zone: the adapter reads timestamps as if they were written in UTC.
+ * @param defaults settings that those of the URL replace: `-c name=value`
  */
-export function connection(url: Secret): ClientConfig {
+export function connection(url: Secret, defaults?: string): ClientConfig {
   // The error of `new URL` carries its input, password and all.
   if (!URL.canParse(url.reveal())) throw new TypeError('the database URL is not a URL');
   const parsed = new URL(url.reveal());
   // The URL's parameters win over the options beside it, so ours goes in there.
-  const options = [parsed.searchParams.get('options'), '-c TimeZone=UTC'].filter(Boolean).join(' ');
+  const options = [defaults, parsed.searchParams.get('options'), '-c TimeZone=UTC'].filter(Boolean).join(' ');
   parsed.searchParams.set('options', options);
   return { connectionString: parsed.href };
 }

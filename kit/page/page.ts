@@ -2,6 +2,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { createHash } from 'node:crypto';
 import { PageTokenSchema } from '#gen/proto/signet/type/v1/page_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
+import { sqlStateOf } from '#kit/errors/sql-state.ts';
 
 /** Which part of a list is asked for, and the list it is a part of. */
 export interface PageRequest {
@@ -44,7 +45,11 @@ export async function readPage<T>(
 ): Promise<Page<T>> {
   const size = pageSize || defaultSize;
   const list = new Uint8Array(createHash('sha256').update(JSON.stringify(filter)).digest());
-  const rows = await read({ take: size + 1, after: pageToken === '' ? undefined : afterOf(pageToken, list) });
+  const after = pageToken === '' ? undefined : afterOf(pageToken, list);
+  const rows = await read({ take: size + 1, after }).catch((error: unknown) => {
+    // A token that somebody made up, with a sort key that is no time, or no id: data exceptions are class 22.
+    throw after && sqlStateOf(error)?.startsWith('22') ? wrongToken(error) : error;
+  });
   const items = rows.slice(0, size);
   const last = items.at(-1);
   if (rows.length <= size || last === undefined) return { items, nextPageToken: '' };
@@ -59,7 +64,12 @@ function afterOf(pageToken: string, list: Uint8Array): readonly string[] {
   } catch {
     // Not a token at all: said below.
   }
-  throw failure('INVALID_ARGUMENT', {
+  throw wrongToken();
+}
+
+function wrongToken(cause?: unknown) {
+  return failure('INVALID_ARGUMENT', {
     fields: [{ field: 'page_token', description: 'is not the next_page_token of this list' }],
+    cause,
   });
 }

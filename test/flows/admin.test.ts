@@ -34,6 +34,13 @@ test('accounts are listed in pages, by the beginning of their address, by role a
   expect((await act(`/users/${crypto.randomUUID()}`, 'GET')).status).toBe(404);
 });
 
+test.each(['users?email_prefix', 'users?role', 'audit?kind', 'audit?actor_id', 'audit?subject_id'])(
+  'what no row could have is refused in %s, and not asked for',
+  async (filter) => {
+    expect((await act(`/${filter}=a%00b`, 'GET')).json.code).toBe('INVALID_ARGUMENT');
+  },
+);
+
 test('a disabled account neither signs in nor refreshes until it is enabled', async () => {
   const { id, email, password, refresh } = await system.person();
   expect((await act(`/users/${id}:disable`)).json).toMatchObject({ id, disabled_at: expect.any(String) });

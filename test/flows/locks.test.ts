@@ -8,14 +8,16 @@ let system: System;
 let token: string;
 /** Somebody else who changes the same rows, one statement after the other. */
 let other: Client;
+/** Looks on. Within a transaction PostgreSQL shows who waits as it was at the first look. */
+let watcher: Client;
 beforeAll(async () => {
   system = await openSystem();
   token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
-  other = new Client(connection(system.database.url));
-  await other.connect();
+  [other, watcher] = [new Client(connection(system.database.url)), new Client(connection(system.database.url))];
+  await Promise.all([other.connect(), watcher.connect()]);
 });
 afterAll(async () => {
-  await other.end();
+  await Promise.all([other.end(), watcher.end()]);
   await system.close();
 });
 
@@ -25,16 +27,16 @@ const grant = (userId: string, role: string) =>
   system.rest('PUT', `/admin/users/${userId}/roles/${role}`, { token, body: {} });
 const lockUser = (userId: string) => other.query('SELECT 1 FROM auth.users WHERE id = $1 FOR NO KEY UPDATE', [userId]);
 
-/** Resolves once somebody waits for a lock. */
-const somebodyWaits = () =>
+/** Resolves once so many wait for a lock. */
+const waitFor = (count: number) =>
   expect
     .poll(async () => {
-      const { rows } = await other.query(
+      const { rows } = await watcher.query(
         `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
       );
       return rows.length;
     })
-    .toBe(1);
+    .toBe(count);
 
 test('giving somebody a role that they have does not wait for whoever deletes it, and who may be waiting for them', async () => {
   const { id } = await system.person();
@@ -60,7 +62,7 @@ test('a link that is used while another is sent waits for the account before it 
   await lockUser(id);
   const password = system.secret('a password that nobody has had yet');
   const using = system.rest('POST', '/auth/password/reset', { body: { token: link, new_password: password } });
-  await somebodyWaits();
+  await waitFor(1);
   await other.query('DELETE FROM auth.links WHERE user_id = $1', [id]);
   await other.query('COMMIT');
   expect((await using).json.code, 'the other one took its place').toBe('INVALID_LINK');
@@ -102,4 +104,26 @@ test('a role that many people have loses a scope, or goes, by one revocation, an
   for (const one of held) await expect.poll(() => status(one.access_token), { timeout: 1_000, interval: 10 }).toBe(401);
   const left = await other.query(`SELECT 1 FROM auth.users WHERE 'crowd' = ANY (roles)`);
   expect(left.rows).toEqual([]);
+});
+
+test('whoever waits too long for a row is told to come back, and does not keep others from the database', async () => {
+  const [held, somebody] = [await system.person(), await system.person()];
+  await other.query('BEGIN');
+  await lockUser(held.id);
+  const waiting = Array.from({ length: 14 }, () =>
+    system.rest('POST', `/admin/users/${held.id}:signOut`, { token, body: {} }),
+  );
+  await waitFor(10);
+  const body = { refresh_token: somebody.refresh };
+  const { status, json } = await system.rest('POST', '/auth/refresh', { body });
+  [json.access_token, json.refresh_token].forEach(system.secret);
+  for (const answer of await Promise.all(waiting)) {
+    expect([answer.status, answer.json.code, answer.headers.get('retry-after')]).toEqual([
+      503,
+      'SERVICE_UNAVAILABLE',
+      '1',
+    ]);
+  }
+  await other.query('ROLLBACK');
+  expect(status).toBe(200);
 });

@@ -1,5 +1,5 @@
 import type { JWK } from 'jose';
-import type { Prisma, PrismaClient } from '#gen/prisma/auth/client.ts';
+import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { PageQuery } from '#kit/page/page.ts';
 import type { SigningAlgorithm, StoredKey } from '../crypto/signing-key.ts';
 import type { AuditKind } from '../domain/audit.ts';
@@ -44,11 +44,14 @@ export function createKeyStore(db: PrismaClient): KeyStore {
     async page({ take, after }: PageQuery) {
       const [createdAt, kid] = after ?? [];
       const behind =
-        createdAt === undefined || kid === undefined
-          ? {}
-          : { OR: [{ createdAt: { lt: new Date(createdAt) } }, { createdAt: new Date(createdAt), kid: { lt: kid } }] };
-      const orderBy = [{ createdAt: 'desc' as const }, { kid: 'desc' as const }];
-      return (await db.signingKey.findMany({ where: behind, orderBy, take })).map(toRecord);
+        createdAt === undefined
+          ? Prisma.sql`true`
+          : Prisma.sql`(created_at, kid) < (${createdAt}::timestamptz, ${kid})`;
+      const rows = await db.$queryRaw<Row[]>`
+        SELECT kid, alg, state, public_jwk AS "publicJwk", sealed_private AS "sealedPrivate",
+               created_at AS "createdAt", activated_at AS "activatedAt", retired_at AS "retiredAt"
+        FROM auth.signing_keys WHERE ${behind} ORDER BY created_at DESC, kid DESC LIMIT ${take}`;
+      return rows.map(toRecord);
     },
     activate: (key, previous) =>
       db.$transaction(async (tx) => {
