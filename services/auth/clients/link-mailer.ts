@@ -26,7 +26,9 @@ export function createLinkMailer(deps: {
     const { path, subject, text } = texts[purpose];
     // Behind the #: browsers send that to nobody, so it is in no log and no Referer.
     const link = `${baseUrl}/${path}#token=${token}`;
-    await send({ to: user.email, subject, text: `Hello ${user.name},\n\n${text}\n\n${link}\n` });
+    // Until the address is known to be theirs, whoever registered it chose what a stranger would read here.
+    const greeting = user.verifiedAt ? `Hello ${user.name},` : 'Hello,';
+    await send({ to: user.email, subject, text: `${greeting}\n\n${text}\n\n${link}\n` });
   }
 
   return {

@@ -92,9 +92,12 @@ export interface UserStore {
    */
   findForLogin(email: string, network: string): Promise<LoginRecord | undefined>;
   find(id: string): Promise<User | undefined>;
-  /** Replaces a password's hash by a better one of the same password, if it still is that one. */
-  rehash(userId: string, oldHash: string, newHash: string): Promise<void>;
-  /** Sets another password, if the old one still is what it was, and ends all sessions but one; tells whether it did. */
+  /** Replaces a password's hash by a better one of the same password, if it still is that one; tells whether it did. */
+  rehash(userId: string, oldHash: string, newHash: string): Promise<boolean>;
+  /**
+   * Sets another password, if the old one still is what it was, and ends all sessions but one, and what was sent
+   * to set a new one by; tells whether it did.
+   */
   changePassword(userId: string, oldHash: string, newHash: string, keepSession: string): Promise<boolean>;
   /** Whether any account holds a role. */
   anyWithRole(role: string): Promise<boolean>;

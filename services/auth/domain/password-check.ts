@@ -48,8 +48,9 @@ export function createPasswordCheck(deps: {
     await counted?.succeeded();
     if (!hasher.isOutdated(found.passwordHash)) return found;
     const passwordHash = await hasher.hash(password);
-    await users.rehash(found.user.id, found.passwordHash, passwordHash);
-    return { ...found, passwordHash };
+    if (await users.rehash(found.user.id, found.passwordHash, passwordHash)) return { ...found, passwordHash };
+    // Another replica was quicker, or the password is another by now: what holds is what is kept.
+    return attempt(account, password, network);
   }
 
   return {

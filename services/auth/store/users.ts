@@ -86,9 +86,10 @@ export function createUserStore(db: PrismaClient): UserStore {
       return found && toUser(found);
     },
     async rehash(userId, oldHash, newHash) {
-      await db.$executeRaw`
+      const replaced = await db.$executeRaw`
         UPDATE auth.users SET password_hash = ${newHash}
         WHERE id = ${userId}::uuid AND password_hash = ${oldHash}`;
+      return replaced === 1;
     },
     async changePassword(userId, oldHash, newHash, keepSession) {
       return db.$transaction(async (tx) => {
@@ -96,6 +97,7 @@ export function createUserStore(db: PrismaClient): UserStore {
           UPDATE auth.users SET password_hash = ${newHash}, updated_at = now()
           WHERE id = ${userId}::uuid AND password_hash = ${oldHash} AND disabled_at IS NULL`;
         if (changed === 0) return false;
+        await tx.$executeRaw`DELETE FROM auth.links WHERE user_id = ${userId}::uuid AND purpose = 'password_reset'`;
         const ended = await endSessions(tx, userId, 'password_change', keepSession);
         await insertAudit(tx, {
           kind: 'password_changed',

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { v7 as uuidv7 } from 'uuid';
+import { PrismaClient } from '#gen/prisma/auth/client.ts';
+import { type Database, openDatabase } from '#kit/db/database.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import type { LinkPurpose, LinkStore } from '../domain/links.ts';
+import { createLinkStore } from '../store/links.ts';
+import { createUserStore } from '../store/users.ts';
+import { createLinkMailer } from './link-mailer.ts';
+
+let fresh: FreshDatabase;
+let database: Database;
+let users: ReturnType<typeof createUserStore>;
+let links: LinkStore;
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  database = openDatabase({ url: fresh.url, applicationName: 'link-mailer-test', log: silentLog });
+  const db = new PrismaClient({ adapter: database.adapter });
+  users = createUserStore(db);
+  links = createLinkStore(db);
+});
+afterAll(async () => {
+  await database.close();
+  await fresh.drop();
+});
+
+async function account(name = 'Ada') {
+  const id = uuidv7();
+  const user = { id, email: `${id}@example.com`, name, roles: ['user'], createdAt: new Date() };
+  await users.insertOnce(user, 'first hash');
+  return user;
+}
+
+/** The mail that somebody is sent, if they are; and the token in it. */
+async function mailTo(email: string, purpose: LinkPurpose) {
+  const sent: { to: string; text: string }[] = [];
+  const send = async (mail: { to: string; text: string }) => void sent.push(mail);
+  const mailer = createLinkMailer({ store: links, send, baseUrl: 'https://id.example.com', log: silentLog });
+  mailer.later(purpose, email);
+  await mailer.idle();
+  const [mail] = sent;
+  return mail && { ...mail, token: /#token=([\w-]{43})$/m.exec(mail.text)?.[1] ?? '' };
+}
+
+test('a link is good once, for what it was sent for, until the next one is sent', async () => {
+  const { email } = await account();
+  const first = await mailTo(email, 'password_reset');
+  const second = await mailTo(email, 'password_reset');
+  expect(second).toMatchObject({ to: email, text: expect.stringContaining('https://id.example.com/reset-password#') });
+  expect(await links.resetPassword(first?.token ?? '', 'new hash')).toBe(false);
+  expect(await links.verifyEmail(second?.token ?? '')).toBe(false);
+  expect(await links.resetPassword(second?.token ?? '', 'new hash')).toBe(true);
+  expect(await links.resetPassword(second?.token ?? '', 'newer hash')).toBe(false);
+});
+
+test('who has no account is sent nothing', async () => {
+  expect(await mailTo('nobody@example.com', 'password_reset')).toBeUndefined();
+});
+
+test('a name is not read to whoever has not said that the address is theirs', async () => {
+  const { email } = await account('You won! See https://evil.example');
+  const verification = await mailTo(email, 'email_verification');
+  expect(verification?.text).toMatch(/^Hello,\n/);
+  expect((await mailTo(email, 'password_reset'))?.text).not.toContain('evil');
+  expect(await links.verifyEmail(verification?.token ?? '')).toBe(true);
+  expect((await mailTo(email, 'password_reset'))?.text).toMatch(/^Hello You won! /);
+});
+
+test('whoever changes their password ends what was sent to set a new one by', async () => {
+  const { id, email } = await account();
+  const mail = await mailTo(email, 'password_reset');
+  expect(await links.find('password_reset', mail?.token ?? '')).toMatchObject({ id });
+  expect(await users.changePassword(id, 'first hash', 'second hash', uuidv7())).toBe(true);
+  expect(await links.find('password_reset', mail?.token ?? '')).toBeUndefined();
+  expect(await links.resetPassword(mail?.token ?? '', 'third hash')).toBe(false);
+});
