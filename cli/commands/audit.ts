@@ -88,9 +88,12 @@ function inWords(value: unknown): string {
 }
 
 async function verifyEvents({ signedIn, output }: Cli, options: RemoteOptions & { expect?: Head }): Promise<void> {
-  const found = await signedIn(options, ({ client }) =>
-    followChain((fromSequence) => client(AuditService).verifyEvents({ fromSequence })),
-  );
+  const { found, hash } = await signedIn(options, async ({ client }) => {
+    const ask = (fromSequence: number) => client(AuditService).verifyEvents({ fromSequence });
+    const whole = await followChain(ask);
+    // What came before the event behind the one that was kept: the log has grown since, by this sign-in at the least.
+    return { found: whole, hash: options.expect && (await ask(options.expect.sequence + 1)).previousHash };
+  });
   if (options.json) output.message(VerifyEventsResponseSchema, found);
   else {
     output.record([
@@ -106,7 +109,7 @@ async function verifyEvents({ signedIn, output }: Cli, options: RemoteOptions & 
     }
   }
   if (found.faults.length > 0) throw new CommandFailure(`the log was tampered with; faults: ${found.faults.length}.`);
-  if (options.expect) expectHead(found, options.expect);
+  if (options.expect && hash !== options.expect.hash) throw rewritten(found.headSequence, options.expect.sequence);
 }
 
 /** Asks for part after part, until the end; the last answer knows the head best. */
@@ -122,17 +125,12 @@ async function followChain(ask: (from: number) => Promise<VerifyEventsResponse>)
   return create(VerifyEventsResponseSchema, { ...part, checked, faults });
 }
 
-function expectHead({ headHash, headSequence }: VerifyEventsResponse, { hash, sequence }: Head): void {
-  if (headSequence < sequence) {
-    throw new CommandFailure(`the log was cut: it ends at ${headSequence}, and reached to ${sequence} before.`);
-  }
-  if (headSequence === sequence && headHash !== hash) {
-    throw new CommandFailure(`the log was rewritten: event ${sequence} has another hash than before.`);
-  }
-  if (headSequence > sequence) {
-    // The contract tells the hash of the last event alone, and what was not compared must not pass for good.
-    throw new CommandFailure(`the log has grown to ${headSequence} since: the hash of ${sequence} was not compared.`);
-  }
+function rewritten(head: number, sequence: number): CommandFailure {
+  return new CommandFailure(
+    head < sequence
+      ? `the log was cut: it ends at ${head}, and reached to ${sequence} before.`
+      : `the log was rewritten: event ${sequence} has another hash than before.`,
+  );
 }
 
 /** A time of RFC 3339, or how long ago: 12h. */
@@ -145,7 +143,7 @@ function readTime(text: string): Date {
 }
 
 function readHead(text: string): Head {
-  const [, hash, sequence] = /^([0-9a-f]{64})@(\d{1,10})$/i.exec(text) ?? [];
+  const [, hash, sequence] = /^([0-9a-f]{64})@([1-9]\d{0,8})$/i.exec(text) ?? [];
   if (hash === undefined) throw new InvalidArgumentError('It must be <hash>@<sequence>, as verify prints it.');
   return { hash: hash.toLowerCase(), sequence: Number(sequence) };
 }

@@ -38,6 +38,8 @@ export interface ChainCheck {
   readonly headSequence: number;
   /** Hexadecimal. */
   readonly headHash: string;
+  /** Of the event before the first that was looked at; empty where there is none. */
+  readonly previousHash: string;
 }
 
 /** The audit log, read. */

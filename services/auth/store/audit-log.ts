@@ -31,9 +31,10 @@ export function createAuditStore(db: PrismaClient): AuditStore {
 
     async check(from, most) {
       // One state of the log for all statements: events that come meanwhile are for the next time.
-      const { head, links, unlinked } = await db.$transaction(
+      const { head, previous, links, unlinked } = await db.$transaction(
         async (tx) => ({
           head: await tx.head.findFirstOrThrow(),
+          previous: await tx.auditLink.findUnique({ where: { sequence: from - 1 } }),
           links: await readLinks(tx, from, most),
           unlinked: from === 1 ? await readUnlinked(tx) : [],
         }),
@@ -53,6 +54,7 @@ export function createAuditStore(db: PrismaClient): AuditStore {
         next: isEnd ? 0 : reached + 1,
         headSequence,
         headHash: Buffer.from(head.auditHash).toString('hex'),
+        previousHash: previous ? Buffer.from(previous.hash).toString('hex') : '',
       };
     },
   };
