@@ -5,6 +5,8 @@ import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { createLog, silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { isDatabaseAway } from '#kit/errors/away.ts';
+import { openLossyWay } from '#kit/testing/lossy-way.ts';
 import { type Database, openDatabase } from './database.ts';
 
 let fresh: FreshDatabase;
@@ -130,4 +132,19 @@ test('two keys can not be active at once', async () => {
   await prisma.signingKey.create({ data: { ...key, kid: 'two', state: 'retired' } });
   const refused = await caught(prisma.signingKey.create({ data: { ...key, kid: 'three' } }));
   expect(JSON.stringify(refused)).toContain('signing_keys_one_active');
+});
+
+test('a connection that was lost without a word fails what waits on it, and the next statement gets another', async () => {
+  const way = await openLossyWay(fresh.url);
+  const other = openDatabase({ url: way.url, max: 1, applicationName: 'lossy', log: silentLog, statementTimeout: 200 });
+  const client = new PrismaClient({ adapter: other.adapter });
+  onTestFinished(async () => {
+    await client.$disconnect();
+    await other.close();
+    way.close();
+  });
+  await client.$queryRaw`SELECT 1`;
+  way.lose();
+  expect(isDatabaseAway(await caught(client.$queryRaw`SELECT 1`))).toBe(true);
+  expect(await client.$queryRaw`SELECT 2 AS two`).toEqual([{ two: 2 }]);
 });

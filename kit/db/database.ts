@@ -11,6 +11,8 @@ export interface DatabaseOptions {
   readonly url: Secret;
   /** Most connections at once; 10 unless told. */
   readonly max?: number;
+  /** Longest time for a statement, ms; 30,000 unless told. */
+  readonly statementTimeout?: number;
   /** What the server's own lists call us. */
   readonly applicationName: string;
   readonly log: Log;
@@ -33,8 +35,8 @@ export interface Database {
 
 /** Longest wait for a connection, ms: a database that is away must fail a request, not hold it. */
 const connectTimeout = 5_000;
-/** Longest time for a statement, ms. */
-const statementTimeout = 30_000;
+/** How much longer than a statement may take an answer is waited for, ms: then the connection was lost without a word. */
+const answerGrace = 1_000;
 /** Longest wait for a row that somebody else holds, ms: whoever waits holds a connection that others wait for. */
 const lockTimeout = 3_000;
 /** Longest time that a transaction may hold its locks while we do something else, ms. */
@@ -44,13 +46,14 @@ const preparedStatements = 500;
 
 /** Opens a pool. Connects to nothing yet: the first use does. */
 export function openDatabase(options: DatabaseOptions): Database {
-  const { url, max = 10, applicationName, log, metrics = noMetrics } = options;
+  const { url, max = 10, applicationName, log, metrics = noMetrics, statementTimeout = 30_000 } = options;
   const pool = new Pool({
     ...connection(url, `-c lock_timeout=${lockTimeout}`),
     max,
     application_name: applicationName,
     connectionTimeoutMillis: connectTimeout,
     statement_timeout: statementTimeout,
+    query_timeout: statementTimeout + answerGrace,
     idle_in_transaction_session_timeout: idleInTransactionTimeout,
     keepAlive: true,
   });

@@ -22,7 +22,7 @@ const names = new Set([
 
 /** pg has no code for these. */
 const messages =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
 
 /** Tells whether an error says that the database is away or too busy, rather than that we asked it something wrong. */
 export function isDatabaseAway(error: unknown): boolean {

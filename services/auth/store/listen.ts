@@ -8,15 +8,18 @@ import type { Secret } from '#kit/log/secret.ts';
 const longestWait = 1_000;
 
 /**
- * Hears what the database notifies its clients of, on a connection of its own that is made anew whenever it breaks.
+ * Hears what the database notifies its clients of, on a connection of its own that is made anew whenever it breaks, or
+ * does not answer any more: a firewall that drops it tells neither end.
  * @param heard by channel, what to do; also called after each connect, for what was not heard meanwhile
  */
 export function listen(options: {
   readonly url: Secret;
   readonly heard: Readonly<Record<string, () => void>>;
   readonly log: Log;
+  /** The connection is asked so often, and has so long to answer, ms; 5,000 unless told. */
+  readonly patience?: number;
 }): { close(): Promise<void> } {
-  const { url, heard, log } = options;
+  const { url, heard, log, patience = 5_000 } = options;
   const closing = new AbortController();
   let client: Client | undefined;
 
@@ -24,7 +27,14 @@ export function listen(options: {
     const { promise: broken, reject } = Promise.withResolvers<never>();
     // It may break before anybody waits for that.
     broken.catch(() => undefined);
-    client = new Client({ ...connection(url), application_name: 'signet-auth-listen', keepAlive: true });
+    client = new Client({
+      ...connection(url),
+      application_name: 'signet-auth-listen',
+      connectionTimeoutMillis: patience,
+      query_timeout: patience,
+    });
+    const asked = client;
+    const asking = setInterval(() => void asked.query('SELECT 1').catch(reject), patience).unref();
     client.on('error', reject);
     client.on('end', () => reject(new Error('the connection ended')));
     client.on('notification', ({ channel }) => heard[channel]?.());
@@ -34,8 +44,14 @@ export function listen(options: {
       for (const catchUp of Object.values(heard)) catchUp();
       await broken;
     } finally {
-      await client.end().catch(() => undefined);
+      clearInterval(asking);
+      await end(client);
     }
+  }
+
+  /** Says goodbye, to whoever may not hear it. */
+  async function end(gone: Client): Promise<void> {
+    await Promise.race([gone.end(), sleep(patience, undefined, { ref: false })]).catch(() => undefined);
   }
 
   async function keepListening(): Promise<void> {
@@ -53,7 +69,7 @@ export function listen(options: {
   return {
     async close() {
       closing.abort();
-      await client?.end().catch(() => undefined);
+      if (client) await end(client);
       await over;
     },
   };

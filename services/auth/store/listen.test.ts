@@ -1,0 +1,38 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connection } from '#kit/db/database.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { openLossyWay } from '#kit/testing/lossy-way.ts';
+import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { listen } from './listen.ts';
+
+let fresh: FreshDatabase;
+let teller: Client;
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  teller = new Client(connection(fresh.url));
+  await teller.connect();
+});
+afterAll(async () => {
+  await teller.end();
+  await fresh.drop();
+});
+
+test('what is told after a connection was lost without a word is heard on another', async () => {
+  const way = await openLossyWay(fresh.url);
+  let heard = 0;
+  const heardOf = listen({ url: way.url, heard: { test_news: () => heard++ }, log: silentLog, patience: 200 });
+  await expect.poll(() => heard, { message: 'it looks when it has connected' }).toBe(1);
+  await teller.query('NOTIFY test_news');
+  await expect.poll(() => heard).toBe(2);
+
+  way.lose();
+  await teller.query('NOTIFY test_news');
+  await expect.poll(() => heard, { timeout: 5_000, message: 'it connects anew, and looks' }).toBe(3);
+  await teller.query('NOTIFY test_news');
+  await expect.poll(() => heard).toBe(4);
+
+  way.lose();
+  await heardOf.close();
+  way.close();
+});
