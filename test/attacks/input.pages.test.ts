@@ -76,7 +76,7 @@ describe.each(lists)('%s', (path) => {
       ['+275760-09-13T00:00:00.000Z', ada.id],
       ['2026-02-31T00:00:00.000Z', ada.id],
       ['now', ada.id],
-      [...after].reverse().concat('x'),
+      after.toReversed().concat('x'),
     ];
     for (const place of places) {
       const { status, text } = await get(at(path, `page_token=${moved(good, place)}`));

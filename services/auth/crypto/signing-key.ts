@@ -7,7 +7,7 @@ import {
   importPKCS8,
   type JWK,
 } from 'jose';
-import { randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes } from 'node:crypto';
 import { readKeySet } from '#kit/guard/jwk.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { StartError } from '#kit/process/start-error.ts';
@@ -76,10 +76,17 @@ export async function openSecret(stored: StoredKey, master: MasterKey): Promise<
 
 async function openPrivate(stored: StoredKey, master: MasterKey): Promise<CryptoKey> {
   const { kid, alg } = stored;
+  const pem = open(stored, master).toString();
+  // What the database publishes beside it must be its public half, and of the name: else nobody could verify.
+  const bare = createPublicKey(pem).export({ format: 'jwk' }) as JWK;
+  const names = await Promise.all([bare, stored.publicJwk].map((jwk) => calculateJwkThumbprint(jwk)));
+  const isPair = names.every((name) => name === kid);
   // The same rules that every verifier applies: under 2048 bits, a bad exponent or a wrong curve is refused.
-  const published = await readKeySet({ keys: [stored.publicJwk] });
-  if (!published.get(kid)?.byAlgorithm.has(alg)) throw new Error(`signing key ${kid} does not fit ${alg}`);
-  return importPKCS8(open(stored, master).toString(), alg);
+  const published = isPair && (await readKeySet({ keys: [stored.publicJwk] }).catch(() => undefined));
+  if (!published || !published.get(kid)?.byAlgorithm.has(alg)) {
+    throw new StartError(`signing key ${kid} is weak, not a pair, or does not fit ${alg}`);
+  }
+  return importPKCS8(pem, alg);
 }
 
 function open({ kid, sealedPrivate }: StoredKey, master: MasterKey): Buffer {

@@ -55,7 +55,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
     },
     activate: (key, previous) =>
       db.$transaction(async (tx) => {
-        await oneAtATime(tx);
+        await oneKeyChangeAtATime(tx);
         const retired = await tx.$executeRaw`
           UPDATE auth.signing_keys SET state = 'retired', retired_at = now() WHERE state = 'active' AND kid = ${previous ?? ''}`;
         if (retired !== (previous === undefined ? 0 : 1)) return false;
@@ -65,7 +65,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
     promotePending: (pendingFor) =>
       db.$transaction(async (tx) => {
         // Whoever comes second waits here for the first, and then finds nothing pending.
-        await oneAtATime(tx);
+        await oneKeyChangeAtATime(tx);
         const due = await tx.$queryRaw<unknown[]>`
           SELECT FROM auth.signing_keys
           WHERE state = 'pending' AND created_at <= now() - ${pendingFor} * interval '1 millisecond'`;
@@ -87,7 +87,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
       }),
     revoke: (kid, replacement) =>
       db.$transaction(async (tx) => {
-        await oneAtATime(tx);
+        await oneKeyChangeAtATime(tx);
         const [found] = await tx.$queryRaw<{ state: KeyState; alg: string }[]>`
           SELECT state, alg FROM auth.signing_keys WHERE kid = ${kid} FOR UPDATE`;
         if (!found) return false;
@@ -117,7 +117,7 @@ function toRecord({ kid, alg, state, publicJwk, sealedPrivate, ...times }: Row):
 }
 
 /** What changes two keys waits for whatever else does: each could have the row that the other needs. */
-async function oneAtATime(tx: Transaction): Promise<void> {
+export async function oneKeyChangeAtATime(tx: Transaction): Promise<void> {
   await tx.$queryRaw`SELECT 1 FROM pg_advisory_xact_lock(hashtextextended('signet: signing keys', 0))`;
 }
 

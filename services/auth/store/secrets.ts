@@ -5,6 +5,7 @@ import { StartError } from '#kit/process/start-error.ts';
 import { createMacs, createMasterKey, type MacPurpose, type Macs, type MasterKey } from '../crypto/master-key.ts';
 import { contextOf } from '../crypto/signing-key.ts';
 import { insertAudit } from './audit.ts';
+import { oneKeyChangeAtATime } from './keys.ts';
 
 const purposes: readonly MacPurpose[] = ['refresh', 'csrf'];
 const nameOf = (purpose: MacPurpose) => `mac-${purpose}`;
@@ -48,6 +49,7 @@ export async function rewrapAll(
     return previous.rewrap(sealed, context, keys.current);
   };
   const count = await db.$transaction(async (tx) => {
+    await oneKeyChangeAtATime(tx);
     let changed = 0;
     const signing = await tx.$queryRaw<{ kid: string; sealed_private: Uint8Array }[]>`
       SELECT kid, sealed_private FROM auth.signing_keys WHERE sealed_private IS NOT NULL ORDER BY kid FOR UPDATE`;
