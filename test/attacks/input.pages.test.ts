@@ -83,7 +83,16 @@ describe.each(lists)('%s', (path) => {
       // A list by name has any text for a place.
       expect([200, 400], `${JSON.stringify(place)} ${text}`).toContain(status);
     }
-    for (const hostile of ['x', '%00', 'AAAA', '..%2F', `${good}x`, good.slice(0, -2), 'A'.repeat(1_024), '%F0%9F%92%A9'])
+    for (const hostile of [
+      'x',
+      '%00',
+      'AAAA',
+      '..%2F',
+      `${good}x`,
+      good.slice(0, -2),
+      'A'.repeat(1_024),
+      '%F0%9F%92%A9',
+    ])
       expect((await get(at(path, `page_token=${hostile}`))).status, hostile).toBe(400);
     expect((await get(at(path, `page_token=${'A'.repeat(1_025)}`))).status).toBe(400);
   });

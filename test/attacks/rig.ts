@@ -125,15 +125,19 @@ export function encode(content: string | Uint8Array): string {
   return Buffer.from(content).toString('base64url');
 }
 
-/** An edge that reaches a system's services over gRPC, as it does where each is a process of its own. */
+/**
+ * An edge that reaches a system's services over gRPC, as it does where each is a process of its own.
+ * @param authPort where it finds the auth service, if not where that is
+ */
 export async function openSplitEdge(
   system: System,
+  authPort = system.all.auth.grpc.port,
 ): Promise<{ edge: string; logged(): string; close(): Promise<void> }> {
   const { name, key } = system.service;
   const config = readConfig(edgeKeys, {
     SIGNET_RATE_LIMIT: '0',
     SIGNET_SERVICE_KEY: key.reveal(),
-    SIGNET_AUTH_TARGET: `127.0.0.1:${system.all.auth.grpc.port}`,
+    SIGNET_AUTH_TARGET: `127.0.0.1:${authPort}`,
   });
   const auth = linkToAuth(name, config, exposed.auth);
   const keys = remoteJwks({ url: `${system.auth}/.well-known/jwks.json` });

@@ -34,8 +34,11 @@ const profile = '/signet.user.v1.UserService/GetProfile';
 const verify = '/signet.auth.v1.AuthService/Verify';
 const json = 'application/json';
 
+/** Where a system can be asked. */
+export type Doors = Pick<Rig, 'edge' | 'auth' | 'userTarget' | 'authTarget'>;
+
 /** Every way by which a token can come in. */
-export function openWays({ edge, auth, userTarget, authTarget }: Rig): Way[] {
+export function openWays({ edge, auth, userTarget, authTarget }: Doors): Way[] {
   return [
     overHttp1('REST, HTTP/1.1', edge, 'GET', '/api/v1/users/profile'),
     overHttp2('REST, HTTP/2', edge, { ':method': 'GET', ':path': '/api/v1/users/profile' }),

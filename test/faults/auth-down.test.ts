@@ -144,3 +144,23 @@ test('a service that is down is 503 with Retry-After, takes nobody with it, and 
   await fleet.restart('user');
   await expect.poll(async () => (await rest('GET', '/users/profile', { token })).status, { timeout: 15_000 }).toBe(200);
 });
+
+test('with auth dead for longer than it may be, what cannot be undone is refused; what can goes on', async () => {
+  const { access_token: token } = await login();
+  const remove = async () => (await rest('DELETE', '/users/account', { token })).json?.code as unknown;
+  const removeOverGrpc = () =>
+    createClient(UserService, direct)
+      .deleteAccount({}, { headers: { authorization: `Bearer ${token}` } })
+      .then(() => 'OK', reasonOf);
+  await fleet.processes.auth.end('SIGKILL');
+  // Until then it is auth itself that cannot be reached.
+  expect(await remove()).toBe('SERVICE_UNAVAILABLE');
+  await expect.poll(remove, { timeout: 15_000 }).toBe('REVOCATIONS_STALE');
+  await expect.poll(removeOverGrpc, { timeout: 15_000 }).toBe('REVOCATIONS_STALE');
+  expect((await rest('GET', '/users/profile', { token })).status).toBe(200);
+  expect(await profileOverGrpc(token)).toMatchObject({ email });
+  await fleet.restart('auth');
+  const removed = async () => (await rest('DELETE', '/users/account', { token })).status;
+  await expect.poll(removed, { timeout: 15_000 }).toBe(204);
+  expect((await rest('POST', '/auth/login', { body: { email, password } })).json.code).toBe('INVALID_CREDENTIALS');
+});

@@ -112,12 +112,12 @@ const weak: Record<string, () => Promise<{ alg: string; jwk: JWK; pem: string }>
   'RSA of 1024 bits': async () => {
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    return { alg: 'RS256', jwk: publicKey.export({ format: 'jwk' }) as JWK, pem };
+    return { alg: 'RS256', jwk: publicKey.export({ format: 'jwk' }), pem };
   },
   'RSA with the exponent 3': async () => {
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048, publicExponent: 3 });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    return { alg: 'RS256', jwk: publicKey.export({ format: 'jwk' }) as JWK, pem };
+    return { alg: 'RS256', jwk: publicKey.export({ format: 'jwk' }), pem };
   },
   'P-384 for ES256': async () => {
     const { privateKey, publicKey } = await generateKeyPair('ES384', { extractable: true });
@@ -129,20 +129,25 @@ const weak: Record<string, () => Promise<{ alg: string; jwk: JWK; pem: string }>
   },
 };
 
-test.each(Object.entries(weak))('does not start with a signing key that is weak or does not fit: %s', async (_, make) => {
-  const masterKey = newKey();
-  await start(masterKey);
-  const { alg, jwk, pem } = await make();
-  const kid = await calculateJwkThumbprint(jwk).catch(() => 'weak');
-  const sealed = createMasterKey(new Secret(Buffer.from(masterKey, 'base64'))).seal(Buffer.from(pem), contextOf(kid));
-  await db.query(`UPDATE auth.signing_keys SET state = 'retired', retired_at = now() WHERE state = 'active'`);
-  await db.query(
-    `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, activated_at)
+test.each(Object.entries(weak))(
+  'does not start with a signing key that is weak or does not fit: %s',
+  async (_, make) => {
+    const masterKey = newKey();
+    await start(masterKey);
+    const { alg, jwk, pem } = await make();
+    const kid = await calculateJwkThumbprint(jwk).catch(() => 'weak');
+    const sealed = createMasterKey(new Secret(Buffer.from(masterKey, 'base64'))).seal(Buffer.from(pem), contextOf(kid));
+    await db.query(`UPDATE auth.signing_keys SET state = 'retired', retired_at = now() WHERE state = 'active'`);
+    await db.query(
+      `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, activated_at)
      VALUES ($1, $2, 'active', $3, $4, now())`,
-    [kid, alg, JSON.stringify({ ...jwk, kid, alg, use: 'sig' }), sealed],
-  );
-  await expect(start(masterKey, { SIGNET_ALG: alg })).rejects.toThrow(`signing key ${kid} is weak, not a pair, or does not fit ${alg}`);
-});
+      [kid, alg, JSON.stringify({ ...jwk, kid, alg, use: 'sig' }), sealed],
+    );
+    await expect(start(masterKey, { SIGNET_ALG: alg })).rejects.toThrow(
+      `signing key ${kid} is weak, not a pair, or does not fit ${alg}`,
+    );
+  },
+);
 
 test('a key whose private part is of another key than its public one does not start', async () => {
   const masterKey = newKey();

@@ -12,7 +12,8 @@ export interface Hasher {
   /**
    * Tells whether the password belongs to the hash. Without a hash it works just as
    * long and answers no, so that an unknown email cannot be told by the time it takes.
-   * Hashes are Argon2's, or bcrypt's from elsewhere.
+   * Hashes are Argon2's, or bcrypt's from elsewhere, which passwords of more than 72 bytes never match. One that
+   * cannot be read belongs to no password.
    * @param before runs when it is this one's turn; where it throws, nothing is hashed
    * @throws SERVER_BUSY where the queue is full
    */
@@ -40,6 +41,13 @@ const argon2id = 2;
 
 /** Hashes that accounts bring along from elsewhere; replaced at their next sign-in. */
 const isBcrypt = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
+const isArgon2 = /^\$argon2(?:id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+$/;
+
+/**
+ * bcrypt reads so many bytes, and none behind a NUL. What it would not read in full is compared by nobody
+ * (NIST 800-63B-4 section 3.1.1.2), nor may one of many that would match replace the hash.
+ */
+const bcryptReads = 72;
 
 /** Makes a hasher (Argon2id, RFC 9106, one lane). */
 export async function createHasher({ memory, passes, queue, threadPool }: HasherOptions): Promise<Hasher> {
@@ -65,10 +73,12 @@ export async function createHasher({ memory, passes, queue, threadPool }: Hasher
     verify: (hash, password, before) =>
       enqueue(async () => {
         await before?.();
-        const matches = isBcrypt.test(hash ?? '')
-          ? await bcrypt.verify(password, hash ?? '')
-          : await argon2.verify(hash ?? nobody, password);
-        return hash !== undefined && matches;
+        if (hash !== undefined && isBcrypt.test(hash)) {
+          const isRead = Buffer.byteLength(password) <= bcryptReads && !password.includes('\0');
+          return (await bcrypt.verify(isRead ? password : '', hash)) && isRead;
+        }
+        const isReadable = hash !== undefined && isArgon2.test(hash);
+        return (await argon2.verify(isReadable ? hash : nobody, password)) && isReadable;
       }),
     isOutdated(hash) {
       const [, m, t, p] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(hash) ?? [];

@@ -27,7 +27,10 @@ beforeEach(async () => {
     const opened = openDatabase({ url: database.url, applicationName, log: silentLog, metrics: noMetrics });
     const store = createKeyStore(new PrismaClient({ adapter: opened.adapter }));
     const times = { rotation: 30 * 24 * hour, pending: hour, accessTtl: hour / 4 };
-    return { database: opened, keys: createKeys({ store, generate, reload: async () => undefined, times, log: silentLog }) };
+    return {
+      database: opened,
+      keys: createKeys({ store, generate, reload: async () => undefined, times, log: silentLog }),
+    };
   });
   const opened = openDatabase({ url: database.url, applicationName: 'first', log: silentLog, metrics: noMetrics });
   await createKeyStore(new PrismaClient({ adapter: opened.adapter })).activate(await generate(), undefined);
@@ -76,9 +79,10 @@ test('a key is pending, then signs, then is retired, then gone; of one that is g
   expect(await kidOf('retired'), 'it verifies for twice as long as it signed').toBe(first);
   await pass('1 day 1 minute');
   await one().tick();
-  const { rows } = await db.query('SELECT kid, state, sealed_private IS NULL AS bare FROM auth.signing_keys WHERE kid = $1', [
-    first,
-  ]);
+  const { rows } = await db.query(
+    'SELECT kid, state, sealed_private IS NULL AS bare FROM auth.signing_keys WHERE kid = $1',
+    [first],
+  );
   expect(rows).toEqual([{ kid: first, state: 'gone', bare: true }]);
 });
 

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/account_service.proto.
  */
 export const file_signet_auth_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZTKEAQoOQWNjb3VudFNlcnZpY2UScgoNRGVsZXRlQWNjb3VudBIkLnNpZ25ldC5hdXRoLnYxLkRlbGV0ZUFjY291bnRSZXF1ZXN0GiUuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlc3BvbnNlIhSQAgKKtRgNEgsaBHVzZXIqAwisAmIGcHJvdG8z", [file_signet_policy_v1_policy]);
+  fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZTKIAQoOQWNjb3VudFNlcnZpY2USdgoNRGVsZXRlQWNjb3VudBIkLnNpZ25ldC5hdXRoLnYxLkRlbGV0ZUFjY291bnRSZXF1ZXN0GiUuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlc3BvbnNlIhiQAgKKtRgREg8aBHVzZXIqAwisAjICCAViBnByb3RvMw", [file_signet_policy_v1_policy]);
 
 /**
  * Nothing to choose: the account is the caller's own.
@@ -55,7 +55,7 @@ export const AccountService: GenService<{
    * Deletes the account of the user on whose behalf it is called, with all of its
    * sessions. Its address may register anew.
    *
-   * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REAUTHENTICATION_REQUIRED,
+   * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, REAUTHENTICATION_REQUIRED,
    * CALLER_NOT_ALLOWED, LAST_ADMIN.
    *
    * @generated from rpc signet.auth.v1.AccountService.DeleteAccount

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { openSplitEdge } from '../attacks/rig.ts';
+import { ask, openSystem, type System } from '../system.ts';
+import { openTcpProxy } from './tcp-proxy.ts';
+
+// An edge whose way to the auth service is not what it should be.
+
+let system: System;
+beforeAll(async () => (system = await openSystem()));
+afterAll(() => system.close());
+
+describe.concurrent('with the stream of revocations', () => {
+  test.for(['cut', 'half-open'] as const)(
+    '%s, a method with max_staleness is refused after that time, others go on; mended, both are good again',
+    async (mode, { expect }) => {
+      const proxy = await openTcpProxy(system.all.auth.grpc.port);
+      const split = await openSplitEdge(system, proxy.port);
+      const [ada, eve] = await Promise.all([system.person(), system.person()]);
+      const at = (method: string, path: string, token: string) => ask(`${split.edge}/api/v1${path}`, method, { token });
+      const profile = async (token = ada.access) => (await at('GET', '/users/profile', token)).status;
+      const remove = async (token = ada.access) => {
+        const { status, json } = await at('DELETE', '/users/account', token);
+        return status === 204 ? 'OK' : (json.code as string);
+      };
+      expect(await profile()).toBe(200);
+      // It is deleted at the user service, whose own way to auth is sound: it is the edge that refuses.
+      expect(await remove(eve.access)).toBe('OK');
+
+      proxy.be(mode);
+      const since = performance.now();
+      const isOver = () => performance.now() - since > 5_200;
+      await expect.poll(isOver, { timeout: 10_000 }).toBe(true);
+      expect(await remove()).toBe('REVOCATIONS_STALE');
+      expect((await at('DELETE', `/admin/users/${ada.id}/roles/user`, ada.access)).json.code).toBe(
+        'INSUFFICIENT_SCOPE',
+      );
+      expect(await profile()).toBe(200);
+
+      const connections = proxy.connections;
+      proxy.be('passing');
+      await expect.poll(() => remove(), { timeout: 10_000, interval: 20 }).toBe('OK');
+      expect(proxy.connections).toBeGreaterThan(connections);
+      await expect.poll(() => profile(), { timeout: 1_000, interval: 10 }).toBe(401);
+      await split.close();
+      await proxy.close();
+    },
+    40_000,
+  );
+});
