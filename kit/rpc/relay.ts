@@ -14,13 +14,15 @@ const ofTransport: Partial<Record<Code, Reason>> = {
 /**
  * An error of a service that we called, as one of our own: the same reason, its
  * fields, and of its headers those that are for the caller. What the transport
- * has to say (a service that cannot be reached) is told by its code alone.
+ * has to say (a service that cannot be reached) is told by its code alone. Where
+ * it refused us, because the key that signed our own token was revoked a moment
+ * ago, that is no fault of whoever asked.
  */
 export function relay(error: unknown): ConnectError {
   const from = ConnectError.from(error);
   const reason = reasonOf(from);
-  if (reason === undefined) {
-    const known = ofTransport[from.code] ?? 'INTERNAL';
+  if (reason === undefined || reason === 'CALLER_NOT_ALLOWED') {
+    const known = reason ? 'SERVICE_UNAVAILABLE' : (ofTransport[from.code] ?? 'INTERNAL');
     return failure(known, { cause: error, ...(known === 'SERVICE_UNAVAILABLE' ? { retryAfter: 1 } : {}) });
   }
   const headers = [...from.metadata].filter(([name]) => carried.has(name));

@@ -17,6 +17,7 @@ const behind = createService({
   mounted: [
     mount(EchoService, {
       echo({ text, fail }, { requestHeader, responseHeader }) {
+        if (text === 'strangers') throw failure('CALLER_NOT_ALLOWED');
         if (fail > 0) {
           const headers = { 'x-inner': 'not for outsiders' };
           throw failure('EMAIL_TAKEN', {
@@ -76,6 +77,12 @@ test('passes an error on with its reason, its fields and when to come back, and 
   const { metadata } = failed as { metadata: Headers };
   expect([metadata.get('retry-after'), metadata.get('x-inner')]).toEqual(['3', null]);
   expect(violationsOf(failed as never)).toEqual([{ field: 'text', description: 'is taken' }]);
+});
+
+test('a service that refuses the edge itself is unavailable: whoever asked did nothing that is forbidden', async () => {
+  const failed = await client.echo({ text: 'strangers' }).catch((error: unknown) => error);
+  expect(reasonOf(failed)).toBe('SERVICE_UNAVAILABLE');
+  expect((failed as { metadata: Headers }).metadata.get('retry-after')).toBe('1');
 });
 
 test('passes streams on, in each direction and in both', async () => {
