@@ -181,6 +181,16 @@ const acts: Record<string, Act> = {
   },
 };
 
+test('a role that somebody is given is in their next token, and the one that they have goes on', async () => {
+  const ada = await system.person();
+  expect((await put(`/users/${ada.id}/roles/support`)).status).toBe(200);
+  expect(await everyWay(ada.access)).toEqual(all('OK'));
+  const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: ada.refresh } });
+  system.secret(json.refresh_token);
+  const claims = decoded(system.secret(json.access_token), 1);
+  expect([claims['roles'], claims['scope']]).toEqual([['support', 'user'], 'profile support']);
+});
+
 test.each(Object.entries(acts))(
   'after %s, the access token is refused by every way in within a second, and whether it refreshes is as it should be',
   async (_, { act, goesOn }) => {
@@ -198,13 +208,3 @@ test.each(Object.entries(acts))(
     await expect.poll(() => everyWay(next), { timeout: 2_000, interval: 10 }).toEqual(all('OK'));
   },
 );
-
-test('a role that somebody is given is in their next token, and the one that they have goes on', async () => {
-  const ada = await system.person();
-  await put(`/users/${ada.id}/roles/support`);
-  expect(await everyWay(ada.access)).toEqual(all('OK'));
-  const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: ada.refresh } });
-  system.secret(json.refresh_token);
-  const claims = decoded(system.secret(json.access_token), 1);
-  expect([claims['roles'], claims['scope']]).toEqual([['support', 'user'], 'profile support']);
-});

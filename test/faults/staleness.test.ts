@@ -12,6 +12,7 @@ afterAll(() => system.close());
 describe.concurrent('with the stream of revocations', () => {
   test.for(['cut', 'half-open'] as const)(
     '%s, a method with max_staleness is refused after that time, others go on; mended, both are good again',
+    { timeout: 40_000 },
     async (mode, { expect }) => {
       const proxy = await openTcpProxy(system.all.auth.grpc.port);
       const split = await openSplitEdge(system, proxy.port);
@@ -44,6 +45,5 @@ describe.concurrent('with the stream of revocations', () => {
       await split.close();
       await proxy.close();
     },
-    40_000,
   );
 });
