@@ -1,6 +1,6 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { AssertionStore } from '../domain/service-tokens.ts';
-import { auditColumns, auditValues } from './audit.ts';
+import { auditColumns, auditValues, insertAudit } from './audit.ts';
 
 /** Used assertions in PostgreSQL, so that one is good once whichever replica it is shown to. */
 export function createAssertionStore(db: PrismaClient): AssertionStore {
@@ -11,15 +11,16 @@ export function createAssertionStore(db: PrismaClient): AssertionStore {
     },
     async note(service, outcome) {
       const event = { kind: 'service_login', outcome, actorId: service, subjectId: service } as const;
-      const recently =
-        outcome === 'success'
-          ? Prisma.sql`false`
-          : Prisma.sql`EXISTS (
-              SELECT FROM auth.audit_events
-              WHERE subject_id = ${service} AND kind = 'service_login' AND outcome = 'failure'
-                AND at > now() - interval '1 minute')`;
+      if (outcome === 'success') return void (await insertAudit(db, event));
+      // Counted where tries are, in the same statement, so that no number of failures at once writes more than one.
       await db.$executeRaw`
-        INSERT INTO auth.audit_events ${auditColumns} SELECT ${auditValues(event)} WHERE NOT ${recently}`;
+        WITH first AS (
+          INSERT INTO auth.attempts AS a (key, used, resets_at)
+          VALUES (${`service login ${service}`}, 1, now() + interval '1 minute')
+          ON CONFLICT (key) DO UPDATE SET resets_at = excluded.resets_at WHERE a.resets_at <= now()
+          RETURNING key
+        )
+        INSERT INTO auth.audit_events ${auditColumns} SELECT ${auditValues(event)} FROM first`;
     },
   };
 }
