@@ -1,0 +1,65 @@
+import { setTimeout } from 'node:timers/promises';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connection } from '#kit/db/database.ts';
+import { admin, openSystem, type Person, type System } from '../system.ts';
+
+// A refresh reads what an account may do. What takes some of it away may take its time to commit: whatever was
+// refreshed meanwhile, from what was there before, must not be good afterwards.
+
+let system: System;
+let adminToken: string;
+beforeAll(async () => {
+  system = await openSystem();
+  adminToken = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
+});
+afterAll(() => system.close());
+
+const asAdmin = (method: string, path: string, body?: object) =>
+  system.rest(method, `/admin${path}`, { token: adminToken, ...(body ? { body } : {}) });
+
+/** Keeps whatever writes an audit event from committing, until it is called. */
+async function holdCommits(): Promise<() => Promise<void>> {
+  const locker = new Client(connection(system.database.url));
+  await locker.connect();
+  await locker.query('BEGIN');
+  await locker.query('SELECT FROM auth.heads FOR UPDATE');
+  return async () => {
+    await locker.query('COMMIT');
+    await locker.end();
+  };
+}
+
+const acts: Record<string, (person: Person, role: string) => Promise<{ status: number }>> = {
+  'taking a role': ({ id }, role) => asAdmin('DELETE', `/users/${id}/roles/${role}`),
+  'taking a scope from a role': (_, role) => asAdmin('PUT', `/roles/${role}`, { scopes: ['read'] }),
+  'deleting a role': (_, role) => asAdmin('DELETE', `/roles/${role}`),
+};
+
+test.each(Object.entries(acts))(
+  'a token that was refreshed while %s took long is refused once it is done',
+  async (name, act) => {
+    const person = await system.person();
+    const role = name.replaceAll(' ', '-');
+    await asAdmin('PUT', `/roles/${role}`, { scopes: ['read', 'write'] });
+    await asAdmin('PUT', `/users/${person.id}/roles/${role}`, {});
+    const release = await holdCommits();
+    const acting = act(person, role);
+    // Longer than tokens are refused ahead of time.
+    await setTimeout(3_200);
+    const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: person.refresh } });
+    const token = system.secret(json.access_token);
+    system.secret(json.refresh_token);
+    const scope = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).scope as string;
+    expect(scope, 'nothing was taken away yet').toContain('write');
+    await release();
+    expect([200, 204]).toContain((await acting).status);
+    const profile = async () => (await system.rest('GET', '/users/profile', { token })).status;
+    await expect.poll(profile, { timeout: 1_000, interval: 10 }).toBe(401);
+    const next = await system.rest('POST', '/auth/refresh', { body: { refresh_token: json.refresh_token } });
+    system.secret(next.json.refresh_token);
+    expect((await system.rest('GET', '/users/profile', { token: system.secret(next.json.access_token) })).status).toBe(
+      200,
+    );
+  },
+);
