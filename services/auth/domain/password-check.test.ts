@@ -1,0 +1,69 @@
+import { beforeEach, expect, test } from 'vitest';
+import { reasonOf } from '#kit/errors/failure.ts';
+import { createHasher, type Hasher } from '../crypto/hasher.ts';
+import type { NewAuditEvent } from './audit.ts';
+import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
+import type { LoginRecord, UserStore } from './model.ts';
+
+// What a try costs is counted in hashes: a clock tells it only on a quiet machine.
+
+const hasher = await createHasher({ memory: 8_192, passes: 2, queue: 10, threadPool: 4 });
+const stronger = await createHasher({ memory: 8_192, passes: 3, queue: 10, threadPool: 4 });
+const password = 'correct horse battery';
+let calls: string[];
+let events: NewAuditEvent[];
+let rehashed: string[];
+let record: LoginRecord;
+beforeEach(async () => {
+  [calls, events, rehashed] = [[], [], []];
+  const user = { id: 'ada', email: 'ada@example.com', name: 'Ada', roles: ['user'], createdAt: new Date() };
+  record = { user, passwordHash: await hasher.hash(password), knownHere: false };
+});
+
+function make(over: Hasher): PasswordCheck {
+  const counting: Hasher = {
+    ...over,
+    hash: (one) => (calls.push('hash'), over.hash(one)),
+    verify: (hash, one, before) => (calls.push('verify'), over.verify(hash, one, before)),
+  };
+  const users = {
+    // As the store does, which finds no disabled account.
+    findForLogin: async (email: string) => (email === record.user.email ? record : undefined),
+    rehash: async (_id: string, _old: string, next: string) => void rehashed.push(next),
+  } as unknown as UserStore;
+  return createPasswordCheck({
+    users,
+    hasher: counting,
+    limits: {
+      tryPassword: async () => ({ succeeded: async () => void calls.push('forgiven') }),
+      tryMail: async () => true,
+      forgive: async () => undefined,
+    },
+    mostWaiting: 10,
+    audit: async (event) => void events.push(event),
+  });
+}
+const said = (work: Promise<unknown>) => work.then(() => 'OK', reasonOf);
+
+test.each([
+  ['a wrong password', 'ada@example.com', 'ada'],
+  ['an unknown or disabled account', 'nobody@example.com', ''],
+])('%s costs one hash, the same answer and one event', async (_, email, subjectId) => {
+  expect(await said(make(hasher).check(email, 'wrong', '192.0.2.1'))).toBe('INVALID_CREDENTIALS');
+  expect(calls).toEqual(['verify']);
+  expect(events).toEqual([{ kind: 'login', outcome: 'failure', actorId: '', subjectId }]);
+});
+
+test('a right one costs one hash and is forgiven; one more where what is kept is too weak', async () => {
+  expect(await said(make(hasher).check('ADA@example.com ', password, ''))).toBe('OK');
+  expect(calls).toEqual(['verify', 'forgiven']);
+  calls = [];
+  expect(await said(make(stronger).check('ada@example.com', password, ''))).toBe('OK');
+  expect(calls).toEqual(['verify', 'forgiven', 'hash']);
+  expect(rehashed).toEqual([expect.stringContaining('t=3')]);
+});
+
+test('a wrong one replaces no hash, however weak', async () => {
+  expect(await said(make(stronger).check('ada@example.com', 'wrong', ''))).toBe('INVALID_CREDENTIALS');
+  expect(rehashed).toEqual([]);
+});

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { admin, openSystem, type Person, type System } from '../system.ts';
+
+let system: System;
+let token: string;
+let adminId: string;
+let ada: Person;
+beforeAll(async () => {
+  system = await openSystem({ SIGNET_SESSION_LIMIT: '1000' });
+  const { json } = await system.rest('POST', '/auth/login', { body: admin });
+  [token, adminId] = [system.secret(json.access_token), json.user.id];
+  ada = await system.person();
+  for (let round = 0; round < 4; round++) {
+    await system.rest('PUT', `/admin/users/${ada.id}/roles/support`, { token, body: {} });
+    await system.rest('DELETE', `/admin/users/${ada.id}/roles/support`, { token });
+  }
+});
+afterAll(() => system.close());
+
+interface Event {
+  id: string;
+  kind: string;
+  actor_id: string;
+  subject_id: string;
+  time: string;
+}
+const page = async (query: Record<string, string>) => {
+  const { status, json, text } = await system.rest('GET', `/admin/audit?${new URLSearchParams(query)}`, { token });
+  expect(status, text).toBe(200);
+  return json as { events: Event[]; next_page_token: string };
+};
+/** All pages, each so large. */
+async function every(query: Record<string, string>, size: number): Promise<Event[]> {
+  const events: Event[] = [];
+  for (let next = ''; ;) {
+    const { events: some, next_page_token: more } = await page({
+      ...query,
+      page_size: String(size),
+      ...(next === '' ? {} : { page_token: next }),
+    });
+    expect(some.length).toBeLessThanOrEqual(size);
+    events.push(...some);
+    if (more === '') return events;
+    next = more;
+  }
+}
+
+test('pages of any size are the whole list, the latest first, each event once', async () => {
+  const all = await every({ subject_id: ada.id }, 100);
+  expect(all).toHaveLength(10);
+  for (const size of [1, 3, 9, 10]) expect(await every({ subject_id: ada.id }, size), String(size)).toEqual(all);
+  expect(all.map(({ id, time }) => `${time} ${id}`)).toEqual(
+    all
+      .map(({ id, time }) => `${time} ${id}`)
+      .toSorted()
+      .toReversed(),
+  );
+});
+
+test('filters narrow all together; from_time is within, to_time is not', async () => {
+  const all = await every({ subject_id: ada.id }, 100);
+  const filter = { actor_id: adminId, subject_id: ada.id, kind: 'role_granted' };
+  const granted = await every(filter, 1);
+  expect(granted).toEqual(all.filter(({ kind }) => kind === 'role_granted'));
+  expect(await every({ ...filter, actor_id: ada.id }, 10)).toEqual([]);
+  const [last, , second] = granted as [Event, Event, Event];
+  const within = await every({ ...filter, from_time: second.time, to_time: last.time }, 1);
+  const expected = granted.filter(({ time }) => time >= second.time && time < last.time);
+  expect(within).toEqual(expected);
+  expect(within.map(({ id }) => id)).toContain(second.id);
+  expect(within.map(({ id }) => id)).not.toContain(last.id);
+  expect(await every({ ...filter, from_time: last.time, to_time: last.time }, 1)).toEqual([]);
+});
+
+test('while fifty at once add events, two who follow the chain find no fault and pages repeat nothing', async () => {
+  let writing = true;
+  const reader = async () => {
+    let looks = 0;
+    while (writing) {
+      const { json } = await system.rest('GET', '/admin/audit:verify', { token });
+      expect(json.faults).toEqual([]);
+      const seen = (await every({ actor_id: adminId }, 20)).map(({ id }) => id);
+      expect(new Set(seen).size).toBe(seen.length);
+      looks += 1;
+    }
+    return looks;
+  };
+  const readers = [reader(), reader()];
+  const people = await Promise.all(Array.from({ length: 10 }, () => system.person()));
+  await Promise.all(
+    Array.from({ length: 50 }, async (_, index) => {
+      const { id } = people[index % 10]!;
+      for (let round = 0; round < 4; round++) {
+        await system.rest(round % 2 === 0 ? 'PUT' : 'DELETE', `/admin/users/${id}/roles/support`, {
+          token,
+          ...(round % 2 === 0 ? { body: {} } : {}),
+        });
+      }
+    }),
+  );
+  writing = false;
+  for (const looks of await Promise.all(readers)) expect(looks).toBeGreaterThan(1);
+  const { json } = await system.rest('GET', '/admin/audit:verify', { token });
+  expect(json).toMatchObject({ faults: [], next_sequence: 0, checked: json.head_sequence });
+});
