@@ -41,7 +41,7 @@ export interface Session {
   readonly authTime: Date;
   /** How (RFC 8176). */
   readonly amr: readonly string[];
-  /** When it is over, however it is used. */
+  /** When it is over, unless it is refreshed before. */
   readonly expiresAt: Date;
 }
 

@@ -11,7 +11,7 @@ export interface IssuedTokens {
   readonly csrfToken: string;
   /** Life of the access token, s. */
   readonly expiresIn: number;
-  /** Life of the session, s. */
+  /** Life of the session, unless it is refreshed, s. */
   readonly sessionExpiresIn: number;
 }
 

@@ -33,7 +33,8 @@ interface Row extends UserRow {
 // The scopes, and from when on tokens are good, are read by the statement that reads the roles: what is changed
 // meanwhile is in all of them or in none.
 const columns = Prisma.sql`
-  s.id AS session_id, s.client_id, s.counter, s.secret, s.auth_time, s.amr, s.expires_at,
+  s.id AS session_id, s.client_id, s.counter, s.secret, s.auth_time, s.amr,
+  least(s.idle_expires_at, s.expires_at) AS expires_at,
   ${userColumns}, now() AS at,
   greatest(u.tokens_from, (SELECT max(r.tokens_from) FROM auth.roles r WHERE r.name = ANY (u.roles))) AS tokens_from,
   ARRAY(SELECT DISTINCT unnest(r.scopes) FROM auth.roles r WHERE r.name = ANY (u.roles)) AS defined_scopes`;
