@@ -1,0 +1,229 @@
+import { Agent, request } from 'node:http';
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSystem, type Person, type System } from '../system.ts';
+import { grpcCall } from './transports.ts';
+
+// Headers by which somebody claims to be another, to come from elsewhere or to mean another method: over every
+// protocol, at every door, requests with them are answered byte for byte as those without.
+
+let system: System;
+let ada: Person;
+let eve: Person;
+let smtp: Server;
+const mails: string[] = [];
+const agent = new Agent({ keepAlive: true, maxSockets: 20 });
+const sessions = new Map<string, ClientHttp2Session>();
+
+beforeAll(async () => {
+  smtp = await listenForMail();
+  system = await openSystem({ SMTP_URL: `smtp://127.0.0.1:${(smtp.address() as AddressInfo).port}` });
+  [ada, eve] = await Promise.all([system.person(), system.person()]);
+});
+afterAll(async () => {
+  agent.destroy();
+  for (const session of sessions.values()) session.destroy();
+  await system.close();
+  await new Promise((resolve) => smtp.close(resolve));
+});
+
+/** A mail server that keeps what it is given. */
+async function listenForMail(): Promise<Server> {
+  const server = createServer((socket) => {
+    let text = '';
+    let inData = false;
+    socket.write('220 test\r\n');
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      for (
+        let end = text.indexOf(inData ? '\r\n.\r\n' : '\r\n');
+        end >= 0;
+        end = text.indexOf(inData ? '\r\n.\r\n' : '\r\n')
+      ) {
+        const said = text.slice(0, end);
+        text = text.slice(end + (inData ? 5 : 2));
+        if (inData) mails.push(said);
+        const isData = !inData && said.toUpperCase() === 'DATA';
+        inData = isData;
+        socket.write(isData ? '354 go on\r\n' : said.toUpperCase() === 'QUIT' ? '221 bye\r\n' : '250 ok\r\n');
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+type Headers = Readonly<Record<string, string>>;
+type Send = (headers: Headers) => Promise<string>;
+
+/** A request over HTTP/1.1; answers status and body, as text. */
+function overHttp1(
+  base: () => string,
+  method: string,
+  path: string,
+  body?: string | Buffer,
+  type = 'application/json',
+): Send {
+  return (headers) =>
+    new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(base());
+      const content = body === undefined ? {} : { 'content-type': type };
+      const sent = request({ agent, hostname, port, method, path, headers: { ...content, ...headers } }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => resolve(`${response.statusCode} ${Buffer.concat(chunks).toString('latin1')}`));
+      });
+      sent.on('error', reject);
+      sent.end(body);
+    });
+}
+
+/** A gRPC call without a client, so that it can name any authority; answers status and message. */
+function overGrpc(base: () => string, path: string): Send {
+  return ({ host, ...headers }) =>
+    new Promise((resolve, reject) => {
+      const session = sessions.get(base()) ?? connect(base());
+      sessions.set(base(), session);
+      const stream = session.request({ ...grpcCall(path), ...(host ? { ':authority': host } : {}), ...headers });
+      const chunks: Buffer[] = [];
+      let status: unknown = 'none';
+      stream.on('response', (given) => (status = given['grpc-status'] ?? status));
+      stream.on('trailers', (given) => (status = given['grpc-status'] ?? status));
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => resolve(`${String(status)} ${Buffer.concat(chunks).toString('latin1')}`));
+      stream.on('error', reject);
+      stream.end(Buffer.alloc(5));
+    });
+}
+
+const edge = () => system.edge;
+const auth = () => system.auth;
+const profile = '/signet.user.v1.UserService/GetProfile';
+const verify = '/signet.auth.v1.AuthService/Verify';
+/** Where they are sent, and whether that is a door, past which no header of ours comes. */
+const places: Record<string, { send: Send; isDoor: boolean }> = {
+  'REST at the edge': { send: overHttp1(edge, 'GET', '/api/v1/users/profile'), isDoor: true },
+  'Connect at the edge': { send: overHttp1(edge, 'POST', profile, '{}'), isDoor: true },
+  'gRPC-Web at the edge': {
+    send: overHttp1(edge, 'POST', profile, Buffer.alloc(5), 'application/grpc-web+proto'),
+    isDoor: true,
+  },
+  'gRPC at the edge': { send: overGrpc(edge, profile), isDoor: true },
+  "REST at auth's own door": { send: overHttp1(auth, 'GET', '/api/v1/auth/verify'), isDoor: true },
+  "Connect at auth's own door": { send: overHttp1(auth, 'POST', verify, '{}'), isDoor: true },
+  "gRPC at auth's own door": { send: overGrpc(auth, verify), isDoor: true },
+  'gRPC at auth, for services': {
+    send: overGrpc(() => `http://127.0.0.1:${system.all.auth.grpc.port}`, verify),
+    isDoor: false,
+  },
+  'gRPC at the user service': { send: overGrpc(() => `http://127.0.0.1:${system.userPort}`, profile), isDoor: false },
+};
+
+const names = [
+  ...['signet', 'user', 'gateway'].flatMap((whose) =>
+    ['id', 'sub', 'email', 'roles', 'role', 'scope', 'peer', 'agent', 'caller', 'session', 'claims'].map(
+      (what) => `x-${whose}-${what}`,
+    ),
+  ),
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-user',
+  'x-real-ip',
+  'forwarded',
+  'true-client-ip',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-remote-user',
+  'remote-user',
+  'host',
+];
+
+/** A generator with a seed, so that a failure can be had again. */
+function random(seed: number): <T>(list: readonly T[]) => T {
+  let state = seed;
+  return (list) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return list[Math.floor((state / 2 ** 32) * list.length)] as never;
+  };
+}
+
+/** A request body's worth of difference: ids of requests, which differ anyway. */
+const bare = (answer: string) =>
+  answer
+    .replaceAll(/"(request_id|instance)":"[^"]*"/g, '')
+    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '');
+
+test.each(Object.entries(places))(
+  '%s: 230 requests with random ones change nothing, signed in or not',
+  async (name, { send, isDoor }) => {
+    const pick = random(name.length);
+    const values = [
+      eve.id,
+      eve.email,
+      'admin',
+      '["admin"]',
+      '6.6.6.6',
+      '::1',
+      'for=6.6.6.6;host=evil.test',
+      eve.access,
+      'true',
+      'DELETE',
+      '/api/v1/admin/users',
+    ];
+    const hosts = ['evil.test', 'localhost:1', '127.0.0.1', 'signet.user.v1.AdminService'];
+    const token = { authorization: `Bearer ${ada.access}` };
+    const plain = await send(token);
+    expect(plain).toMatch(
+      name.includes('REST') || name.startsWith('Connect') || name.startsWith('gRPC-Web') ? /^200 / : /^0 /,
+    );
+    expect(plain).toContain(ada.email);
+    const nobody = bare(await send({}));
+    expect(nobody).not.toContain(ada.email);
+    for (let batch = 0; batch < 23; batch++) {
+      await Promise.all(
+        Array.from({ length: 10 }, async (_, index) => {
+          const forged: Record<string, string> = {};
+          for (let count = 0; count < 1 + (index % 6); count++) {
+            const header = pick(names);
+            // Past the doors, a caller's token that is none is refused, which it should be.
+            if (header === 'x-signet-caller' && !isDoor) continue;
+            forged[header] = header === 'host' ? pick(hosts) : pick(values);
+          }
+          if (index === 9) return expect(bare(await send(forged)), JSON.stringify(forged)).toBe(nobody);
+          expect(await send({ ...forged, ...token }), JSON.stringify(forged)).toBe(plain);
+        }),
+      );
+    }
+  },
+);
+
+test('links in mails lead where configuration says, whatever host a request names', async () => {
+  const body = JSON.stringify({ email: ada.email });
+  for (const [base, path] of [
+    [edge, '/api/v1/auth/password/reset-request'],
+    [auth, '/api/v1/auth/password/reset-request'],
+    [edge, '/signet.auth.v1.PasswordService/RequestPasswordReset'],
+    [auth, '/signet.auth.v1.PasswordService/RequestPasswordReset'],
+  ] as const) {
+    const before = mails.length;
+    const evil = {
+      host: 'evil.test',
+      'x-forwarded-host': 'evil.test',
+      forwarded: 'host=evil.test',
+      origin: 'http://evil.test',
+      referer: 'http://evil.test/',
+    };
+    expect(await overHttp1(base, 'POST', path, body)(evil)).toMatch(/^200 /);
+    await expect.poll(() => mails.length).toBe(before + 1);
+    const mail = (mails.at(-1) ?? '').replaceAll('=\r\n', '').replaceAll('=3D', '=');
+    expect(mail).toContain('http://localhost:8080/reset-password#token=');
+    expect(mail).not.toContain('evil');
+    system.secret(/#token=([\w-]+)/.exec(mail)?.[1] ?? 'no token');
+  }
+});
