@@ -45,8 +45,8 @@ test.each(Object.entries(acts))(
     await asAdmin('PUT', `/users/${person.id}/roles/${role}`, {});
     const release = await holdCommits();
     const acting = act(person, role);
-    // Longer than tokens are refused ahead of time.
-    await setTimeout(3_200);
+    // Longer than tokens are refused ahead of time, and shorter than anybody waits for a lock.
+    await setTimeout(2_200);
     const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: person.refresh } });
     const token = system.secret(json.access_token);
     system.secret(json.refresh_token);

@@ -4,7 +4,7 @@ import type { AuditKind } from '../domain/audit.ts';
 import type { User } from '../domain/model.ts';
 import { isBuiltIn } from '../domain/roles.ts';
 import { insertAudit } from './audit.ts';
-import { endSessions, lockUser, tokensFromNow, toUser, userColumns, type UserRow } from './users.ts';
+import { endSessions, lockUser, tokensFromNow, tookLong, toUser, userColumns, type UserRow } from './users.ts';
 
 type Transaction = Prisma.TransactionClient;
 type Details = Record<string, string | number>;
@@ -99,8 +99,9 @@ export function createAdminStore(db: PrismaClient): AdminStore {
         return { user: changed, ended: 0 };
       }),
 
-    revoke: (userId, role) =>
-      actOnAdmin(
+    async revoke(userId, role) {
+      const since = performance.now();
+      const acted = await actOnAdmin(
         userId,
         () => role === 'admin',
         async (tx, user) => {
@@ -111,7 +112,12 @@ export function createAdminStore(db: PrismaClient): AdminStore {
           await audit(tx, 'role_revoked', userId, { role });
           return { user: changed, ended: 0 };
         },
-      ),
+      );
+      if (tookLong(since)) {
+        await db.$executeRaw`UPDATE auth.users SET tokens_from = ${tokensFromNow} WHERE id = ${userId}::uuid`;
+      }
+      return acted;
+    },
 
     signOut: (userId) =>
       act(userId, async (tx, user) => {

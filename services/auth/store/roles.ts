@@ -1,7 +1,7 @@
 import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { RoleDefinition, RoleStore } from '../domain/role-definitions.ts';
 import { insertAudit } from './audit.ts';
-import { secondsFromNow } from './users.ts';
+import { secondsFromNow, tookLong } from './users.ts';
 
 interface Row {
   name: string;
@@ -23,8 +23,9 @@ export function createRoleStore(db: PrismaClient): RoleStore {
         SELECT DISTINCT unnest(scopes) AS scope FROM auth.roles WHERE name = ANY (${[...roles]}::text[])`;
       return rows.map(({ scope }) => scope);
     },
-    put: (role, scopes) =>
-      db.$transaction(async (tx) => {
+    async put(role, scopes) {
+      const since = performance.now();
+      const put = await db.$transaction(async (tx) => {
         const [before] = await tx.$queryRaw<Row[]>`
           SELECT name, scopes, created_at FROM auth.roles WHERE name = ${role} FOR UPDATE`;
         if (before && before.scopes.join(' ') === scopes.join(' ')) return toRole(before);
@@ -40,18 +41,32 @@ export function createRoleStore(db: PrismaClient): RoleStore {
         await insertAudit(tx, { kind: 'role_defined', outcome: 'success', subjectId: role, details: { scopes } });
         if (!row) throw new Error('an upsert answered nothing');
         return toRole(row);
-      }),
-    remove: (role) =>
-      db.$transaction(async (tx) => {
-        const removed = await tx.$executeRaw`DELETE FROM auth.roles WHERE name = ${role}`;
-        if (removed === 0) return false;
+      });
+      if (tookLong(since)) {
+        await db.$executeRaw`
+          UPDATE auth.roles SET tokens_from = greatest(${secondsFromNow}, tokens_from + interval '1 second')
+          WHERE name = ${role}`;
+      }
+      return put;
+    },
+    async remove(role) {
+      const since = performance.now();
+      const removed = await db.$transaction(async (tx) => {
+        const deleted = await tx.$executeRaw`DELETE FROM auth.roles WHERE name = ${role}`;
+        if (deleted === 0) return false;
         // In the order of their ids, as whoever else changes several.
         const holders = await tx.$executeRaw`
           UPDATE auth.users SET roles = array_remove(roles, ${role})
           WHERE id IN (SELECT id FROM auth.users WHERE roles @> ARRAY[${role}] ORDER BY id FOR NO KEY UPDATE)`;
         await insertAudit(tx, { kind: 'role_deleted', outcome: 'success', subjectId: role, details: { holders } });
         return true;
-      }),
+      });
+      if (removed && tookLong(since)) {
+        await db.$queryRaw`
+          SELECT auth.revoke('role', ${role}, ${secondsFromNow}, interval '1 hour 10 seconds')::text`;
+      }
+      return removed;
+    },
   };
 }
 
