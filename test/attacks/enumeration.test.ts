@@ -21,7 +21,8 @@ beforeAll(async () => {
   await db.query('UPDATE auth.users SET disabled_at = now() WHERE id = $1', [disabled.id]);
   await db.query(`UPDATE auth.users SET password_hash = 'unreadable' WHERE id = $1`, [broken.id]);
   await db.end();
-  expect((await system.rest('DELETE', '/users/account', { token: gone.access })).status).toBe(204);
+  const { status, text } = await system.rest('DELETE', '/users/account', { token: gone.access });
+  if (status !== 204) throw new Error(`an account could not be deleted: ${text}`);
   emails['an account'] = known.email;
   emails['one that is disabled'] = disabled.email;
   emails['one whose hash nobody can read'] = broken.email;

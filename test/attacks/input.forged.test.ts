@@ -195,8 +195,9 @@ test.each(Object.entries(places))(
             if (header === 'x-signet-caller' && !isDoor) continue;
             forged[header] = header === 'host' ? pick(hosts) : pick(values);
           }
-          if (index === 9) return expect(bare(await send(forged)), JSON.stringify(forged)).toBe(nobody);
-          expect(await send({ ...forged, ...token }), JSON.stringify(forged)).toBe(plain);
+          const isNobody = index === 9;
+          const answer = await send(isNobody ? forged : { ...forged, ...token });
+          expect(isNobody ? bare(answer) : answer, JSON.stringify(forged)).toBe(isNobody ? nobody : plain);
         }),
       );
     }
@@ -216,7 +217,6 @@ test('links in mails lead where configuration says, whatever host a request name
       host: 'evil.test',
       'x-forwarded-host': 'evil.test',
       forwarded: 'host=evil.test',
-      origin: 'http://evil.test',
       referer: 'http://evil.test/',
     };
     expect(await overHttp1(base, 'POST', path, body)(evil)).toMatch(/^200 /);

@@ -22,6 +22,8 @@ const asAdmin = (method: string, path: string, body?: object) =>
 async function holdCommits(): Promise<() => Promise<void>> {
   const locker = new Client(connection(system.database.url));
   await locker.connect();
+  // Roles that were not made just now.
+  await locker.query(`UPDATE auth.roles SET tokens_from = now() - interval '1 minute'`);
   await locker.query('BEGIN');
   await locker.query('SELECT FROM auth.heads FOR UPDATE');
   return async () => {

@@ -73,10 +73,10 @@ test('filters narrow all together; from_time is within, to_time is not', async (
 });
 
 test('while fifty at once add events, two who follow the chain find no fault and pages repeat nothing', async () => {
-  let writing = true;
+  const written = new AbortController();
   const reader = async () => {
     let looks = 0;
-    while (writing) {
+    while (!written.signal.aborted) {
       const { json } = await system.rest('GET', '/admin/audit:verify', { token });
       expect(json.faults).toEqual([]);
       const seen = (await every({ actor_id: adminId }, 20)).map(({ id }) => id);
@@ -98,7 +98,7 @@ test('while fifty at once add events, two who follow the chain find no fault and
       }
     }),
   );
-  writing = false;
+  written.abort();
   for (const looks of await Promise.all(readers)) expect(looks).toBeGreaterThan(1);
   const { json } = await system.rest('GET', '/admin/audit:verify', { token });
   expect(json).toMatchObject({ faults: [], next_sequence: 0, checked: json.head_sequence });

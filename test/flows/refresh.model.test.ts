@@ -1,8 +1,8 @@
-import { array, asyncProperty, assert, constant, nat, oneof, record } from 'fast-check';
+import { type Arbitrary, array, asyncProperty, assert, constant, nat, oneof, record } from 'fast-check';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
-import { openSystem, type System } from '../system.ts';
+import { type Answer, openSystem, type System } from '../system.ts';
 
 let system: System;
 let db: Client;
@@ -26,6 +26,8 @@ const step = oneof(
   { weight: 1, arbitrary: record({ does: constant('enable' as const), back: constant(0) }) },
 );
 
+type Step = typeof step extends Arbitrary<infer T> ? T : never;
+
 /** A session as it ought to be. */
 interface Model {
   lives: boolean;
@@ -35,63 +37,71 @@ interface Model {
 }
 
 /** What a refresh by the token so far back must answer, and what then is. */
-function expectedOf(model: Model, back: number): 'next' | 'same' | string {
+function expectedOf(model: Model, back: number): 'next' | 'same' | 'INVALID_REFRESH_TOKEN' | 'REFRESH_TOKEN_REUSED' {
   if (!model.lives || model.disabled) return 'INVALID_REFRESH_TOKEN';
   if (back === 0) return 'next';
   return back === 1 && !model.late ? 'same' : 'REFRESH_TOKEN_REUSED';
 }
 
+const refresh = (token: string) => system.rest('POST', '/auth/refresh', { body: { refresh_token: token } });
+
+/** What a refresh came to. */
+function outcomeOf({ status, json }: Answer, tokens: readonly string[]): string {
+  if (status !== 200) return json.code as string;
+  if (json.refresh_token === tokens.at(-1)) return 'same';
+  return tokens.includes(json.refresh_token) ? 'one from before' : 'next';
+}
+
+/** Does one step after the other to a new session and to the model, and holds them to each other. */
+async function compare(steps: readonly Step[]): Promise<void> {
+  const person = await system.person();
+  const tokens = [person.refresh];
+  let { access } = person;
+  const model: Model = { lives: true, disabled: false, late: false };
+  const acts: Record<Step['does'], (token: string, back: number) => Promise<[came: string, expected: string]>> = {
+    async refresh(token, back) {
+      const expected = expectedOf(model, back);
+      const answer = await refresh(token);
+      const came = outcomeOf(answer, tokens);
+      if (answer.status === 200) access = system.secret(answer.json.access_token);
+      if (came === 'next') tokens.push(system.secret(answer.json.refresh_token));
+      if (expected === 'next') model.late = false;
+      if (expected === 'REFRESH_TOKEN_REUSED') model.lives = false;
+      return [came, expected];
+    },
+    async wait() {
+      model.late = true;
+      const sql = `UPDATE auth.sessions SET rotated_at = rotated_at - interval '2 hours' WHERE user_id = $1`;
+      return [String((await db.query(sql, [person.id])).rowCount), '1'];
+    },
+    async logout(token) {
+      model.lives = false;
+      return [String((await system.rest('POST', '/auth/logout', { body: { refresh_token: token } })).status), '200'];
+    },
+    async disable() {
+      model.disabled = true;
+      const sql = 'UPDATE auth.users SET disabled_at = now() WHERE id = $1';
+      return [String((await db.query(sql, [person.id])).rowCount), '1'];
+    },
+    async enable() {
+      model.disabled = false;
+      const sql = 'UPDATE auth.users SET disabled_at = NULL WHERE id = $1';
+      return [String((await db.query(sql, [person.id])).rowCount), '1'];
+    },
+  };
+  for (const { does, back: wanted } of steps) {
+    const back = Math.min(wanted, tokens.length - 1);
+    const [came, expected] = await acts[does](tokens.at(-1 - back) ?? '', back);
+    expect(came, does).toBe(expected);
+    const verified = await system.rest('GET', '/auth/verify', { token: access });
+    expect(verified.status, `after ${does}`).toBe(model.lives && !model.disabled ? 200 : 401);
+  }
+  const { rows } = await db.query('SELECT counter, revoked_at IS NULL AS lives FROM auth.sessions WHERE user_id = $1', [
+    person.id,
+  ]);
+  expect(rows).toEqual([{ counter: tokens.length - 1, lives: model.lives }]);
+}
+
 test('whatever is done to a session in whatever order, it is as the model says', async () => {
-  const refresh = (token: string) => system.rest('POST', '/auth/refresh', { body: { refresh_token: token } });
-  await assert(
-    asyncProperty(array(step, { minLength: 1, maxLength: 14 }), async (steps) => {
-      const person = await system.person();
-      const tokens = [person.refresh];
-      let { access } = person;
-      const model: Model = { lives: true, disabled: false, late: false };
-      for (const { does, back: wanted } of steps) {
-        const back = Math.min(wanted, tokens.length - 1);
-        const token = tokens.at(-1 - back) ?? '';
-        if (does === 'wait') {
-          model.late = true;
-          await db.query(`UPDATE auth.sessions SET rotated_at = rotated_at - interval '2 hours' WHERE user_id = $1`, [
-            person.id,
-          ]);
-        } else if (does === 'disable' || does === 'enable') {
-          model.disabled = does === 'disable';
-          await db.query(`UPDATE auth.users SET disabled_at = $1 WHERE id = $2`, [
-            model.disabled ? new Date() : null,
-            person.id,
-          ]);
-        } else if (does === 'logout') {
-          model.lives = false;
-          expect((await system.rest('POST', '/auth/logout', { body: { refresh_token: token } })).status).toBe(200);
-        } else {
-          const expected = expectedOf(model, back);
-          const { status, json } = await refresh(token);
-          if (expected === 'next' || expected === 'same') {
-            expect(status, expected).toBe(200);
-            access = system.secret(json.access_token);
-            if (expected === 'same') expect(json.refresh_token).toBe(tokens.at(-1));
-            else {
-              expect(tokens).not.toContain(json.refresh_token);
-              tokens.push(system.secret(json.refresh_token));
-              model.late = false;
-            }
-          } else {
-            expect([status, json.code]).toEqual([401, expected]);
-            if (expected === 'REFRESH_TOKEN_REUSED') model.lives = false;
-          }
-        }
-        const verified = await system.rest('GET', '/auth/verify', { token: access });
-        expect(verified.status, `after ${does}`).toBe(model.lives && !model.disabled ? 200 : 401);
-      }
-      const { rows } = await db.query(
-        'SELECT counter, revoked_at IS NULL AS lives FROM auth.sessions WHERE user_id = $1',
-        [person.id],
-      );
-      expect(rows).toEqual([{ counter: tokens.length - 1, lives: model.lives }]);
-    }),
-    { numRuns: 40 },
-  );
+  await assert(asyncProperty(array(step, { minLength: 1, maxLength: 14 }), compare), { numRuns: 40 });
 }, 120_000);
