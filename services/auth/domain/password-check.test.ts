@@ -29,7 +29,7 @@ function make(over: Hasher): PasswordCheck {
   const users = {
     // As the store does, which finds no disabled account.
     findForLogin: async (email: string) => (email === record.user.email ? record : undefined),
-    rehash: async (_id: string, _old: string, next: string) => void rehashed.push(next),
+    rehash: async (_id: string, _old: string, next: string) => rehashed.push(next) > 0,
   } as unknown as UserStore;
   return createPasswordCheck({
     users,
