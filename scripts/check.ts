@@ -3,6 +3,7 @@
 import { access } from './check/access.ts';
 import { breaking } from './check/breaking.ts';
 import { type Check, Violation } from './check/check.ts';
+import { compose } from './check/compose.ts';
 import { documented } from './check/docs.ts';
 import { generated } from './check/generated.ts';
 import { imports } from './check/imports.ts';
@@ -11,7 +12,7 @@ import { migrations } from './check/migrations.ts';
 import { tools } from './check/tools.ts';
 import { CommandError } from './command.mjs';
 
-const all: Check[] = [...tools, breaking, generated, migrations, access, imports, documented, machine];
+const all: Check[] = [...tools, breaking, generated, migrations, access, imports, compose, documented, machine];
 const words = process.argv.slice(2);
 const chosen = words.length > 0 ? all.filter(({ claim }) => words.some((word) => claim.includes(word))) : all;
 if (chosen.length === 0) throw new Error(`no claim has ${words.join(' or ')} in it`);

@@ -13,8 +13,8 @@ export interface PublishedKey {
 /** Keys by `kid`. */
 export type KeySet = ReadonlyMap<string, PublishedKey>;
 
-/** Most keys that a set may have. */
-export const maxKeys = 100;
+/** Most keys that a set may have: as many as can sign in the longest life of a token, at the fastest rotation (services/auth/config.ts). */
+export const maxKeys = 400;
 
 const jwkSchema = z.looseObject({ kty: z.string(), kid: z.string().optional() });
 const jwksSchema = z.object({ keys: z.array(jwkSchema).max(maxKeys) });

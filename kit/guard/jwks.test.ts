@@ -313,3 +313,17 @@ test('local keys that cannot be read are KEYS_UNAVAILABLE', async () => {
   opened.push(keys);
   expect(await reasonOf(keys.get('any', 'ES256'))).toBe('KEYS_UNAVAILABLE');
 });
+
+test('before the first set is here, a read that failed is tried again soon, whatever the cooldown', async () => {
+  let failures = 2;
+  const keys = localJwks(
+    async () => {
+      if (failures-- > 0) throw new Error('not there yet');
+      return issuer.jwks();
+    },
+    { cooldown: 3_600_000 },
+  );
+  opened.push(keys);
+  await keys.ready();
+  expect(failures).toBe(-1);
+});

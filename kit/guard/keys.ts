@@ -21,6 +21,13 @@ export interface KeySource {
   close(): void;
 }
 
+/**
+ * When keys are read, unless told: ms. An issuer that lets a key sign once it has
+ * been published for longer than the cooldown is never refused: whoever meets the
+ * key then has read the keys since, or may do so now.
+ */
+export const keyTimes = { cooldown: 5_000, refreshEvery: 60_000, timeout: 5_000 } as const;
+
 /** When keys are read. All times in milliseconds. */
 export interface KeyTimes {
   /** Shortest time between two reads that unknown kids cause, whatever a flood sends. */
@@ -33,6 +40,9 @@ export interface KeyTimes {
   readonly clock?: () => number;
 }
 
+/** Half of the wait after a first read that failed, ms; each next one is twice as long, up to the cooldown. */
+const firstWait = 50;
+
 /**
  * Keeps the last good key set in memory. It is read at once, then in the
  * background, sooner after a failure, and for an unknown kid; never twice at the
@@ -40,7 +50,7 @@ export interface KeyTimes {
  * Keeps no process alive, but for as long as a read that is under way may take.
  */
 export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>, times: KeyTimes = {}): KeySource {
-  const { cooldown = 5_000, refreshEvery = 60_000, timeout = 5_000, clock = () => performance.now() } = times;
+  const { cooldown, refreshEvery, timeout, clock = () => performance.now() } = { ...keyTimes, ...times };
   const closing = new AbortController();
   const first = Promise.withResolvers<void>();
   // Nobody has to wait for it.
@@ -50,6 +60,14 @@ export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>,
   let askedAt = -Infinity;
   let reading: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let untilFirst = firstWait;
+
+  /** Until the next read in the background, ms. Before the first set, nothing can be verified: that is tried more often. */
+  function pause(): number {
+    if (lastReadWorked) return refreshEvery;
+    if (!set) untilFirst *= 2;
+    return Math.min(set ? Infinity : untilFirst, cooldown, refreshEvery);
+  }
 
   async function attempt(): Promise<void> {
     try {
@@ -62,7 +80,7 @@ export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>,
     }
     reading = undefined;
     if (closing.signal.aborted) return;
-    timer = setTimeout(() => void read(), lastReadWorked ? refreshEvery : Math.min(cooldown, refreshEvery)).unref();
+    timer = setTimeout(() => void read(), pause()).unref();
   }
 
   function read(): Promise<void> {

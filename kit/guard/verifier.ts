@@ -57,6 +57,9 @@ interface Verified {
   readonly end: number;
 }
 
+/** Longest life of a token, unless told, ms. */
+export const longestTokenLife = 3_600_000;
+
 /**
  * Makes a verifier that remembers what it verified, by the exact token, until the
  * token expires or its key leaves the key source. Throws an Error on options that
@@ -64,7 +67,7 @@ interface Verified {
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   const { issuer, audience, algorithms, keys, revocations, observe, types = ['at+jwt'], clock = Date.now } = options;
-  const { clockSkew = 5_000, maxTokenLife = 3_600_000, cacheSize = 10_000 } = options;
+  const { clockSkew = 5_000, maxTokenLife = longestTokenLife, cacheSize = 10_000 } = options;
   checkAlgorithms(algorithms);
   if (issuer === '' || audience === '') throw new Error('The guard needs an issuer and an audience.');
   const rules: ClaimRules = { issuer, audience, skew: clockSkew / 1_000, maxLife: maxTokenLife / 1_000 };

@@ -1,5 +1,6 @@
 import { createLog, type Log } from '#kit/log/log.ts';
 import { explain } from './start-error.ts';
+import { isSupervised, type Message, type Started } from './supervisor.ts';
 
 /** Things to close, last opened first. */
 export interface Closing {
@@ -10,8 +11,11 @@ export interface Closing {
   add(close: () => unknown, force?: () => void): void;
 }
 
-/** Longest wait for calls under way when the process is asked to end, ms. */
-const drainTime = 10_000;
+/** Ends the process with an error that came up after its start. */
+export type Fail = (error: unknown) => void;
+
+/** Longest wait for calls under way when a process is asked to end, ms. */
+export const drainTime = 10_000;
 
 /** The log that a configuration asks for. */
 export function processLog(config: {
@@ -24,9 +28,14 @@ export function processLog(config: {
 /**
  * Runs a process: starts it, drains it on SIGTERM, SIGINT and SIGHUP, closes what
  * it opened in reverse order, and exits. A second signal does not wait. What was
- * open when starting failed is closed too.
+ * open when starting failed is closed too. A supervisor is told what `start`
+ * answers; when it is gone, the process drains.
+ * @param longest wait for all that is to be closed, ms
  */
-export async function runProcess(start: (closing: Closing) => Promise<void>): Promise<void> {
+export async function runProcess(
+  start: (closing: Closing, fail: Fail) => Promise<Started | void>,
+  longest = drainTime,
+): Promise<void> {
   const open: { close: () => unknown; force: (() => void) | undefined }[] = [];
   let ending = false;
 
@@ -42,7 +51,7 @@ export async function runProcess(start: (closing: Closing) => Promise<void>): Pr
     setTimeout(() => {
       process.stderr.write('signet: some calls did not finish in time\n');
       leave();
-    }, drainTime).unref();
+    }, longest).unref();
     let failed = false;
     for (const { close } of open.toReversed()) {
       try {
@@ -55,15 +64,36 @@ export async function runProcess(start: (closing: Closing) => Promise<void>): Pr
     process.exit(failed ? 1 : code);
   }
 
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
-  process.on('uncaughtException', (error) => {
+  function fail(error: unknown): void {
     process.stderr.write(`signet: ${explain(error)}\n`);
     void end(1);
-  });
-  try {
-    await start({ add: (close, force) => open.push({ close, force }) });
-  } catch (error) {
-    process.stderr.write(`\nsignet: ${explain(error)}\n`);
-    await end(1);
   }
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
+  process.on('uncaughtException', fail);
+  if (isSupervised()) {
+    if (!process.connected) process.exit(1);
+    process.once('disconnect', () => void end(0));
+  }
+  try {
+    const started = await start({ add: (close, force) => open.push({ close, force }) }, fail);
+    if (started && isSupervised()) {
+      const { serving, ...ready } = started;
+      tell({ ready });
+      // Where it is never able to, it is because it was closed.
+      Promise.resolve(serving).then(
+        () => tell({ serving: true }),
+        () => undefined,
+      );
+    }
+  } catch (error) {
+    // What fails because it is being closed is no news.
+    if (ending) return;
+    process.stderr.write('\n');
+    fail(error);
+  }
+}
+
+function tell(message: Message): void {
+  if (process.connected) process.send?.(message);
 }

@@ -25,6 +25,9 @@ test.each([
   ['services/user/build.ts', 'services/auth/build.ts', 'a service imports another'],
   ['services/user/build.test.ts', 'services/auth/build.ts', 'a service imports another'],
   ['services/user/build.ts', 'services/all/open.ts', 'a service imports another'],
+  ['services/user/build.ts', 'services/fleet/open.ts', 'a service imports another'],
+  ['services/fleet/open.ts', 'services/auth/build.ts', 'a service imports another'],
+  ['services/all/open.ts', 'services/fleet/open.ts', 'what runs together imports'],
   ['kit/rpc/app.ts', 'services/auth/build.ts', 'the kit imports a service'],
   ['kit/guard/guard.ts', 'kit/errors/failure.ts', 'the guard imports something of ours'],
   ['services/auth/domain/a.ts', 'services/auth/store/b.ts', 'domain imports'],
@@ -45,6 +48,8 @@ test.each([
 test.each([
   ['services/all.ts', 'services/auth/build.ts'],
   ['services/all/open.ts', 'services/auth/build.ts'],
+  ['services/fleet/open.ts', 'services/all/services.ts'],
+  ['services/fleet/open.ts', 'services/auth/config.ts'],
   ['services/auth/build.ts', 'services/auth/store/b.ts'],
   ['services/auth/domain/a.ts', 'kit/errors/failure.ts'],
   ['services/auth/domain/a.ts', 'node:crypto'],

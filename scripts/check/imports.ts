@@ -17,7 +17,12 @@ export function faultOf({ from, to }: Import): string | undefined {
   const isTest = /\.test\.ts$|\/testing\//.test(from);
   const service = serviceOf(from);
   const other = serviceOf(to);
-  if (service && other && service !== other && service !== together) return 'a service imports another';
+  if (service && other && service !== other) {
+    if (service === fleet ? other !== together && !to.endsWith('/config.ts') : service !== together) {
+      return 'a service imports another';
+    }
+    if (service === together && other === fleet) return 'what runs together imports what runs apart';
+  }
   if (from.startsWith('kit/') && to.startsWith('services/')) return 'the kit imports a service';
   if (to.startsWith('cli/') && !from.startsWith('cli/')) return 'something else imports the command line';
   if (isTest) return undefined;
@@ -35,6 +40,8 @@ export function faultOf({ from, to }: Import): string | undefined {
 
 /** The folder of the process that runs all services. */
 const together = 'all';
+/** The folder of the process that starts each in a process of its own, and knows no more of them than their keys. */
+const fleet = 'fleet';
 
 /** The service that a file belongs to; none for files beside the services' folders. */
 function serviceOf(file: string): string | undefined {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 
 /** The ports of README.md's commands. */
-export const ports = [8080, 8081, 8082, 9081, 9464];
+export const ports = [8080, 8081, 8082, 9081, 9464, 9465, 9466];
 
 /** The ports that somebody has. */
 export async function takenPorts(): Promise<number[]> {

@@ -1,7 +1,7 @@
 // npm run smoke: is the newcomer. Clones HEAD into a folder that nobody else may
 // enter, starts it, pastes the commands of the documents and compares what they
-// answer; presses Ctrl-C, starts again, starts twice at once, kills it, and
-// starts once more. Takes the ports of README.md.
+// answer; presses Ctrl-C, runs the fleet, starts again, starts twice at once,
+// kills it, and starts once more. Takes the ports of README.md.
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,7 +15,7 @@ import { openShell } from './shell.ts';
 import { endAll, npmStart, type Start } from './start.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** In this order, on one system; each in a shell of its own. The first one starts it. */
+/** In this order, each in a shell of its own. The first one starts it, and is followed under the fleet, too. */
 const documents = [
   'README.md',
   'docs/getting-started.md',
@@ -24,7 +24,7 @@ const documents = [
   'docs/operating.md',
   'docs/cli.md',
   'docs/observability.md',
-];
+] as const;
 /** Longest start of a clone that has started before, ms. */
 const secondStart = 5_000;
 
@@ -57,14 +57,21 @@ try {
 async function run(): Promise<void> {
   const first = npmStart(clone, env);
   say(`a clean clone runs after ${seconds(await first.running())}, packages included`);
-  for (const file of documents) await follow(file, first);
+  const [readme, ...others] = documents;
+  await follow(readme, first);
   await stop(first);
+
+  const fleet = npmStart(clone, env, ['run', 'fleet']);
+  say(`npm run fleet runs after ${seconds(await fleet.running())}, on the same data`);
+  await follow(readme, fleet, ({ commands }) => !commands.includes('/auth/register'));
+  await stop(fleet, 'npm run fleet');
 
   const second = npmStart(clone, env);
   const took = await second.running();
   say(`the second start runs after ${seconds(took)}`);
   expect(took < secondStart, `the second start took ${seconds(took)}, more than ${seconds(secondStart)}`);
   await expectGrace();
+  for (const file of others) await follow(file, second);
 
   const both = npmStart(clone, env);
   const { code } = await both.ended();
@@ -84,9 +91,9 @@ async function run(): Promise<void> {
   await stop(third);
 }
 
-/** Pastes a document's commands, one block after another. */
-async function follow(file: string, start: Start): Promise<void> {
-  const pastes = commandsOf(await readFile(path.join(clone, file), 'utf8'));
+/** Pastes a document's commands, one block after another, or those of them that are wanted. */
+async function follow(file: string, start: Start, wanted: (paste: Paste) => boolean = () => true): Promise<void> {
+  const pastes = commandsOf(await readFile(path.join(clone, file), 'utf8')).filter(wanted);
   const shell = openShell(clone, env);
   try {
     for (const paste of pastes) await check(file, paste);
@@ -109,13 +116,13 @@ async function follow(file: string, start: Start): Promise<void> {
 }
 
 /** Presses Ctrl-C, and looks for what stays. */
-async function stop(start: Start): Promise<void> {
+async function stop(start: Start, what = 'npm start'): Promise<void> {
   const { code, signal, took } = await start.interrupt();
   // npm waits for what it runs, then ends by the signal itself.
-  expect(code === 0 || signal === 'SIGINT', `Ctrl-C ended npm start with ${code ?? signal}. ${start.wrote()}`);
+  expect(code === 0 || signal === 'SIGINT', `Ctrl-C ended ${what} with ${code ?? signal}. ${start.wrote()}`);
   const left = await leftAfter(1_000);
   expect(left.length === 0, `Ctrl-C left these behind:\n${left.join('\n')}`);
-  say(`Ctrl-C ends it in ${seconds(took)}; no process and no port stays behind`);
+  say(`Ctrl-C ends ${what} in ${seconds(took)}; no process and no port stays behind`);
 }
 
 /** What still runs in the clone, or has a port of its. What was waited for is gone at once; the rest is given a moment. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** An `npm start` in a terminal of its own. */
+/** An `npm start`, or another of npm's commands that start Signet, in a terminal of its own. */
 export interface Start {
   /** Everything that it wrote so far. */
   said(): string;
@@ -45,11 +45,12 @@ export async function endAll(): Promise<void> {
   await Promise.race([Promise.all(running.values()), delay(endPatience, undefined, { ref: false })]);
 }
 
-/** Types `npm start` in a folder. */
-export function npmStart(cwd: string, env: NodeJS.ProcessEnv): Start {
+/** Types `npm start` in a folder, or another command of npm's. */
+export function npmStart(cwd: string, env: NodeJS.ProcessEnv, command: readonly string[] = ['start']): Start {
+  const typed = ['npm', ...command].join(' ');
   const began = performance.now();
   // A session of its own, as a terminal gives it: a signal to the group is a key pressed there.
-  const child = spawn('npm', ['start'], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('npm', command, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
   let over: string | undefined;
@@ -64,7 +65,7 @@ export function npmStart(cwd: string, env: NodeJS.ProcessEnv): Start {
   async function ended(): Promise<Ended> {
     const asked = performance.now();
     const result = await Promise.race([end, delay(endPatience, undefined, { ref: false })]);
-    if (!result) throw new Error(`npm start did not end in ${endPatience / 1_000} s. ${wrote()}`);
+    if (!result) throw new Error(`${typed} did not end in ${endPatience / 1_000} s. ${wrote()}`);
     return { code: result[0], signal: result[1], took: performance.now() - asked };
   }
 
@@ -73,8 +74,8 @@ export function npmStart(cwd: string, env: NodeJS.ProcessEnv): Start {
     wrote,
     async running() {
       while (!said.includes(ready)) {
-        if (over) throw new Error(`npm start ended with ${over} before it ran. ${wrote()}`);
-        if (performance.now() - began > startPatience) throw new Error(`npm start took too long. ${wrote()}`);
+        if (over) throw new Error(`${typed} ended with ${over} before it ran. ${wrote()}`);
+        if (performance.now() - began > startPatience) throw new Error(`${typed} took too long. ${wrote()}`);
         await delay(10);
       }
       return performance.now() - began;

@@ -1,17 +1,28 @@
 import { cookieNames } from '#kit/browser/cookies.ts';
-import type { FirstAdmin } from '../auth/domain/first-admin.ts';
-import type { All, Configs } from './open.ts';
+import type { Secret } from '#kit/log/secret.ts';
+
+/** Ports that a person may want to know. */
+export interface Ports {
+  readonly edge: number;
+  readonly auth: number;
+  readonly authGrpc: number;
+  readonly user: number;
+}
 
 /** What a person needs to know once everything runs. */
-export function banner({ edge, auth, user }: All, configs: Configs, admin: FirstAdmin | undefined): string {
-  const url = `http://localhost:${edge.port}`;
+export function banner(
+  ports: Ports,
+  configs: { readonly auth: { readonly adminEmail: string }; readonly edge: { readonly issuer: string } },
+  admin: { readonly email: string; readonly password: Secret | undefined } | undefined,
+): string {
+  const url = `http://localhost:${ports.edge}`;
   const lines = [
     '',
     'Signet is running. Ctrl-C stops it.',
     '',
     `  edge   ${url}   REST, Connect, gRPC-Web and gRPC; every method at ${url}/docs`,
-    `  auth   http://localhost:${auth.door.port}   the same for itself; gRPC for services on ${auth.grpc.port}`,
-    `  user   localhost:${user.port}          gRPC`,
+    `  auth   http://localhost:${ports.auth}   the same for itself; gRPC for services on ${ports.authGrpc}`,
+    `  user   localhost:${ports.user}          gRPC`,
     '',
   ];
   if (admin?.password)

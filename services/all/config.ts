@@ -6,7 +6,7 @@ import { text } from '#kit/config/types.ts';
 export const keys = {
   ...processKeys,
   ...telemetryKeys,
-  metricsPort: { ...telemetryKeys.metricsPort, default: '9464' },
+  metricsPort: { ...telemetryKeys.metricsPort, optional: false, default: '9464' },
   dataDir: key('SIGNET_DATA_DIR', text, {
     default: '.data',
     doc: 'Where `npm start` keeps its PostgreSQL and its master key.',

@@ -1,7 +1,6 @@
 import { type Environment, readConfigs } from '#kit/config/config.ts';
 import { oneOf } from '#kit/config/types.ts';
 import { openDatabase } from '#kit/db/database.ts';
-import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import type { Door } from '#kit/door/door.ts';
 import { watchRevocations } from '#kit/guard/revocation-feed.ts';
 import type { Log } from '#kit/log/log.ts';
@@ -15,26 +14,23 @@ import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
 import { generateServiceKey, publicServiceKey } from '#kit/rpc/service-key.ts';
 import { createMetrics, type Metrics } from '#kit/telemetry/metrics.ts';
 import { type Auth, buildAuth } from '../auth/build.ts';
-import { keys as authKeys } from '../auth/config.ts';
 import { openAuth } from '../auth/open.ts';
 import { buildEdge } from '../edge/build.ts';
-import { keys as edgeKeys } from '../edge/config.ts';
 import { openEdge } from '../edge/open.ts';
 import { exposed } from '../edge/services.ts';
 import { buildUser } from '../user/build.ts';
-import { keys as userKeys } from '../user/config.ts';
 import { openUser } from '../user/open.ts';
-import { keys as allKeys } from './config.ts';
+import { services } from './services.ts';
 
 // Among themselves they make their own keys, and what signs and verifies in one process may use a shared secret.
 const inOneProcess = {
-  alg: { ...authKeys.alg, schema: oneOf('RS256', 'PS256', 'ES256', 'EdDSA', 'HS256') },
+  alg: { ...services.auth.alg, schema: oneOf('RS256', 'PS256', 'ES256', 'EdDSA', 'HS256') },
 } as const;
-const serviceKey = { ...userKeys.serviceKey, optional: true } as const;
-const services = {
-  auth: { ...authKeys, ...inOneProcess },
-  user: { ...userKeys, ...inOneProcess, serviceKey },
-  edge: { ...edgeKeys, ...inOneProcess, serviceKey },
+const serviceKey = { ...services.user.serviceKey, optional: true } as const;
+const together = {
+  auth: { ...services.auth, ...inOneProcess },
+  user: { ...services.user, ...inOneProcess, serviceKey },
+  edge: { ...services.edge, ...inOneProcess, serviceKey },
 };
 
 /** The configurations of all services. */
@@ -53,25 +49,7 @@ export interface All {
 
 /** Reads the configurations of all services. @throws ConfigError naming every bad key at once */
 export function readAll(environment: Environment) {
-  return readConfigs(services, environment);
-}
-
-/** Keys of ours in an environment that neither a service nor the command line (docs/cli.md) has: misspelt, most likely. */
-export function unknownKeys(environment: Environment): string[] {
-  const known = new Set(
-    [allKeys, ...Object.values(services)].flatMap((keys) => Object.values(keys).map(({ env }) => env)),
-  );
-  return Object.keys(environment).filter((name) => /^SIGNET_(?!CLI_|URL$)/.test(name) && !known.has(name));
-}
-
-/** Brings the database of every service up to date. */
-export async function migrateAll({ auth, user }: Configs, log: Log): Promise<string[]> {
-  const done: string[] = [];
-  for (const [service, { databaseUrl }] of Object.entries({ auth, user })) {
-    const { applied } = await migrate({ url: databaseUrl, ...migrationsOf(service), log });
-    done.push(...applied.map((name) => `${service}/${name}`));
-  }
-  return done;
+  return readConfigs(together, environment);
 }
 
 /**
@@ -82,7 +60,7 @@ export async function openAll(
   configs: Configs,
   log: Log,
   closing: Closing,
-  { metrics = createMetrics(), mailFolder }: { readonly metrics?: Metrics; readonly mailFolder?: string } = {},
+  metrics: Metrics = createMetrics(),
 ): Promise<All> {
   const logs = {
     auth: log.child({ service: 'auth' }),
@@ -111,7 +89,6 @@ export async function openAll(
     config: configs.auth,
     database: database('auth'),
     services: known,
-    ...(mailFolder === undefined ? {} : { mailFolder }),
     log: logs.auth,
     metrics: metrics.of('auth'),
   });

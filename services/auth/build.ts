@@ -14,6 +14,7 @@ import { cookieNames } from '#kit/browser/cookies.ts';
 import type { Database } from '#kit/db/database.ts';
 import { connectGate } from '#kit/guard/connect.ts';
 import type { KeySource } from '#kit/guard/keys.ts';
+import { longestTokenLife } from '#kit/guard/verifier.ts';
 import type { Log } from '#kit/log/log.ts';
 import { createMailer } from '#kit/mail/mailer.ts';
 import { mount, type RpcApp } from '#kit/rpc/app.ts';
@@ -85,8 +86,6 @@ export async function buildAuth(deps: {
   readonly database: Database;
   /** Services that may ask for tokens, besides those of the configuration. */
   readonly services?: readonly KnownService[];
-  /** Where mails are kept without SMTP_URL. */
-  readonly mailFolder?: string;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
 }): Promise<Auth> {
@@ -107,12 +106,12 @@ export async function buildAuth(deps: {
   }
   const macs = await openMacs(db, master);
   const keyStore = createKeyStore(db);
-  const keyring = await openKeyring(keyStore, master, config.alg, log);
+  const keyring = await openKeyring({ store: keyStore, master, alg: config.alg, pending: config.keyPending, log });
   const keys = createKeys({
     store: keyStore,
     generate: () => generateSigningKey(config.alg, master),
     reload: () => keyring.reload(),
-    times: { rotation: config.keyRotation, pending: config.keyPending, accessTtl: config.accessTtl },
+    times: { rotation: config.keyRotation, pending: config.keyPending, tokenLife: longestTokenLife },
     log,
   });
   const revocations = createLocalRevocations(createRevocationStore(db), log);
@@ -156,7 +155,7 @@ export async function buildAuth(deps: {
     audit: (event) => insertAudit(db, event),
   });
   const sessions = createSessions({ store, passwords: check, macs });
-  const postman = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, folder: deps.mailFolder, log });
+  const postman = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, folder: config.mailDir, log });
   const links = createLinkStore(db);
   const mailer = createLinkMailer({
     store: links,
@@ -177,7 +176,7 @@ export async function buildAuth(deps: {
     scopesFor: async (roles) => scopesFor(roles, await roleStore.scopesOf(roles)),
   });
   const guard = guardFor(config, { keys: keyring.source(), revocations, metrics });
-  const keysMaxAge = Math.max(1, Math.floor(Math.min(60_000, config.keyPending / 2) / 1_000));
+  const keysMaxAge = Math.max(1, Math.floor(Math.min(60_000, config.keyPending / 4) / 1_000));
 
   const cookies = cookieNames(issuer);
   const handler = authHandler({ accounts, sessions, tokens, keyring, guard, cookies, keysMaxAge });

@@ -3,6 +3,8 @@ import { type Config, key } from '#kit/config/config.ts';
 import { databaseKeys, processKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
 import { baseUrl, duration, list, port, positiveDuration, secret, text, url, whole } from '#kit/config/types.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
+import { keyTimes } from '#kit/guard/keys.ts';
+import { longestTokenLife } from '#kit/guard/verifier.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { publicServiceKey } from '#kit/rpc/service-key.ts';
 
@@ -20,7 +22,7 @@ const adminPassword = z
   .pipe(secret);
 
 /** Every guard refuses a token that claims to live longer than an hour. */
-const accessLife = positiveDuration.refine((ms) => ms >= 1_000 && ms <= 3_600_000, 'must be from 1s to 1h');
+const accessLife = positiveDuration.refine((ms) => ms >= 1_000 && ms <= longestTokenLife, 'must be from 1s to 1h');
 
 const serviceEntry = /^([a-z][a-z0-9-]{0,62})=([\w-]{42}[AEIMQUYcgkosw048])(?::([a-z0-9_-]+(?:\+[a-z0-9_-]+)*))?$/;
 
@@ -35,7 +37,18 @@ const services = list
   )
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'must not name a service twice');
 
-const atLeastASecond = positiveDuration.refine((ms) => ms >= 1_000, 'must be at least 1s');
+/**
+ * Until a key signs, every replica publishes it (keyring.ts: a quarter of the
+ * time), caches on the way have let go of the keys without it (another quarter),
+ * and no verifier may have looked without finding it so lately that it does not
+ * look again (its cooldown). Shorter, and a verifier that strangers keep busy
+ * with unknown kids refuses good tokens.
+ */
+const leastPending = 2 * keyTimes.cooldown;
+const pendingTime = positiveDuration.refine(
+  (ms) => ms >= leastPending,
+  `must be at least ${leastPending / 1_000}s: verifiers look for a key that they do not know at most every ${keyTimes.cooldown / 1_000}s`,
+);
 
 /** Configuration of the auth service. */
 export const keys = {
@@ -64,11 +77,11 @@ export const keys = {
   }),
   keyRotation: key('SIGNET_KEY_ROTATION', positiveDuration, {
     default: '30d',
-    doc: 'How long a signing key signs. It verifies for twice as long.',
+    doc: 'How long a signing key signs, no less than SIGNET_KEY_PENDING. It verifies for twice as long.',
   }),
-  keyPending: key('SIGNET_KEY_PENDING', atLeastASecond, {
+  keyPending: key('SIGNET_KEY_PENDING', pendingTime, {
     default: '5m',
-    doc: 'How long a signing key is published before it signs. Longer than any verifier keeps public keys without looking again.',
+    doc: 'How long a signing key is published before it signs, at least 10s. Longer than any verifier goes without looking for a key that it does not know: ours 5s.',
   }),
   accessTtl: key('SIGNET_ACCESS_TTL', accessLife, {
     default: '15m',
@@ -104,7 +117,11 @@ export const keys = {
   }),
   smtpUrl: key('SMTP_URL', url('smtp', 'smtps').pipe(secret), {
     optional: true,
-    doc: 'The server that takes mails: smtp://user:password@host:587. Unset, `npm start` keeps them in the data directory, and other processes send none.',
+    doc: 'The server that takes mails: smtp://user:password@host:587. Unset, they are kept in SIGNET_MAIL_DIR.',
+  }),
+  mailDir: key('SIGNET_MAIL_DIR', text, {
+    optional: true,
+    doc: 'Folder in which mails are kept, the last 100, where there is no SMTP_URL. Unset: `mail` in the data directory of `npm start`; other processes keep none.',
   }),
   mailFrom: key('SIGNET_MAIL_FROM', text, {
     default: 'Signet <signet@localhost>',

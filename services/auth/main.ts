@@ -3,6 +3,7 @@ import { readEnvironment } from '#kit/config/environment.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { processLog, runProcess } from '#kit/process/run.ts';
+import { isSupervised } from '#kit/process/supervisor.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
 import { buildAuth } from './build.ts';
 import { keys } from './config.ts';
@@ -20,6 +21,10 @@ await runProcess(async (closing) => {
   const { door, grpc } = await openAuth(auth, config, closing);
   const admin = await auth.ensureFirstAdmin();
   // Written past the log: whoever reads logs must not become an admin.
-  if (admin?.password) process.stdout.write(`first admin: ${admin.email}, password: ${admin.password.reveal()}\n`);
+  if (admin?.password && !isSupervised()) {
+    process.stdout.write(`first admin: ${admin.email}, password: ${admin.password.reveal()}\n`);
+  }
   log.info({ port: door.port, grpc_port: grpc.port }, 'auth is ready');
+  const ports = { [keys.port.env]: door.port, [keys.grpcPort.env]: grpc.port };
+  return admin ? { ports, firstAdmin: { email: admin.email, password: admin.password?.reveal() } } : { ports };
 });

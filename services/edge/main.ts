@@ -31,4 +31,5 @@ await runProcess(async (closing) => {
   const edge = buildEdge({ config, guard, upstreams, log, metrics });
   const { port } = await openEdge(edge, config, closing);
   log.info({ port }, 'edge is ready');
+  return { ports: { [keys.port.env]: port }, serving: guard.ready() };
 });

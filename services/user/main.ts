@@ -28,4 +28,5 @@ await runProcess(async (closing) => {
   const user = buildUser({ database, guard, auth: auth.transport, config, log, metrics });
   const { port } = await openUser(user, config, closing);
   log.info({ port }, 'user is ready');
+  return { ports: { [keys.port.env]: port }, serving: guard.ready() };
 });

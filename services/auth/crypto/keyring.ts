@@ -21,16 +21,19 @@ export interface Keyring {
   close(): void;
 }
 
-/** The keys are read so often, in case that a notification was lost; ms. */
-const reloadEvery = 30_000;
+/** The keys are read no less often than this, in case that a notification was lost; ms. */
+const longestReload = 30_000;
 
 /** Opens the keyring; the first start makes the first key, and another `alg` than the last one's makes a new one. */
-export async function openKeyring(
-  store: KeyStore,
-  master: MasterKey,
-  alg: SigningAlgorithm,
-  log: Log,
-): Promise<Keyring> {
+export async function openKeyring(deps: {
+  readonly store: KeyStore;
+  readonly master: MasterKey;
+  readonly alg: SigningAlgorithm;
+  /** How long a key is published before it signs, ms: by then every replica publishes it. */
+  readonly pending: number;
+  readonly log: Log;
+}): Promise<Keyring> {
+  const { store, master, alg, pending, log } = deps;
   await ensureActive(store, master, alg, log);
   let held = await read(store, master);
   const sources = new Set<KeySource>();
@@ -45,11 +48,14 @@ export async function openKeyring(
     })();
     return reading;
   };
-  const timer = setInterval(() => {
-    reload().catch((error: unknown) =>
-      log.warn({ err: error }, 'signing keys could not be read; those in memory stay'),
-    );
-  }, reloadEvery).unref();
+  const timer = setInterval(
+    () => {
+      reload().catch((error: unknown) =>
+        log.warn({ err: error }, 'signing keys could not be read; those in memory stay'),
+      );
+    },
+    Math.min(longestReload, pending / 4),
+  ).unref();
   return {
     active: () => held.signer,
     jwks: () => held.jwks,

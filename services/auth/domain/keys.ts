@@ -41,8 +41,8 @@ export interface KeyTimes {
   readonly rotation: number;
   /** How long it is published before it signs: longer than any verifier goes without looking. */
   readonly pending: number;
-  /** Life of an access token. */
-  readonly accessTtl: number;
+  /** Longest life that a token may have, and may have had under another configuration. */
+  readonly tokenLife: number;
 }
 
 /** Looks after signing keys. */
@@ -74,7 +74,7 @@ export function createKeys(deps: {
   readonly log: Log;
 }): Keys {
   const { store, generate, reload, times, log } = deps;
-  const { rotation, pending, accessTtl } = times;
+  const { rotation, pending, tokenLife } = times;
 
   async function isDue(): Promise<boolean> {
     const active = await store.findActive();
@@ -98,7 +98,7 @@ export function createKeys(deps: {
       await reload();
     }
     if (await isDue()) await makeNext();
-    if ((await store.letGo(2 * rotation, accessTtl + skew)) > 0) await reload();
+    if ((await store.letGo(2 * rotation, tokenLife + skew)) > 0) await reload();
   }
 
   const timer = setInterval(

@@ -26,7 +26,7 @@ beforeEach(async () => {
   replicas = ['one', 'two'].map((applicationName) => {
     const opened = openDatabase({ url: database.url, applicationName, log: silentLog, metrics: noMetrics });
     const store = createKeyStore(new PrismaClient({ adapter: opened.adapter }));
-    const times = { rotation: 30 * 24 * hour, pending: hour, accessTtl: hour / 4 };
+    const times = { rotation: 30 * 24 * hour, pending: hour, tokenLife: hour / 4 };
     return {
       database: opened,
       keys: createKeys({ store, generate, reload: async () => undefined, times, log: silentLog }),

@@ -1,5 +1,6 @@
 import type { JWK } from 'jose';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { maxKeys } from '#kit/guard/jwk.ts';
 import type { PageQuery } from '#kit/page/page.ts';
 import type { SigningAlgorithm, StoredKey } from '../crypto/signing-key.ts';
 import type { AuditKind } from '../domain/audit.ts';
@@ -38,7 +39,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
       const states = ['active', 'pending', 'retired'];
       // 'active' comes before 'pending' and 'retired'.
       const orderBy = [{ state: 'asc' as const }, { createdAt: 'desc' as const }];
-      const rows = await db.signingKey.findMany({ where: { state: { in: states } }, orderBy, take: 100 });
+      const rows = await db.signingKey.findMany({ where: { state: { in: states } }, orderBy, take: maxKeys });
       return rows.map(toRecord);
     },
     async page({ take, after }: PageQuery) {

@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { Key, Keys } from '#kit/config/config.ts';
+import { services } from '../../services/all/services.ts';
+import { type Check, expectNone, root } from './check.ts';
+
+const composeSchema = z.object({
+  services: z.record(
+    z.string(),
+    z.object({
+      command: z.array(z.string()).optional(),
+      environment: z.record(z.string(), z.string()).default({}),
+      healthcheck: z.object({ test: z.array(z.string()) }).optional(),
+      ports: z.array(z.string()).optional(),
+    }),
+  ),
+});
+
+/** What the image decides (deploy/Dockerfile), and what would need a volume. */
+const notHere = new Set(['SIGNET_HOST', 'SIGNET_LOG_FORMAT', 'UV_THREADPOOL_SIZE', 'SIGNET_MAIL_DIR']);
+
+/** The one service that may be reached from outside. */
+const door = 'edge';
+
+/**
+ * What is wrong with a Compose file: a service without its process or a key that
+ * it needs, a variable that nothing reads, a port or a file that is not there.
+ */
+export function composeFaults(text: string, known: Readonly<Record<string, Keys>> = services): string[] {
+  const { services: composed } = composeSchema.parse(parse(text, { merge: true }));
+  const faults = Object.keys(known).flatMap((name) => (composed[name] ? [] : [`${name}: is missing`]));
+  for (const [name, { command, environment, healthcheck, ports }] of Object.entries(composed)) {
+    const say = (fault: string) => faults.push(`${name}: ${fault}`);
+    if (!healthcheck) say('has no health check');
+    for (const file of [...(command ?? []), ...(healthcheck?.test ?? [])].filter((word) =>
+      /^\w+\/.*\.m?[jt]s$/.test(word),
+    )) {
+      if (!existsSync(path.join(root, file))) say(`${file} does not exist`);
+    }
+    if (ports && name !== door) say('publishes a port');
+    const keys = known[name];
+    if (!keys) continue;
+    if (command?.join(' ') !== `services/${name}/main.ts`) say(`does not run services/${name}/main.ts`);
+    const asked = healthcheck?.test.at(-1);
+    if (!Object.values(keys).some((key) => isPort(key) && key.default === asked)) {
+      say(`is asked for its health on ${asked}, which is no port of its`);
+    }
+    for (const env of Object.keys(environment)) {
+      if (!Object.values(keys).some((key) => key.env === env)) say(`does not read ${env}`);
+    }
+    for (const [env, value] of Object.entries(environment)) {
+      // ${NAME:-otherwise} and ${NAME:?why}
+      const [, variable, otherwise] = /^\$\{(\w+)(?::(?:-|\?)(.*))?\}$/.exec(value) ?? [];
+      if (variable !== undefined && variable !== env && variable !== `${env}_${name.toUpperCase()}`) {
+        say(`gives ${env} the value of ${variable}`);
+      }
+      const key = Object.values(keys).find((one) => one.env === env);
+      if (key && isRequired(key) && value.includes(':-') && !otherwise)
+        say(`may leave ${env} unset, which must be set`);
+    }
+    for (const key of Object.values(keys)) {
+      if (key.env in environment || notHere.has(key.env) || isPort(key)) continue;
+      say(`is not given ${key.env}, which it reads`);
+    }
+  }
+  return faults;
+}
+
+function isPort({ env }: Key): boolean {
+  return /^SIGNET_\w+_PORT$/.test(env) && env !== 'SIGNET_METRICS_PORT';
+}
+
+function isRequired({ default: standard, optional }: Key): boolean {
+  return standard === undefined && !optional;
+}
+
+/** Docker Compose runs the services as they are. */
+export const compose: Check = {
+  claim: 'docker-compose.yml gives each service the keys that it reads',
+  async run() {
+    expectNone(composeFaults(await readFile(path.join(root, 'docker-compose.yml'), 'utf8')));
+  },
+};

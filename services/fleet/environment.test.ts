@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { readConfig } from '#kit/config/config.ts';
+import { serviceNames, services } from '../all/services.ts';
+import { environmentOf, keysOf, withKeyPairs } from './environment.ts';
+
+const pairs = { user: generateServiceKey(), edge: generateServiceKey() };
+const operators = {
+  PATH: '/bin',
+  AWS_SECRET_ACCESS_KEY: 'not ours',
+  DATABASE_URL: 'postgres://u:p@h/d',
+  SIGNET_MASTER_KEY: Buffer.alloc(32).toString('base64'),
+  SIGNET_SERVICE_KEY: generateServiceKey().key.reveal(),
+  SIGNET_SERVICES: `catalog=${generateServiceKey().publicKey},user=${generateServiceKey().publicKey}`,
+  SIGNET_DATA_DIR: '.data',
+};
+const ports: Record<string, number> = { SIGNET_AUTH_PORT: 1, SIGNET_AUTH_GRPC_PORT: 2, SIGNET_USER_PORT: 3 };
+const portOf = async (env: string) => ports[env] ?? NaN;
+const of = (name: (typeof serviceNames)[number], environment: Record<string, string> = operators) =>
+  environmentOf(name, withKeyPairs(environment, pairs), { pairs, portOf, metricsPort: 9464 });
+
+test.each(serviceNames)('%s is given what it reads and nothing else, and it is enough', async (name) => {
+  const given = await of(name);
+  const foreign = Object.keys(given).filter((env) => !keysOf(name).has(env));
+  expect(foreign).toEqual(['PATH']);
+  expect(() => readConfig(services[name], given)).not.toThrow();
+});
+
+test('the database and the master key stay away from the edge, the master key from all but auth', async () => {
+  const edge = await of('edge');
+  const user = await of('user');
+  expect(Object.keys(edge)).not.toContain('DATABASE_URL');
+  for (const given of [edge, user]) expect(JSON.stringify(given)).not.toContain(operators.SIGNET_MASTER_KEY);
+  expect(edge['SIGNET_SERVICE_KEY']).toBe(pairs.edge.key.reveal());
+  expect(JSON.stringify(edge)).not.toContain(pairs.user.key.reveal());
+});
+
+test('services find each other by the ports that they have, unless the operator says where', async () => {
+  expect(await of('edge')).toMatchObject({
+    SIGNET_AUTH_TARGET: '127.0.0.1:2',
+    SIGNET_JWKS_URL: 'http://127.0.0.1:1/.well-known/jwks.json',
+    SIGNET_USER_TARGET: '127.0.0.1:3',
+  });
+  const elsewhere = { ...operators, SIGNET_USER_TARGET: 'dns:///user:8082', SIGNET_HOST: '::' };
+  expect(await of('edge', elsewhere)).toMatchObject({
+    SIGNET_AUTH_TARGET: '[::1]:2',
+    SIGNET_USER_TARGET: 'dns:///user:8082',
+  });
+});
+
+test('each has a port of its own for metrics, the edge the first', async () => {
+  const given = await Promise.all((['edge', 'auth', 'user'] as const).map((name) => of(name)));
+  expect(given.map((one) => one['SIGNET_METRICS_PORT'])).toEqual(['9464', '9465', '9466']);
+});
+
+test('auth knows the keys of the run, and of the operator’s services those that are not of it', () => {
+  const { SIGNET_SERVICES: known } = withKeyPairs(operators, pairs);
+  const [catalog] = operators.SIGNET_SERVICES.split(',');
+  expect(known).toBe(`${catalog},user=${pairs.user.publicKey},edge=${pairs.edge.publicKey}`);
+});

@@ -1,0 +1,136 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Environment, readConfigs } from '#kit/config/config.ts';
+import { serviceKeys } from '#kit/config/shared-keys.ts';
+import type { Log } from '#kit/log/log.ts';
+import type { Closing, Fail } from '#kit/process/run.ts';
+import { StartError } from '#kit/process/start-error.ts';
+import type { Ready } from '#kit/process/supervisor.ts';
+import { generateServiceKey, type ServiceKeyPair } from '#kit/rpc/service-key.ts';
+import { type ServiceName, serviceNames, services } from '../all/services.ts';
+import { startChild } from './child.ts';
+import { environmentOf, keysOf, type KeyPairs, withKeyPairs } from './environment.ts';
+import { supervise } from './supervise.ts';
+
+/** Reads the configurations of all services, as each will in its process. @throws ConfigError naming every bad key at once */
+export function readFleet(environment: Environment) {
+  // The fleet makes one for each of them.
+  return readConfigs(services, { ...environment, [serviceKeys.serviceKey.env]: standIn });
+}
+
+const standIn = generateServiceKey().key.reveal();
+
+/** How to open a fleet. */
+export interface FleetOptions {
+  /** The configuration of all: DATABASE_URL and SIGNET_MASTER_KEY among it. */
+  readonly environment: Environment;
+  /** Port of the edge's metrics; the others' follow it. 0: any. */
+  readonly metricsPort: number;
+  readonly log: Log;
+  readonly closing: Closing;
+  /** Hears why the fleet cannot go on. */
+  readonly fail: Fail;
+  /** Shows the first admin that was made although not all could be opened. */
+  readonly showAdmin: (admin: NonNullable<Ready['firstAdmin']>) => void;
+  /** Makes a service's key pair. */
+  readonly generateKey?: () => ServiceKeyPair;
+  /** Takes what the processes write. */
+  readonly output?: ((text: string) => void) | undefined;
+}
+
+/** Where the processes of a fleet are reached. */
+export interface Fleet {
+  /** The port that a key sets. */
+  port(env: string): number;
+  /** What the auth service's first start said of the first admin. */
+  readonly firstAdmin: Ready['firstAdmin'];
+}
+
+/** Longest wait until a service can work, once it has started, ms. */
+const patience = 30_000;
+
+/**
+ * Opens all services, each in a process of its own, on migrated databases; all
+ * at once, as far as their ports are known. Resolves when all of them can work.
+ * @throws StartError with the words of a process that does not start
+ */
+export async function openFleet(options: FleetOptions): Promise<Fleet> {
+  const { metricsPort, log, closing, fail, generateKey = generateServiceKey, output } = options;
+  const identified = serviceNames.filter((name) => keysOf(name).has(serviceKeys.serviceKey.env));
+  const pairs: KeyPairs = Object.fromEntries(identified.map((name) => [name, generateKey()]));
+  const environment = withKeyPairs(options.environment, pairs);
+  const ports = knownPorts(environment);
+  let firstAdmin: Ready['firstAdmin'];
+  let isOpen = false;
+  closing.add(() => {
+    // It was made by a start that failed: nobody will say so again.
+    if (firstAdmin?.password && !isOpen) options.showAdmin(firstAdmin);
+  });
+
+  async function open(name: ServiceName): Promise<void> {
+    const arrangement = { pairs, portOf: ports.of, metricsPort };
+    let opened: Ready['ports'] = {};
+    const serving = Promise.withResolvers<boolean>();
+    await supervise({
+      async start() {
+        const variables = await environmentOf(name, environment, arrangement);
+        // Others know the ports that it had.
+        for (const [env, port] of Object.entries(opened)) variables[env] = String(port);
+        return startChild({ name, environment: variables, output });
+      },
+      onReady(ready, child) {
+        child.serving.then(() => serving.resolve(true), serving.reject);
+        opened = ready.ports;
+        ports.set(ready.ports);
+        if (ready.firstAdmin) firstAdmin = ready.firstAdmin;
+      },
+      log: log.child({ service: name }),
+      closing,
+      fail,
+    });
+    const late = delay(patience, false, { ref: false });
+    if (!(await Promise.race([serving.promise, late])))
+      throw new StartError(`${name} runs, but cannot work: see its log`);
+  }
+
+  const opening = serviceNames.map((name) => ({ name, opened: open(name) }));
+  try {
+    await Promise.all(opening.map(({ opened }) => opened));
+  } catch (error) {
+    // It waits for nobody, and whether it made the first admin must be known.
+    await opening.find(({ name }) => name === 'auth')?.opened.catch(() => undefined);
+    throw error;
+  }
+  isOpen = true;
+  return { port: ports.get, firstAdmin };
+}
+
+/** Ports by the keys that set them: those of the configuration at once, others when their process has opened them. */
+function knownPorts(environment: Environment) {
+  const all = new Map<string, PromiseWithResolvers<number>>();
+  const settled = new Map<string, number>();
+  for (const { env, default: standard } of serviceNames.flatMap((name) => Object.values(services[name]))) {
+    if (!/^SIGNET_\w+_PORT$/.test(env)) continue;
+    const known = Promise.withResolvers<number>();
+    all.set(env, known);
+    const port = Number(environment[env] || standard);
+    if (port) known.resolve(port);
+  }
+  return {
+    async of(env: string): Promise<number> {
+      const port = all.get(env);
+      if (!port) throw new Error(`no service has the port ${env}`);
+      return port.promise;
+    },
+    get(env: string): number {
+      const port = settled.get(env);
+      if (port === undefined) throw new Error(`no service has opened the port ${env}`);
+      return port;
+    },
+    set(ports: Ready['ports']): void {
+      for (const [env, port] of Object.entries(ports)) {
+        settled.set(env, port);
+        all.get(env)?.resolve(port);
+      }
+    },
+  };
+}
