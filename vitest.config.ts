@@ -1,12 +1,45 @@
 import { defineConfig } from 'vitest/config';
 
+/** The flows in which services meet. */
+const crossing = [
+  'admin',
+  'browser',
+  'contract',
+  'interleavings',
+  'login-limits',
+  'main-flow',
+  'refresh',
+  'revocation',
+  'rotation',
+  'sessions',
+];
+
 export default defineConfig({
   test: {
-    include: ['{kit,services,cli,test,scripts}/**/*.test.ts'],
     globalSetup: ['kit/testing/postgres-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
     reporters: ['default', './kit/testing/left-out.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'signet',
+          include: ['{kit,services,cli,test,scripts}/**/*.test.ts'],
+          provide: { shape: 'one process' },
+        },
+      },
+      {
+        // The same flows, through processes and sockets (test/shapes.ts).
+        extends: true,
+        test: {
+          name: 'fleet',
+          // Of what happens within one service, another process for it would tell nothing new.
+          include: [`test/flows/{${crossing.join()}}.test.ts`],
+          provide: { shape: 'fleet' },
+        },
+      },
+    ],
   },
 });

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 import type { Environment } from '#kit/config/config.ts';
-import { createLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
-import { type All, openAll, readAll } from '../services/all/open.ts';
+import { services } from '../services/all/services.ts';
+import { open } from './shapes.ts';
 
 /** An answer over HTTP, its body read. */
 export interface Answer {
@@ -34,9 +34,8 @@ export interface Person {
   readonly csrf: string;
 }
 
-/** All services on a database and ports of their own, in this process. */
+/** All services on a database and ports of their own; in this process, or each in its own, as the project says (vitest.config.ts). */
 export interface System {
-  readonly all: All;
   readonly database: FreshDatabase;
   /** Base URL of the edge. */
   readonly edge: string;
@@ -46,6 +45,8 @@ export interface System {
   readonly service: { readonly name: string; readonly key: Secret };
   /** gRPC port of the user service. */
   readonly userPort: number;
+  /** The auth service's port for other services. */
+  readonly authGrpcPort: number;
   /** Asks the edge over REST, below `/api/v1` unless the path begins with `//`. */
   rest(method: string, path: string, asking?: Asking): Promise<Answer>;
   /** Registers somebody new and signs them in. */
@@ -63,29 +64,28 @@ export const admin = { email: 'root@example.com', password: 'the admin of the te
 /** Opens a system. Keys of the environment may be given; limits on requests are off unless they are. */
 export async function openSystem(environment: Environment = {}): Promise<System> {
   const database = await freshDatabase();
-  const lines: string[] = [];
-  const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
-  const closers: (() => unknown)[] = [];
+  const written: string[] = [];
   const service = { name: 'beside', ...generateServiceKey() };
   const masterKey = randomBytes(32).toString('base64');
-  const configs = readAll({
-    DATABASE_URL: database.url.reveal(),
-    SIGNET_MASTER_KEY: masterKey,
-    SIGNET_EDGE_PORT: '0',
-    SIGNET_AUTH_PORT: '0',
-    SIGNET_AUTH_GRPC_PORT: '0',
-    SIGNET_USER_PORT: '0',
-    SIGNET_RATE_LIMIT: '0',
-    SIGNET_SERVICES: `${service.name}=${service.publicKey}`,
-    SIGNET_ADMIN_EMAIL: admin.email,
-    SIGNET_ADMIN_PASSWORD: admin.password,
-    ...environment,
-  });
-  const all = await openAll(configs, log, { add: (close) => closers.push(close) });
-  await all.auth.ensureFirstAdmin();
+  const opened = await open[inject('shape')](
+    {
+      DATABASE_URL: database.url.reveal(),
+      SIGNET_MASTER_KEY: masterKey,
+      SIGNET_EDGE_PORT: '0',
+      SIGNET_AUTH_PORT: '0',
+      SIGNET_AUTH_GRPC_PORT: '0',
+      SIGNET_USER_PORT: '0',
+      SIGNET_RATE_LIMIT: '0',
+      SIGNET_SERVICES: `${service.name}=${service.publicKey}`,
+      SIGNET_ADMIN_EMAIL: admin.email,
+      SIGNET_ADMIN_PASSWORD: admin.password,
+      ...environment,
+    },
+    (text) => written.push(text),
+  );
 
-  const secrets = new Set([masterKey, service.key.reveal(), admin.password, database.url.reveal()]);
-  const edge = `http://127.0.0.1:${all.edge.port}`;
+  const secrets = new Set([masterKey, service.key.reveal(), admin.password, database.url.reveal(), ...opened.secrets]);
+  const edge = `http://127.0.0.1:${opened.port(services.edge.port.env)}`;
   const secret = (text: string) => {
     secrets.add(text);
     return text;
@@ -94,15 +94,15 @@ export async function openSystem(environment: Environment = {}): Promise<System>
     ask(path.startsWith('//') ? `${edge}${path.slice(1)}` : `${edge}/api/v1${path}`, method, asking);
 
   return {
-    all,
     database,
     edge,
-    auth: `http://127.0.0.1:${all.auth.door.port}`,
+    auth: `http://127.0.0.1:${opened.port(services.auth.port.env)}`,
     service,
-    userPort: all.user.port,
+    userPort: opened.port(services.user.port.env),
+    authGrpcPort: opened.port(services.auth.grpcPort.env),
     rest,
     secret,
-    logged: () => lines.join(''),
+    logged: () => written.join(''),
     async person(role) {
       const email = `p${randomBytes(6).toString('hex')}@example.com`;
       const password = secret(randomBytes(12).toString('hex'));
@@ -122,10 +122,11 @@ export async function openSystem(environment: Environment = {}): Promise<System>
       };
     },
     async close() {
-      for (const close of closers.toReversed()) await close();
+      await opened.close();
       await database.drop();
-      const written = lines.join('');
-      for (const one of secrets) expect(written.includes(one), 'a secret was logged').toBe(false);
+      const text = written.join('');
+      expect(text, 'calls are logged').toContain('"msg":"call"');
+      for (const one of secrets) expect(text.includes(one), 'a secret was logged').toBe(false);
     },
   };
 }

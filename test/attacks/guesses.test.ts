@@ -22,7 +22,7 @@ beforeAll(async () => {
     SIGNET_LOGIN_LIMIT: '4',
     SIGNET_LOGIN_LIMIT_ADDRESS: '12',
   });
-  channel = createGrpcTransport(`127.0.0.1:${system.all.auth.grpc.port}`, [
+  channel = createGrpcTransport(`127.0.0.1:${system.authGrpcPort}`, [
     AuthService,
     PasswordService,
     ServiceTokenService,

@@ -115,7 +115,7 @@ const places: Record<string, { send: Send; isDoor: boolean }> = {
   "Connect at auth's own door": { send: overHttp1(auth, 'POST', verify, '{}'), isDoor: true },
   "gRPC at auth's own door": { send: overGrpc(auth, verify), isDoor: true },
   'gRPC at auth, for services': {
-    send: overGrpc(() => `http://127.0.0.1:${system.all.auth.grpc.port}`, verify),
+    send: overGrpc(() => `http://127.0.0.1:${system.authGrpcPort}`, verify),
     isDoor: false,
   },
   'gRPC at the user service': { send: overGrpc(() => `http://127.0.0.1:${system.userPort}`, profile), isDoor: false },

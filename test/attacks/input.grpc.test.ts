@@ -18,7 +18,7 @@ async function goesOn(): Promise<void> {
 
 const servers: [string, () => string][] = [
   ['the edge', () => system.edge],
-  ['the user service', () => `http://127.0.0.1:${system.all.user.port}`],
+  ['the user service', () => `http://127.0.0.1:${system.userPort}`],
 ];
 
 /** A message in gRPC's envelope, whose length need not be the true one. */

@@ -131,7 +131,7 @@ export function encode(content: string | Uint8Array): string {
  */
 export async function openSplitEdge(
   system: System,
-  authPort = system.all.auth.grpc.port,
+  authPort = system.authGrpcPort,
 ): Promise<{ edge: string; logged(): string; close(): Promise<void> }> {
   const { name, key } = system.service;
   const config = readConfig(edgeKeys, {

@@ -135,8 +135,8 @@ test.each(heads)('a secret in the head is not repeated: %s', async (_, make) => 
 });
 
 test.each([
-  ['user service', () => `127.0.0.1:${system.all.user.port}`, '/signet.user.v1.UserService/UpdateProfile'],
-  ['auth service', () => `127.0.0.1:${system.all.auth.grpc.port}`, '/signet.auth.v1.AuthService/Login'],
+  ['user service', () => `127.0.0.1:${system.userPort}`, '/signet.user.v1.UserService/UpdateProfile'],
+  ['auth service', () => `127.0.0.1:${system.authGrpcPort}`, '/signet.auth.v1.AuthService/Login'],
   ['edge', () => new URL(system.edge).host, '/signet.auth.v1.AuthService/Login'],
 ])('a secret in what is no protobuf is not repeated by gRPC: %s', async (_, target, path) => {
   const client = new GrpcClient(target(), credentials.createInsecure());

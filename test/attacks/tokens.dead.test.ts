@@ -12,14 +12,14 @@ let ways: Way[];
 let db: Client;
 let adminToken: string;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_KEY_PENDING: '1s', SIGNET_SESSION_LIMIT: '3' });
+  system = await openSystem({ SIGNET_KEY_PENDING: '10s', SIGNET_SESSION_LIMIT: '3' });
   db = new Client(connection(system.database.url));
   await db.connect();
   ways = openWays({
     edge: system.edge,
     auth: system.auth,
     userTarget: `127.0.0.1:${system.userPort}`,
-    authTarget: `127.0.0.1:${system.all.auth.grpc.port}`,
+    authTarget: `127.0.0.1:${system.authGrpcPort}`,
   });
   adminToken = await signInAsAdmin();
 });
@@ -161,7 +161,7 @@ const acts: Record<string, Act> = {
       await asAdmin('/keys:rotate');
       const state = async () =>
         (await db.query<{ state: string }>('SELECT state FROM auth.signing_keys WHERE kid = $1', [kid])).rows[0]?.state;
-      await expect.poll(state, { timeout: 5_000 }).toBe('retired');
+      await expect.poll(state, { timeout: 20_000 }).toBe('retired');
       expect(await everyWay(access), 'a retired key still verifies').toEqual(all('OK'));
       await db.query(
         `UPDATE auth.signing_keys SET activated_at = now() - interval '61 days', retired_at = now() - interval '31 days'

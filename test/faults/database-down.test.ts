@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EmbeddedServer, startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
-import { type All, migrateAll, openAll, readAll } from '../../services/all/open.ts';
+import { type All, openAll, readAll } from '../../services/all/open.ts';
+import { migrateAll } from '../../services/all/services.ts';
 import { ask, type Asking } from '../system.ts';
 
 /** All services on a PostgreSQL of the test's own, which it takes away. */

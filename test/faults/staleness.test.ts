@@ -14,7 +14,7 @@ describe.concurrent('with the stream of revocations', () => {
     '%s, a method with max_staleness is refused after that time, others go on; mended, both are good again',
     { timeout: 40_000 },
     async (mode, { expect }) => {
-      const proxy = await openTcpProxy(system.all.auth.grpc.port);
+      const proxy = await openTcpProxy(system.authGrpcPort);
       const split = await openSplitEdge(system, proxy.port);
       const [ada, eve] = await Promise.all([system.person(), system.person()]);
       const at = (method: string, path: string, token: string) => ask(`${split.edge}/api/v1${path}`, method, { token });

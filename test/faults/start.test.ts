@@ -1,80 +1,24 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createClient } from '@connectrpc/connect';
 import { Client } from 'pg';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { portKeys, useStarts } from '../starts.ts';
 import { ask } from '../system.ts';
 
 /** What `npm start` runs, on a data directory of the test's own. */
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-let dataDir: string;
-const running = new Set<ChildProcess>();
-
-beforeEach(async () => {
-  dataDir = await mkdtemp(path.join(tmpdir(), 'signet-start-'));
-  // As root, the server runs as another user, and shall find its files here.
-  await chmod(dataDir, 0o711);
-});
-afterEach(async () => {
-  await stopAll();
-  await rm(dataDir, { recursive: true, force: true });
-});
-
-async function stopAll(): Promise<void> {
-  const ends = [...running].map(async (child) => {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  });
-  await Promise.all(ends);
-}
-
-const portKeys = [
-  'SIGNET_EDGE_PORT',
-  'SIGNET_AUTH_PORT',
-  'SIGNET_AUTH_GRPC_PORT',
-  'SIGNET_USER_PORT',
-  'SIGNET_METRICS_PORT',
-];
-const anyPorts = Object.fromEntries(portKeys.map((key) => [key, '0']));
-
-function start(environment: Record<string, string>) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'services/all/main.ts'], {
-    cwd: root,
-    env: { PATH: process.env['PATH'], SIGNET_DATA_DIR: dataDir, SIGNET_LOG_LEVEL: 'warn', ...anyPorts, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  running.add(child);
-  let output = '';
-  const exited = once(child, 'exit').then(([code]) => {
-    running.delete(child);
-    return { code: code as number | null, output };
-  });
-  const banner = new Promise<{ edge: string; output: string }>((resolve, reject) => {
-    const read = (chunk: Buffer): void => {
-      output += chunk.toString();
-      const edge = /edge\s+(http:\S+)/.exec(output)?.[1];
-      if (edge && output.includes('--list-methods')) resolve({ edge, output });
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
-    void exited.then((end) => reject(new Error(end.output)));
-  });
-  banner.catch(() => undefined);
-  return { child, banner, exited };
-}
+const { startOf, stopAll, running, dataDir } = useStarts();
+const start = (environment: Record<string, string>) => startOf('all', environment);
 
 const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
 
@@ -83,7 +27,7 @@ test('a first start makes an admin, and what it prints is true', async () => {
   const [, email, password] = /admin\s+(\S+)\s+password (\S+)/.exec(output) ?? [];
   const login = await ask(`${edge}/api/v1/auth/login`, 'POST', { body: { email, password } });
   expect([login.status, login.json.user.roles]).toEqual([200, ['admin']]);
-  const key = await stat(path.join(dataDir, 'master.key'));
+  const key = await stat(path.join(dataDir(), 'master.key'));
   expect(key.mode & 0o777).toBe(0o600);
 });
 
@@ -183,7 +127,7 @@ test('DATABASE_URL uses that database, and no other is made', async () => {
   const { rows } = await db.query('SELECT email FROM auth.users WHERE email = $1', [credentials.email]);
   await db.end();
   expect(rows).toHaveLength(1);
-  expect(existsSync(path.join(dataDir, 'postgres'))).toBe(false);
+  expect(existsSync(path.join(dataDir(), 'postgres'))).toBe(false);
   await stopAll();
   await database.drop();
 });
@@ -201,7 +145,7 @@ test('an admin email that belongs to somebody else is told, and does not end wit
   await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
   first.child.kill('SIGTERM');
   await first.exited;
-  const server = await startEmbedded({ dataDir, log: silentLog });
+  const server = await startEmbedded({ dataDir: dataDir(), log: silentLog });
   const db = new Client({ connectionString: server.url().reveal() });
   await db.connect();
   await db.query(`DELETE FROM auth.users WHERE 'admin' = ANY(roles)`);
@@ -269,5 +213,5 @@ test('another master key than the one that sealed the signing key is told as suc
   const { code, output } = await start({ SIGNET_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') }).exited;
   expect(code).toBe(1);
   expect(output).toContain('was sealed under another SIGNET_MASTER_KEY');
-  expect(output).not.toContain((await readFile(path.join(dataDir, 'master.key'), 'utf8')).trim());
+  expect(output).not.toContain((await readFile(path.join(dataDir(), 'master.key'), 'utf8')).trim());
 });

@@ -14,7 +14,7 @@ let db: Client;
 let adminToken: string;
 let adminId: string;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_KEY_PENDING: '1s', SIGNET_SESSION_LIMIT: '1000' });
+  system = await openSystem({ SIGNET_KEY_PENDING: '10s', SIGNET_SESSION_LIMIT: '1000' });
   db = new Client(connection(system.database.url));
   await db.connect();
   const { json } = await system.rest('POST', '/auth/login', { body: admin });
@@ -174,7 +174,7 @@ const acts: Record<Exclude<AuditKind, 'master_key_changed'>, (ada: Person) => Pr
   },
   async key_activated() {
     const { kid } = (await asAdmin('POST', '/keys:rotate', {})).json;
-    await expect.poll(activeKey, { timeout: 5_000 }).toBe(kid);
+    await expect.poll(activeKey, { timeout: 20_000 }).toBe(kid);
     return { subject: kid, unasked: true };
   },
   async key_gone() {

@@ -92,7 +92,7 @@ describe('the auth service, directly', () => {
 
 describe('the user service, directly', () => {
   const ask = (path: string, ...args: string[]) =>
-    curl('--protocol', 'grpc', ...args, `http://127.0.0.1:${system.all.user.port}${path}`);
+    curl('--protocol', 'grpc', ...args, `http://127.0.0.1:${system.userPort}${path}`);
 
   test('tells its services', async () => {
     const { out } = await ask('', '--list-services');
@@ -119,8 +119,6 @@ describe('the user service, directly', () => {
 test('in production nobody is told what there is to call', async () => {
   const closed = await openSystem({ NODE_ENV: 'production' });
   expect((await curl('--protocol', 'grpc', '--list-services', closed.edge)).ok).toBe(false);
-  expect((await curl('--protocol', 'grpc', '--list-services', `http://127.0.0.1:${closed.all.user.port}`)).ok).toBe(
-    false,
-  );
+  expect((await curl('--protocol', 'grpc', '--list-services', `http://127.0.0.1:${closed.userPort}`)).ok).toBe(false);
   await closed.close();
 });

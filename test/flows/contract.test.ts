@@ -1,5 +1,5 @@
 import { createHash, createPublicKey } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { openSystem, type Person, type System } from '../system.ts';
 
 let system: System;
@@ -382,7 +382,10 @@ test('the rate limit holds for an address, whatever it asks over whatever protoc
   await limited.close();
 });
 
-test.each(['PS256', 'ES256', 'EdDSA'])('tokens are signed with %s where it is configured', async (alg) => {
+// Each is verified from a JWKS in kit/guard; through processes, one will do.
+const algorithms = inject('shape') === 'fleet' ? ['ES256'] : ['PS256', 'ES256', 'EdDSA'];
+
+test.each(algorithms)('tokens are signed with %s where it is configured', async (alg) => {
   const other = await openSystem({ SIGNET_ALG: alg });
   const { access } = await other.person();
   expect(JSON.parse(Buffer.from(access.split('.')[0] ?? '', 'base64url').toString()).alg).toBe(alg);

@@ -9,7 +9,7 @@ let system: System;
 let channel: GrpcTransport;
 beforeAll(async () => {
   system = await openSystem({ SIGNET_HASH_QUEUE: '1000', SIGNET_LOGIN_LIMIT_ADDRESS: '60' });
-  channel = createGrpcTransport(`127.0.0.1:${system.all.auth.grpc.port}`, [AuthService]);
+  channel = createGrpcTransport(`127.0.0.1:${system.authGrpcPort}`, [AuthService]);
 });
 afterAll(async () => {
   channel.close();

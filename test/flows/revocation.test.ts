@@ -10,8 +10,7 @@ let system: System;
 let direct: GrpcTransport;
 let adminToken: string;
 beforeAll(async () => {
-  // The acts below are many, and none of them is about guessing.
-  system = await openSystem({ SIGNET_KEY_PENDING: '1s' });
+  system = await openSystem();
   direct = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
   const { json } = await system.rest('POST', '/auth/login', { body: admin });
   adminToken = system.secret(json.access_token);

@@ -1,0 +1,100 @@
+import { createClient } from '@connectrpc/connect';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { admin, openSystem, type Person, type System } from '../system.ts';
+
+let system: System;
+let direct: GrpcTransport;
+let adminToken: string;
+beforeAll(async () => {
+  // The shortest that may be configured.
+  system = await openSystem({ SIGNET_KEY_PENDING: '10s' });
+  direct = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
+  adminToken = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
+});
+afterAll(async () => {
+  direct.close();
+  await system.close();
+});
+
+/** Each takes as long as a key is pending; in one process, verifiers hear of keys at once. */
+const rotations = inject('shape') === 'fleet' ? 3 : 2;
+
+async function atEdge(token: string): Promise<string> {
+  const { status, json } = await system.rest('GET', '/users/profile', { token });
+  return status === 200 ? 'OK' : json.code;
+}
+
+async function atUserService(token: string): Promise<string> {
+  try {
+    await createClient(UserService, direct).getProfile({}, { headers: { authorization: `Bearer ${token}` } });
+    return 'OK';
+  } catch (error) {
+    return reasonOf(error) ?? String(error);
+  }
+}
+
+const headOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString());
+
+/** A token of the right form, under a key that nobody has. */
+function withRandomKid(token: string): string {
+  const head = { ...headOf(token), kid: randomBytes(16).toString('hex') };
+  return [Buffer.from(JSON.stringify(head)).toString('base64url'), ...token.split('.').slice(1)].join('.');
+}
+
+/** Calls both with a token that is always good, and refreshes it; tells what was refused, and under which keys it called. */
+async function callOn({ access, refresh }: Person, over: AbortSignal, answers: Map<string, Set<string>>) {
+  let tokens = { access_token: access, refresh_token: refresh };
+  for (let round = 0; !over.aborted; round++) {
+    const token = tokens.access_token;
+    const { kid } = headOf(token);
+    const given = answers.get(kid) ?? new Set();
+    answers.set(kid, given);
+    for (const answer of await Promise.all([atEdge(token), atUserService(token)])) given.add(answer);
+    const renewed = await system.rest('POST', '/auth/refresh', { body: { refresh_token: tokens.refresh_token } });
+    expect(renewed.status, renewed.text).toBe(200);
+    tokens = renewed.json;
+    Object.values([tokens.access_token, tokens.refresh_token]).forEach(system.secret);
+    await delay(20);
+  }
+}
+
+/** Keeps verifiers from looking for keys as often as they would like to: they look for none at most once a cooldown. */
+async function flood(token: string, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    const forged = withRandomKid(token);
+    expect(await Promise.all([atEdge(forged), atUserService(forged)])).toEqual(['INVALID_TOKEN', 'INVALID_TOKEN']);
+    await delay(100);
+  }
+}
+
+async function stateOf(kid: string): Promise<string> {
+  const { json } = await system.rest('GET', '/admin/keys', { token: adminToken });
+  return json.keys.find((key: { kid: string }) => key.kid === kid)?.state;
+}
+
+test('while the signing key is rotated under load, and verifiers are flooded with unknown kids, no valid token is refused', async () => {
+  const over = new AbortController();
+  const answers = new Map<string, Set<string>>();
+  const people = await Promise.all(Array.from({ length: 4 }, () => system.person()));
+  const busy = Promise.all([
+    ...people.map((person) => callOn(person, over.signal, answers)),
+    flood(people[0]!.access, over.signal),
+  ]);
+  async function rotate() {
+    for (let round = 0; round < rotations; round++) {
+      const { json, text } = await system.rest('POST', '/admin/keys:rotate', { token: adminToken, body: {} });
+      expect(json.state, text).toBe('pending');
+      await expect.poll(() => stateOf(json.kid), { timeout: 30_000, interval: 200 }).toBe('active');
+      await expect.poll(() => answers.has(json.kid), { timeout: 10_000, interval: 100 }).toBe(true);
+    }
+  }
+  await Promise.race([rotate(), busy]).finally(() => over.abort());
+  await busy;
+  expect(answers.size).toBe(rotations + 1);
+  for (const given of answers.values()) expect([...given]).toEqual(['OK']);
+}, 120_000);

@@ -1,0 +1,83 @@
+import type { Environment } from '#kit/config/config.ts';
+import { createLog } from '#kit/log/log.ts';
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { openAll, readAll } from '../services/all/open.ts';
+import { services } from '../services/all/services.ts';
+import { openFleet, readFleet } from '../services/fleet/open.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    shape: Shape;
+  }
+}
+
+/** How services run: all in one process, which is the tests' own, or each in a process of its own. */
+export type Shape = 'one process' | 'fleet';
+
+/** Services that run, and where. */
+export interface Opened {
+  /** The port that a key sets. */
+  port(env: string): number;
+  /** What was made for them, and must not be logged. */
+  readonly secrets: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Opens all services as a shape has them; `written` takes what they log. */
+export const open: Record<Shape, (environment: Environment, written: (text: string) => void) => Promise<Opened>> = {
+  async 'one process'(environment, written) {
+    const closers: (() => unknown)[] = [];
+    const log = createLog({ level: 'trace', format: 'json', destination: { write: written } });
+    const all = await openAll(readAll(environment), log, { add: (close) => closers.push(close) });
+    await all.auth.ensureFirstAdmin();
+    const { auth, user, edge } = services;
+    const ports: Record<string, number> = {
+      [auth.port.env]: all.auth.door.port,
+      [auth.grpcPort.env]: all.auth.grpc.port,
+      [user.port.env]: all.user.port,
+      [edge.port.env]: all.edge.port,
+    };
+    return { port: (env) => portIn(ports, env), secrets: [], close: () => closeAll(closers) };
+  },
+
+  async fleet(environment, written) {
+    const closers: (() => unknown)[] = [];
+    const log = createLog({ level: 'trace', format: 'json', destination: { write: written } });
+    const secrets: string[] = [];
+    let failed: unknown;
+    const given = { PATH: process.env['PATH'], SIGNET_LOG_LEVEL: 'trace', SIGNET_LOG_FORMAT: 'json', ...environment };
+    readFleet(given);
+    const fleet = await openFleet({
+      environment: given,
+      metricsPort: 0,
+      log,
+      closing: { add: (close) => closers.push(close) },
+      fail: (error) => (failed = error),
+      showAdmin: () => undefined,
+      generateKey() {
+        const pair = generateServiceKey();
+        secrets.push(pair.key.reveal());
+        return pair;
+      },
+      output: written,
+    });
+    return {
+      port: fleet.port,
+      secrets,
+      async close() {
+        await closeAll(closers);
+        if (failed) throw failed;
+      },
+    };
+  },
+};
+
+function portIn(ports: Readonly<Record<string, number>>, env: string): number {
+  const port = ports[env];
+  if (port === undefined) throw new Error(`no service has the port ${env}`);
+  return port;
+}
+
+async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
+  for (const close of closers.toReversed()) await close();
+}

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The keys of all ports that a start opens. */
+export const portKeys = [
+  'SIGNET_EDGE_PORT',
+  'SIGNET_AUTH_PORT',
+  'SIGNET_AUTH_GRPC_PORT',
+  'SIGNET_USER_PORT',
+  'SIGNET_METRICS_PORT',
+];
+const anyPorts = Object.fromEntries(portKeys.map((key) => [key, '0']));
+
+/** Starts of what `npm start` and `npm run fleet` run, on a data directory of each test's own; ended after it. */
+export function useStarts() {
+  let dataDir: string;
+  const running = new Set<ChildProcess>();
+
+  beforeEach(async () => {
+    dataDir = await mkdtemp(path.join(tmpdir(), 'signet-start-'));
+    // As root, the server runs as another user, and shall find its files here.
+    await chmod(dataDir, 0o711);
+  });
+  afterEach(async () => {
+    await stopAll();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  async function stopAll(): Promise<void> {
+    const ends = [...running].map(async (child) => {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    });
+    await Promise.all(ends);
+  }
+
+  /** Starts `services/<name>/main.ts`. `banner` is what it says once it runs. */
+  function startOf(name: 'all' | 'fleet', environment: Record<string, string>) {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', `services/${name}/main.ts`], {
+      cwd: root,
+      env: {
+        PATH: process.env['PATH'],
+        SIGNET_DATA_DIR: dataDir,
+        SIGNET_LOG_LEVEL: 'warn',
+        ...anyPorts,
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    running.add(child);
+    let output = '';
+    const exited = once(child, 'exit').then(([code]) => {
+      running.delete(child);
+      return { code: code as number | null, output };
+    });
+    const banner = new Promise<{ edge: string; output: string }>((resolve, reject) => {
+      const read = (chunk: Buffer): void => {
+        output += chunk.toString();
+        const edge = /edge\s+(http:\S+)/.exec(output)?.[1];
+        if (edge && output.includes('--list-methods')) resolve({ edge, output });
+      };
+      child.stdout.on('data', read);
+      child.stderr.on('data', read);
+      void exited.then((end) => reject(new Error(end.output)));
+    });
+    banner.catch(() => undefined);
+    return { child, banner, exited, said: () => output };
+  }
+
+  return { startOf, stopAll, running, dataDir: () => dataDir };
+}
