@@ -31,6 +31,7 @@ import { generateSigningKey } from './crypto/signing-key.ts';
 import { createAccounts } from './domain/accounts.ts';
 import { createAdmin } from './domain/admin.ts';
 import { createAuditLog } from './domain/audit-log.ts';
+import { createImports } from './domain/imports.ts';
 import { createLimits } from './domain/limits.ts';
 import { createPasswordCheck } from './domain/password-check.ts';
 import { createPasswords } from './domain/passwords.ts';
@@ -55,6 +56,7 @@ import { createAssertionStore } from './store/assertions.ts';
 import { createAttemptStore } from './store/attempts.ts';
 import { insertAudit } from './store/audit.ts';
 import { createAuditStore } from './store/audit-log.ts';
+import { createImportStore } from './store/imports.ts';
 import { createLinkStore } from './store/links.ts';
 import { createRoleStore } from './store/roles.ts';
 import { keyHandler } from './handler/keys.ts';
@@ -190,7 +192,7 @@ export async function buildAuth(deps: {
         mount(PasswordService, passwordHandler(passwords)),
         mount(EmailService, emailHandler({ limits, links, mailer })),
         mount(SessionService, sessionHandler(sessions)),
-        mount(AdminService, adminHandler(admin)),
+        mount(AdminService, adminHandler(admin, createImports(createImportStore(db), clock))),
         mount(RoleService, roleHandler(createRoleDefinitions(roleStore))),
         mount(AuditService, auditHandler(createAuditLog(createAuditStore(db)))),
         mount(ServiceTokenService, serviceTokenHandler(serviceTokens)),

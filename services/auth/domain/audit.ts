@@ -18,6 +18,7 @@ export const auditKinds = [
   'role_deleted',
   'user_disabled',
   'user_enabled',
+  'user_imported',
   'account_deleted',
   'key_created',
   'key_activated',

@@ -88,7 +88,8 @@ export interface UserStore {
   insertOnce(user: User, passwordHash: string): Promise<boolean>;
   /**
    * The account of an email, with what it takes to sign in, and whether it was
-   * signed in to from a network within the last 30 days. Disabled accounts are not found.
+   * signed in to from a network within the last 30 days. Disabled accounts and those without a
+   * password are not found.
    */
   findForLogin(email: string, network: string): Promise<LoginRecord | undefined>;
   find(id: string): Promise<User | undefined>;

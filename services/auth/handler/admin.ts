@@ -1,10 +1,11 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import type { Admin } from '../domain/admin.ts';
-import { toUserMessage } from './messages.ts';
+import type { Imports } from '../domain/imports.ts';
+import { toImport, toImportResult, toUserMessage } from './messages.ts';
 
 /** AdminService: from messages to the domain and back. */
-export function adminHandler(admin: Admin): ServiceImpl<typeof AdminService> {
+export function adminHandler(admin: Admin, imports: Imports): ServiceImpl<typeof AdminService> {
   return {
     async listUsers({ emailPrefix, role, disabled, ...page }) {
       const { items, nextPageToken } = await admin.list({ emailPrefix, role, disabled }, page);
@@ -19,5 +20,6 @@ export function adminHandler(admin: Admin): ServiceImpl<typeof AdminService> {
       return {};
     },
     revokeUserSessions: async ({ userId }) => ({ revokedCount: await admin.signOut(userId) }),
+    importUsers: async ({ users }) => ({ results: (await imports.importAll(users.map(toImport))).map(toImportResult) }),
   };
 }

@@ -1,7 +1,13 @@
 import { create } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import {
+  type ImportedUser,
+  type ImportResult,
+  ImportResultSchema,
+} from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import { type TokenResponse, TokenResponseSchema } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { type User as UserMessage, UserSchema } from '#gen/proto/signet/auth/v1/user_pb.ts';
+import type { Import, Imported } from '../domain/imports.ts';
 import type { User } from '../domain/model.ts';
 import type { IssuedTokens } from '../domain/tokens.ts';
 
@@ -28,4 +34,14 @@ export function toTokenResponse(user: User, tokens: IssuedTokens, byCookie: bool
     expiresIn,
     user: toUserMessage(user),
   });
+}
+
+/** An account that is brought along from elsewhere. */
+export function toImport({ createdAt, ...user }: ImportedUser): Import {
+  return { ...user, createdAt: createdAt && timestampDate(createdAt) };
+}
+
+/** What became of it. */
+export function toImportResult(imported: Imported): ImportResult {
+  return create(ImportResultSchema, imported);
 }

@@ -14,16 +14,23 @@ export function insertAudit(db: Pick<PrismaClient, '$executeRaw'>, event: NewAud
 /** The columns of an event, for statements that write one on a condition: INSERT ... SELECT auditValues(event) WHERE ... */
 export const auditColumns = Prisma.sql`(id, kind, outcome, actor_id, subject_id, ip, request_id, details)`;
 
-/**
- * The values that belong to `auditColumns`.
- * @param subject the subject where only the statement knows it: a column of its tables
- */
-export function auditValues(
-  { kind, outcome, actorId, subjectId = '', details = {} }: NewAuditEvent,
-  subject = Prisma.sql`${subjectId}`,
-): Prisma.Sql {
+/** What only a statement knows of the event that it writes, or of each of several: columns of its tables. */
+export interface AuditSources {
+  readonly id?: Prisma.Sql;
+  readonly subject?: Prisma.Sql;
+  readonly details?: Prisma.Sql;
+}
+
+/** The values that belong to `auditColumns`. A statement that writes several events has an id for each. */
+export function auditValues(event: NewAuditEvent, sources: AuditSources = {}): Prisma.Sql {
+  const { kind, outcome, actorId } = event;
+  const {
+    id = Prisma.sql`${uuidv7()}::uuid`,
+    subject = Prisma.sql`${event.subjectId ?? ''}`,
+    details = Prisma.sql`${JSON.stringify(event.details ?? {})}::jsonb`,
+  } = sources;
   const call = currentCall();
   const actor = actorId ?? call?.identity.user?.subject ?? call?.identity.caller?.service ?? '';
-  return Prisma.sql`${uuidv7()}::uuid, ${kind}, ${outcome}, ${actor}, ${subject}, ${call?.address ?? ''},
-    ${call?.requestId ?? ''}, ${JSON.stringify(details)}::jsonb`;
+  return Prisma.sql`${id}, ${kind}, ${outcome}, ${actor}, ${subject}, ${call?.address ?? ''},
+    ${call?.requestId ?? ''}, ${details}`;
 }

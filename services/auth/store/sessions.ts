@@ -69,7 +69,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
         RETURNING s.id, s.user_id
       ), noted AS (
         INSERT INTO auth.audit_events ${auditColumns}
-        SELECT ${auditValues(reuse, Prisma.sql`ended.user_id::text`)} FROM ended
+        SELECT ${auditValues(reuse, { subject: Prisma.sql`ended.user_id::text` })} FROM ended
       )
       SELECT hit.*, live AND in_grace AS again, EXISTS (SELECT FROM ended) AS ended FROM hit`;
     if (row?.again) return { outcome: 'again', signedIn: toSignedIn(row) };
@@ -85,7 +85,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
         UPDATE auth.sessions s SET revoked_at = now(), revoked_reason = ${reason} WHERE ${which} RETURNING s.user_id
       )
       INSERT INTO auth.audit_events ${auditColumns}
-      SELECT ${auditValues(event, Prisma.sql`ended.user_id::text`)} FROM ended`;
+      SELECT ${auditValues(event, { subject: Prisma.sql`ended.user_id::text` })} FROM ended`;
     return ended === 1;
   }
 

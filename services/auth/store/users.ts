@@ -87,7 +87,7 @@ export function createUserStore(db: PrismaClient): UserStore {
           SELECT FROM auth.sessions s
           WHERE s.user_id = u.id AND s.network = ${network} AND s.created_at > now() - interval '30 days'
         ) AS known_here
-        FROM auth.users u WHERE u.email = ${email} AND u.disabled_at IS NULL`;
+        FROM auth.users u WHERE u.email = ${email} AND u.disabled_at IS NULL AND u.password_hash IS NOT NULL`;
       return found && { user: toUser(found), passwordHash: found.password_hash, knownHere: found.known_here };
     },
     async find(id) {

@@ -8,6 +8,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { User, UserSchema } from "./user_pb.ts";
 import { file_signet_auth_v1_user } from "./user_pb.ts";
 import { file_signet_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/admin_service.proto.
  */
 export const file_signet_auth_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzaWduZXQvYXV0aC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSLFAQoQTGlzdFVzZXJzUmVxdWVzdBIcCglwYWdlX3NpemUYASABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBIsCgxlbWFpbF9wcmVmaXgYAyABKAlCFrpIE3IRGP4BMgxeW15ccHtDY31dKiQSIwoEcm9sZRgEIAEoCUIVukgSchAYQDIMXlteXHB7Q2N9XSokEhUKCGRpc2FibGVkGAUgASgISACIAQFCCwoJX2Rpc2FibGVkIlEKEUxpc3RVc2Vyc1Jlc3BvbnNlEiMKBXVzZXJzGAEgAygLMhQuc2lnbmV0LmF1dGgudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoOR2V0VXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQEiLwoSRGlzYWJsZVVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBIi4KEUVuYWJsZVVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBIlsKEEdyYW50Um9sZVJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQESLAoEcm9sZRgCIAEoCUIeukgbchkyF15bYS16XVthLXowLTlfLV17MCw2M30kIlwKEVJldm9rZVJvbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEiwKBHJvbGUYAiABKAlCHrpIG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjN9JCIUChJSZXZva2VSb2xlUmVzcG9uc2UiNgoZUmV2b2tlVXNlclNlc3Npb25zUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASIzChpSZXZva2VVc2VyU2Vzc2lvbnNSZXNwb25zZRIVCg1yZXZva2VkX2NvdW50GAEgASgFMpMICgxBZG1pblNlcnZpY2USfwoJTGlzdFVzZXJzEiAuc2lnbmV0LmF1dGgudjEuTGlzdFVzZXJzUmVxdWVzdBohLnNpZ25ldC5hdXRoLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIi2QAgGKtRgLEgkKBWFkbWluOAGC0+STAhUSEy9hcGkvdjEvYWRtaW4vdXNlcnMSeAoHR2V0VXNlchIeLnNpZ25ldC5hdXRoLnYxLkdldFVzZXJSZXF1ZXN0GhQuc2lnbmV0LmF1dGgudjEuVXNlciI3kAIBirUYCxIJCgVhZG1pbjgBgtPkkwIfEh0vYXBpL3YxL2FkbWluL3VzZXJzL3t1c2VyX2lkfRKPAQoLRGlzYWJsZVVzZXISIi5zaWduZXQuYXV0aC52MS5EaXNhYmxlVXNlclJlcXVlc3QaFC5zaWduZXQuYXV0aC52MS5Vc2VyIkaQAgKKtRgPEg0KBWFkbWluMgIIBTgBgtPkkwIqOgEqIiUvYXBpL3YxL2FkbWluL3VzZXJzL3t1c2VyX2lkfTpkaXNhYmxlEowBCgpFbmFibGVVc2VyEiEuc2lnbmV0LmF1dGgudjEuRW5hYmxlVXNlclJlcXVlc3QaFC5zaWduZXQuYXV0aC52MS5Vc2VyIkWQAgKKtRgPEg0KBWFkbWluMgIIBTgBgtPkkwIpOgEqIiQvYXBpL3YxL2FkbWluL3VzZXJzL3t1c2VyX2lkfTplbmFibGUSkAEKCUdyYW50Um9sZRIgLnNpZ25ldC5hdXRoLnYxLkdyYW50Um9sZVJlcXVlc3QaFC5zaWduZXQuYXV0aC52MS5Vc2VyIkuQAgKKtRgPEg0KBWFkbWluMgIIBTgBgtPkkwIvOgEqGiovYXBpL3YxL2FkbWluL3VzZXJzL3t1c2VyX2lkfS9yb2xlcy97cm9sZX0SnQEKClJldm9rZVJvbGUSIS5zaWduZXQuYXV0aC52MS5SZXZva2VSb2xlUmVxdWVzdBoiLnNpZ25ldC5hdXRoLnYxLlJldm9rZVJvbGVSZXNwb25zZSJIkAICirUYDxINCgVhZG1pbjICCAU4AYLT5JMCLCoqL2FwaS92MS9hZG1pbi91c2Vycy97dXNlcl9pZH0vcm9sZXMve3JvbGV9ErMBChJSZXZva2VVc2VyU2Vzc2lvbnMSKS5zaWduZXQuYXV0aC52MS5SZXZva2VVc2VyU2Vzc2lvbnNSZXF1ZXN0Giouc2lnbmV0LmF1dGgudjEuUmV2b2tlVXNlclNlc3Npb25zUmVzcG9uc2UiRpACAoq1GA8SDQoFYWRtaW4yAggFOAGC0+STAio6ASoiJS9hcGkvdjEvYWRtaW4vdXNlcnMve3VzZXJfaWR9OnNpZ25PdXRiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_signet_auth_v1_user, file_signet_policy_v1_policy]);
+  fileDesc("CiJzaWduZXQvYXV0aC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSLFAQoQTGlzdFVzZXJzUmVxdWVzdBIcCglwYWdlX3NpemUYASABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBIsCgxlbWFpbF9wcmVmaXgYAyABKAlCFrpIE3IRGP4BMgxeW15ccHtDY31dKiQSIwoEcm9sZRgEIAEoCUIVukgSchAYQDIMXlteXHB7Q2N9XSokEhUKCGRpc2FibGVkGAUgASgISACIAQFCCwoJX2Rpc2FibGVkIlEKEUxpc3RVc2Vyc1Jlc3BvbnNlEiMKBXVzZXJzGAEgAygLMhQuc2lnbmV0LmF1dGgudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoOR2V0VXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQEiLwoSRGlzYWJsZVVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBIi4KEUVuYWJsZVVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBIlsKEEdyYW50Um9sZVJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQESLAoEcm9sZRgCIAEoCUIeukgbchkyF15bYS16XVthLXowLTlfLV17MCw2M30kIlwKEVJldm9rZVJvbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEiwKBHJvbGUYAiABKAlCHrpIG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjN9JCIUChJSZXZva2VSb2xlUmVzcG9uc2UiNgoZUmV2b2tlVXNlclNlc3Npb25zUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASIzChpSZXZva2VVc2VyU2Vzc2lvbnNSZXNwb25zZRIVCg1yZXZva2VkX2NvdW50GAEgASgFIk0KEkltcG9ydFVzZXJzUmVxdWVzdBI3CgV1c2VycxgBIAMoCzIcLnNpZ25ldC5hdXRoLnYxLkltcG9ydGVkVXNlckIKukgHkgEECAEQZCKWAgoMSW1wb3J0ZWRVc2VyEhkKBWVtYWlsGAEgASgJQgq6SAdyBRj+AWABEj4KBG5hbWUYAiABKAlCMLpILXIrEAEYZDIlXlteXHB7Q2N9XSpbXlxzXHB7Wn1ccHtDfV1bXlxwe0NjfV0qJBIfCg1wYXNzd29yZF9oYXNoGAMgASgJQgi6SAVyAxiABBI2CgVyb2xlcxgEIAMoCUInukgkkgEhEBQYASIbchkyF15bYS16XVthLXowLTlfLV17MCw2M30kEhYKDmVtYWlsX3ZlcmlmaWVkGAUgASgIEjoKCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgq6SAeyAQQ4ATIAIkQKE0ltcG9ydFVzZXJzUmVzcG9uc2USLQoHcmVzdWx0cxgBIAMoCzIcLnNpZ25ldC5hdXRoLnYxLkltcG9ydFJlc3VsdCJkCgxJbXBvcnRSZXN1bHQSDQoFZW1haWwYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIPCgdvdXRjb21lGAMgASgJEg4KBnJlYXNvbhgEIAEoCRITCgtkZXNjcmlwdGlvbhgFIAEoCTKqCQoMQWRtaW5TZXJ2aWNlEn8KCUxpc3RVc2VycxIgLnNpZ25ldC5hdXRoLnYxLkxpc3RVc2Vyc1JlcXVlc3QaIS5zaWduZXQuYXV0aC52MS5MaXN0VXNlcnNSZXNwb25zZSItkAIBirUYCxIJCgVhZG1pbjgBgtPkkwIVEhMvYXBpL3YxL2FkbWluL3VzZXJzEngKB0dldFVzZXISHi5zaWduZXQuYXV0aC52MS5HZXRVc2VyUmVxdWVzdBoULnNpZ25ldC5hdXRoLnYxLlVzZXIiN5ACAYq1GAsSCQoFYWRtaW44AYLT5JMCHxIdL2FwaS92MS9hZG1pbi91c2Vycy97dXNlcl9pZH0SjwEKC0Rpc2FibGVVc2VyEiIuc2lnbmV0LmF1dGgudjEuRGlzYWJsZVVzZXJSZXF1ZXN0GhQuc2lnbmV0LmF1dGgudjEuVXNlciJGkAICirUYDxINCgVhZG1pbjICCAU4AYLT5JMCKjoBKiIlL2FwaS92MS9hZG1pbi91c2Vycy97dXNlcl9pZH06ZGlzYWJsZRKMAQoKRW5hYmxlVXNlchIhLnNpZ25ldC5hdXRoLnYxLkVuYWJsZVVzZXJSZXF1ZXN0GhQuc2lnbmV0LmF1dGgudjEuVXNlciJFkAICirUYDxINCgVhZG1pbjICCAU4AYLT5JMCKToBKiIkL2FwaS92MS9hZG1pbi91c2Vycy97dXNlcl9pZH06ZW5hYmxlEpABCglHcmFudFJvbGUSIC5zaWduZXQuYXV0aC52MS5HcmFudFJvbGVSZXF1ZXN0GhQuc2lnbmV0LmF1dGgudjEuVXNlciJLkAICirUYDxINCgVhZG1pbjICCAU4AYLT5JMCLzoBKhoqL2FwaS92MS9hZG1pbi91c2Vycy97dXNlcl9pZH0vcm9sZXMve3JvbGV9Ep0BCgpSZXZva2VSb2xlEiEuc2lnbmV0LmF1dGgudjEuUmV2b2tlUm9sZVJlcXVlc3QaIi5zaWduZXQuYXV0aC52MS5SZXZva2VSb2xlUmVzcG9uc2UiSJACAoq1GA8SDQoFYWRtaW4yAggFOAGC0+STAiwqKi9hcGkvdjEvYWRtaW4vdXNlcnMve3VzZXJfaWR9L3JvbGVzL3tyb2xlfRKzAQoSUmV2b2tlVXNlclNlc3Npb25zEikuc2lnbmV0LmF1dGgudjEuUmV2b2tlVXNlclNlc3Npb25zUmVxdWVzdBoqLnNpZ25ldC5hdXRoLnYxLlJldm9rZVVzZXJTZXNzaW9uc1Jlc3BvbnNlIkaQAgKKtRgPEg0KBWFkbWluMgIIBTgBgtPkkwIqOgEqIiUvYXBpL3YxL2FkbWluL3VzZXJzL3t1c2VyX2lkfTpzaWduT3V0EpQBCgtJbXBvcnRVc2VycxIiLnNpZ25ldC5hdXRoLnYxLkltcG9ydFVzZXJzUmVxdWVzdBojLnNpZ25ldC5hdXRoLnYxLkltcG9ydFVzZXJzUmVzcG9uc2UiPJACAoq1GBASDgoFYWRtaW4qAwisAjgBgtPkkwIfOgEqIhovYXBpL3YxL2FkbWluL3VzZXJzOmltcG9ydGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_signet_auth_v1_user, file_signet_policy_v1_policy]);
 
 /**
  * Which accounts.
@@ -273,6 +275,162 @@ export const RevokeUserSessionsResponseSchema: GenMessage<RevokeUserSessionsResp
   messageDesc(file_signet_auth_v1_admin_service, 9);
 
 /**
+ * Accounts to make.
+ *
+ * @generated from message signet.auth.v1.ImportUsersRequest
+ */
+export type ImportUsersRequest = Message<"signet.auth.v1.ImportUsersRequest"> & {
+  /**
+   * 1 to 100 of them.
+   *
+   * @generated from field: repeated signet.auth.v1.ImportedUser users = 1;
+   */
+  users: ImportedUser[];
+};
+
+/**
+ * Describes the message signet.auth.v1.ImportUsersRequest.
+ * Use `create(ImportUsersRequestSchema)` to create a new message.
+ */
+export const ImportUsersRequestSchema: GenMessage<ImportUsersRequest> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_admin_service, 10);
+
+/**
+ * An account as it is brought along from elsewhere.
+ *
+ * @generated from message signet.auth.v1.ImportedUser
+ */
+export type ImportedUser = Message<"signet.auth.v1.ImportedUser"> & {
+  /**
+   * An address (RFC 5322 addr-spec), at most 254 characters. Letter case does
+   * not matter.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * What to call the person, 1 to 100 characters.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * bcrypt's ($2a$, $2b$ or $2y$, cost at most 14), or Argon2id's as a PHC
+   * string (at most 128 MiB, 10 passes, 16 lanes). It serves until the next
+   * sign-in, which replaces one that is weaker than those made here. Empty: no
+   * password yet; the person sets one by a reset.
+   *
+   * @generated from field: string password_hash = 3;
+   */
+  passwordHash: string;
+
+  /**
+   * Roles: user, raider, support, admin, and those that an operator defined.
+   * Empty: user.
+   *
+   * @generated from field: repeated string roles = 4;
+   */
+  roles: string[];
+
+  /**
+   * The person proved elsewhere that the address is theirs.
+   *
+   * @generated from field: bool email_verified = 5;
+   */
+  emailVerified: boolean;
+
+  /**
+   * When the account was made elsewhere, 1970 or later. Unset: now.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 6;
+   */
+  createdAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message signet.auth.v1.ImportedUser.
+ * Use `create(ImportedUserSchema)` to create a new message.
+ */
+export const ImportedUserSchema: GenMessage<ImportedUser> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_admin_service, 11);
+
+/**
+ * What became of accounts.
+ *
+ * @generated from message signet.auth.v1.ImportUsersResponse
+ */
+export type ImportUsersResponse = Message<"signet.auth.v1.ImportUsersResponse"> & {
+  /**
+   * One for each account of the request, in its order.
+   *
+   * @generated from field: repeated signet.auth.v1.ImportResult results = 1;
+   */
+  results: ImportResult[];
+};
+
+/**
+ * Describes the message signet.auth.v1.ImportUsersResponse.
+ * Use `create(ImportUsersResponseSchema)` to create a new message.
+ */
+export const ImportUsersResponseSchema: GenMessage<ImportUsersResponse> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_admin_service, 12);
+
+/**
+ * What became of an account.
+ *
+ * @generated from message signet.auth.v1.ImportResult
+ */
+export type ImportResult = Message<"signet.auth.v1.ImportResult"> & {
+  /**
+   * In lower case.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * Of the account that was made, or of the one that has the email (empty if it
+   * has gone since). Empty where it was rejected.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * created, email_taken (an account has the email already: it stays as it is) or
+   * rejected (nothing was made).
+   *
+   * @generated from field: string outcome = 3;
+   */
+  outcome: string;
+
+  /**
+   * Why it was rejected: HASH_UNSUPPORTED (no hash of a kind that is taken),
+   * HASH_MALFORMED (of such a kind, and none that can be checked), HASH_TOO_COSTLY
+   * (checking it would keep others waiting) or ROLE_UNKNOWN. Empty otherwise.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * The same in words.
+   *
+   * @generated from field: string description = 5;
+   */
+  description: string;
+};
+
+/**
+ * Describes the message signet.auth.v1.ImportResult.
+ * Use `create(ImportResultSchema)` to create a new message.
+ */
+export const ImportResultSchema: GenMessage<ImportResult> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_admin_service, 13);
+
+/**
  * Looks after accounts. Every act is audited.
  *
  * @generated from service signet.auth.v1.AdminService
@@ -365,6 +523,22 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof RevokeUserSessionsRequestSchema;
     output: typeof RevokeUserSessionsResponseSchema;
+  },
+  /**
+   * Makes accounts that somebody has elsewhere, with the hashes of their
+   * passwords. Each is made or not for itself: what became of it is in the
+   * answer. An account that is there already stays as it is, so that asking
+   * again does no harm.
+   *
+   * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, REAUTHENTICATION_REQUIRED,
+   * INVALID_ARGUMENT (no account was made), PAYLOAD_TOO_LARGE (more than 64 KiB).
+   *
+   * @generated from rpc signet.auth.v1.AdminService.ImportUsers
+   */
+  importUsers: {
+    methodKind: "unary";
+    input: typeof ImportUsersRequestSchema;
+    output: typeof ImportUsersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signet_auth_v1_admin_service, 0);

@@ -1,0 +1,133 @@
+import * as argon2 from '@node-rs/argon2';
+import * as bcrypt from '@node-rs/bcrypt';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { faultOfHash } from './password-hash.ts';
+
+const argon2id = 2;
+/** Made as cheaply as can be. */
+const ofArgon2id = await argon2.hash('a password', { algorithm: argon2id, memoryCost: 64, timeCost: 1 });
+const ofBcrypt = await bcrypt.hash('a password', { cost: 4 });
+
+const reasonOf = (hash: string) => faultOfHash(hash)?.reason ?? 'taken';
+
+test.each(['2a', '2b', '2y'])('takes a bcrypt hash of the kind %s up to a cost of 14', (kind) => {
+  const at = (cost: string) => reasonOf(ofBcrypt.replace('$2b$04$', `$${kind}$${cost}$`));
+  expect(['03', '04', '10', '14', '15', '31', '99'].map(at)).toEqual([
+    'HASH_MALFORMED',
+    'taken',
+    'taken',
+    'taken',
+    'HASH_TOO_COSTLY',
+    'HASH_TOO_COSTLY',
+    'HASH_TOO_COSTLY',
+  ]);
+});
+
+test.each([
+  ['of the kind that had the wrong bits', ofBcrypt.replace('2b', '2x')],
+  ['of the first kind', ofBcrypt.replace('2b', '2')],
+  ['that was cut', ofBcrypt.slice(0, -1)],
+  ['with something behind it', `${ofBcrypt}\n`],
+  ['whose salt has bits to spare', `${ofBcrypt.slice(0, 28)}z${ofBcrypt.slice(29)}`],
+  ['whose last character has bits to spare', `${ofBcrypt.slice(0, -1)}z`],
+])('refuses a bcrypt hash %s', (_, hash) => expect(reasonOf(hash)).toBe('HASH_MALFORMED'));
+
+const [, , version, , salt = '', output = ''] = ofArgon2id.split('$');
+const made = (parameters: string, parts = `${salt}$${output}`) => `$argon2id$${version}$${parameters}$${parts}`;
+
+test('takes Argon2id as systems make it, up to 128 MiB, 10 passes and 16 lanes', () => {
+  const hashes = {
+    Keycloak: made('m=7168,t=5,p=1'),
+    PHP: made('m=65536,t=4,p=1'),
+    Django: made('m=102400,t=2,p=8'),
+    'version 1.0': made('m=64,t=1,p=1').replace('v=19', 'v=16'),
+    'no version, which is 1.0': made('m=64,t=1,p=1').replace('v=19$', ''),
+    most: made('m=131072,t=10,p=16'),
+    'too much memory': made('m=131073,t=1,p=1'),
+    'too many passes': made('m=64,t=11,p=1'),
+    'too many lanes': made('m=1024,t=1,p=17'),
+    'more than a number holds': made('m=4294967296,t=1,p=1'),
+  };
+  expect(Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, reasonOf(hash)]))).toEqual({
+    Keycloak: 'taken',
+    PHP: 'taken',
+    Django: 'taken',
+    'version 1.0': 'taken',
+    'no version, which is 1.0': 'taken',
+    most: 'taken',
+    'too much memory': 'HASH_TOO_COSTLY',
+    'too many passes': 'HASH_TOO_COSTLY',
+    'too many lanes': 'HASH_TOO_COSTLY',
+    'more than a number holds': 'HASH_TOO_COSTLY',
+  });
+});
+
+test.each([
+  ['without a hash', made('m=64,t=1,p=1', salt)],
+  ['that was cut', ofArgon2id.slice(0, -5)],
+  ['that is padded', `${ofArgon2id}=`],
+  ['with a line end', `${ofArgon2id}\n`],
+  ['of a version to come', ofArgon2id.replace('v=19', 'v=20')],
+  ['without a pass', made('m=64,t=0,p=1')],
+  ['without a lane', made('m=64,t=1,p=0')],
+  ['with less memory than its lanes need', made('m=31,t=1,p=4')],
+  ['with a number spelt in another way', made('m=064,t=1,p=1')],
+  ['with a salt of 4 bytes', made('m=64,t=1,p=1', `AAAAAA$${output}`)],
+  ['of 4 bytes, which passwords share', made('m=64,t=1,p=1', `${salt}$AAAAAA`)],
+])('refuses an Argon2id hash %s', (_, hash) => expect(reasonOf(hash)).toBe('HASH_MALFORMED'));
+
+test.each([
+  ['a password', 'correct horse battery'],
+  ['MD5', '5f4dcc3b5aa765d61d8327deb882cf99'],
+  ["crypt's MD5", '$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/'],
+  ["crypt's SHA-512", `$6$saltsalt$${'a'.repeat(86)}`],
+  ['PBKDF2', `pbkdf2_sha256$600000$salt$${'a'.repeat(43)}=`],
+  ['Argon2i, which is for other things', ofArgon2id.replace('argon2id', 'argon2i')],
+  ['nothing', ''],
+])('refuses %s as no hash of a kind that is taken', (_, hash) => expect(reasonOf(hash)).toBe('HASH_UNSUPPORTED'));
+
+test('says why in words that have nothing of the hash in them', () => {
+  for (const hash of ['hunter2', ofBcrypt.slice(0, -1), ofBcrypt.replace('$04$', '$20$'), `${ofArgon2id}=`]) {
+    const { description = '' } = faultOfHash(hash) ?? {};
+    expect(description).toMatch(/^(must|is) /);
+    for (let at = 0; at + 8 <= hash.length; at += 1) expect(description).not.toContain(hash.slice(at, at + 8));
+  }
+});
+
+/** A hash with some of it overwritten, cut out or put in. */
+function spoilt(hash: string): fc.Arbitrary<string> {
+  const character = fc.constantFrom(...'$,=0123456789./+AZaz \n\0é');
+  return fc
+    .tuple(fc.nat(hash.length), fc.nat(3), fc.array(character, { maxLength: 3 }))
+    .map(([at, cut, put]) => hash.slice(0, at) + put.join('') + hash.slice(at + cut));
+}
+
+test('whatever is taken, the library that checks it can read', () => {
+  fc.assert(
+    fc.property(spoilt(ofArgon2id), (hash) => {
+      if (faultOfHash(hash) === undefined) expect(() => argon2.parseOptions(hash)).not.toThrow();
+    }),
+    { numRuns: 5_000, examples: [[ofArgon2id]] },
+  );
+  fc.assert(
+    fc.property(spoilt(ofBcrypt), (hash) => {
+      if (faultOfHash(hash) === undefined) expect(() => bcrypt.parseOptions(hash)).not.toThrow();
+    }),
+    { numRuns: 5_000, examples: [[ofBcrypt]] },
+  );
+});
+
+test('hashes of every kind that is taken are whole ones: the password that they were made of fits', async () => {
+  for (const kind of ['2a', '2b', '2y'] as const) {
+    const hash = await bcrypt.hash('a password', { cost: 4, version: kind });
+    expect([reasonOf(hash), await bcrypt.verify('a password', hash)]).toEqual(['taken', true]);
+  }
+  for (const version of [0, 1]) {
+    for (const lanes of [1, 4, 16]) {
+      const options = { algorithm: argon2id, memoryCost: 8 * lanes, timeCost: 1, parallelism: lanes, version };
+      const hash = await argon2.hash('a password', options);
+      expect([reasonOf(hash), await argon2.verify(hash, 'a password')]).toEqual(['taken', true]);
+    }
+  }
+});

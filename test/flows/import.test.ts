@@ -1,0 +1,318 @@
+import * as argon2 from '@node-rs/argon2';
+import * as bcrypt from '@node-rs/bcrypt';
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connection } from '#kit/db/database.ts';
+import { type Mailbox, openMailbox } from '../mailbox.ts';
+import { admin, openSystem, type System } from '../system.ts';
+
+let mailbox: Mailbox;
+let system: System;
+let token: string;
+let db: Client;
+beforeAll(async () => {
+  mailbox = await openMailbox();
+  system = await openSystem({ SMTP_URL: mailbox.url, SIGNET_LOGIN_LIMIT_ADDRESS: '10000' });
+  token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
+  db = new Client(connection(system.database.url));
+  await db.connect();
+});
+afterAll(async () => {
+  await db.end();
+  await system.close();
+  mailbox.close();
+});
+
+interface Entry {
+  readonly email?: string;
+  readonly name?: string;
+  readonly password_hash?: string;
+  readonly roles?: readonly string[];
+  readonly email_verified?: boolean;
+  readonly created_at?: string;
+}
+
+const address = () => `i${randomBytes(6).toString('hex')}@example.com`;
+
+const bring = (users: readonly Entry[], as = token) =>
+  system.rest('POST', '/admin/users:import', { token: as, body: { users } });
+
+/** Brings one account along, and tells what became of it. */
+async function bringOne(entry: Entry) {
+  const { status, text, json } = await bring([{ email: address(), name: 'Ada', ...entry }]);
+  expect(status, text).toBe(200);
+  return json.results[0];
+}
+
+const login = async (email: string, password: string) =>
+  system.rest('POST', '/auth/login', { body: { email, password } });
+
+async function hashOf(email: string): Promise<string | null> {
+  const { rows } = await db.query('SELECT password_hash FROM auth.users WHERE email = $1', [email]);
+  return rows[0].password_hash;
+}
+
+const eventsOf = async (userId: string) =>
+  (await system.rest('GET', `/admin/audit?subject_id=${userId}`, { token })).json.events;
+
+test.each(['2a', '2b', '2y'] as const)(
+  'whoever brings a bcrypt hash ($%s$) signs in with the old password, and it is Argon2id from then on',
+  async (version) => {
+    const [email, password] = [address(), system.secret(`old ${randomBytes(8).toString('hex')}`)];
+    const hash = system.secret(await bcrypt.hash(password, { cost: 5, version }));
+    expect(await bringOne({ email, password_hash: hash })).toMatchObject({ email, outcome: 'created' });
+    expect((await login(email, 'not the old password')).json.code).toBe('INVALID_CREDENTIALS');
+    expect(await hashOf(email), 'a wrong password replaces nothing').toBe(hash);
+    expect((await login(email, password)).status).toBe(200);
+    const replaced = system.secret((await hashOf(email)) ?? '');
+    expect(replaced).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect((await login(email, password)).status).toBe(200);
+    expect(await hashOf(email), 'it is replaced once').toBe(replaced);
+  },
+);
+
+test('whoever brings a weaker Argon2id hash gets one of ours, and a stronger one stays', async () => {
+  const at = async (memoryCost: number, timeCost: number) => {
+    const email = address();
+    const hash = await argon2.hash('an old password', { algorithm: 2, memoryCost, timeCost, parallelism: 2 });
+    expect((await bringOne({ email, password_hash: hash })).outcome).toBe('created');
+    expect((await login(email, 'an old password')).status).toBe(200);
+    return (await hashOf(email)) === hash;
+  };
+  expect([await at(7_168, 5), await at(20_000, 3)]).toEqual([false, true]);
+});
+
+test('a password is the one that was hashed elsewhere, however it was spelt in Unicode', async () => {
+  // Composed or not, a é looks alike; elsewhere, nobody made the two one.
+  const [typed, composed] = ['de\u0301ja\u0300 vu', 'déjà vu'];
+  const algorithm = { algorithm: 2, memoryCost: 20_000, timeCost: 3, parallelism: 1 };
+  for (const hash of [await bcrypt.hash(typed, { cost: 4 }), await argon2.hash(typed, algorithm)]) {
+    const email = address();
+    await bringOne({ email, password_hash: hash });
+    expect((await login(email, composed)).json.code, 'not what was hashed').toBe('INVALID_CREDENTIALS');
+    expect((await login(email, typed)).status).toBe(200);
+    expect((await login(email, composed)).status, 'one of ours is of the one form').toBe(200);
+    expect((await login(email, typed)).status).toBe(200);
+  }
+});
+
+test('what is said of an account is kept, and the account is one like any other', async () => {
+  await system.rest('PUT', '/admin/roles/curator', { token, body: { scopes: ['museum'] } });
+  const [email, password_hash] = [address(), await bcrypt.hash('an old password', { cost: 4 })];
+  const created_at = '2019-05-04T03:02:01.123Z';
+  const roles = ['support', 'curator'];
+  const { user_id: id } = await bringOne({
+    email: email.toUpperCase(),
+    name: ' Grace ',
+    password_hash,
+    roles,
+    email_verified: true,
+    created_at,
+  });
+  const { json: user } = await system.rest('GET', `/admin/users/${id}`, { token });
+  expect(user).toEqual({
+    id,
+    email,
+    name: 'Grace',
+    roles: ['curator', 'support'],
+    created_at,
+    email_verified_at: expect.any(String),
+  });
+  const { json } = await login(email, 'an old password');
+  const profile = await system.rest('GET', '/users/profile', { token: json.access_token });
+  expect(profile.json).toMatchObject({ id, email, name: 'Grace' });
+  const { claims } = (await system.rest('GET', '/auth/verify', { token: json.access_token })).json;
+  expect(claims.scope).toBe('museum profile support');
+
+  const { user_id: later } = await bringOne({ created_at: '2019-05-04T03:02:01.124Z' });
+  expect(later > id, 'lists have the account that was made last first').toBe(true);
+  expect((await system.rest('GET', `/admin/users/${later}`, { token })).json).toMatchObject({ roles: ['user'] });
+});
+
+test('every account that is made has an event, without a hash in it, by whoever brought it', async () => {
+  const { user_id: id } = await bringOne({ password_hash: await bcrypt.hash('x', { cost: 4 }), roles: ['raider'] });
+  const { json: me } = await system.rest('GET', '/auth/verify', { token });
+  expect(await eventsOf(id)).toEqual([
+    {
+      id: expect.any(String),
+      time: expect.any(String),
+      kind: 'user_imported',
+      outcome: 'success',
+      actor_id: me.user.id,
+      subject_id: id,
+      ip: '127.0.0.1',
+      request_id: expect.any(String),
+      details: { roles: ['raider'], email_verified: false, has_password: true },
+    },
+  ]);
+  const bare = await bringOne({});
+  expect((await eventsOf(bare.user_id))[0].details).toMatchObject({ has_password: false });
+  expect((await system.rest('GET', '/admin/audit:verify', { token })).json.faults).toEqual([]);
+});
+
+test('one that cannot be made does not lose the others, and is told why, without its hash', async () => {
+  const good = await bcrypt.hash('an old password', { cost: 4 });
+  const [costly, plain] = [good.replace('$04$', '$15$'), 'plain-text-password'];
+  for (const hash of [costly, plain]) system.secret(hash);
+  const emails = Array.from({ length: 7 }, address);
+  const { json, text } = await bring([
+    { email: emails[0], name: 'A', password_hash: good },
+    { email: emails[1], name: 'B', password_hash: costly },
+    { email: emails[2], name: 'C', password_hash: plain },
+    { email: emails[3], name: 'D', password_hash: good.slice(0, -1) },
+    { email: emails[4], name: 'E', roles: ['user', 'nobody-defined-it'] },
+    { email: emails[0]?.toUpperCase(), name: 'F' },
+    { email: admin.email, name: 'G', password_hash: good, roles: ['admin'] },
+    { email: emails[6], name: 'H' },
+  ]);
+  const rejected = (at: number, reason: string) => ({
+    email: emails[at],
+    user_id: '',
+    outcome: 'rejected',
+    reason,
+    description: expect.stringMatching(/\w{4}/),
+  });
+  const id = expect.stringMatching(/^[0-9a-f-]{36}$/);
+  expect(json.results).toEqual([
+    { email: emails[0], user_id: id, outcome: 'created', reason: '', description: '' },
+    rejected(1, 'HASH_TOO_COSTLY'),
+    rejected(2, 'HASH_UNSUPPORTED'),
+    rejected(3, 'HASH_MALFORMED'),
+    rejected(4, 'ROLE_UNKNOWN'),
+    { email: emails[0], user_id: json.results[0].user_id, outcome: 'email_taken', reason: '', description: '' },
+    { email: admin.email, user_id: id, outcome: 'email_taken', reason: '', description: '' },
+    { email: emails[6], user_id: id, outcome: 'created', reason: '', description: '' },
+  ]);
+  for (const hash of [costly, plain, good]) expect(text).not.toContain(hash.slice(-12));
+  const { rows } = await db.query('SELECT email FROM auth.users WHERE email = ANY ($1) ORDER BY name', [emails]);
+  expect(rows.map(({ email }) => email)).toEqual([emails[0], emails[6]]);
+  expect((await login(admin.email, admin.password)).status, 'who is there stays as they are').toBe(200);
+});
+
+test('what the contract can decide it decides for all of them, and names the entry', async () => {
+  const fieldsOf = async (entries: readonly Entry[]) => {
+    const { status, json } = await bring(entries);
+    expect([status, json.code]).toEqual([400, 'INVALID_ARGUMENT']);
+    return json.errors.map(({ field }: { field: string }) => field);
+  };
+  const email = address();
+  const sound = { email, name: 'Ada' };
+  expect(await fieldsOf([])).toEqual(['users']);
+  expect(await fieldsOf([sound, { email: 'nobody', name: 'Ada' }])).toEqual(['users[1].email']);
+  expect(await fieldsOf([sound, sound, { email: address() }])).toContain('users[2].name');
+  expect(await fieldsOf([{ ...sound, roles: ['A'] }])).toEqual(['users[0].roles[0]']);
+  expect(await fieldsOf([{ ...sound, roles: ['a', 'a'] }])).toEqual(['users[0].roles']);
+  expect(await fieldsOf([{ ...sound, password_hash: 'x'.repeat(513) }])).toEqual(['users[0].password_hash']);
+  expect(await fieldsOf([{ ...sound, created_at: '2999-01-01T00:00:00Z' }])).toEqual(['users[0].created_at']);
+  expect(await fieldsOf([{ ...sound, created_at: '1969-12-31T23:59:59Z' }])).toEqual(['users[0].created_at']);
+  expect((await login(email, 'whatever')).json.code).toBe('INVALID_CREDENTIALS');
+  expect((await db.query('SELECT FROM auth.users WHERE email = $1', [email])).rowCount, 'none was made').toBe(0);
+});
+
+test('a hundred come at once, and a hundred and one do not', async () => {
+  const entries = Array.from({ length: 101 }, () => ({ email: address(), name: 'Ada' }));
+  const refused = await bring(entries);
+  expect([refused.status, refused.json.errors[0].field]).toEqual([400, 'users']);
+  const { json } = await bring(entries.slice(0, 100));
+  expect(json.results.map(({ email, outcome }: Record<string, string>) => [email, outcome])).toEqual(
+    entries.slice(0, 100).map(({ email }) => [email, 'created']),
+  );
+});
+
+test('a thousand accounts are there once, however often they are brought', async () => {
+  const domain = `${randomBytes(4).toString('hex')}.example.com`;
+  const password_hash = await bcrypt.hash('an old password', { cost: 4 });
+  const entries = Array.from({ length: 1_000 }, (_, n) => ({
+    email: `p${n}@${domain}`,
+    name: `P ${n}`,
+    password_hash,
+  }));
+  const pages = Array.from({ length: 10 }, (_, page) => entries.slice(page * 100, page * 100 + 100));
+  const all = async () => (await Promise.all(pages.map((page) => bring(page)))).flatMap(({ json }) => json.results);
+  const first = await all();
+  expect(first.filter(({ outcome }) => outcome === 'created')).toHaveLength(1_000);
+  const state = async () => {
+    const { rows } = await db.query(
+      `SELECT md5(string_agg(u::text, ';' ORDER BY id)) AS state, count(*)::int AS count
+      FROM auth.users u WHERE email LIKE $1`,
+      [`%@${domain}`],
+    );
+    const events = await db.query(
+      `SELECT count(*)::int AS count FROM auth.audit_events e
+      JOIN auth.users u ON u.id::text = e.subject_id WHERE u.email LIKE $1`,
+      [`%@${domain}`],
+    );
+    return { ...rows[0], events: events.rows[0].count };
+  };
+  const before = await state();
+  expect(before).toMatchObject({ count: 1_000, events: 1_000 });
+  const second = await all();
+  expect(second.filter(({ outcome }) => outcome !== 'email_taken')).toEqual([]);
+  expect(second.map(({ user_id }) => user_id)).toEqual(first.map(({ user_id }) => user_id));
+  expect(await state()).toEqual(before);
+  expect((await login(`p512@${domain}`, 'an old password')).status).toBe(200);
+});
+
+test('of fifty imports of one email at once, one makes the account, and the others tell whose it is', async () => {
+  const email = address();
+  const results = await Promise.all(Array.from({ length: 50 }, (_, n) => bringOne({ email, name: `Ada ${n}` })));
+  const made = results.filter(({ outcome }) => outcome === 'created');
+  expect(made).toHaveLength(1);
+  expect(new Set(results.map(({ user_id }) => user_id))).toEqual(new Set([made[0].user_id]));
+  expect(results.filter(({ outcome }) => outcome === 'email_taken')).toHaveLength(49);
+  expect((await eventsOf(made[0].user_id)).map(({ kind }: { kind: string }) => kind)).toEqual(['user_imported']);
+});
+
+test('imports of the same accounts in opposite orders do not wait for each other for ever', async () => {
+  const emails = Array.from({ length: 100 }, address);
+  const entries = emails.map((email) => ({ email, name: 'Ada' }));
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, (_, n) => bring(n % 2 === 0 ? entries : entries.toReversed())),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array(12).fill(200));
+  const results = answers.flatMap(({ json }) => json.results);
+  expect(results.filter(({ outcome }) => outcome === 'created')).toHaveLength(100);
+});
+
+test('a role that is being deleted is not given', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    await system.rest('PUT', '/admin/roles/fleeting', { token, body: { scopes: ['x'] } });
+    const entries = Array.from({ length: 5 }, () => ({ email: address(), name: 'Ada', roles: ['fleeting'] }));
+    await Promise.all([bring(entries), system.rest('DELETE', '/admin/roles/fleeting', { token })]);
+    expect((await db.query(`SELECT FROM auth.users WHERE 'fleeting' = ANY (roles)`)).rowCount).toBe(0);
+  }
+});
+
+test('an account without a password answers as one that is not there, until its owner sets one by a reset', async () => {
+  const email = address();
+  const { user_id: id } = await bringOne({ email });
+  expect(await hashOf(email)).toBeNull();
+  // The last is what a try without an account is checked against.
+  for (const password of ['null', 'undefined', 'a good new password', 'nobody has this password']) {
+    const [one, nobody] = [await login(email, password), await login(address(), password)];
+    expect([one.status, one.json.code]).toEqual([401, 'INVALID_CREDENTIALS']);
+    const { request_id: _, ...said } = one.json;
+    expect(nobody.json).toMatchObject(said);
+  }
+  expect((await system.rest('POST', '/auth/password/reset-request', { body: { email } })).status).toBe(200);
+  const link = /#token=([\w-]+)/.exec(await mailbox.lastTo(email))?.[1] ?? '';
+  const reset = await system.rest('POST', '/auth/password/reset', {
+    body: { token: system.secret(link), new_password: system.secret('a good new password') },
+  });
+  expect(reset.status, reset.text).toBe(200);
+  const { status, json } = await login(email, 'a good new password');
+  expect([status, json.user]).toMatchObject([200, { id, email_verified_at: expect.any(String) }]);
+  const changed = await system.rest('POST', '/auth/password', {
+    token: json.access_token,
+    body: { current_password: 'a good new password', new_password: system.secret('a better new password') },
+  });
+  expect(changed.status, changed.text).toBe(200);
+  expect((await login(email, 'a better new password')).status).toBe(200);
+});
+
+test('nobody but an administrator brings accounts along', async () => {
+  const { access } = await system.person();
+  const refused = await bring([{ email: address(), name: 'Ada' }], access);
+  expect([refused.status, refused.json.code]).toEqual([403, 'INSUFFICIENT_SCOPE']);
+});
