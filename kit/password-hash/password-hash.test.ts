@@ -1,12 +1,11 @@
 import * as argon2 from '@node-rs/argon2';
 import * as bcrypt from '@node-rs/bcrypt';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { faultOfHash } from './password-hash.ts';
 
-const argon2id = 2;
 /** Made as cheaply as can be. */
-const ofArgon2id = await argon2.hash('a password', { algorithm: argon2id, memoryCost: 64, timeCost: 1 });
+const ofArgon2id = await argon2.hash('a password', { memoryCost: 64, timeCost: 1 });
 const ofBcrypt = await bcrypt.hash('a password', { cost: 4 });
 
 const reasonOf = (hash: string) => faultOfHash(hash)?.reason ?? 'taken';
@@ -33,8 +32,8 @@ test.each([
   ['whose last character has bits to spare', `${ofBcrypt.slice(0, -1)}z`],
 ])('refuses a bcrypt hash %s', (_, hash) => expect(reasonOf(hash)).toBe('HASH_MALFORMED'));
 
-const [, , version, , salt = '', output = ''] = ofArgon2id.split('$');
-const made = (parameters: string, parts = `${salt}$${output}`) => `$argon2id$${version}$${parameters}$${parts}`;
+const [, , of19, , salt = '', output = ''] = ofArgon2id.split('$');
+const made = (parameters: string, parts = `${salt}$${output}`) => `$argon2id$${of19}$${parameters}$${parts}`;
 
 test('takes Argon2id as systems make it, up to 128 MiB, 10 passes and 16 lanes', () => {
   const hashes = {
@@ -97,25 +96,25 @@ test('says why in words that have nothing of the hash in them', () => {
 
 /** A hash with some of it overwritten, cut out or put in. */
 function spoilt(hash: string): fc.Arbitrary<string> {
-  const character = fc.constantFrom(...'$,=0123456789./+AZaz \n\0é');
+  const character = fc.constantFrom(...Array.from('$,=0123456789./+AZaz \n\0é'));
   return fc
     .tuple(fc.nat(hash.length), fc.nat(3), fc.array(character, { maxLength: 3 }))
     .map(([at, cut, put]) => hash.slice(0, at) + put.join('') + hash.slice(at + cut));
 }
 
-test('whatever is taken, the library that checks it can read', () => {
-  fc.assert(
-    fc.property(spoilt(ofArgon2id), (hash) => {
-      if (faultOfHash(hash) === undefined) expect(() => argon2.parseOptions(hash)).not.toThrow();
-    }),
-    { numRuns: 5_000, examples: [[ofArgon2id]] },
-  );
-  fc.assert(
-    fc.property(spoilt(ofBcrypt), (hash) => {
-      if (faultOfHash(hash) === undefined) expect(() => bcrypt.parseOptions(hash)).not.toThrow();
-    }),
-    { numRuns: 5_000, examples: [[ofBcrypt]] },
-  );
+test.each([
+  ['Argon2id', ofArgon2id, argon2.parseOptions],
+  ['bcrypt', ofBcrypt, bcrypt.parseOptions],
+])('whatever is taken for a hash of %s, the library that checks it can read', (_, whole, read) => {
+  const canRead = (hash: string) => {
+    try {
+      return Boolean(read(hash));
+    } catch {
+      return false;
+    }
+  };
+  const holds = fc.property(spoilt(whole), (hash) => faultOfHash(hash) !== undefined || canRead(hash));
+  expect(fc.check(holds, { numRuns: 5_000, examples: [[whole]] }).counterexample).toBeNull();
 });
 
 test('hashes of every kind that is taken are whole ones: the password that they were made of fits', async () => {
@@ -125,7 +124,7 @@ test('hashes of every kind that is taken are whole ones: the password that they 
   }
   for (const version of [0, 1]) {
     for (const lanes of [1, 4, 16]) {
-      const options = { algorithm: argon2id, memoryCost: 8 * lanes, timeCost: 1, parallelism: lanes, version };
+      const options = { memoryCost: 8 * lanes, timeCost: 1, parallelism: lanes, version };
       const hash = await argon2.hash('a password', options);
       expect([reasonOf(hash), await argon2.verify(hash, 'a password')]).toEqual(['taken', true]);
     }
