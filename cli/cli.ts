@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '#kit/config/config.ts';
-import { type Connection, signIn } from './connect.ts';
+import { type Connection, identify, type Identity, signIn } from './connect.ts';
 import { misuse } from './failures.ts';
 import type { Output } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -44,6 +44,8 @@ const standardUrl = 'http://localhost:8080';
 export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'>): Cli {
   const { environment, output, terminal } = parts;
   const open = new Set<Connection>();
+  // Kept, so that a command that signs in more than once asks a person once.
+  let identity: Promise<Identity> | undefined;
   async function end(connection: Connection): Promise<void> {
     if (open.delete(connection)) await connection.end();
   }
@@ -52,7 +54,8 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
     async signedIn(options, work) {
       const url = serverUrl(options.url ?? (environment['SIGNET_URL'] || standardUrl));
       if (isReadable(url)) output.note(`${url} is not encrypted: what goes there can be read on the way`);
-      const connection = await signIn({ url, environment, terminal });
+      identity ??= identify(environment, terminal);
+      const connection = await signIn({ url, environment, identity: await identity });
       open.add(connection);
       try {
         return await work(connection);

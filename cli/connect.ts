@@ -17,30 +17,25 @@ export interface Connection {
   end(): Promise<void>;
 }
 
-/** Where to sign in, and what there is to do it with. */
+/** Where to sign in, and as whom. */
 export interface SignInOptions {
   /** Base URL of the edge. */
   readonly url: string;
   readonly environment: Environment;
-  readonly terminal: Terminal;
+  readonly identity: Identity;
 }
 
 /** Longest wait for an answer, ms: longer than the edge's own for a service. */
 const patience = 20_000;
 
 /** Who asks: a token that somebody has, a person, or a service. */
-type Identity =
+export type Identity =
   | { readonly token: string }
   | { readonly email: string; readonly password: string }
   | { readonly name: string; readonly key: Secret };
 
-/**
- * Signs in at the edge, as the environment says: SIGNET_CLI_TOKEN, or
- * SIGNET_CLI_EMAIL with SIGNET_CLI_PASSWORD, or SIGNET_SERVICE_NAME with
- * SIGNET_SERVICE_KEY; a person at the terminal is asked for what is missing.
- */
-export async function signIn({ url, environment, terminal }: SignInOptions): Promise<Connection> {
-  const identity = await identify(environment, terminal);
+/** Signs in at the edge. */
+export async function signIn({ url, environment, identity }: SignInOptions): Promise<Connection> {
   const open = transportTo(url);
   if ('token' in identity) return connection(transportTo(url, identity.token));
   if ('name' in identity) {
@@ -52,7 +47,12 @@ export async function signIn({ url, environment, terminal }: SignInOptions): Pro
   return connection(transportTo(url, accessToken), async () => void (await auth.logout({ refreshToken })));
 }
 
-async function identify(environment: Environment, terminal: Terminal): Promise<Identity> {
+/**
+ * Who asks, as the environment says: SIGNET_CLI_TOKEN, or SIGNET_CLI_EMAIL with
+ * SIGNET_CLI_PASSWORD, or SIGNET_SERVICE_NAME with SIGNET_SERVICE_KEY; a person
+ * at the terminal is asked for what is missing.
+ */
+export async function identify(environment: Environment, terminal: Terminal): Promise<Identity> {
   const given = (name: string) => environment[name] || undefined;
   const token = given('SIGNET_CLI_TOKEN');
   if (token !== undefined) return { token };

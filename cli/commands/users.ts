@@ -9,6 +9,7 @@ import { misuse } from '../failures.ts';
 import { type Output, when, words } from '../output.ts';
 import { collect } from '../pages.ts';
 import { confirm } from '../terminal.ts';
+import { addUsersImport } from './users-import.ts';
 
 /** What narrows a list of accounts. */
 interface UserFilter extends ListOptions {
@@ -71,6 +72,8 @@ export function addUsers(program: Command, cli: Cli): void {
     );
     tellUser(cli.output, user, options);
   });
+
+  addUsersImport(users, cli);
 }
 
 async function listUsers({ signedIn, output }: Cli, options: UserFilter): Promise<void> {

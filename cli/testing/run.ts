@@ -20,17 +20,24 @@ export interface Running {
   readonly environment?: Record<string, string>;
   /** Where it looks for .env. */
   readonly cwd?: string;
+  /** What it finds on standard input; nothing, unless told. */
+  readonly input?: string | Buffer;
 }
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /** Runs the command line as a process of its own, without a terminal. */
-export async function run(args: readonly string[], { environment = {}, cwd = tmpdir() }: Running = {}): Promise<Ended> {
+export async function run(
+  args: readonly string[],
+  { environment = {}, cwd = tmpdir(), input }: Running = {},
+): Promise<Ended> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     cwd,
     env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // Most commands read nothing, and may be gone before it is written.
+  child.stdin.on('error', () => undefined).end(input);
   const written = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (chunk: string) => (written[name] += chunk));

@@ -3,10 +3,8 @@ import {
   type DescField,
   type DescMessage,
   type DescMethod,
-  fromJsonString,
   getOption,
   type JsonObject,
-  type JsonValue,
   type Message,
   mergeFromJson,
   ScalarType,
@@ -15,6 +13,7 @@ import {
 import { rest } from '#gen/proto/signet/policy/v1/policy_pb.ts';
 import { failure, type FieldViolation } from '#kit/errors/failure.ts';
 import { nameOf } from '#kit/rpc/app.ts';
+import { decode, parse } from './decode.ts';
 import { diagnose } from './diagnose.ts';
 import { type Leaf, leafAt, put, queryLeaves, readQuery } from './query.ts';
 import { type Rule, rulesOf } from './rule.ts';
@@ -167,26 +166,6 @@ function readBody(input: DescMessage, body: Binding['body'], text: string): Mess
 
 function notAnObject(field: string): Error {
   return failure('INVALID_ARGUMENT', { fields: [{ field, description: 'Must be a JSON object.' }] });
-}
-
-function decode(input: DescMessage, text: string): Message {
-  try {
-    return fromJsonString(input, text);
-  } catch {
-    const fields = diagnose(input, parse(text));
-    // fromJsonString also refuses what parsing hides: the same name twice.
-    throw failure('INVALID_ARGUMENT', {
-      fields: fields.length > 0 ? fields : [{ field: '$body', description: 'A name or a choice is given twice.' }],
-    });
-  }
-}
-
-function parse(text: string): JsonValue {
-  try {
-    return JSON.parse(text) as JsonValue;
-  } catch {
-    throw failure('INVALID_ARGUMENT', { fields: [{ field: '$body', description: 'Not valid JSON.' }] });
-  }
 }
 
 function merge(input: DescMessage, message: Message, json: JsonObject): void {

@@ -94,6 +94,6 @@ function told({ id, email }: User, fault: HashFault | undefined, inserted: Inser
     case 'email_taken':
       return { email, ...inserted };
     case 'role_unknown':
-      return { email, outcome: 'rejected', reason: 'ROLE_UNKNOWN', description: 'a role that there is not' };
+      return { email, outcome: 'rejected', reason: 'ROLE_UNKNOWN', description: 'has a role that there is not' };
   }
 }
