@@ -17,7 +17,7 @@ export interface Device {
 
 /** Opens, continues and ends sessions. */
 export interface Sessions {
-  /** @throws INVALID_CREDENTIALS (an unknown email, a wrong password and a disabled account alike), LOGIN_LIMITED, SERVER_BUSY */
+  /** @throws as the check of passwords does: INVALID_CREDENTIALS, LOGIN_LIMITED, SERVER_BUSY */
   login(email: string, password: string, device: Device): Promise<SignedIn>;
   /** @throws INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED */
   refresh(token: string): Promise<SignedIn>;
