@@ -54,7 +54,7 @@ export function createPasswordCheck(deps: {
     const passwordHash = await hasher.hash(password);
     if (await users.rehash(found.user.id, found.passwordHash, passwordHash)) return { ...found, passwordHash };
     // Another replica was quicker, or the password is another by now: what holds is what is kept.
-    return attempt(account, password, network);
+    return attempt(account, typed, network);
   }
 
   return {
