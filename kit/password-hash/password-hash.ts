@@ -14,7 +14,7 @@ const least = { bcryptCost: 4, salt: 8, hash: 16 };
 // The last characters of salt and hash stand for fewer bits than others; with the spare ones set, no password fits.
 const bcrypt = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]$/;
 const argon2id =
-  /^\$argon2id\$(?:v=(?:16|19)\$)?m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+  /^\$argon2id\$v=(?:16|19)\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
 /**
  * Tells why a password's hash from elsewhere cannot be taken; undefined where it can: bcrypt's, or Argon2id's as a PHC

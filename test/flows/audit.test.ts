@@ -1,3 +1,4 @@
+import * as bcrypt from '@node-rs/bcrypt';
 import { createHash, randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { SignJWT } from 'jose';
@@ -139,6 +140,12 @@ const acts: Record<Exclude<AuditKind, 'master_key_changed'>, (ada: Person) => Pr
   async email_verified(ada) {
     await send('POST', '/auth/email/verify', { token: await linkFor('email_verification', ada) });
     return own(ada);
+  },
+  async user_imported() {
+    const password_hash = secret(await bcrypt.hash('an old password', { cost: 4 }));
+    const users = [{ email: `${randomUUID()}@example.com`, name: 'Ada', password_hash }];
+    const { json } = await asAdmin('POST', '/users:import', { users });
+    return byAdmin(json.results[0].user_id);
   },
   async role_granted(ada) {
     await asAdmin('PUT', `/users/${ada.id}/roles/support`, {});

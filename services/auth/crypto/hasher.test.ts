@@ -1,6 +1,9 @@
 import { ConnectError } from '@connectrpc/connect';
+import * as argon2 from '@node-rs/argon2';
+import * as bcrypt from '@node-rs/bcrypt';
 import { expect, test } from 'vitest';
 import { reasonOf } from '#kit/errors/failure.ts';
+import { faultOfHash } from '#kit/password-hash/password-hash.ts';
 import { type Call, runInCall } from '#kit/rpc/call.ts';
 import { createHasher } from './hasher.ts';
 
@@ -17,6 +20,26 @@ test('makes a PHC string with the parameters that it was given', async () => {
 test('answers no where there is no hash, having done the work all the same', async () => {
   const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
   expect(await hasher.verify(undefined, 'nobody has this password')).toBe(false);
+});
+
+test('checks a hash of every kind that accounts may bring along', async () => {
+  const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
+  const hashes = [];
+  for (const version of ['2a', '2b', '2y'] as const) {
+    hashes.push(await bcrypt.hash('a password', { cost: 4, version }));
+  }
+  // Argon2 1.0 and 1.3, as the binding numbers them.
+  for (const version of [0, 1]) {
+    for (const parallelism of [1, 4, 16]) {
+      const options = { memoryCost: 8 * parallelism, timeCost: 1, parallelism, version };
+      hashes.push(await argon2.hash('a password', options));
+    }
+  }
+  expect(hashes.map(faultOfHash)).toEqual(hashes.map(() => undefined));
+  for (const hash of hashes) {
+    expect([hash, await hasher.verify(hash, 'a password')]).toEqual([hash, true]);
+    expect([hash, await hasher.verify(hash, 'another')]).toEqual([hash, false]);
+  }
 });
 
 test('lets as many wait as the queue is long, and refuses the next with the time to come back', async () => {
