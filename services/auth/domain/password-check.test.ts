@@ -67,3 +67,20 @@ test('a wrong one replaces no hash, however weak', async () => {
   expect(await said(make(stronger).check('ada@example.com', 'wrong', ''))).toBe('INVALID_CREDENTIALS');
   expect(rehashed).toEqual([]);
 });
+
+test('one that NFKC spells otherwise costs two hashes where the first does not match, whether there is an account or not', async () => {
+  for (const email of ['ada@example.com', 'nobody@example.com']) {
+    calls = [];
+    expect(await said(make(hasher).check(email, 'de\u0301ja\u0300 vu', ''))).toBe('INVALID_CREDENTIALS');
+    expect(calls).toEqual(['verify', 'verify']);
+  }
+  expect(rehashed).toEqual([]);
+});
+
+test('a hash that was made elsewhere of what was typed is replaced by one of its NFKC, though it is strong enough', async () => {
+  const typed = 'de\u0301ja\u0300 vu';
+  record = { ...record, passwordHash: await hasher.hash(typed) };
+  expect(await said(make(hasher).check('ada@example.com', typed, ''))).toBe('OK');
+  expect(calls).toEqual(['verify', 'verify', 'forgiven', 'hash']);
+  expect(await hasher.verify(rehashed[0], typed.normalize('NFKC'))).toBe(true);
+});
