@@ -18,7 +18,8 @@ test('brings a database up to date, tells what it did, and finds nothing to do t
   const environment = on(database.url.reveal());
   const before = await run(['db', 'status', '--json'], environment);
   expect(before.json().services.map((one: { service: string }) => one.service)).toEqual(['auth', 'user']);
-  expect(before.json().services[0]).toMatchObject({ applied: [], pending: [expect.any(String), expect.any(String)] });
+  const { applied, pending } = before.json().services[0];
+  expect([applied, pending[0], pending.length > 1]).toEqual([[], '20261122000000_init', true]);
 
   const first = await run(['db', 'migrate'], environment);
   expect([first.exit, first.stderr]).toEqual([0, '']);

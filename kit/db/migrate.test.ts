@@ -130,7 +130,12 @@ test('works for a role that may not make schemas, where the schema is there', as
 
 test("applies our own services' migrations", async () => {
   const of: Record<string, string[]> = {
-    auth: ['20261122000000_init', '20261124000000_in_depth'],
+    auth: [
+      '20261122000000_init',
+      '20261124000000_in_depth',
+      '20261125175500_roles_revoked_at_once',
+      '20261125180000_lists_of_many',
+    ],
     user: ['20261122000000_init'],
   };
   for (const [service, names] of Object.entries(of)) {
