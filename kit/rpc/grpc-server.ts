@@ -189,10 +189,20 @@ async function answerOnce(
     call.sendMetadata(toMetadata(context.responseHeader));
     respond(null, message, toMetadata(context.responseTrailer));
   } catch (error) {
-    respond(toStatus(outward(error), merged(context)));
+    respond(final(toStatus(outward(error), merged(context))));
   } finally {
     context.abort(over);
   }
+}
+
+/**
+ * What a handler answers is an answer: a client's retry policy is for servers that
+ * cannot be reached. Tried again at once, what waited in vain for the database, or
+ * for another service, would only do so three times (gRFC A6, server pushback).
+ */
+function final(status: StatusObject): StatusObject {
+  status.metadata.set('grpc-retry-pushback-ms', '-1');
+  return status;
 }
 
 async function answerMany(

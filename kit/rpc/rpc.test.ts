@@ -23,6 +23,10 @@ const waiting: string[] = [];
 function echo(next?: () => Client<typeof EchoService>) {
   return mount(EchoService, {
     async echo(request, context) {
+      if (request.fail === 14) {
+        waiting.push(request.text);
+        throw failure('SERVICE_UNAVAILABLE');
+      }
       if (request.fail === 13) throw new Error('the database password is hunter2');
       if (request.fail > 0) throw failure('EMAIL_TAKEN');
       context.responseHeader.set('x-answer', 'header');
@@ -340,6 +344,16 @@ test('a service that is down is UNAVAILABLE, and is found again when it is back'
     .toBe('three');
   transport.close();
   await second.close();
+});
+
+test('what a service answers is not asked again, be it that it is UNAVAILABLE', async () => {
+  const server = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
+  const transport = createGrpcTransport(`127.0.0.1:${server.port}`, [EchoService]);
+  const { code } = await errorOf(createClient(EchoService, transport).echo({ text: 'away', fail: 14 }));
+  expect(code).toBe(Code.Unavailable);
+  expect(waiting.filter((text) => text === 'away')).toHaveLength(1);
+  transport.close();
+  await server.close();
 });
 
 test('closing a server lets calls under way finish', async () => {
