@@ -6,6 +6,7 @@ const crossing = [
   'browser',
   'contract',
   'interleavings',
+  'locks',
   'login-limits',
   'main-flow',
   'refresh',
