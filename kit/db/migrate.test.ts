@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
@@ -129,17 +129,10 @@ test('works for a role that may not make schemas, where the schema is there', as
 });
 
 test("applies our own services' migrations", async () => {
-  const of: Record<string, string[]> = {
-    auth: [
-      '20261122000000_init',
-      '20261124000000_in_depth',
-      '20261125175500_roles_revoked_at_once',
-      '20261125180000_lists_of_many',
-    ],
-    user: ['20261122000000_init'],
-  };
-  for (const [service, names] of Object.entries(of)) {
-    const { applied } = await migrate({ url: database.url, ...migrationsOf(service), log: silentLog });
+  for (const service of ['auth', 'user']) {
+    const of = migrationsOf(service);
+    const names = (await readdir(of.directory)).filter((name) => name !== 'migration_lock.toml').toSorted();
+    const { applied } = await migrate({ url: database.url, ...of, log: silentLog });
     expect(applied).toEqual(names);
   }
   expect(await query(`SELECT count(*)::int AS tables FROM pg_tables WHERE schemaname IN ('auth', 'user')`)).toEqual([
