@@ -347,13 +347,13 @@ test('a service that is down is UNAVAILABLE, and is found again when it is back'
 });
 
 test('what a service answers is not asked again, be it that it is UNAVAILABLE', async () => {
-  const server = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
-  const transport = createGrpcTransport(`127.0.0.1:${server.port}`, [EchoService]);
+  const away = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
+  const transport = createGrpcTransport(`127.0.0.1:${away.port}`, [EchoService]);
   const { code } = await errorOf(createClient(EchoService, transport).echo({ text: 'away', fail: 14 }));
   expect(code).toBe(Code.Unavailable);
   expect(waiting.filter((text) => text === 'away')).toHaveLength(1);
   transport.close();
-  await server.close();
+  await away.close();
 });
 
 test('closing a server lets calls under way finish', async () => {
