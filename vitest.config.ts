@@ -6,7 +6,6 @@ const crossing = [
   'browser',
   'contract',
   'interleavings',
-  'locks',
   'login-limits',
   'main-flow',
   'refresh',

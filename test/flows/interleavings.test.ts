@@ -39,8 +39,8 @@ const acts: Record<string, { rounds: number; prepare: (person: Person) => Promis
 
 const atOnce = 20;
 
-/** What decides is the database's, in both shapes: through processes, a tenth of the rounds will do. */
-const share = inject('shape') === 'fleet' ? 0.1 : 1;
+/** What decides is the database's, in both shapes: through processes, a twentieth of the rounds will do. */
+const share = inject('shape') === 'fleet' ? 0.05 : 1;
 
 test.each(Object.entries(acts))(
   'however a refresh and %s cross, no token is of use afterwards',

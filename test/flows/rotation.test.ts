@@ -1,7 +1,7 @@
 import { createClient } from '@connectrpc/connect';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
@@ -21,8 +21,8 @@ afterAll(async () => {
   await system.close();
 });
 
-/** Each takes as long as a key is pending; in one process, verifiers hear of keys at once. */
-const rotations = inject('shape') === 'fleet' ? 3 : 2;
+/** Each takes as long as a key is pending. */
+const rotations = 2;
 
 async function atEdge(token: string): Promise<string> {
   const { status, json } = await system.rest('GET', '/users/profile', { token });
