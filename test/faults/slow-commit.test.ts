@@ -18,14 +18,15 @@ afterAll(() => system.close());
 const asAdmin = (method: string, path: string, body?: object) =>
   system.rest(method, `/admin${path}`, { token: adminToken, ...(body ? { body } : {}) });
 
-/** Keeps whatever writes an audit event from committing, until it is called. */
-async function holdCommits(): Promise<() => Promise<void>> {
+/** Keeps whatever writes an audit event from committing, and changes to people from beginning, until it is called. */
+async function holdCommits(...users: string[]): Promise<() => Promise<void>> {
   const locker = new Client(connection(system.database.url));
   await locker.connect();
   // Roles that were not made just now.
   await locker.query(`UPDATE auth.roles SET tokens_from = now() - interval '1 minute'`);
   await locker.query('BEGIN');
   await locker.query('SELECT FROM auth.heads FOR UPDATE');
+  for (const id of users) await locker.query('SELECT FROM auth.users WHERE id = $1 FOR UPDATE', [id]);
   return async () => {
     await locker.query('COMMIT');
     await locker.end();
@@ -65,3 +66,27 @@ test.each(Object.entries(acts))(
     );
   },
 );
+
+const refusedNothing: Record<string, { act: (person: Person) => Promise<{ status: number }>; status: number }> = {
+  'giving a role one scope more': {
+    act: () => asAdmin('PUT', '/roles/wider', { scopes: ['read', 'write'] }),
+    status: 200,
+  },
+  'taking a role that nobody gave': { act: ({ id }) => asAdmin('DELETE', `/users/${id}/roles/support`), status: 404 },
+};
+
+test.each(Object.entries(refusedNothing))('%s refuses no token, however long it took', async (_, { act, status }) => {
+  const person = await system.person();
+  await asAdmin('PUT', '/roles/wider', { scopes: ['read'] });
+  const db = new Client(connection(system.database.url));
+  await db.connect();
+  const revocations = async () => (await db.query('SELECT count(*)::int AS n FROM auth.revocations')).rows[0];
+  const release = await holdCommits(person.id);
+  const before = await revocations();
+  const acting = act(person);
+  await setTimeout(1_200);
+  await release();
+  expect((await acting).status).toBe(status);
+  expect(await revocations()).toEqual(before);
+  await db.end();
+});

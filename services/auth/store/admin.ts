@@ -113,7 +113,7 @@ export function createAdminStore(db: PrismaClient): AdminStore {
           return { user: changed, ended: 0 };
         },
       );
-      if (tookLong(since)) {
+      if (typeof acted !== 'string' && tookLong(since)) {
         await db.$executeRaw`UPDATE auth.users SET tokens_from = ${tokensFromNow} WHERE id = ${userId}::uuid`;
       }
       return acted;

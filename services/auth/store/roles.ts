@@ -25,10 +25,12 @@ export function createRoleStore(db: PrismaClient): RoleStore {
     },
     async put(role, scopes) {
       const since = performance.now();
+      let loses = false;
       const put = await db.$transaction(async (tx) => {
         const [before] = await tx.$queryRaw<Row[]>`
           SELECT name, scopes, created_at FROM auth.roles WHERE name = ${role} FOR UPDATE`;
         if (before && before.scopes.join(' ') === scopes.join(' ')) return toRole(before);
+        loses = before?.scopes.some((scope) => !scopes.includes(scope)) ?? false;
         // A new role may have the name of one that went a moment ago, whose tokens are refused.
         const [row] = await tx.$queryRaw<Row[]>`
           INSERT INTO auth.roles AS r (name, scopes, tokens_from)
@@ -42,7 +44,7 @@ export function createRoleStore(db: PrismaClient): RoleStore {
         if (!row) throw new Error('an upsert answered nothing');
         return toRole(row);
       });
-      if (tookLong(since)) {
+      if (loses && tookLong(since)) {
         await db.$executeRaw`
           UPDATE auth.roles SET tokens_from = greatest(${secondsFromNow}, tokens_from + interval '1 second')
           WHERE name = ${role}`;
