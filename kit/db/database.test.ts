@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { createLog, silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
-import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { byPort, type FreshDatabase, freshDatabase, portOf } from '#kit/testing/postgres.ts';
 import { isDatabaseAway } from '#kit/errors/away.ts';
-import { openLossyWay } from '#kit/testing/lossy-way.ts';
+import { openTcpProxy } from '#kit/testing/tcp-proxy.ts';
 import { type Database, openDatabase } from './database.ts';
 
 let fresh: FreshDatabase;
@@ -135,13 +135,14 @@ test('two keys can not be active at once', async () => {
 });
 
 test('a connection that was lost without a word fails what waits on it, and the next statement gets another', async () => {
-  const way = await openLossyWay(fresh.url);
-  const other = openDatabase({ url: way.url, max: 1, applicationName: 'lossy', log: silentLog, statementTimeout: 200 });
+  const way = await openTcpProxy(portOf(fresh.url));
+  const url = byPort(fresh.url, way.port);
+  const other = openDatabase({ url, max: 1, applicationName: 'lossy', log: silentLog, statementTimeout: 200 });
   const client = new PrismaClient({ adapter: other.adapter });
   onTestFinished(async () => {
     await client.$disconnect();
     await other.close();
-    way.close();
+    await way.close();
   });
   await client.$queryRaw`SELECT 1`;
   way.lose();

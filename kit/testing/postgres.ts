@@ -40,6 +40,18 @@ export function databaseUrl(server: Secret, name: string): Secret {
   return new Secret(url.href);
 }
 
+/** URL of the same database, by another port of this machine. */
+export function byPort(database: Secret, port: number): Secret {
+  const url = new URL(database.reveal());
+  url.host = `127.0.0.1:${port}`;
+  return new Secret(url.href);
+}
+
+/** The port of a database's server. */
+export function portOf(database: Secret): number {
+  return Number(new URL(database.reveal()).port);
+}
+
 async function make(template?: string): Promise<FreshDatabase> {
   const { admin: text, run } = inject('postgres');
   const admin = new Secret(text);

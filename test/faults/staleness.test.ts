@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { openTcpProxy } from '#kit/testing/tcp-proxy.ts';
 import { openSplitEdge } from '../attacks/rig.ts';
 import { ask, openSystem, type System } from '../system.ts';
-import { openTcpProxy } from './tcp-proxy.ts';
 
 // An edge whose way to the auth service is not what it should be.
 

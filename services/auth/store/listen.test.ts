@@ -2,8 +2,8 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
-import { openLossyWay } from '#kit/testing/lossy-way.ts';
-import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { byPort, type FreshDatabase, freshDatabase, portOf } from '#kit/testing/postgres.ts';
+import { openTcpProxy } from '#kit/testing/tcp-proxy.ts';
 import { listen } from './listen.ts';
 
 let fresh: FreshDatabase;
@@ -19,9 +19,10 @@ afterAll(async () => {
 });
 
 test('what is told after a connection was lost without a word is heard on another', async () => {
-  const way = await openLossyWay(fresh.url);
+  const way = await openTcpProxy(portOf(fresh.url));
   let heard = 0;
-  const heardOf = listen({ url: way.url, heard: { test_news: () => heard++ }, log: silentLog, patience: 200 });
+  const url = byPort(fresh.url, way.port);
+  const heardOf = listen({ url, heard: { test_news: () => heard++ }, log: silentLog, patience: 200 });
   await expect.poll(() => heard, { message: 'it looks when it has connected' }).toBe(1);
   await teller.query('NOTIFY test_news');
   await expect.poll(() => heard).toBe(2);
@@ -34,5 +35,5 @@ test('what is told after a connection was lost without a word is heard on anothe
 
   way.lose();
   await heardOf.close();
-  way.close();
+  await way.close();
 });

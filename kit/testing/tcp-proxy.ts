@@ -8,6 +8,8 @@ export interface TcpProxy {
    * new ones refused; or they stay open, and whatever is sent is taken and goes nowhere.
    */
   be(mode: 'passing' | 'cut' | 'half-open'): void;
+  /** Loses the connections that are open without telling either end, as a firewall does; new ones pass. */
+  lose(): void;
   /** Connections that came so far. */
   readonly connections: number;
   close(): Promise<void>;
@@ -16,6 +18,7 @@ export interface TcpProxy {
 /** Opens one in front of a port. */
 export async function openTcpProxy(target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
+  const lost = new WeakSet<readonly [Socket, Socket]>();
   let mode: Parameters<TcpProxy['be']>[0] = 'passing';
   let connections = 0;
   const server = createServer((near) => {
@@ -26,7 +29,7 @@ export async function openTcpProxy(target: number): Promise<TcpProxy> {
     pairs.add(pair);
     for (const [from, to] of [pair, [far, near]] as const) {
       from.on('data', (chunk: Buffer) => {
-        if (mode === 'passing') to.write(chunk);
+        if (mode === 'passing' && !lost.has(pair)) to.write(chunk);
       });
       from.on('error', () => undefined);
       from.on('close', () => {
@@ -44,6 +47,7 @@ export async function openTcpProxy(target: number): Promise<TcpProxy> {
       if (next === 'cut' || mode === 'half-open') end();
       mode = next;
     },
+    lose: () => pairs.forEach((pair) => lost.add(pair)),
     get connections() {
       return connections;
     },
