@@ -3,6 +3,7 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSystem, type Person, type System } from '../system.ts';
+import { pickerOf, seededRandom } from './random.ts';
 import { grpcCall } from './transports.ts';
 
 // Headers by which somebody claims to be another, to come from elsewhere or to mean another method: over every
@@ -144,15 +145,6 @@ const names = [
   'host',
 ];
 
-/** A generator with a seed, so that a failure can be had again. */
-function random(seed: number): <T>(list: readonly T[]) => T {
-  let state = seed;
-  return (list) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return list[Math.floor((state / 2 ** 32) * list.length)] as never;
-  };
-}
-
 /** A request body's worth of difference: ids of requests, which differ anyway. */
 const bare = (answer: string) =>
   answer
@@ -162,7 +154,7 @@ const bare = (answer: string) =>
 test.each(Object.entries(places))(
   '%s: 230 requests with random ones change nothing, signed in or not',
   async (name, { send, isDoor }) => {
-    const pick = random(name.length);
+    const pick = pickerOf(seededRandom(name.length));
     const values = [
       eve.id,
       eve.email,

@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
 import { openSystem, type Person, type System } from '../system.ts';
+import { pickerOf, seededRandom } from './random.ts';
 import { openSplitEdge } from './rig.ts';
 import { requestText, sendRaw } from './wire.ts';
 
@@ -202,18 +203,9 @@ describe('headers that claim who somebody is', () => {
     'x_signet_caller',
   ];
 
-  /** A generator with a seed, so that a failure can be had again. */
-  function random(seed: number): () => number {
-    let state = seed;
-    return () => {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      return state / 2 ** 32;
-    };
-  }
-
   test('change nothing: 500 requests with random ones are answered as one without', async () => {
-    const next = random(7);
-    const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
+    const next = seededRandom(7);
+    const pick = pickerOf(next);
     const eve = await system.person();
     const values = [
       eve.id,
