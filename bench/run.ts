@@ -48,10 +48,13 @@ async function close(): Promise<void> {
   await stopChildren();
   for (const one of open.splice(0).toReversed()) await one();
 }
+function exit(): never {
+  process.exit(1);
+}
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
     interrupted = true;
-    void close().finally(() => process.exit(1));
+    close().then(exit, exit);
   });
 }
 

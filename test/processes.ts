@@ -18,8 +18,8 @@ export interface ServiceProcess {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Starts `services/<name>/main.ts`, and waits until it says that it is ready. */
-export async function startService(name: string, environment: Record<string, string>): Promise<ServiceProcess> {
+/** A process that is watched: what it writes, and how it ends. */
+function run(name: string, environment: Record<string, string>) {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', `services/${name}/main.ts`], {
     cwd: root,
     env: { PATH: process.env['PATH'], UV_THREADPOOL_SIZE: '8', SIGNET_LOG_FORMAT: 'json', ...environment },
@@ -31,24 +31,60 @@ export async function startService(name: string, environment: Record<string, str
     return code as number | null;
   });
   let output = '';
-  const ready = new Promise<Record<string, unknown>>((resolve, reject) => {
-    const read = (chunk: Buffer): void => {
-      output += chunk.toString();
-      const line = output.split('\n').find((one) => one.includes(`"msg":"${name} is ready"`));
-      if (line) resolve(JSON.parse(line));
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
-    void exited.then((code) => reject(new Error(`${name} ended with ${code}:\n${output}`)));
-  });
   return {
-    ready: await ready,
+    child,
     output: () => output,
-    end(signal) {
+    end(signal: NodeJS.Signals): Promise<number | null> {
       child.kill(signal);
       return exited;
     },
+    /** Resolves with what `find` finds in the output. @throws Error with the output where the process ends before */
+    said: <T>(find: (output: string) => T | undefined) =>
+      new Promise<T>((resolve, reject) => {
+        const read = (chunk: Buffer): void => {
+          output += chunk.toString();
+          const found = find(output);
+          if (found !== undefined) resolve(found);
+        };
+        child.stdout.on('data', read);
+        child.stderr.on('data', read);
+        exited.then((code) => reject(new Error(`${name} ended with ${code}:\n${output}`)), reject);
+      }),
   };
+}
+
+/** Starts `services/<name>/main.ts`, and waits until it says that it is ready. */
+export async function startService(name: string, environment: Record<string, string>): Promise<ServiceProcess> {
+  const { said, output, end } = run(name, environment);
+  const ready = await said((text) => {
+    const line = text.split('\n').find((one) => one.includes(`"msg":"${name} is ready"`));
+    return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);
+  });
+  return { ready, output, end };
+}
+
+/** Starts what `npm start` starts, all services in one process, on a database that is there; and waits for its banner. */
+export async function startTogether(database: FreshDatabase, environment: Record<string, string> = {}) {
+  const { child, said, output, end } = run('all', {
+    DATABASE_URL: database.url.reveal(),
+    SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
+    SIGNET_EDGE_PORT: '0',
+    SIGNET_AUTH_PORT: '0',
+    SIGNET_AUTH_GRPC_PORT: '0',
+    SIGNET_USER_PORT: '0',
+    SIGNET_METRICS_PORT: '0',
+    SIGNET_RATE_LIMIT: '0',
+    ...environment,
+  });
+  const ports = await said((text) => {
+    const [, metrics] = /"port":(\d+),"msg":"metrics are shown"/.exec(text) ?? [];
+    const shown =
+      /edge +http:\S+:(\d+) [^]+auth +http:\S+:(\d+) .+ on (\d+)\n +user +\S+:(\d+) [^]+--list-methods/.exec(text);
+    if (!shown) return undefined;
+    const [edge, auth, authGrpc, user] = shown.slice(1).map(Number) as [number, number, number, number];
+    return { edge, auth, authGrpc, user, metrics: Number(metrics) };
+  });
+  return { ports, pid: child.pid, output, end, hasEnded: () => child.exitCode !== null || child.signalCode !== null };
 }
 
 const started = new Set<ChildProcess>();

@@ -68,7 +68,7 @@ export function useStarts() {
       };
       child.stdout.on('data', read);
       child.stderr.on('data', read);
-      void exited.then((end) => reject(new Error(end.output)));
+      exited.then((end) => reject(new Error(end.output)), reject);
     });
     banner.catch(() => undefined);
     return { child, banner, exited, said: () => output };

@@ -47,11 +47,13 @@ async function open(spec: Spec): Promise<Work> {
   }
 }
 
+function reply(text: Reply): void {
+  process.send?.(text);
+}
+
 process.on('message', (command: Command) => {
-  void obey(command)
-    .catch((error: unknown): Reply => ({
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    }))
-    .then((reply) => process.send?.(reply));
+  obey(command).then(reply, (error: unknown) =>
+    reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  );
 });
 process.on('disconnect', () => process.exit(0));

@@ -43,7 +43,9 @@ export function grpcGate(guard: Guard, services: readonly DescService[]): Server
       next(metadata);
     }
     const listener = new ServerListenerBuilder()
-      .withOnReceiveMetadata((metadata, next) => void admit(metadata, next))
+      .withOnReceiveMetadata((metadata, next) => {
+        admit(metadata, next).catch((error: unknown) => call.sendStatus(statusOf(error)));
+      })
       .build();
     return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
   };

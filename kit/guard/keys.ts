@@ -80,7 +80,7 @@ export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>,
     }
     reading = undefined;
     if (closing.signal.aborted) return;
-    timer = setTimeout(() => void read(), pause()).unref();
+    timer = setTimeout(begin, pause()).unref();
   }
 
   function read(): Promise<void> {
@@ -88,11 +88,16 @@ export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>,
     return (reading ??= attempt());
   }
 
+  /** Reads in the background; what goes wrong is the next read's to mend, and known to those who wait. */
+  function begin(): void {
+    read().catch(first.reject);
+  }
+
   function held(kid: string, alg: string): CryptoKey | undefined {
     return set?.get(kid)?.byAlgorithm.get(alg);
   }
 
-  void read();
+  begin();
   return {
     held,
     async get(kid, alg) {

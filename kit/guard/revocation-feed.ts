@@ -88,7 +88,7 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
     }
   }
 
-  void keepWatching();
+  keepWatching().catch(first.reject);
   return {
     isRevoked: (token) => set.isRevoked(token) || next?.isRevoked(token) === true,
     age: () => (clock() - currentAt) / 1_000,

@@ -64,16 +64,20 @@ export async function runProcess(
     process.exit(failed ? 1 : code);
   }
 
-  function fail(error: unknown): void {
-    process.stderr.write(`signet: ${explain(error)}\n`);
-    void end(1);
+  function fail(reason: unknown): void {
+    process.stderr.write(`signet: ${explain(reason)}\n`);
+    end(1).catch(leave);
   }
 
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
+  function drain(): void {
+    end(0).catch(fail);
+  }
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, drain);
   process.on('uncaughtException', fail);
   if (isSupervised()) {
     if (!process.connected) process.exit(1);
-    process.once('disconnect', () => void end(0));
+    process.once('disconnect', drain);
   }
   try {
     const started = await start({ add: (close, force) => open.push({ close, force }) }, fail);

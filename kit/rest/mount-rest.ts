@@ -166,7 +166,12 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       method: door.supportedMethods.filter((method) => !door.hasRoute({ method, url: '/*' })),
       url: '/*',
       // `done` is not called: the answer is given here.
-      onRequest: (request, reply, _done) => void serve(request, reply),
+      onRequest: (request, reply, _done) => {
+        serve(request, reply).catch((error: unknown) => {
+          request.log.error({ err: error }, 'rest: a request could not be answered');
+          reply.raw.destroy();
+        });
+      },
       handler: (request, reply) => sendProblem(request, reply, failure('INTERNAL')),
     });
   });

@@ -47,8 +47,7 @@ export function createGrpcTransport(
 
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const out = await outgoing(method, { signal, timeoutMs, header }, options);
-      return answered(
-        out,
+      return answered(out, () =>
         runUnaryCall({
           ...limitsOf(out),
           req: { ...requestOf(method, out, contextValues), stream: false, method, message: input },
@@ -80,8 +79,7 @@ export function createGrpcTransport(
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       // A stream may outlive any default: only a deadline that somebody asked for ends it.
       const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
-      return answered(
-        out,
+      return answered(out, () =>
         runStreamingCall({
           ...limitsOf(out),
           req: { ...requestOf(method, out, contextValues), stream: true, method, message: input },

@@ -7,6 +7,7 @@ import {
   ServerCredentials,
   type ServerDuplexStream,
   ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
   type ServerInterceptor,
   type ServerReadableStream,
   type ServerUnaryCall,
@@ -106,29 +107,20 @@ function admit(
       start(next) {
         const method = methods.get(descriptor.path);
         if (!method) return next();
+        const begin = (metadata: Metadata) => contextOf(method, metadata, call, { gone: gone.signal, closing });
         const gone = new AbortController();
         let begun: HandlerContext | undefined;
+        async function receive(metadata: Metadata, proceed: (metadata: Metadata) => void): Promise<void> {
+          const context = begin(metadata);
+          const refusal = await pass(app, context);
+          if (refusal) return call.sendStatus(refusal);
+          begun = context;
+          contexts.set(metadata, context);
+          proceed(metadata);
+        }
         next({
           onReceiveMetadata(metadata, proceed) {
-            const deadline = Number(call.getDeadline());
-            const context = createHandlerContext({
-              service: method.parent,
-              method,
-              protocolName: 'grpc',
-              requestMethod: 'POST',
-              url: `http://${call.getHost()}${descriptor.path}`,
-              requestHeader: toHeaders(metadata),
-              requestSignal: gone.signal,
-              ...(method.methodKind === 'unary' ? {} : { shutdownSignal: closing }),
-              contextValues: createContextValues().set(peerKey, { address: addressOf(call.getPeer()), via: 'mesh' }),
-              ...(Number.isFinite(deadline) ? { timeoutMs: Math.max(0, deadline - Date.now()) } : {}),
-            });
-            void pass(app, context).then((refusal) => {
-              if (refusal) return call.sendStatus(refusal);
-              begun = context;
-              contexts.set(metadata, context);
-              return proceed(metadata);
-            });
+            receive(metadata, proceed).catch(failed((status) => call.sendStatus(status)));
           },
           // However the call ended: where no handler has it by now, its message did not come, or could not be read.
           onCancel() {
@@ -138,6 +130,27 @@ function admit(
         });
       },
     });
+}
+
+function contextOf(
+  method: DescMethod,
+  metadata: Metadata,
+  call: ServerInterceptingCallInterface,
+  { gone, closing }: { readonly gone: AbortSignal; readonly closing: AbortSignal },
+): Begun {
+  const deadline = Number(call.getDeadline());
+  return createHandlerContext({
+    service: method.parent,
+    method,
+    protocolName: 'grpc',
+    requestMethod: 'POST',
+    url: `http://${call.getHost()}/${nameOf(method)}`,
+    requestHeader: toHeaders(metadata),
+    requestSignal: gone,
+    ...(method.methodKind === 'unary' ? {} : { shutdownSignal: closing }),
+    contextValues: createContextValues().set(peerKey, { address: addressOf(call.getPeer()), via: 'mesh' }),
+    ...(Number.isFinite(deadline) ? { timeoutMs: Math.max(0, deadline - Date.now()) } : {}),
+  });
 }
 
 /** Runs the gate. Answers the status to end the call with, if it may not go on. */
@@ -161,21 +174,28 @@ function handlerOf(app: RpcApp, method: DescMethod, contexts: WeakMap<Metadata, 
     case 'unary':
       return (call: ServerUnaryCall<Message, Message>, respond: sendUnaryData<Message>) => {
         const context = begun(call.metadata);
-        void answerOnce(call, context, respond, () => app.unary(method, context, call.request));
+        answerOnce(call, context, respond, () => app.unary(method, context, call.request)).catch(failed(respond));
       };
     case 'client_streaming':
       return (call: ServerReadableStream<Message, Message>, respond: sendUnaryData<Message>) => {
         const context = begun(call.metadata);
-        void answerOnce(call, context, respond, () => lastOf(app.stream(method, context, messagesOf(call))));
+        const answer = () => lastOf(app.stream(method, context, messagesOf(call)));
+        answerOnce(call, context, respond, answer).catch(failed(respond));
       };
     case 'server_streaming':
     case 'bidi_streaming':
       return (call: ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>) => {
         const context = begun(call.metadata);
         const input = 'request' in call ? createAsyncIterable([call.request]) : messagesOf(call);
-        void answerMany(call, context, app.stream(method, context, input));
+        const fail = failed((status) => call.emit('error', status));
+        answerMany(call, context, app.stream(method, context, input)).catch(fail);
       };
   }
+}
+
+/** Ends a call whose own ending failed: with a header, say, that gRPC cannot carry. */
+function failed(end: (status: StatusObject) => void) {
+  return (error: unknown) => end(toStatus(outward(error)));
 }
 
 async function answerOnce(

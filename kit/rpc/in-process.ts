@@ -12,6 +12,7 @@ import { nameOf, type RpcApp } from './app.ts';
 import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
 import { over } from './over.ts';
 import { peerKey } from './peer.ts';
+import { streamUntilOver } from './until-over.ts';
 
 /**
  * Calls an app of the same process. It skips the wire and nothing else: gate,
@@ -22,8 +23,7 @@ export function createInProcessTransport(app: RpcApp, options: ClientOptions = {
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const out = await outgoing(method, { signal, timeoutMs, header }, options);
-      return answered(
-        out,
+      return answered(out, () =>
         runUnaryCall({
           ...limitsOf(out),
           req: {
@@ -48,8 +48,7 @@ export function createInProcessTransport(app: RpcApp, options: ClientOptions = {
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
-      return answered(
-        out,
+      return answered(out, () =>
         runStreamingCall({
           ...limitsOf(out),
           req: {
@@ -67,16 +66,14 @@ export function createInProcessTransport(app: RpcApp, options: ClientOptions = {
               context.abort(over);
               throw error;
             }
-            const messages = untilOver(app.stream(method, context, req.message), context)[Symbol.asyncIterator]();
-            // Nobody pulls any more then, and a handler that waits at a yield would wait for ever.
-            context.signal.addEventListener('abort', () => void messages.return?.().catch(() => undefined), {
-              once: true,
-            });
+            // Ends the context, with its timer, when the messages end; and the messages when the caller leaves.
+            const end = () => context.abort(over);
+            const messages = streamUntilOver(app.stream(method, context, req.message), context.signal, end);
             return {
               stream: true,
               ...responseOf(method, context),
               method,
-              message: { [Symbol.asyncIterator]: () => messages } as AsyncIterable<never>,
+              message: messages as AsyncIterable<never>,
             };
           },
         }),
@@ -101,15 +98,6 @@ function contextOf(method: DescMethod, { header, timeoutMs }: Outgoing, signal: 
     ...(Number.isFinite(timeoutMs) ? { timeoutMs } : {}),
     contextValues: createContextValues().set(peerKey, { address: '', via: 'mesh' }),
   });
-}
-
-/** Ends a call's context, with its timer, when its messages do; and the messages, when the caller leaves. */
-async function* untilOver<T>(messages: AsyncIterable<T>, context: ReturnType<typeof contextOf>): AsyncIterable<T> {
-  try {
-    yield* messages;
-  } finally {
-    context.abort(over);
-  }
 }
 
 function responseOf(method: DescMethod, context: HandlerContext) {

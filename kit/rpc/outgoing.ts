@@ -5,6 +5,7 @@ import { clientSpan, endSpan, placeOf } from '#kit/telemetry/spans.ts';
 import { nameOf } from './app.ts';
 import { currentCall, peerHeaders } from './call.ts';
 import { propagateTrace } from './trace.ts';
+import { streamUntilOver } from './until-over.ts';
 
 /** What every call to another service carries, whatever the transport. */
 export interface Outgoing {
@@ -49,32 +50,22 @@ export async function outgoing(
   };
 }
 
-/** Ends the span of a call with its answer: that of a stream with the last message, or when nobody wants another. */
+/** Makes a call and ends its span with the answer: that of a stream with the last message, or when its reader stops. */
 export async function answered<T extends UnaryResponse | StreamResponse>(
-  { span }: Outgoing,
-  answering: Promise<T>,
+  { span, signal = new AbortController().signal }: Outgoing,
+  call: () => Promise<T>,
 ): Promise<T> {
-  if (!span) return answering;
+  if (!span) return call();
   try {
-    const answer = await answering;
-    if (answer.stream) return { ...answer, message: untilEnd(span, answer.message) };
+    const answer = await call();
+    if (answer.stream) {
+      return { ...answer, message: streamUntilOver(answer.message, signal, (error) => endSpan(span, 'client', error)) };
+    }
     endSpan(span, 'client');
     return answer;
   } catch (error) {
     endSpan(span, 'client', error);
     throw error;
-  }
-}
-
-async function* untilEnd<T>(span: Span, messages: AsyncIterable<T>): AsyncIterable<T> {
-  let failed: unknown;
-  try {
-    yield* messages;
-  } catch (error) {
-    failed = error;
-    throw error;
-  } finally {
-    endSpan(span, 'client', failed);
   }
 }
 

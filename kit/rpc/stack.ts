@@ -7,10 +7,11 @@ import type { Log } from '#kit/log/log.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from './call.ts';
-import { createCallEnd, type EndCall } from './call-end.ts';
+import { type CallLog, createCallLog } from './call-log.ts';
 import { healthOf, type Ready } from './health.ts';
 import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from './roles.ts';
+import { streamUntilOver, untilOver, whyOver } from './until-over.ts';
 import { validation } from './validation.ts';
 
 /**
@@ -33,26 +34,26 @@ export function createService(options: {
   readonly metrics: ServiceMetrics;
 }): RpcApp {
   const { checks, guard, log, metrics } = options;
-  const end = createCallEnd(log, metrics);
+  const calls = createCallLog(log, metrics);
   const own = options.mounted.map(({ desc }) => desc);
   assertCovered(own, builtInRoles);
   const mounted = [...options.mounted, healthOf(own, options.ready)];
   if (options.reflection) mounted.push(reflectionOf(mounted.map(({ desc }) => desc)));
   return createRpcApp({
     mounted,
-    gate: gateOf(checks, guard, end),
-    interceptors: [inCall(end), errors, validation(mounted.map(({ desc }) => desc))],
+    gate: gateOf(checks, guard, calls),
+    interceptors: [inCall(calls), errors, validation(mounted.map(({ desc }) => desc))],
     abandoned: ({ values }, error) => {
       const call = values.get(callKey);
       if (!call || values.get(stageKey) !== 'admitted') return undefined;
       values.set(stageKey, 'begun');
-      end(call, error);
+      calls.end(call, error);
       return call.requestId;
     },
   });
 }
 
-function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefined, end: EndCall): Gate {
+function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefined, { end }: CallLog): Gate {
   const isService = async (header: Headers): Promise<boolean> => {
     const caller = await guard?.caller(header).catch(() => undefined);
     return caller !== undefined;
@@ -62,7 +63,9 @@ function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefine
     context.values.set(callKey, call);
     context.responseHeader.set('x-request-id', call.requestId);
     try {
+      // All of them, also for a call that is over: it counts against its caller's budget like any other.
       for (const check of checks) await check(context);
+      if (context.signal.aborted) throw whyOver(context.signal);
       context.values.set(stageKey, 'admitted');
     } catch (error) {
       const refusal = outward(error);
@@ -73,24 +76,23 @@ function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefine
 }
 
 /** Runs the handler in its call's context, and tells how the call ended. */
-function inCall(ended: EndCall): Interceptor {
+function inCall(log: CallLog): Interceptor {
   return (next) => async (req) => {
     const begun = req.contextValues.get(callKey);
     if (!begun) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
     req.contextValues.set(stageKey, 'begun');
+    const { signal } = req;
     const call: Call = {
       ...begun,
       authorization: req.header.get('authorization'),
       identity: identityOf(req.contextValues),
-      signal: req.signal,
+      signal,
     };
-    const end = (error?: unknown) => ended(call, error);
+    const end = (error?: unknown) => log.end(call, error);
+    const late = (error: unknown) => log.late(call, error);
     try {
-      const res = await beforeAbort(
-        req.signal,
-        runInCall(call, () => next(req)),
-      );
-      if (res.stream) return { ...res, message: watched(req.signal, iterateInCall(call, res.message), end) };
+      const res = await untilOver(signal, () => runInCall(call, () => next(req)), late);
+      if (res.stream) return { ...res, message: streamUntilOver(iterateInCall(call, res.message), signal, end, late) };
       end();
       return res;
     } catch (error) {
@@ -100,54 +102,29 @@ function inCall(ended: EndCall): Interceptor {
   };
 }
 
-/** A handler that does not look at its signal must not keep a caller past the deadline. */
-function beforeAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(outward(ConnectError.from(signal.reason, Code.Canceled)));
-    if (signal.aborted) return abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}
-
 /** Turns whatever a handler throws into what may leave. */
 const errors: Interceptor = (next) => async (req) => {
   try {
-    const res = await next(req);
+    const res = await next(req.stream ? { ...req, message: received(req.message) } : req);
     return res.stream ? { ...res, message: masked(res.message) } : res;
   } catch (error) {
     throw outward(error);
   }
 };
 
+/** A connection that breaks while messages come is the caller's end of the call, not a fault of ours. */
+async function* received<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw error instanceof ConnectError && error.code !== Code.Aborted ? error : failure('CANCELLED', { cause: error });
+  }
+}
+
 async function* masked<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
     throw outward(error);
-  }
-}
-
-/** Passes messages on until they end, the caller leaves or the signal aborts, and tells how it went. */
-async function* watched<T>(
-  signal: AbortSignal,
-  messages: AsyncIterable<T>,
-  end: (error?: unknown) => void,
-): AsyncIterable<T> {
-  const iterator = messages[Symbol.asyncIterator]();
-  let failed: unknown;
-  try {
-    for (;;) {
-      const { done, value } = await beforeAbort(signal, iterator.next());
-      if (done) return;
-      yield value;
-    }
-  } catch (error) {
-    failed = error;
-    throw error;
-  } finally {
-    // Not waited for: a handler that waits for something of its own gets there when it does.
-    void iterator.return?.()?.catch(() => undefined);
-    end(failed);
   }
 }

@@ -19,6 +19,8 @@ const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export interface ServiceMetrics {
   /** Counts a call that has ended: its method's full name, its gRPC code, and how long it took, s. */
   call(method: string, code: string, seconds: number): void;
+  /** Counts an error that no caller hears of, because its call had ended. */
+  strayError(): void;
   /** Counts what the service's guard does. */
   readonly guard: Required<GuardObserver>;
   /** Has something shown, read whenever somebody looks. */
@@ -29,6 +31,8 @@ export interface ServiceMetrics {
 export interface Metrics {
   /** The metrics of one of its services. */
   of(service: string): ServiceMetrics;
+  /** Counts a rejected promise that nothing handled. */
+  unhandledRejection(): void;
   /** All of it in Prometheus's text format. */
   text(): Promise<string>;
   /** That format's media type. */
@@ -38,6 +42,7 @@ export interface Metrics {
 /** Counts nothing. */
 export const noMetrics: ServiceMetrics = {
   call: () => undefined,
+  strayError: () => undefined,
   guard: { decision: () => undefined, cache: () => undefined },
   watch: () => undefined,
 };
@@ -72,6 +77,17 @@ export function createMetrics(): Metrics {
     labelNames: ['service', 'result'],
     registers,
   });
+  const stray = new Counter({
+    name: 'signet_stray_errors_total',
+    help: 'Errors of calls that had ended, so that no caller heard of them. Each is a fault of ours, in the log.',
+    labelNames: ['service'],
+    registers,
+  });
+  const unhandled = new Counter({
+    name: 'signet_unhandled_rejections_total',
+    help: 'Rejected promises that nothing handled. Each is a fault of ours, in the log.',
+    registers,
+  });
   const watched = new Map<keyof typeof gauges, Map<string, () => number>>();
 
   function watch(name: keyof typeof gauges, service: string, read: () => number): void {
@@ -97,12 +113,14 @@ export function createMetrics(): Metrics {
         calls.inc({ service, method, code });
         durations.observe({ service, method }, seconds);
       },
+      strayError: () => stray.inc({ service }),
       guard: {
         decision: (outcome) => decisions.inc({ service, outcome }),
         cache: (hit) => lookups.inc({ service, result: hit ? 'hit' : 'miss' }),
       },
       watch: (name, read) => watch(name, service, read),
     }),
+    unhandledRejection: () => unhandled.inc(),
     text: () => register.metrics(),
     contentType: register.contentType,
   };

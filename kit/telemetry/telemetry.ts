@@ -20,6 +20,7 @@ export async function openTelemetry(
 ): Promise<Metrics> {
   const { host, metricsPort: port, traceEndpoint: endpoint, traceHeaders: headers, traceShare: share } = config;
   const metrics = createMetrics();
+  surviveRejections(log, metrics, closing);
   if (endpoint !== undefined) {
     closing.add(await startTracing({ endpoint, headers, share, service: `signet-${name}`, log }));
   }
@@ -29,4 +30,18 @@ export async function openTelemetry(
     log.info({ port: server.port }, 'metrics are shown');
   }
   return metrics;
+}
+
+/**
+ * Logs and counts a rejected promise that nothing handled, instead of ending the
+ * process as Node does: one that a caller can bring about would let any caller end
+ * a public process. The log names the call that it belongs to.
+ */
+function surviveRejections(log: Log, metrics: Metrics, closing: Closing): void {
+  function survive(error: unknown): void {
+    metrics.unhandledRejection();
+    log.error({ err: error }, 'a rejected promise was not handled');
+  }
+  process.on('unhandledRejection', survive);
+  closing.add(() => process.off('unhandledRejection', survive));
 }

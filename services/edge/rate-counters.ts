@@ -46,7 +46,7 @@ export function createRateCounters(options: {
       const { shared, own } = limiters.get(name)!;
       if (shared && link?.isThere()) {
         try {
-          return await within(longestWait, consume(shared, network));
+          return await within(longestWait, () => consume(shared, network));
         } catch (error) {
           link.hangUp(error);
         }
@@ -69,15 +69,15 @@ async function consume(limiter: RateLimiterAbstract, network: string): Promise<C
   }
 }
 
-/** What a promise comes to. @throws where it takes longer than so many ms */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+/** Begins work and waits for it. @throws Error where it takes longer than `ms` */
+async function within<T>(ms: number, begin: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     // A process that was busy sees its timers before its sockets; an answer that is there already is not late.
     timer = setTimeout(() => setImmediate(reject, new Error(`no answer within ${ms} ms`)), ms);
   });
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([begin(), late]);
   } finally {
     clearTimeout(timer);
   }

@@ -69,5 +69,5 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
   }
 
   await begin();
-  void keep();
+  keep().catch(fail);
 }

@@ -37,11 +37,10 @@ export function createLinkMailer(deps: {
       const call = currentCall();
       // The audit event names the request; its deadline is not the mail's.
       const inCall = () => (call ? runInCall(call, () => mail(purpose, email)) : mail(purpose, email));
-      const sending = outsideCalls(() => limit(inCall)).catch((error: unknown) =>
-        log.error({ err: error, purpose }, 'a mail could not be sent'),
-      );
+      const sending = outsideCalls(() => limit(inCall))
+        .catch((error: unknown) => log.error({ err: error, purpose }, 'a mail could not be sent'))
+        .finally(() => underWay.delete(sending));
       underWay.add(sending);
-      void sending.finally(() => underWay.delete(sending));
     },
     async idle() {
       await Promise.all(underWay);
