@@ -1,3 +1,5 @@
+import { trimWhitespace } from '#kit/guard/whitespace.ts';
+
 /** What the cookies of a deployment are called, and whether they need TLS. */
 export interface CookieNames {
   /** Holds the access token. */
@@ -32,7 +34,7 @@ export function readCookie(header: Headers, name: string): string | undefined {
   const values = (header.get('cookie') ?? '')
     .split(';')
     // Browsers pass on other kinds of space as part of a name; trim() would make ours of such a name.
-    .map((pair) => pair.replaceAll(/^[ \t]+|[ \t]+$/g, ''))
+    .map(trimWhitespace)
     .filter((pair) => pair.startsWith(`${name}=`))
     // As it came: our tokens need no encoding, and decoded it could be what no header may carry.
     .map((pair) => pair.slice(name.length + 1));

@@ -7,6 +7,7 @@ import {
   type ServerHttp2Session,
 } from 'node:http2';
 import { createServer as createTcp, type Server as TcpServer, type Socket } from 'node:net';
+import { maxHeaderBytes } from '#kit/rpc/limits.ts';
 
 /** Limits of a door's HTTP side. Times in ms, sizes in bytes. */
 export interface HttpLimits {
@@ -25,7 +26,7 @@ export const httpLimits: HttpLimits = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 72_000,
-  maxHeaderSize: 16 * 1024,
+  maxHeaderSize: maxHeaderBytes,
 };
 
 /** The first bytes of an HTTP/2 connection (RFC 9113 section 3.4). No HTTP/1.1 method begins so. */

@@ -13,6 +13,16 @@ test('a failure carries its reason, its fields and when to come back', () => {
   ]);
 });
 
+test('a failure names at most 20 fields, each by at most 200 characters', () => {
+  const fields = (count: number, length = 1) =>
+    Array.from({ length: count }, () => ({ field: 'f'.repeat(length), description: 'is wrong' }));
+  expect(violationsOf(failure('INVALID_ARGUMENT', { fields: fields(20) }))).toHaveLength(20);
+  expect(violationsOf(failure('INVALID_ARGUMENT', { fields: fields(21) }))).toHaveLength(20);
+  const [exact] = violationsOf(failure('INVALID_ARGUMENT', { fields: fields(1, 200) }));
+  const [cut] = violationsOf(failure('INVALID_ARGUMENT', { fields: fields(1, 201) }));
+  expect([exact?.field.length, cut?.field.length]).toEqual([200, 200]);
+});
+
 test('come back in less than a second is come back in a second', () => {
   expect(failure('SERVER_BUSY', { retryAfter: 0.01 }).metadata.get('retry-after')).toBe('1');
 });

@@ -25,17 +25,21 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
-/** Makes the error of a reason, for a handler or a domain rule to throw. */
+/** Most fields that an error names: an answer to bad input has a bound, whatever the input. */
+export const mostViolations = 20;
+
+/** Longest name of a field in an error, in characters. */
+const longestField = 200;
+
+/** Creates the error of a reason, for a handler or a domain rule to throw. It names at most 20 fields. */
 export function failure(reason: Reason, options: FailureOptions = {}): ConnectError {
   const headers = new Headers(options.headers);
   if (options.retryAfter !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(options.retryAfter))));
-  const details = options.fields?.length
-    ? [
-        {
-          desc: BadRequestSchema,
-          value: create(BadRequestSchema, { fieldViolations: options.fields.map((f) => ({ ...f })) }),
-        },
-      ]
+  const fieldViolations = options.fields
+    ?.slice(0, mostViolations)
+    .map(({ field, description }) => ({ field: field.slice(0, longestField), description }));
+  const details = fieldViolations?.length
+    ? [{ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) }]
     : [];
   return errorOf(reason, catalogue[reason], { headers, details, cause: options.cause });
 }

@@ -1,4 +1,6 @@
+import { maxTokenLength } from './canonical.ts';
 import { invalidToken } from './error.ts';
+import { trimWhitespace } from './whitespace.ts';
 
 /** Header in which a service sends a token of its own, beside the user's. */
 export const callerHeader = 'x-signet-caller';
@@ -18,15 +20,26 @@ export interface HeaderSource {
  * two; whether the one is a token is for the verifier to say.
  */
 export function bearerToken(headers: HeaderSource): string | undefined {
-  // Spaces and tabs alone are not part of a field value (RFC 9110 section 5.5); trim() would take more.
-  const value = headers.get('authorization')?.replaceAll(/^[ \t]+|[ \t]+$/g, '');
-  if (value === undefined || value === '') return undefined;
+  const value = valueOf(headers, 'authorization');
+  if (value === '') return undefined;
   if (value.includes(',')) throw invalidToken('two credentials');
-  const [, scheme, token] = /^(\S+)(?: +(.*))?$/.exec(value) ?? [];
-  return scheme?.toLowerCase() === 'bearer' ? token : undefined;
+  const scheme = 'bearer';
+  let start = scheme.length;
+  if (value.slice(0, start).toLowerCase() !== scheme || value[start] !== ' ') return undefined;
+  while (value[start] === ' ') start += 1;
+  return value.slice(start);
 }
 
-/** The calling service's token; undefined without one. */
+/** The calling service's token; undefined without one. @throws INVALID_TOKEN where it is longer than a token may be */
 export function callerToken(headers: HeaderSource): string | undefined {
-  return headers.get(callerHeader)?.trim() || undefined;
+  return valueOf(headers, callerHeader) || undefined;
+}
+
+/** Longest value that is read: a token, its scheme, and some space. What is longer costs a comparison. */
+const longest = maxTokenLength + 64;
+
+function valueOf(headers: HeaderSource, name: string): string {
+  const value = headers.get(name) ?? '';
+  if (value.length > longest) throw invalidToken('longer than any credentials');
+  return trimWhitespace(value);
 }

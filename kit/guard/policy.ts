@@ -56,11 +56,12 @@ export function compileRule(rule: AccessRule, deps: PolicyDeps): Check {
 
 /** The caller of a request that has a token for it. Throws CALLER_NOT_ALLOWED where that is not good. */
 export async function callerOf(headers: HeaderSource, verifier: Verifier): Promise<Caller | undefined> {
-  const token = callerToken(headers);
-  if (token === undefined) return undefined;
-  return verifier.caller(token).catch((error: unknown) => {
+  try {
+    const token = callerToken(headers);
+    return token === undefined ? undefined : await verifier.caller(token);
+  } catch (error) {
     throw refusalReasonOf(error) === 'INVALID_TOKEN' ? refusal('CALLER_NOT_ALLOWED', { cause: error }) : error;
-  });
+  }
 }
 
 /** A caller's token must be good wherever there is one, and there wherever `named` or `needed` says so. */

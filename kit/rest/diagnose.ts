@@ -1,10 +1,7 @@
 import { type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
-import type { FieldViolation } from '#kit/errors/failure.ts';
+import { type FieldViolation, mostViolations } from '#kit/errors/failure.ts';
 import { sayName } from './field-name.ts';
 import { describeField } from './field-text.ts';
-
-/** Most violations named in one answer. */
-const most = 20;
 
 /**
  * Tells which fields made `fromJson` refuse a JSON value, without repeating any
@@ -14,7 +11,7 @@ const most = 20;
 export function diagnose(desc: DescMessage, json: JsonValue, prefix = ''): FieldViolation[] {
   const found: FieldViolation[] = [];
   walk(desc, json, prefix, found);
-  return found.slice(0, most);
+  return found.slice(0, mostViolations);
 }
 
 function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldViolation[]): void {
@@ -27,7 +24,7 @@ function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldVi
   );
   const seen = new Set<DescField>();
   for (const [key, value] of Object.entries(json)) {
-    if (found.length >= most) return;
+    if (found.length >= mostViolations) return;
     const field = fields.get(key);
     const path = join(prefix, field ? field.name : sayName(key, '(unknown)'));
     if (!field) found.push({ field: path, description: 'There is no such field.' });
@@ -51,7 +48,7 @@ function check(
     if (field.fieldKind === 'message' && isObject(value)) walk(message, value, path, found);
     else if (field.fieldKind === 'list' && Array.isArray(value)) {
       for (const [index, item] of value.entries()) {
-        if (found.length >= most) return;
+        if (found.length >= mostViolations) return;
         if (isObject(item)) walk(message, item, `${path}[${index}]`, found);
       }
     }

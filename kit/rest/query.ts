@@ -1,5 +1,5 @@
 import type { DescField, DescMessage, JsonObject, JsonValue } from '@bufbuild/protobuf';
-import type { FieldViolation } from '#kit/errors/failure.ts';
+import { type FieldViolation, mostViolations } from '#kit/errors/failure.ts';
 import { sayName } from './field-name.ts';
 import { type TextForm, textFormOf } from './field-text.ts';
 import { decodeText } from './percent.ts';
@@ -86,7 +86,7 @@ function mayEnter(message: DescMessage, fields: readonly DescField[]): boolean {
   return fields.every((field) => field.parent !== message);
 }
 
-/** Reads a query (without its question mark) into JSON. Faults are added to `violations`. */
+/** Reads a query (without its question mark) into JSON. Faults are added to `violations`; past the most that an answer names, it reads no further. */
 export function readQuery(
   query: string,
   leaves: ReadonlyMap<string, Leaf>,
@@ -96,6 +96,7 @@ export function readQuery(
   const seen = new Set<Leaf>();
   for (const pair of query.split('&')) {
     if (pair === '') continue;
+    if (violations.length >= mostViolations) return;
     const equals = pair.indexOf('=');
     const key = decodeForm(equals === -1 ? pair : pair.slice(0, equals));
     const text = equals === -1 ? '' : decodeForm(pair.slice(equals + 1));

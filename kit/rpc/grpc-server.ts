@@ -24,7 +24,7 @@ import { failure, outward } from '#kit/errors/failure.ts';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf, type RpcApp } from './app.ts';
 import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
-import { maxRequestBytes } from './limits.ts';
+import { maxHeaderBytes, maxRequestBytes } from './limits.ts';
 import { over } from './over.ts';
 import { peerKey } from './peer.ts';
 
@@ -111,6 +111,7 @@ function admit(
         const gone = new AbortController();
         let begun: HandlerContext | undefined;
         async function receive(metadata: Metadata, proceed: (metadata: Metadata) => void): Promise<void> {
+          if (sizeOf(metadata) > maxHeaderBytes) throw failure('HEADERS_TOO_LARGE');
           const context = begin(metadata);
           const refusal = await pass(app, context);
           if (refusal) return call.sendStatus(refusal);
@@ -130,6 +131,15 @@ function admit(
         });
       },
     });
+}
+
+/** grpc-js has no limit of its own, and HTTP/2's is 64 KiB. */
+function sizeOf(metadata: Metadata): number {
+  let size = 0;
+  for (const [name, value] of Object.entries(metadata.toHttp2Headers())) {
+    for (const one of [value].flat()) size += name.length + String(one ?? '').length;
+  }
+  return size;
 }
 
 function contextOf(

@@ -4,3 +4,6 @@
  * keep the event loop from everybody else.
  */
 export const maxRequestBytes = 64 * 1024;
+
+/** All headers of a request together, in bytes, at every door and on every gRPC port. */
+export const maxHeaderBytes = 16 * 1024;

@@ -2,7 +2,7 @@ import { create, type DescMessage, type DescService, type Message } from '@bufbu
 import { pathToString } from '@bufbuild/protobuf/reflect';
 import { createValidator } from '@bufbuild/protovalidate';
 import type { Interceptor } from '@connectrpc/connect';
-import { failure } from '#kit/errors/failure.ts';
+import { failure, mostViolations } from '#kit/errors/failure.ts';
 
 const validator = createValidator();
 
@@ -15,7 +15,7 @@ export function assertValid(desc: DescMessage, message: Message): void {
   if (result.kind === 'valid') return;
   if (result.kind === 'error') throw failure('INTERNAL', { cause: result.error });
   throw failure('INVALID_ARGUMENT', {
-    fields: result.violations.map(({ field, message: description }) => ({
+    fields: result.violations.slice(0, mostViolations).map(({ field, message: description }) => ({
       field: pathToString(field),
       description: description || 'is not valid',
     })),

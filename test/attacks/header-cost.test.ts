@@ -1,0 +1,193 @@
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { maxHeaderBytes } from '#kit/rpc/limits.ts';
+import { openSystem, type System } from '../system.ts';
+import { portOf, requestText } from './wire.ts';
+
+// What a stranger's headers cost before anybody knows who asks. Work that grows faster than the header
+// does is found by its ratio, so that the speed of the machine does not matter.
+
+/** Headers that something reads before a call is authenticated, and one that nothing reads. */
+const names = [
+  'authorization',
+  'cookie',
+  'x-signet-caller',
+  'x-signet-peer',
+  'x-csrf-token',
+  'x-request-id',
+  'x-forwarded-for',
+  'x-nothing-reads-this',
+  'traceparent',
+  'tracestate',
+  'user-agent',
+  'origin',
+  'sec-fetch-site',
+  'accept',
+  'accept-encoding',
+  'if-none-match',
+  'content-type',
+  'content-encoding',
+  'connect-timeout-ms',
+  'grpc-timeout',
+  'grpc-accept-encoding',
+  'idempotency-key',
+];
+
+/** What a header is filled with, after a beginning and before an end that keep patterns looking. */
+const fills: readonly [string, string, string][] = [
+  ['Bearer', ' ', 'x y'],
+  ['Bearer x', '\t', 'y'],
+  ['', 'a', '!'],
+  ['', 'a ', '\\'],
+  ['', ',', 'x'],
+  ['', ', ', 'x'],
+  ['', ';', '='],
+  ['signet_at', '=a; signet_at', '='],
+  ['"', '"', 'x'],
+  ['W/', '"W/', 'x'],
+  ['[', '1.', ':]'],
+  ['0', '0', 'm!'],
+  ['eyJhbGciOiJSUzI1NiJ9.', 'AAAA', '.='],
+  ['%', '%', '%'],
+];
+
+/** Lengths in characters: the longest still passes the limit of all headers together. */
+const lengths = [1_000, 2_000, 4_000, 8_000, 15_000];
+
+let system: System;
+let client: Client;
+beforeAll(async () => {
+  system = await openSystem({ SIGNET_LOG_LEVEL: 'silent' });
+  client = await openClient(portOf(system.edge));
+});
+afterAll(async () => {
+  client.close();
+  await system.close();
+});
+
+/** A connection that asks one thing after the other. */
+interface Client {
+  ask(text: string): Promise<void>;
+  close(): void;
+}
+
+async function openClient(port: number): Promise<Client> {
+  const socket: Socket = connect(port, '127.0.0.1');
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return {
+    ask: (text) =>
+      new Promise((resolve, reject) => {
+        let answer = '';
+        const read = (chunk: Buffer): void => {
+          answer += chunk.toString('latin1');
+          const end = answer.indexOf('\r\n\r\n');
+          const length = /content-length: (\d+)/i.exec(answer)?.[1];
+          if (end < 0 || length === undefined || answer.length < end + 4 + Number(length)) return;
+          socket.off('data', read).off('close', reject);
+          resolve();
+        };
+        socket.on('data', read);
+        socket.once('close', reject);
+        socket.write(text, 'latin1');
+      }),
+    close: () => socket.destroy(),
+  };
+}
+
+/** CPU of a request with a header of so many characters, of this process as a whole, in microseconds. */
+async function costOf(
+  name: string,
+  [start, fill, end]: (typeof fills)[number],
+  length: number,
+  rounds = 5,
+): Promise<number> {
+  const repeated = fill.repeat(Math.ceil(length / fill.length));
+  const value = start + repeated.slice(0, length - start.length - end.length) + end;
+  const text = requestText('GET', '/api/v1/users/profile', { headers: [`${name}: ${value}`] }).replace(
+    'Connection: close',
+    'Connection: keep-alive',
+  );
+  const before = process.cpuUsage();
+  for (let times = 0; times < rounds; times++) await client.ask(text);
+  const { user, system: kernel } = process.cpuUsage(before);
+  return (user + kernel) / rounds;
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+/** The median of 9, for a header that a first look found suspicious. */
+async function careful(name: string, fill: (typeof fills)[number]): Promise<number[]> {
+  const costs: number[] = [];
+  for (const length of lengths) {
+    const tries: number[] = [];
+    for (let times = 0; times < 9; times++) tries.push(await costOf(name, fill, length, 20));
+    costs.push(median(tries));
+  }
+  return costs;
+}
+
+test.each(names)('%s costs no more than in proportion to its length', async (name) => {
+  const wrong: string[] = [];
+  for (const fill of fills) {
+    const seen: number[] = [];
+    for (const length of lengths) seen.push(await costOf(name, fill, length));
+    if (Math.max(...seen) < seen[0]! * 2.5) continue;
+    const costs = await careful(name, fill);
+    const doublings = costs.slice(1).map((cost, index) => cost / costs[index]!);
+    if (Math.max(...doublings) > 2.5 || costs.at(-1)! > costs[0]! * 10) {
+      wrong.push(`${JSON.stringify(fill)}: ${costs.map((cost) => Math.round(cost)).join(', ')} µs`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test.each([
+  ['the auth service', () => system.authGrpcPort, '/signet.auth.v1.AuthService/Login'],
+  ['the user service', () => system.userPort, '/signet.user.v1.UserService/GetProfile'],
+])('metadata at %s is refused past the limit of all headers, and costs no more than in proportion', async (...at) => {
+  const [, port, path] = at;
+  const session = connectHttp2(`http://127.0.0.1:${port()}`);
+  const cost = async (length: number) => {
+    const before = process.cpuUsage();
+    const status = await callWith(session, path, `Bearer${' '.repeat(length)}x y`);
+    const { user, system: kernel } = process.cpuUsage(before);
+    return { status, cpu: user + kernel };
+  };
+  await cost(1_000);
+  const costs: number[] = [];
+  for (const length of [5_000, 10_000, 20_000, 40_000]) {
+    const tries: number[] = [];
+    for (let times = 0; times < 9; times++) {
+      const { status, cpu } = await cost(length);
+      // RESOURCE_EXHAUSTED past the limit; before it, the message or the token is refused.
+      expect(status === 8).toBe(length > maxHeaderBytes);
+      tries.push(cpu);
+    }
+    costs.push(median(tries));
+  }
+  expect(Math.max(...costs.slice(1).map((one, index) => one / costs[index]!)), costs.join()).toBeLessThan(2.5);
+  session.destroy();
+});
+
+function callWith(session: ClientHttp2Session, path: string, authorization: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      authorization,
+    });
+    let status = -1;
+    const note = (headers: Record<string, unknown>): void => {
+      if ('grpc-status' in headers) status = Number(headers['grpc-status']);
+    };
+    stream.on('response', note).on('trailers', note).on('error', reject);
+    stream.on('close', () => resolve(status));
+    stream.resume();
+    stream.end(Buffer.alloc(5));
+  });
+}
