@@ -1,19 +1,23 @@
-import { createContextValues } from '@connectrpc/connect';
-import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { failure } from '#kit/errors/failure.ts';
 import type { Log } from '#kit/log/log.ts';
 import { addressOf, trustIn } from '#kit/net/peer-address.ts';
 import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
+import { isGone } from '#kit/rest/request-body.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
 import { requestIdFrom } from '#kit/rpc/call.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { maxRequestBytes } from '#kit/rpc/limits.ts';
-import { peerKey } from '#kit/rpc/peer.ts';
-import { explained } from './connect-errors.ts';
 import { createDoorServer, type DoorServer, httpLimits } from './h2c.ts';
+import { mountConnect } from './mount-connect.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** What a door opens onto. */
@@ -23,6 +27,12 @@ export interface DoorOptions {
   readonly log: Log;
   /** Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges. */
   readonly trustedProxies?: readonly string[];
+  /**
+   * Counts a request that is no call: a call's own gate counts it. Answers headers
+   * for the answer.
+   * @throws RATE_LIMITED past a budget
+   */
+  readonly limit?: (address: string) => Promise<Readonly<Record<string, string>>>;
   /** Adds routes and hooks of the door's own, before its services are mounted. */
   readonly extend?: (fastify: FastifyInstance) => Promise<void>;
 }
@@ -62,7 +72,7 @@ export async function openDoor(
 }
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
-  const { app, ready, log, trustedProxies = [], extend } = options;
+  const { app, ready, log, trustedProxies = [], limit, extend } = options;
   // Calls write a line of their own; this is for what goes wrong before one begins, or beside them.
   const logger: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
   const headers = await securityHeaders();
@@ -80,6 +90,8 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   fastify.setErrorHandler(answerError);
   fastify.setNotFoundHandler(answerNotFound);
   fastify.addHook('onRequest', (request, reply, done) => {
+    // Frames that were read before a connection broke: nobody is there to answer, nor an address to count by.
+    if (isGone(request.raw)) return void reply.hijack();
     joinCredentials(request);
     for (const [name, value] of headers) reply.header(name, value);
     done(sizeOf(request.raw.rawHeaders) > httpLimits.maxHeaderSize ? failure('HEADERS_TOO_LARGE') : undefined);
@@ -89,6 +101,14 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     const authority = raw.headers[':authority'] ?? (raw.headers.host ??= 'localhost');
     done(URL.canParse(raw.url ?? '', `http://${String(authority)}`) ? undefined : failure('INVALID_ARGUMENT'));
   });
+  const count = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (limit) reply.headers(await limit(addressOf(request)));
+  };
+  fastify.addHook('onRoute', (route) => {
+    const hooks = [route.onRequest ?? []].flat();
+    // Routes of calls say so; every other one is counted, and once: a HEAD route takes over its GET route's hooks.
+    if (!route.config?.isRpc && !hooks.includes(count)) route.onRequest = [...hooks, count];
+  });
   await extend?.(fastify);
 
   fastify.get('/health', async () => ({ status: 'ok' }));
@@ -96,21 +116,8 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     const isReady = await ready();
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready' });
   });
-  await fastify.register(fastifyConnectPlugin, {
-    routes: (router) => {
-      for (const { desc, impl } of app.mounted) router.service(desc, impl);
-      router.handlers.splice(0, Infinity, ...explained(router.handlers, app));
-    },
-    requestGate: app.gate,
-    interceptors: [...app.interceptors],
-    readMaxBytes: maxRequestBytes,
-    binaryOptions: { readUnknownFields: false },
-    maxTimeoutMs: 24 * 3_600_000,
-    jsonOptions: { useProtoFieldName: true, alwaysEmitImplicit: true, ignoreUnknownFields: false },
-    contextValues: (request) => createContextValues().set(peerKey, { address: addressOf(request), via: 'door' }),
-    shutdownTimeoutMs: 1_000,
-  });
-  mountRest(fastify, app, { bodyLimit: maxRequestBytes, timeoutMs: longestCall });
+  mountConnect(fastify, app, count);
+  mountRest(fastify, app, { bodyLimit: maxRequestBytes, timeoutMs: longestCall, unmatched: count });
   return fastify;
 }
 

@@ -49,3 +49,8 @@ describe('a proxy of ours', () => {
     '10.1',
   ])('is not %j', (address) => expect(isOurs(address)).toBe(false));
 });
+
+test('a connection that is gone has no address', () => {
+  expect(addressOf({ ip: undefined })).toBe('');
+  expect(addressOf({ ip: undefined, ips: [undefined] })).toBe('');
+});

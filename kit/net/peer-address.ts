@@ -2,9 +2,10 @@ import { BlockList, isIP } from 'node:net';
 
 /** The part of a request that says by which addresses it came: the connection's first, then as proxies told them. */
 export interface Forwarded {
-  readonly ip: string;
+  /** Undefined once the connection is gone. */
+  readonly ip: string | undefined;
   /** Up to and with the first that is no proxy of ours; undefined where there are no proxies. */
-  readonly ips?: readonly string[] | undefined;
+  readonly ips?: readonly (string | undefined)[] | undefined;
 }
 
 /**
@@ -12,8 +13,8 @@ export interface Forwarded {
  * ("unknown", a client's own invention), the proxy counts: otherwise every
  * spelling of nonsense would be somebody new.
  */
-export function addressOf({ ip, ips = [ip] }: Forwarded): string {
-  return ips.map(bare).findLast((one) => isIP(one) !== 0) ?? ip;
+export function addressOf({ ip = '', ips = [ip] }: Forwarded): string {
+  return ips.map((one = '') => bare(one)).findLast((one) => isIP(one) !== 0) ?? ip;
 }
 
 /**

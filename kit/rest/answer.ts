@@ -49,7 +49,8 @@ export function sendAnswer(
   else reply.header('content-type', answer.contentType).send(text);
 }
 
-function isUnchanged(request: FastifyRequest, etag: string): boolean {
+/** Tells whether a GET or HEAD names the answer's ETag in If-None-Match (RFC 9110 section 13.1.2). */
+export function isUnchanged(request: FastifyRequest, etag: string): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   const condition = request.headers['if-none-match'];
   if (condition === undefined) return false;

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Reason } from '#kit/errors/catalogue.ts';
-import { failure } from '#kit/errors/failure.ts';
+import { failure, reasonOf } from '#kit/errors/failure.ts';
 import { sendProblem } from './answer.ts';
 import { problemOf } from './problem.ts';
 
@@ -21,9 +21,15 @@ const byStatus: Partial<Record<number, Reason>> = {
  * reply stay, Retry-After among them.
  */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  // One of ours: what raised it has decided what the caller hears, and whether it is logged.
+  if (reasonOf(error) !== undefined) return sendProblem(request, reply, error);
   const status = statusOf(error);
   if (status === undefined) request.log.error({ err: error }, 'unexpected error');
-  sendProblem(request, reply, status === undefined ? error : failure(reasonOf(status), { cause: error }));
+  sendProblem(
+    request,
+    reply,
+    status === undefined ? error : failure(byStatus[status] ?? 'INVALID_ARGUMENT', { cause: error }),
+  );
 }
 
 /** Fastify's `setNotFoundHandler`. */
@@ -69,8 +75,4 @@ function statusOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return undefined;
   const status = error.statusCode;
   return typeof status === 'number' && status >= 400 && (status < 500 || status === 503) ? status : undefined;
-}
-
-function reasonOf(status: number): Reason {
-  return byStatus[status] ?? 'INVALID_ARGUMENT';
 }

@@ -191,6 +191,21 @@ describe('errors on REST', () => {
     });
   });
 
+  it('are small, however much of the request is wrong', async () => {
+    const query = Array.from({ length: 4_000 }, (_, index) => `a${index}`).join('&');
+    const body = JSON.stringify(Object.fromEntries(Array.from({ length: 4_000 }, (_, index) => [`a${index}`, 1])));
+    const answers = [
+      await send(`/v1/echo/x?${query.slice(0, 15_000)}`, { method: 'GET' }),
+      await send('/v1/echo', { method: 'POST', body, headers: { 'content-type': 'application/json' } }),
+    ];
+    for (const answer of answers) {
+      const text = await answer.text();
+      expect(answer.status).toBe(400);
+      expect(JSON.parse(text).errors).toHaveLength(20);
+      expect(text.length).toBeLessThan(4_000);
+    }
+  });
+
   it('carry what the error and the call set, and nothing else', async () => {
     const response = await send('/v1/things', json({ fail: 1 }));
     expect(response.status).toBe(401);

@@ -14,6 +14,13 @@ import { drain, hasBody, readBody } from './request-body.ts';
 import { openContext, type RestContext } from './request-context.ts';
 import { createRouter, type Match } from './router.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A route of calls: their gate decides, and counts them. */
+    isRpc?: boolean;
+  }
+}
+
 /** How the REST door behaves. */
 export interface RestOptions {
   /** Largest request body, in bytes. */
@@ -25,6 +32,8 @@ export interface RestOptions {
   readonly timeoutMs: number;
   /** Silence on an event stream after which a comment is sent, in milliseconds. 15 s by default. */
   readonly heartbeatMs?: number;
+  /** Runs for a request that no method is found for, whose gate would count it. */
+  readonly unmatched?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
   /** How long an event stream waits for its first message before it answers 200, in milliseconds. 1 s by default. */
   readonly openMs?: number;
 }
@@ -45,7 +54,7 @@ export interface RestOptions {
  * text/event-stream.
  */
 export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOptions): void {
-  const { bodyLimit, timeoutMs, heartbeatMs = 15_000, openMs = 1000 } = options;
+  const { bodyLimit, timeoutMs, heartbeatMs = 15_000, openMs = 1000, unmatched } = options;
   const router = createRouter<Binding>(
     rpc.services
       .flatMap((service) => service.methods.flatMap(bindMethod))
@@ -141,9 +150,18 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     }
   }
 
+  async function matchOf(request: FastifyRequest, reply: FastifyReply): Promise<Match<Binding>> {
+    try {
+      return router.find(request.method, pathOf(request.raw.url ?? ''));
+    } catch (error) {
+      await unmatched?.(request, reply);
+      throw error;
+    }
+  }
+
   async function serve(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      const match = router.find(request.method, pathOf(request.raw.url ?? ''));
+      const match = await matchOf(request, reply);
       await (match.target.streams ? answerStream(request, reply, match) : answerUnary(request, reply, match));
     } catch (error) {
       refuse(request, reply, error);
@@ -165,6 +183,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       // A plugin may have taken one: @fastify/cors answers OPTIONS.
       method: door.supportedMethods.filter((method) => !door.hasRoute({ method, url: '/*' })),
       url: '/*',
+      config: { isRpc: true },
       // `done` is not called: the answer is given here.
       onRequest: (request, reply, _done) => {
         serve(request, reply).catch((error: unknown) => {

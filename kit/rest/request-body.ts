@@ -9,6 +9,11 @@ export type RawRequest = IncomingMessage | Http2ServerRequest;
 /** Longest time, in milliseconds, that the rest of an unread body is thrown away after the answer. */
 const drainMs = 10_000;
 
+/** Tells whether the caller has left. The socket of an HTTP/2 stream that is gone cannot be asked. */
+export function isGone(raw: RawRequest): boolean {
+  return 'stream' in raw ? raw.stream.destroyed : raw.socket.destroyed;
+}
+
 /** Tells from the headers whether a body follows. On HTTP/1.1 an empty chunked one counts. */
 export function hasBody(raw: RawRequest): boolean {
   if ('stream' in raw) return !raw.stream.endAfterHeaders;

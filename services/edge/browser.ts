@@ -6,6 +6,7 @@ import { failure } from '#kit/errors/failure.ts';
 import { accessOf } from '#kit/guard/access.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Gate } from '#kit/rpc/app.ts';
+import { peerKey } from '#kit/rpc/peer.ts';
 
 /** What protects people whose browsers hold cookies of ours. */
 export interface BrowserOptions {
@@ -20,15 +21,16 @@ const byCookie = createContextKey(false, { description: 'authenticated by cookie
 
 /**
  * Refuses requests that another site's page has a browser make and that would
- * change something, before anything else is done for them: they are not even
- * counted, so that no page can use up the budget of whoever looks at it. That holds
- * without cookies, too: signing somebody in is a change. An Authorization header
- * is not for another site's page to send.
+ * change something, before anything else is done for them. That holds without
+ * cookies, too: signing somebody in is a change. An Authorization header is not
+ * for another site's page to send.
+ * @param count counts a refused request, against a budget other than that of signing in: no page uses up its visitor's
  */
-export function originGate({ origins }: BrowserOptions): Gate {
-  return async ({ method, requestHeader }) => {
-    if (requestHeader.has('authorization') || !changesState(method)) return;
-    if (!isOurs(requestHeader, origins)) throw failure('CROSS_ORIGIN');
+export function originGate({ origins }: BrowserOptions, count: (address: string) => Promise<unknown>): Gate {
+  return async ({ method, requestHeader, values }) => {
+    if (requestHeader.has('authorization') || !changesState(method) || isOurs(requestHeader, origins)) return;
+    await count(values.get(peerKey).address);
+    throw failure('CROSS_ORIGIN');
   };
 }
 

@@ -17,7 +17,7 @@ import { type BrowserOptions, cookieGate, csrfGate, originGate } from './browser
 import type { EdgeConfig } from './config.ts';
 import { addPages } from './pages.ts';
 import { createRateCounters } from './rate-counters.ts';
-import { rateLimitGate } from './rate-limit.ts';
+import { createRateLimit } from './rate-limit.ts';
 import { forward, isOnEdge, type Upstream } from './upstream.ts';
 
 /** The edge, wired. */
@@ -25,6 +25,8 @@ export interface Edge {
   readonly app: RpcApp;
   readonly ready: Ready;
   readonly log: Log;
+  /** Counts a request that is no call. @throws RATE_LIMITED */
+  readonly limit?: (address: string) => Promise<Readonly<Record<string, string>>>;
   /** Adds CORS and pages to the door that the app is opened on. */
   readonly extend: (fastify: FastifyInstance) => Promise<void>;
   /** Lets go of what it holds besides the guard and the ways to services. */
@@ -58,14 +60,15 @@ export function buildEdge(deps: {
 
   const { rateLimit: perMinute, redisUrl } = config;
   const counters = perMinute > 0 ? createRateCounters({ redisUrl, perMinute, log }) : undefined;
+  const rateLimit = counters && createRateLimit(counters, perMinute);
   const ready: Ready = async () => guard.isReady();
   return {
     app: createService({
       mounted,
       checks: [
+        originGate(browser, async (address) => rateLimit?.light(address)),
+        ...(rateLimit ? [rateLimit.gate] : []),
         exposedGate([...services, Health, ServerReflection]),
-        originGate(browser),
-        ...(counters ? [rateLimitGate(counters, config.rateLimit)] : []),
         cookieGate(browser),
         connectGate(guard),
         csrfGate(browser),
@@ -78,6 +81,7 @@ export function buildEdge(deps: {
     }),
     ready,
     log,
+    ...(rateLimit ? { limit: rateLimit.light } : {}),
     close: () => counters?.close(),
     async extend(fastify) {
       if (config.corsOrigins.length > 0) await fastify.register(cors, corsOf(config.corsOrigins));

@@ -1,8 +1,9 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { DescService } from '@bufbuild/protobuf';
-import type { FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { readFile } from 'node:fs/promises';
+import { type Page, servePages } from '#kit/door/pages.ts';
 import { openApiOf } from '#kit/rest/openapi.ts';
 
 /** Adds what people read: `/openapi.json`, the reference that draws it at `/docs`, and a way there from `/`. */
@@ -15,20 +16,38 @@ export async function addPages(fastify: FastifyInstance, services: readonly Desc
     servers: ['/'],
     comments: comments as Record<string, string>,
   });
-  const text = JSON.stringify(document);
-  fastify.get('/openapi.json', (_, reply) => reply.type('application/json; charset=utf-8').send(text));
+  const json = { contentType: 'application/json; charset=utf-8', body: Buffer.from(JSON.stringify(document)) };
   fastify.get('/', (_, reply) => reply.redirect('/docs'));
-  await fastify.register(async (scope) => {
-    await scope.register(swagger, { mode: 'static', specification: { document: document as never } });
-    await scope.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: { layout: 'BaseLayout', deepLinking: true },
-      theme: { title: 'Signet API' },
-      // The page's own scripts and styles, and calls to this very origin; nothing from anywhere else.
-      staticCSP:
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    });
+  await servePages(fastify, [{ path: '/openapi.json', ...json }, ...(await referencePages(document))]);
+}
+
+/** The page's own scripts and styles, and calls to this very origin; nothing from anywhere else. */
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/**
+ * The pages of Swagger UI for a document. Its plugin opens a file for each request;
+ * it is asked once, here, for the page and all that the page names.
+ */
+async function referencePages(document: unknown): Promise<Page[]> {
+  const sample = Fastify();
+  await sample.register(swagger, { mode: 'static', specification: { document: document as never } });
+  await sample.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { layout: 'BaseLayout', deepLinking: true },
+    theme: { title: 'Signet API' },
   });
+  const pageAt = async (path: string): Promise<Page> => {
+    const { statusCode, headers, rawPayload: body } = await sample.inject(path);
+    if (statusCode !== 200) throw new Error(`Swagger UI has no ${path}`);
+    return { path, contentType: String(headers['content-type']), body, headers: { 'content-security-policy': policy } };
+  };
+  const index = await pageAt('/docs');
+  const named = [...index.body.toString().matchAll(/(?:src|href)="(\/docs\/[^"]+)"/g)].map(([, path]) => path!);
+  // The scripts ask for the document by this name.
+  const others = await Promise.all([...named, '/docs/json'].map(pageAt));
+  await sample.close();
+  return [index, ...others];
 }
 
 async function readJson(path: string): Promise<Record<string, unknown>> {

@@ -7,13 +7,13 @@ import { reasonOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { createRateCounters } from './rate-counters.ts';
-import { rateLimitGate } from './rate-limit.ts';
+import { createRateLimit } from './rate-limit.ts';
 
 const { login, getJwks } = AuthService.method;
 const { getProfile } = UserService.method;
 
 function gateOf(perMinute: number) {
-  return rateLimitGate(createRateCounters({ redisUrl: undefined, perMinute, log: silentLog }), perMinute);
+  return createRateLimit(createRateCounters({ redisUrl: undefined, perMinute, log: silentLog }), perMinute).gate;
 }
 
 function from(address: string, method: DescMethod = getProfile): HandlerContext {

@@ -14,23 +14,38 @@ export function budgetsOf(perMinute: number): Readonly<Record<RateClassName, num
   return { standard: perMinute, credentials: Math.max(1, Math.floor(perMinute / 3)), light: perMinute * 10 };
 }
 
+/** The limits of an edge. */
+export interface RateLimit {
+  /** Limits calls by the class that a method's definition declares, whatever the protocol. */
+  readonly gate: Gate;
+  /** Counts a request that is no call, as light. Answers its headers. @throws RATE_LIMITED */
+  light(address: string): Promise<Readonly<Record<string, string>>>;
+}
+
 /**
- * Limits the requests of an address, by the class that a method's definition
- * declares, whatever the protocol. Every answer says how much is left
+ * Limits the requests of an address. Every answer says how much is left
  * (draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy`, `RateLimit`).
  */
-export function rateLimitGate(counters: RateCounters, perMinute: number): Gate {
+export function createRateLimit(counters: RateCounters, perMinute: number): RateLimit {
   const budgets = budgetsOf(perMinute);
-  return async ({ method, values, responseHeader }) => {
-    const name = rateClassOf(method);
-    const counted = await counters.count(name, networkOf(values.get(peerKey).address));
+
+  async function take(name: RateClassName, address: string): Promise<Record<string, string>> {
+    const counted = await counters.count(name, networkOf(address));
     const reset = Math.ceil(counted.msBeforeNext / 1_000);
     const headers = {
       'ratelimit-policy': `"${name}";q=${budgets[name]};w=${rateWindow}`,
       ratelimit: `"${name}";r=${Math.max(0, counted.remainingPoints)};t=${reset}`,
     };
     if (counted.isOver) throw failure('RATE_LIMITED', { retryAfter: counted.msBeforeNext / 1_000, headers });
-    for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
+    return headers;
+  }
+
+  return {
+    async gate({ method, values, responseHeader }) {
+      const headers = await take(rateClassOf(method), values.get(peerKey).address);
+      for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
+    },
+    light: (address) => take('light', address),
   };
 }
 

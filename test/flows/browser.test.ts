@@ -225,7 +225,7 @@ test('what was planted before a sign-in is not what is signed in: each sign-in m
   expect([attacker.csrf, csrf]).not.toContain(system.secret(login.json.csrf_token));
 });
 
-test('another site signs nobody in, and its tries are not counted', async () => {
+test('another site signs nobody in, and its tries do not use up the budget of signing in', async () => {
   const counting = await openSystem({ SIGNET_RATE_LIMIT: '9' });
   const { email, password } = await counting.person();
   const body = { email, password, transport: 'cookie' };

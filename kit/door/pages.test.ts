@@ -1,0 +1,83 @@
+import { readdir } from 'node:fs/promises';
+import { connect, constants } from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { silentLog } from '#kit/log/log.ts';
+import { createRpcApp } from '#kit/rpc/app.ts';
+import { type Door, openDoor } from './door.ts';
+import { servePages } from './pages.ts';
+
+const body = Buffer.from('hello '.repeat(100_000));
+let door: Door;
+beforeAll(async () => {
+  door = await openDoor({
+    app: createRpcApp({ mounted: [], gate: async () => undefined, interceptors: [] }),
+    ready: async () => true,
+    log: silentLog,
+    port: 0,
+    host: '127.0.0.1',
+    extend: (fastify) =>
+      servePages(fastify, [
+        { path: '/page', contentType: 'text/html', body, headers: { 'content-security-policy': "default-src 'self'" } },
+        { path: '/small', contentType: 'text/plain', body: Buffer.from('small') },
+      ]),
+  });
+});
+afterAll(() => door.close());
+
+async function get(path: string, headers: Record<string, string> = {}, method = 'GET') {
+  const answer = await fetch(`http://127.0.0.1:${door.port}${path}`, { method, headers });
+  return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
+}
+
+/** The bytes as they came, which fetch would decode. */
+async function getRaw(path: string, encoding: string) {
+  const session = connect(`http://127.0.0.1:${door.port}`);
+  const stream = session.request({ ':path': path, 'accept-encoding': encoding });
+  let coding: unknown;
+  stream.on('response', (headers) => (coding = headers['content-encoding']));
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  session.destroy();
+  return { coding, bytes: Buffer.concat(chunks) };
+}
+
+test('a page is served in the coding that the caller takes, brotli first', async () => {
+  const br = await getRaw('/page', 'gzip, deflate, br');
+  expect([br.coding, brotliDecompressSync(br.bytes).equals(body)]).toEqual(['br', true]);
+  const gzip = await getRaw('/page', 'GZIP;q=0.5, br;q=0');
+  expect([gzip.coding, gunzipSync(gzip.bytes).equals(body)]).toEqual(['gzip', true]);
+  const plain = await getRaw('/page', 'identity');
+  expect([plain.coding, plain.bytes.equals(body)]).toEqual([undefined, true]);
+  expect((await getRaw('/small', 'br')).coding).toBeUndefined();
+});
+
+test('a page has its headers, an ETag, and 304 for whoever has it', async () => {
+  const first = await get('/page');
+  const etag = first.headers.get('etag')!;
+  expect(first.headers.get('content-security-policy')).toBe("default-src 'self'");
+  expect(first.headers.get('vary')).toBe('accept-encoding');
+  const again = await get('/page', { 'if-none-match': etag });
+  expect([again.status, again.body.length]).toEqual([304, 0]);
+  const head = await get('/page', {}, 'HEAD');
+  expect([head.status, head.body.length, head.headers.get('etag')]).toEqual([200, 0, etag]);
+});
+
+test.runIf(process.platform === 'linux')('requests that are reset leave no file open', async () => {
+  const open = async () => (await readdir('/proc/self/fd')).length;
+  const before = await open();
+  for (let round = 0; round < 10; round++) {
+    const session = connect(`http://127.0.0.1:${door.port}`);
+    session.on('error', () => undefined);
+    const resets = Array.from({ length: 60 }, async (_, index) => {
+      const stream = session.request({ ':path': '/page' });
+      stream.on('error', () => undefined);
+      await sleep(index % 13);
+      stream.close(constants.NGHTTP2_CANCEL);
+    });
+    await Promise.all(resets);
+    session.destroy();
+  }
+  await expect.poll(open, { timeout: 10_000 }).toBeLessThanOrEqual(before);
+});

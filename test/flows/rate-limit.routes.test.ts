@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { budgetsOf } from '../../services/edge/rate-limit.ts';
+import { ask, openSystem, type System } from '../system.ts';
+
+const perMinute = 20;
+let system: System;
+beforeAll(async () => {
+  system = await openSystem({ SIGNET_RATE_LIMIT: String(perMinute) });
+});
+afterAll(() => system.close());
+
+const call = '/signet.auth.v1.AuthService/GetJwks';
+
+test.each([
+  ['GET', '/'],
+  ['GET', '/docs'],
+  ['HEAD', '/docs'],
+  ['GET', '/docs/json'],
+  ['GET', '/docs/static/swagger-ui-bundle.js'],
+  ['GET', '/openapi.json'],
+  ['GET', '/health'],
+  ['HEAD', '/health'],
+  ['GET', '/ready'],
+  ['GET', '/nowhere'],
+  ['POST', '/api/v1/nowhere'],
+  ['DELETE', '/api/v1/auth/login'],
+  ['GET', '/.well-known/jwks.json'],
+  ['GET', call],
+  ['PUT', call],
+])('%s %s counts against a budget', async (method, path) => {
+  const answer = await ask(`${system.edge}${path}`, method);
+  expect(answer.headers.get('ratelimit'), answer.text).toMatch(/^"light";r=\d+;t=\d+$/);
+});
+
+test('a request for a method that is no call in any protocol counts against a budget', async () => {
+  const answer = await ask(`${system.edge}${call}`, 'POST', {
+    body: '<xml/>',
+    headers: { 'content-type': 'text/xml' },
+  });
+  expect([answer.status, answer.headers.get('ratelimit')]).toEqual([415, expect.stringMatching(/^"light"/)]);
+});
+
+test('past the budget every such request is refused, and says when to come back', async () => {
+  const { light } = budgetsOf(perMinute);
+  const answers = await Promise.all(
+    Array.from({ length: light + 20 }, () => ask(`${system.edge}/docs/static/swagger-ui.css`, 'HEAD')),
+  );
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThanOrEqual(20);
+  expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0);
+  for (const path of ['/health', '/ready', '/nowhere', '/openapi.json']) {
+    const { status, json } = await ask(`${system.edge}${path}`, 'GET');
+    expect([path, status, json?.code]).toEqual([path, 429, 'RATE_LIMITED']);
+  }
+});
