@@ -1,5 +1,5 @@
 import { key } from './config.ts';
-import { baseUrl, headers, oneOf, port, secret, serviceKey, share, text, url } from './types.ts';
+import { baseUrl, headers, oneOf, port, secret, serviceKey, share, text, url, whole } from './types.ts';
 
 /** Keys that every service has. */
 export const processKeys = {
@@ -18,6 +18,26 @@ export const processKeys = {
   environment: key('NODE_ENV', text, {
     default: 'development',
     doc: '`production` turns reflection off.',
+  }),
+} as const;
+
+/** Keys of every service that has ports: what may be open at once. */
+export const limitKeys = {
+  connectionLimit: key('SIGNET_CONNECTION_LIMIT', whole(1, 1_000_000), {
+    default: '10000',
+    doc: 'Connections that all ports of a service take at once. One more is closed.',
+  }),
+  connectionLimitAddress: key('SIGNET_CONNECTION_LIMIT_ADDRESS', whole(1, 1_000_000), {
+    default: '256',
+    doc: 'Connections of one address (IPv6: a /64) among them. Of proxies in SIGNET_TRUSTED_PROXIES only the total counts.',
+  }),
+  streamLimit: key('SIGNET_STREAM_LIMIT', whole(1, 1_000_000), {
+    default: '2000',
+    doc: 'Streaming calls that a service has open at once. One more is RATE_LIMITED.',
+  }),
+  streamLimitAddress: key('SIGNET_STREAM_LIMIT_ADDRESS', whole(1, 1_000_000), {
+    default: '32',
+    doc: 'Streaming calls of one address (IPv6: a /64) among them. Of internal methods only the total counts.',
   }),
 } as const;
 

@@ -8,6 +8,7 @@ import Fastify, {
 import type { AddressInfo } from 'node:net';
 import { failure } from '#kit/errors/failure.ts';
 import type { Log } from '#kit/log/log.ts';
+import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { addressOf, trustIn } from '#kit/net/peer-address.ts';
 import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
@@ -27,6 +28,8 @@ export interface DoorOptions {
   readonly log: Log;
   /** Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges. */
   readonly trustedProxies?: readonly string[];
+  /** Closes a connection that is one too many. */
+  readonly connections?: ConnectionLimit;
   /**
    * Counts a request that is no call: a call's own gate counts it. Answers headers
    * for the answer.
@@ -72,12 +75,12 @@ export async function openDoor(
 }
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
-  const { app, ready, log, trustedProxies = [], limit, extend } = options;
+  const { app, ready, log, trustedProxies = [], connections, limit, extend } = options;
   // Calls write a line of their own; this is for what goes wrong before one begins, or beside them.
   const logger: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
   const headers = await securityHeaders();
   const fastify = Fastify({
-    serverFactory: (handler) => createDoorServer(handler) as never,
+    serverFactory: (handler) => createDoorServer(handler, httpLimits, connections) as never,
     trustProxy: trustedProxies.length > 0 && trustIn(trustedProxies),
     bodyLimit: maxRequestBytes,
     loggerInstance: logger,

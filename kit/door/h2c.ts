@@ -1,12 +1,13 @@
 import { createServer as createHttp1, type RequestListener } from 'node:http';
 import {
-  constants,
   createServer as createHttp2,
   type Http2ServerRequest,
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2';
 import { createServer as createTcp, type Server as TcpServer, type Socket } from 'node:net';
+import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
+import { cutSlowReader, slowReaderTimeout } from '#kit/net/slow-reader.ts';
 import { maxHeaderBytes } from '#kit/rpc/limits.ts';
 
 /** Limits of a door's HTTP side. Times in ms, sizes in bytes. */
@@ -17,6 +18,8 @@ export interface HttpLimits {
   readonly requestTimeout: number;
   /** How long an idle connection is kept. */
   readonly keepAliveTimeout: number;
+  /** How long a peer may leave an answer unread. */
+  readonly slowReaderTimeout: number;
   /** All headers of a request together. */
   readonly maxHeaderSize: number;
 }
@@ -26,6 +29,7 @@ export const httpLimits: HttpLimits = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 72_000,
+  slowReaderTimeout,
   maxHeaderSize: maxHeaderBytes,
 };
 
@@ -40,16 +44,26 @@ export type DoorServer = TcpServer & { closeIdleConnections(): void; closeAllCon
 /**
  * A cleartext server that speaks HTTP/1.1 and HTTP/2 (prior knowledge) on one
  * port: a connection's first three bytes decide.
+ * @param connections closes a connection that is one too many
  */
-export function createDoorServer(handler: Handler, limits: HttpLimits = httpLimits): DoorServer {
+export function createDoorServer(
+  handler: Handler,
+  limits: HttpLimits = httpLimits,
+  connections?: ConnectionLimit,
+): DoorServer {
   const http1 = createHttp1(
     { ...limits, connectionsCheckingInterval: 1_000, insecureHTTPParser: false },
     handler as unknown as RequestListener,
   );
   // Node checks its time limits from the moment that a server listens. This one is handed its connections instead.
   http1.emit('listening');
-  // Nothing read, nothing written: a peer that does not take its answer.
-  http1.setTimeout(limits.keepAliveTimeout);
+  // Nothing read, nothing written, while a request is under way.
+  http1.setTimeout(limits.slowReaderTimeout, (socket) => {
+    const isFirst = socket.timeout === limits.slowReaderTimeout;
+    // Quiet, but nothing waits for the peer: it may be as quiet as an idle connection.
+    if (isFirst && socket.writableLength === 0) socket.setTimeout(limits.keepAliveTimeout - limits.slowReaderTimeout);
+    else socket.destroy();
+  });
   http1.on('clientError', (error, socket) => {
     if (!server.emit('clientError', error, socket)) socket.destroy();
   });
@@ -57,6 +71,7 @@ export function createDoorServer(handler: Handler, limits: HttpLimits = httpLimi
   const sockets = new Set<Socket>();
 
   const server = createTcp({ noDelay: true }, (socket) => {
+    if (connections?.admit(socket) === false) return void socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
@@ -119,11 +134,7 @@ function createHttp2Side(handler: Handler, limits: HttpLimits) {
         open--;
         session.setTimeout(limits.keepAliveTimeout);
       });
-      // Of the stream's own activity: a peer that does not read what it asked for. Merely quiet streams are left alone.
-      stream.setTimeout(limits.keepAliveTimeout);
-      stream.on('timeout', () => {
-        if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
-      });
+      cutSlowReader(stream, limits.slowReaderTimeout);
     });
     session.once('close', () => clearTimeout(firstRequest));
     session.setTimeout(limits.keepAliveTimeout);

@@ -21,6 +21,8 @@ import type { Http2Server, IncomingHttpHeaders } from 'node:http2';
 import { isIPv6 } from 'node:net';
 import type { Readable } from 'node:stream';
 import { failure, outward } from '#kit/errors/failure.ts';
+import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
+import { cutSlowReader } from '#kit/net/slow-reader.ts';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf, type RpcApp } from './app.ts';
 import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
@@ -46,7 +48,7 @@ type Begun = HandlerContext & Ending;
  */
 export async function serveGrpc(
   app: RpcApp,
-  options: { readonly port: number; readonly host?: string },
+  options: { readonly port: number; readonly host?: string; readonly connections?: ConnectionLimit },
 ): Promise<GrpcServer> {
   const contexts = new WeakMap<Metadata, Begun>();
   const methods = new Map(
@@ -76,7 +78,7 @@ export async function serveGrpc(
       (error, bound) => (error ? reject(error) : resolve(bound)),
     );
   });
-  joinCredentials(server);
+  guardSessions(server, options.connections);
   return {
     port,
     async close(graceMs = 5_000) {
@@ -264,15 +266,22 @@ async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
 }
 
 /**
- * Node's HTTP/2 keeps the first of two `authorization` fields, and grpc-js shows
- * no other. The guard shall see that there were two, and refuse; so they are
- * joined before grpc-js looks, on the server that it keeps to itself.
+ * Sees to what grpc-js does not, on the HTTP/2 servers that it keeps to itself:
+ * connections that are one too many, peers that do not read, and two
+ * `authorization` fields. Node keeps the first of two, and grpc-js shows no other.
+ * The guard shall see that there were two, and refuse; so they are joined before
+ * grpc-js looks.
  */
-function joinCredentials(server: Server): void {
+function guardSessions(server: Server, connections?: ConnectionLimit): void {
   const { http2Servers } = server as unknown as { http2Servers: Map<Http2Server, unknown> };
   for (const http2 of http2Servers.keys()) {
-    http2.prependListener('stream', (_stream: unknown, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
-      const given = raw.filter((_, index) => raw[index - 1] === 'authorization' && index % 2 === 1);
+    http2.prependListener('session', (session) => {
+      // Not at once: grpc-js's own listener comes next, and looks at the socket.
+      if (connections?.admit(session.socket) === false) setImmediate(() => session.destroy());
+    });
+    http2.prependListener('stream', (stream, headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
+      cutSlowReader(stream);
+      const given = raw?.filter((_, index) => raw[index - 1] === 'authorization' && index % 2 === 1) ?? [];
       if (given.length > 1) headers.authorization = given.join(', ');
     });
   }

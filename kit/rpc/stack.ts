@@ -1,14 +1,16 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { failure, outward } from '#kit/errors/failure.ts';
-import { assertCovered } from '#kit/guard/access.ts';
+import { accessOf, assertCovered } from '#kit/guard/access.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
+import { type Bound, type Bounds, createBound } from '#kit/net/bound.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from './call.ts';
 import { type CallLog, createCallLog } from './call-log.ts';
 import { healthOf, type Ready } from './health.ts';
+import { defaultStreams } from './limits.ts';
 import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from './roles.ts';
 import { streamUntilOver, untilOver, whyOver } from './until-over.ts';
@@ -19,7 +21,7 @@ import { validation } from './validation.ts';
  * where wanted, grpc.reflection.v1 beside them. A method without an access rule
  * throws, so that nothing starts. From the outside in:
  *
- *   gate, on headers alone:  call (request id, trace) -> the checks, in order (limits, cookies, guard)
+ *   gate, on headers alone:  call (request id, trace) -> the checks, in order (limits, cookies, guard) -> open streams
  *   interceptors:            call context and log -> errors -> validation -> handler
  */
 export function createService(options: {
@@ -28,12 +30,17 @@ export function createService(options: {
   /** Tells which service calls. Without it, nobody is believed who it is that asked them. */
   readonly guard?: Pick<Guard, 'caller'>;
   readonly ready: Ready;
+  /** Streaming calls that may be open at once. */
+  readonly streams?: Bounds;
   /** Whether strangers may ask what there is to call. */
   readonly reflection: boolean;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
 }): RpcApp {
-  const { checks, guard, log, metrics } = options;
+  const { guard, log, metrics } = options;
+  const streams = createBound(options.streams ?? defaultStreams);
+  metrics.watch('signet_streams', () => streams.size);
+  const checks = [...options.checks, streamGate(streams)];
   const calls = createCallLog(log, metrics);
   const own = options.mounted.map(({ desc }) => desc);
   assertCovered(own, builtInRoles);
@@ -72,6 +79,18 @@ function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefine
       end(call, refusal);
       throw refusal;
     }
+  };
+}
+
+/** Bounds the streams that are open at once, those of an address and all. A stream's signal aborts when it ends. */
+function streamGate(streams: Bound): Gate {
+  return async ({ method, values, signal }) => {
+    if (method.methodKind === 'unary' || signal.aborted) return;
+    const rule = accessOf(method);
+    const isInternal = rule !== 'public' && rule.internal === true;
+    const release = streams.take(isInternal ? undefined : values.get(callKey)?.address || undefined);
+    if (!release) throw failure('RATE_LIMITED', { retryAfter: 1 });
+    signal.addEventListener('abort', release, { once: true });
   };
 }
 

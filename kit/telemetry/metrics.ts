@@ -3,6 +3,7 @@ import type { GuardObserver } from '#kit/guard/verifier.ts';
 
 /** What is read when somebody looks, by the name that it is shown under. */
 const gauges = {
+  signet_streams: 'Streaming calls that are open.',
   signet_revocations: 'Revocations that a guard holds.',
   signet_revocations_age_seconds: 'Seconds since revocations were last heard of.',
   signet_password_hashes_running: 'Password hashes that are being worked on.',

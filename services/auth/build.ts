@@ -203,6 +203,7 @@ export async function buildAuth(deps: {
       checks: [connectGate(guard)],
       guard,
       ready,
+      streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
       reflection: config.environment !== 'production',
       log,
       metrics,

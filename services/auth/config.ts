@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Config, key } from '#kit/config/config.ts';
-import { databaseKeys, processKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import { databaseKeys, limitKeys, processKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
 import { baseUrl, duration, list, port, positiveDuration, secret, text, url, whole } from '#kit/config/types.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { keyTimes } from '#kit/guard/keys.ts';
@@ -53,6 +53,7 @@ const pendingTime = positiveDuration.refine(
 /** Configuration of the auth service. */
 export const keys = {
   ...processKeys,
+  ...limitKeys,
   ...telemetryKeys,
   ...tokenKeys,
   ...databaseKeys,

@@ -1,4 +1,5 @@
 import { type Door, openDoor } from '#kit/door/door.ts';
+import { createConnectionLimit } from '#kit/net/connection-limit.ts';
 import { onPort } from '#kit/process/start-error.ts';
 import type { Closing } from '#kit/process/run.ts';
 import { type GrpcServer, serveGrpc } from '#kit/rpc/grpc-server.ts';
@@ -8,12 +9,13 @@ import { type AuthConfig, keys } from './config.ts';
 /** Opens the auth service's two ports: its door, and gRPC for other services. */
 export async function openAuth(
   { app, ready, log }: Auth,
-  { host, port, grpcPort }: AuthConfig,
+  { host, port, grpcPort, connectionLimit, connectionLimitAddress }: AuthConfig,
   closing: Closing,
 ): Promise<{ door: Door; grpc: GrpcServer }> {
-  const door = await onPort(port, keys.port.env, () => openDoor({ app, ready, log, port, host }));
+  const connections = createConnectionLimit({ total: connectionLimit, perAddress: connectionLimitAddress }, log);
+  const door = await onPort(port, keys.port.env, () => openDoor({ app, ready, log, port, host, connections }));
   closing.add(() => door.close());
-  const grpc = await onPort(grpcPort, keys.grpcPort.env, () => serveGrpc(app, { port: grpcPort, host }));
+  const grpc = await onPort(grpcPort, keys.grpcPort.env, () => serveGrpc(app, { port: grpcPort, host, connections }));
   closing.add(() => grpc.close());
   return { door, grpc };
 }

@@ -75,6 +75,7 @@ export function buildEdge(deps: {
       ],
       guard,
       ready,
+      streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
       reflection: config.environment !== 'production',
       log,
       metrics,

@@ -2,6 +2,7 @@ import { type Config, key } from '#kit/config/config.ts';
 import {
   authTargetKeys,
   jwksKeys,
+  limitKeys,
   processKeys,
   serviceKeys,
   telemetryKeys,
@@ -12,6 +13,7 @@ import { networks, oneOf, origins, port, secret, text, url, whole } from '#kit/c
 /** Configuration of the edge. */
 export const keys = {
   ...processKeys,
+  ...limitKeys,
   ...telemetryKeys,
   ...tokenKeys,
   ...jwksKeys,

@@ -17,6 +17,7 @@ import { createProfileStore } from './store/profiles.ts';
 /** The user service, wired. */
 export interface User {
   readonly app: RpcApp;
+  readonly log: Log;
 }
 
 /** Wires the user service over a migrated database. */
@@ -25,7 +26,7 @@ export function buildUser(deps: {
   readonly guard: Guard;
   /** To the auth service. */
   readonly auth: Transport;
-  readonly config: Pick<UserConfig, 'environment'>;
+  readonly config: Pick<UserConfig, 'environment' | 'streamLimit' | 'streamLimitAddress'>;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
 }): User {
@@ -33,11 +34,13 @@ export function buildUser(deps: {
   const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
   const profiles = createProfiles({ store, accounts: createAccounts(auth) });
   return {
+    log,
     app: createService({
       mounted: [mount(UserService, userHandler(profiles))],
       checks: [connectGate(guard)],
       guard,
       ready: async () => guard.isReady() && (await database.answers()),
+      streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
       reflection: config.environment !== 'production',
       log,
       metrics,

@@ -3,6 +3,7 @@ import {
   authTargetKeys,
   databaseKeys,
   jwksKeys,
+  limitKeys,
   processKeys,
   serviceKeys,
   telemetryKeys,
@@ -13,6 +14,7 @@ import { port } from '#kit/config/types.ts';
 /** Configuration of the user service. */
 export const keys = {
   ...processKeys,
+  ...limitKeys,
   ...telemetryKeys,
   ...tokenKeys,
   ...jwksKeys,

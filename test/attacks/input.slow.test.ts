@@ -5,7 +5,13 @@ import { createDoorServer } from '#kit/door/h2c.ts';
 import { timeToEnd } from './wire.ts';
 
 // Times in ms. Node looks at its limits once a second, so each may take that much longer.
-const limits = { headersTimeout: 1_000, requestTimeout: 2_000, keepAliveTimeout: 1_500, maxHeaderSize: 16_384 };
+const limits = {
+  headersTimeout: 1_000,
+  requestTimeout: 2_000,
+  keepAliveTimeout: 1_500,
+  slowReaderTimeout: 1_000,
+  maxHeaderSize: 16_384,
+};
 const slack = 2_500;
 
 let base: string;
