@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { anonymous } from './groups/anonymous.ts';
 import { type Bench, createBench, type Facts, type Group } from './groups/bench.ts';
 import { growth } from './groups/growth.ts';
 import { grpc } from './groups/grpc.ts';
@@ -29,6 +30,7 @@ const dir = path.join(root, '.data', 'bench');
 const loads: Record<string, (bench: Bench) => Promise<Group | Group[]>> = {
   refresh,
   rest,
+  anonymous,
   grpc,
   login,
   verify,

@@ -3,7 +3,7 @@
 import { drive } from './drive.ts';
 import { profileOverGrpc } from './grpc.ts';
 import { rawHash, rawRefresh } from './raw.ts';
-import { list, login, profileOverRest, refresh } from './rest.ts';
+import { list, login, profileOverRest, refresh, same } from './rest.ts';
 import { verification } from './verify.ts';
 import type { Load, Spec, Work } from './work.ts';
 
@@ -32,6 +32,8 @@ async function open(spec: Spec): Promise<Work> {
       return profileOverRest(spec);
     case 'profile-grpc':
       return profileOverGrpc(spec);
+    case 'request':
+      return same(spec);
     case 'refresh':
       return refresh(spec);
     case 'login':

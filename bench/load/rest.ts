@@ -18,6 +18,19 @@ export function profileOverRest({ url, tokens }: Of<'profile-rest'>): Work {
   };
 }
 
+/** Asks the same thing each time. */
+export function same({ request, status }: Of<'request'>): Work {
+  const http = createHttp();
+  return {
+    close: http.close,
+    async once() {
+      const answer = await http.ask(request);
+      if (answer.status !== status)
+        throw new Error(`expected ${status}, got ${answer.status}: ${answer.text.slice(0, 300)}`);
+    },
+  };
+}
+
 /** Refreshes sessions: the token that each answer brings is the one of its session's next request. */
 export function refresh({ url, refreshTokens }: Of<'refresh'>): Work {
   const http = createHttp();

@@ -1,3 +1,5 @@
+import type { Asking } from './http.ts';
+
 /** Something to do over and over, and to assert each time. */
 export interface Work {
   /**
@@ -26,6 +28,8 @@ export type Spec =
       readonly tokens: readonly string[];
       readonly client: 'grpc-js' | 'http2';
     }
+  /** The same request over and over, and the status that it must have. */
+  | { readonly kind: 'request'; readonly request: Asking; readonly status: number }
   | { readonly kind: 'refresh'; readonly url: string; readonly refreshTokens: readonly string[] }
   | { readonly kind: 'login'; readonly url: string; readonly emails: readonly string[]; readonly password: string }
   | {

@@ -1,0 +1,46 @@
+import { startAll } from '../server/systems.ts';
+import type { Bench, Group } from './bench.ts';
+
+const chains = 8;
+
+/** Just below the limit of all headers together. */
+const room = 15_000;
+
+const json = { 'content-type': 'application/json' };
+const baseline = 'no header, no token: 401';
+
+/** What a request costs that nobody vouches for: each at the worst that its sender can make of it. */
+export async function anonymous(bench: Bench): Promise<Group> {
+  const system = await startAll(await bench.place('anonymous'), 'warn');
+  const get = (path: string, status: number, headers: Record<string, string> = {}) => ({
+    request: { method: 'GET' as const, url: `${system.edge}${path}`, headers },
+    status,
+  });
+  const post = (path: string, status: number, body: string, headers: Record<string, string> = json) => ({
+    request: { method: 'POST' as const, url: `${system.edge}${path}`, headers, body },
+    status,
+  });
+  const profile = '/api/v1/users/profile';
+  const query = Array.from({ length: 7_500 }, () => 'a').join('&');
+  const fields = Array.from({ length: 6_000 }, (_, index) => `"a${index}":1`).join();
+  const cases = {
+    [baseline]: get(profile, 401),
+    'Authorization: Bearer, 15,000 spaces': get(profile, 401, { authorization: `Bearer${' '.repeat(room)}x y` }),
+    'Authorization: a token of 8 KiB': get(profile, 401, { authorization: `Bearer ${'AAAA'.repeat(2_047)}` }),
+    'Cookie: 15,000 semicolons': get(profile, 401, { cookie: ';'.repeat(room) }),
+    '7,500 unknown query parameters': get(`/api/v1/auth/public-key?${query}`, 400),
+    '6,000 unknown fields in 64 KiB of JSON': post('/api/v1/auth/login', 400, `{${fields}}`),
+    'nesting of 30,000 in JSON': post('/api/v1/auth/login', 400, '['.repeat(30_000)),
+    'an unknown path': get('/nowhere', 404),
+    'the script of /docs, uncompressed': get('/docs/static/swagger-ui-bundle.js', 200),
+  };
+  const rows = [];
+  for (const [name, { request, status }] of Object.entries(cases)) {
+    rows.push({
+      name,
+      figures: await bench.measure({ kind: 'request', request, status }, system.processes, chains, { seconds: 3 }),
+    });
+  }
+  await system.stop();
+  return { title: 'Requests without credentials, at their worst', operations: 'requests', baseline, rows };
+}
