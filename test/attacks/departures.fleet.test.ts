@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
@@ -32,6 +32,11 @@ const manners: readonly Manner[] = [
 test('every process of a fleet lives on when callers of the edge leave', async () => {
   const database = await freshDatabase();
   const fleet = await startFleet(database);
+  onTestFinished(async () => {
+    // Each ends when it is asked to, and not before: close asks for exit code 0.
+    await fleet.close();
+    await database.drop();
+  });
   const api = `${fleet.edge}/api/v1`;
   await ask(`${api}/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
   const signIn = async () => {
@@ -61,7 +66,4 @@ test('every process of a fleet lives on when callers of the edge leave', async (
       .filter((line) => line.includes('"level":50')),
   );
   expect(errors).toEqual([]);
-  // Each ends by itself, and not before: startFleet's close asks for exit code 0.
-  await fleet.close();
-  await database.drop();
 }, 120_000);
