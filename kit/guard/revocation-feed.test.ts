@@ -9,8 +9,9 @@ import {
 } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { createGuard } from './guard.ts';
 import { localJwks } from './jwks.ts';
-import { type RevocationFeed, watchRevocations } from './revocation-feed.ts';
+import { type RevocationFeed, type RevocationFeedOptions, watchRevocations } from './revocation-feed.ts';
 import { refusalReasonOf } from './error.ts';
+import { failure } from '../errors/failure.ts';
 import { createTestIssuer } from '../testing/tokens.ts';
 
 /** An auth service that says what the test tells it to. */
@@ -40,8 +41,8 @@ function makeSource() {
   return {
     transport,
     asked,
-    say(sequence: number, more: { sessions?: string[]; current?: boolean; reset?: boolean } = {}) {
-      const { sessions = [], current = true, reset = false } = more;
+    say(sequence: number, more: { sessions?: string[]; current?: boolean; reset?: boolean; lastId?: string } = {}) {
+      const { sessions = [], current = true, reset = false, lastId = `entry ${sequence}` } = more;
       const at = Math.floor(Date.now() / 1_000);
       const revocations = sessions.map((value) => ({
         target: { case: 'sessionId' as const, value },
@@ -49,7 +50,7 @@ function makeSource() {
         expiresAt: at + 3_610,
       }));
       queue.push(
-        create(WatchResponseSchema, { history: 'h', sequence: String(sequence), reset, current, revocations }),
+        create(WatchResponseSchema, { history: 'h', sequence: String(sequence), lastId, reset, current, revocations }),
       );
       rouse();
     },
@@ -93,7 +94,7 @@ test('cut off, it goes on with what it knows; back again, it resumes where it wa
   expect([feed.isReady(), feed.isRevoked(token('one'))]).toEqual([true, true]);
   source.cut(false);
   await poll(() => source.asked.length).toBeGreaterThan(1);
-  expect(source.asked.at(-1)).toMatchObject({ history: 'h', sequence: '7' });
+  expect(source.asked.at(-1)).toMatchObject({ history: 'h', sequence: '7', lastId: 'entry 7' });
   source.say(8, { sessions: ['two'], current: false });
   await poll(() => feed.isRevoked(token('two'))).toBe(true);
   expect(feed.isReady(), 'there is more to come').toBe(false);
@@ -110,7 +111,7 @@ test('a stream that falls silent is given up and opened anew', async () => {
   expect(feed.isReady(), 'it goes on with what it knows').toBe(true);
 });
 
-test('a reset forgets what was known before, once everything else is here', async () => {
+test('a reset adds to what was known before: nothing is forgotten before it expires', async () => {
   const source = makeSource();
   feed = watchRevocations({ transport: source.transport });
   source.say(5, { sessions: ['one', 'both'] });
@@ -118,9 +119,49 @@ test('a reset forgets what was known before, once everything else is here', asyn
   source.say(1, { sessions: ['two'], reset: true, current: false });
   await poll(() => feed.isRevoked(token('two'))).toBe(true);
   expect([feed.isRevoked(token('one')), feed.isRevoked(token('both'))], 'there is more to come').toEqual([true, true]);
+  expect(feed.isReady()).toBe(false);
   source.say(2, { sessions: ['both'] });
-  await poll(() => feed.isRevoked(token('one'))).toBe(false);
-  expect([feed.isRevoked(token('both')), feed.size]).toEqual([true, 2]);
+  await poll(() => feed.isReady()).toBe(true);
+  const known = ['one', 'two', 'both'].map((sid) => feed.isRevoked(token(sid)));
+  expect([...known, feed.size]).toEqual([true, true, true, 3]);
+});
+
+test('it says what is wrong while it has no news, and no more once it has', async () => {
+  const source = makeSource();
+  source.cut(true);
+  feed = watchRevocations({ transport: source.transport, backoff: [5, 10] });
+  await poll(() => feed.trouble()).toMatchObject({ need: 'revocations' });
+  source.cut(false);
+  source.say(1);
+  await poll(() => feed.trouble()).toBeUndefined();
+});
+
+test.each([
+  ['INVALID_CLIENT', 'does not know'],
+  ['CALLER_NOT_ALLOWED', 'not take this service for one of the fleet'],
+] as const)('refused with %s, it says that it is the key of the service', async (reason, words) => {
+  const refusing = createRouterTransport(({ service }) => {
+    service(RevocationService, {
+      // oxlint-disable-next-line require-yield -- it refuses before there is anything to yield
+      async *watch() {
+        throw failure(reason);
+      },
+    });
+  });
+  feed = watchRevocations({ transport: refusing, backoff: [5, 10] });
+  await poll(() => feed.trouble()).toEqual({ need: 'service_key', why: expect.stringContaining(words) });
+});
+
+test.each<[object, string]>([
+  [{ transport: {} }, 'transport'],
+  [{ silence: Number.NaN }, 'silence'],
+  [{ silence: 0 }, 'silence'],
+  [{ backoff: [10, 5] }, 'backoff'],
+  [{ backoff: [0, 5] }, 'backoff'],
+  [{ backof: [1, 5] }, 'unknown: backof'],
+])('it is not made with %j', (wrong, message) => {
+  const { transport } = makeSource();
+  expect(() => (feed = watchRevocations({ transport, ...wrong } as RevocationFeedOptions))).toThrow(message);
 });
 
 test('a method with max_staleness is refused while the feed is cut off, and admitted again after', async () => {

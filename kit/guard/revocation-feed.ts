@@ -1,7 +1,11 @@
 import { createClient, type Transport } from '@connectrpc/connect';
+import { z } from 'zod';
 import { RevocationService, type WatchResponse } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
-import { createRevocationSet, type RevocationSet } from './revocation-set.ts';
+import { signetReasonOf } from './error.ts';
+import { checkOptions, func, having, milliseconds } from './options.ts';
+import { createRevocationSet } from './revocation-set.ts';
 import type { Revocations } from './revocations.ts';
+import { reasonsOf, type Trouble } from './trouble.ts';
 
 /** Revocations as an auth service tells of them. */
 export interface RevocationFeed extends Revocations {
@@ -13,6 +17,8 @@ export interface RevocationFeed extends Revocations {
    * contact it stays true: the guard goes on with what it knows.
    */
   isReady(): boolean;
+  /** Why there is no news right now; undefined while there is. */
+  trouble(): Trouble | undefined;
   /** How many revocations are held. */
   readonly size: number;
   /** Ends the stream. What is held stays. */
@@ -31,8 +37,26 @@ export interface RevocationFeedOptions {
   readonly clock?: () => number;
 }
 
-/** Watches an auth service's revocations, for as long as it is not closed, and resumes where it was cut off. */
+const feedOptions = z.strictObject({
+  transport: having('unary', 'stream'),
+  silence: milliseconds(1, 60_000).optional(),
+  backoff: z
+    .tuple([milliseconds(1, 60_000), milliseconds(1, 60_000)])
+    .refine(([shortest, longest]) => shortest <= longest, 'must be the shortest wait and the longest')
+    .optional(),
+  clock: func.optional(),
+});
+
+/**
+ * Watches an auth service's revocations, for as long as it is not closed, and
+ * resumes where it was cut off. What it has heard of it forgets when no token
+ * concerned can be alive, and never before: where the auth service does not know
+ * the position any more (it lost commits in a failover, or was put back to an
+ * older state), what it then sends is added.
+ * @throws Error on options that are unknown or make no sense
+ */
 export function watchRevocations(options: RevocationFeedOptions): RevocationFeed {
+  checkOptions('watchRevocations', feedOptions, options);
   const { transport, silence = 3_000, clock = () => performance.now() } = options;
   const [shortest, longest] = options.backoff ?? [50, 1_000];
   const client = createClient(RevocationService, transport);
@@ -40,22 +64,21 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
   const first = Promise.withResolvers<void>();
   // Nobody has to wait for it.
   first.promise.catch(() => undefined);
-  let set = createRevocationSet();
-  // What is told after a reset. What was known until then stays until all of it is here.
-  let next: RevocationSet | undefined;
-  let position = { history: '', sequence: '0' };
+  const set = createRevocationSet();
+  let position = { history: '', sequence: '0', lastId: '' };
   let currentAt = -Infinity;
   let isCurrent = false;
   let failures = 0;
+  let trouble: Trouble | undefined;
 
   function take(message: WatchResponse): void {
-    if (message.reset) next = createRevocationSet();
-    (next ?? set).add(message.revocations);
-    position = { history: message.history, sequence: message.sequence };
+    // After a reset, too: an entry that the auth service has lost was true when it was sent.
+    set.add(message.revocations);
+    position = { history: message.history, sequence: message.sequence, lastId: message.lastId };
     failures = 0;
+    trouble = undefined;
     isCurrent = message.current;
     if (!message.current) return;
-    [set, next] = [next ?? set, undefined];
     currentAt = clock();
     first.resolve();
   }
@@ -82,7 +105,9 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
   async function keepWatching(): Promise<void> {
     while (!closing.signal.aborted) {
       // Whatever broke the stream, the next one goes on behind what was taken in.
-      await watch().catch(() => undefined);
+      await watch().catch((error: unknown) => {
+        if (!closing.signal.aborted) trouble = troubleOf(error);
+      });
       const wait = Math.min(longest, shortest * 2 ** Math.min(failures++, 10));
       await pause(wait * (0.5 + Math.random() / 2), closing.signal);
     }
@@ -90,10 +115,11 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
 
   keepWatching().catch(first.reject);
   return {
-    isRevoked: (token) => set.isRevoked(token) || next?.isRevoked(token) === true,
+    isRevoked: (token) => set.isRevoked(token),
     age: () => (clock() - currentAt) / 1_000,
     ready: () => first.promise,
     isReady: () => isCurrent,
+    trouble: () => trouble,
     get size() {
       return set.size;
     },
@@ -102,6 +128,21 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
       first.reject(new Error('The feed of revocations was closed before it was ready.'));
     },
   };
+}
+
+/** A refusal of the service itself is a fault of its key or its entry; all else, of the way there. */
+function troubleOf(error: unknown): Trouble {
+  const reason = signetReasonOf(error);
+  if (reason === 'INVALID_CLIENT') {
+    const why =
+      "the auth service does not know this service's name and key (SIGNET_SERVICE_KEY here, SIGNET_SERVICES there)";
+    return { need: 'service_key', why };
+  }
+  if (reason === 'CALLER_NOT_ALLOWED') {
+    const why = 'the auth service does not take this service for one of the fleet (an entry with roles is a machine)';
+    return { need: 'service_key', why };
+  }
+  return { need: 'revocations', why: `the stream of revocations: ${reasonsOf(error)}` };
 }
 
 /** Waits, but not beyond the signal, and keeps no process alive. */

@@ -1,5 +1,5 @@
 import { createHandlerContext, type HandlerContext } from '@connectrpc/connect';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { RevocationService, type WatchResponse } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { createLocalRevocations, type LocalRevocations } from '../store/revocation-feed.ts';
@@ -12,28 +12,33 @@ afterEach(() => known.close());
 
 /** A table of revocations, and a replica that has read it. */
 async function makeReplica() {
-  const table = { history: 'first', sequence: 0n, rows: [] as SequencedRevocation[] };
+  const table = { history: 'first', rows: [] as SequencedRevocation[] };
+  const sequence = () => table.rows.at(-1)?.sequence ?? 0n;
   known = createLocalRevocations(
     {
-      head: async () => ({ history: table.history, sequence: table.sequence }),
-      after: async (sequence, limit) => table.rows.filter((row) => row.sequence > sequence).slice(0, limit),
+      head: async () => ({ history: table.history, sequence: sequence(), lastId: table.rows.at(-1)?.id ?? '' }),
+      idAt: async (at) => table.rows.find((row) => row.sequence === at)?.id,
+      after: async (at, limit) => table.rows.filter((row) => row.sequence > at).slice(0, limit),
     },
     silentLog,
   );
   await known.ready();
-  const write = (count: number) => {
+  /** @param mark tells entries of one number apart */
+  const write = (count: number, mark = '') => {
     for (let index = 0; index < count; index++) {
-      table.sequence += 1n;
+      const at = sequence() + 1n;
       const expiresAt = Math.floor(Date.now() / 1_000) + 3_610;
-      const target = { case: 'sessionId' as const, value: `session ${table.sequence}` };
-      table.rows.push({ sequence: table.sequence, revocation: { target, expiresAt } });
+      const target = { case: 'sessionId' as const, value: `session ${at}${mark}` };
+      table.rows.push({ sequence: at, id: `entry ${at}${mark}`, revocation: { target, expiresAt } });
     }
   };
-  return { table, write };
+  /** A failover to a standby that had no more than this, or a restore. */
+  const fallBack = (to: number) => void (table.rows.length = to);
+  return { table, write, fallBack };
 }
 
-/** What a watcher that comes with this position is told first. */
-async function first(history: string, sequence: string): Promise<WatchResponse> {
+/** The messages to a watcher that comes with this position. */
+async function* watching(history: string, sequence: string, lastId: string): AsyncGenerator<WatchResponse> {
   const { watch } = revocationHandler(known, closing.signal);
   const leave = new AbortController();
   const context = createHandlerContext({
@@ -44,46 +49,103 @@ async function first(history: string, sequence: string): Promise<WatchResponse> 
     url: 'http://test/',
     requestSignal: leave.signal,
   }) as HandlerContext;
-  const request = { $typeName: 'signet.auth.v1.WatchRequest', history, sequence } as const;
-  for await (const message of watch(request, context)) {
+  const request = { $typeName: 'signet.auth.v1.WatchRequest', history, sequence, lastId } as const;
+  try {
+    for await (const message of watch(request, context)) yield message as WatchResponse;
+  } finally {
     leave.abort();
-    return message as WatchResponse;
   }
-  throw new Error('nothing was told');
+}
+
+/** What that watcher is sent first. */
+async function first(history: string, sequence: string, lastId: string): Promise<WatchResponse> {
+  for await (const message of watching(history, sequence, lastId)) return message;
+  throw new Error('nothing was sent');
 }
 
 const valuesOf = ({ revocations }: WatchResponse) => revocations.map(({ target }) => target.value);
+const tokenOf = (sid: string) => ({ sub: 'ada', sid, jti: 'token', kid: 'key', roles: [], iat: 0 });
 
-test('a new watcher is told everything, and one that comes back what it has not had', async () => {
+test('a new watcher is sent everything, and one that comes back what it has not had', async () => {
   const { write } = await makeReplica();
   write(3);
   await known.pull();
-  const all = await first('', '0');
-  expect(all).toMatchObject({ history: 'first', sequence: '3', reset: true, current: true });
+  const all = await first('', '0', '');
+  expect(all).toMatchObject({ history: 'first', sequence: '3', lastId: 'entry 3', reset: true, current: true });
   expect(valuesOf(all)).toEqual(['session 1', 'session 2', 'session 3']);
-  const rest = await first('first', '2');
-  expect([rest.reset, valuesOf(rest)]).toEqual([false, ['session 3']]);
+  const rest = await first('first', '2', 'entry 2');
+  expect([rest.reset, valuesOf(rest), rest.lastId]).toEqual([false, ['session 3'], 'entry 3']);
+  expect(await first('first', '3', 'entry 3')).toMatchObject({ reset: false, current: true, revocations: [] });
 });
 
-test('a replica that lags behind what its watcher had from another looks at the table, and has nothing forgotten', async () => {
+test('a replica that lags behind what its watcher had from another looks at the table, and resets nothing', async () => {
   const { write } = await makeReplica();
   write(2);
   await known.pull();
-  // Another replica has read these, and told the watcher.
+  // Another replica has read these, and sent them.
   write(2);
   expect(known.head()?.sequence).toBe(2n);
-  expect(await first('first', '4')).toMatchObject({ sequence: '4', reset: false, current: true, revocations: [] });
+  expect(await first('first', '4', 'entry 4')).toMatchObject({ sequence: '4', reset: false, revocations: [] });
 });
 
-test('a table that was put back to an older state is told from its beginning', async () => {
-  const { table, write } = await makeReplica();
+test('a table that was put back to an older state is sent from its beginning', async () => {
+  const { table, write, fallBack } = await makeReplica();
   write(4);
   await known.pull();
-  table.sequence = 2n;
-  table.rows.length = 2;
+  fallBack(2);
   await known.pull();
-  expect(await first('first', '4')).toMatchObject({ sequence: '2', reset: true, current: true });
+  expect(await first('first', '4', 'entry 4')).toMatchObject({ sequence: '2', reset: true, current: true });
   table.history = 'second';
   await known.pull();
-  expect(await first('first', '2')).toMatchObject({ history: 'second', reset: true });
+  expect(await first('first', '2', 'entry 2')).toMatchObject({ history: 'second', reset: true });
+});
+
+describe('a failover that lost commits, with as many made since', () => {
+  test('shows by the entry at the position, to a watcher that comes back', async () => {
+    const { write, fallBack } = await makeReplica();
+    write(4);
+    await known.pull();
+    fallBack(2);
+    write(3, ' of the standby');
+    // The replica has not noticed yet: it looks before it says that it does not know the position.
+    const all = await first('first', '5', 'entry 5 of the standby');
+    expect([all.reset, valuesOf(all)]).toEqual([false, []]);
+    const missed = await first('first', '4', 'entry 4');
+    expect(missed).toMatchObject({ reset: true, sequence: '5', lastId: 'entry 5 of the standby' });
+    expect(valuesOf(missed)).toEqual([
+      'session 1',
+      'session 2',
+      'session 3 of the standby',
+      'session 4 of the standby',
+      'session 5 of the standby',
+    ]);
+    expect((await first('first', '2', 'entry 2')).reset, 'before what was lost').toBe(false);
+    expect((await first('first', '5', '')).reset, 'a watcher of an older build').toBe(true);
+  });
+
+  test('resets the watchers whose streams are open', async () => {
+    const { write, fallBack } = await makeReplica();
+    write(4);
+    await known.pull();
+    const stream = watching('first', '4', 'entry 4');
+    expect((await stream.next()).value).toMatchObject({ reset: false, sequence: '4' });
+    fallBack(2);
+    write(2, ' of the standby');
+    const next = stream.next();
+    await known.pull();
+    const { value } = await next;
+    expect([value?.reset, value?.lastId]).toEqual([true, 'entry 4 of the standby']);
+    await stream.return(undefined);
+  });
+
+  test('has the replica forget nothing of what was lost, before it expires', async () => {
+    const { write, fallBack } = await makeReplica();
+    write(4);
+    await known.pull();
+    fallBack(2);
+    write(2, ' of the standby');
+    await known.pull();
+    const sessions = ['session 2', 'session 3', 'session 4', 'session 3 of the standby', 'session 4 of the standby'];
+    expect(sessions.map((sid) => known.isRevoked(tokenOf(sid)))).toEqual([true, true, true, true, true]);
+  });
 });

@@ -7,7 +7,7 @@ import {
 } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import type { LocalRevocations } from '../store/revocation-feed.ts';
-import type { RevocationHead } from '../store/revocations.ts';
+import type { RevocationPosition } from '../store/revocations.ts';
 
 /** A watcher that has heard nothing for longer would think that it is cut off, ms. */
 const heartbeatEvery = 1_000;
@@ -17,36 +17,47 @@ export function revocationHandler(
   known: LocalRevocations,
   closing: AbortSignal,
 ): ServiceImpl<typeof RevocationService> {
-  /** How far this replica has come. One that lags behind the watcher's last one looks at the table first. */
-  async function headFor(history: string, sequence: bigint): Promise<RevocationHead> {
+  /** Where a watcher that comes with a position stands. A replica that may lag behind the watcher's last one looks at the table first. */
+  async function placeOf(position: RevocationPosition): Promise<{ generation: number; isKnown: boolean }> {
+    const mayBeNew = !known.head() || (position.sequence > 0n && !(await known.knows(position)));
+    if (mayBeNew) await known.pull();
+    // Read first: where it changes meanwhile, the answer counts for nothing.
+    const { generation } = known;
+    return { generation, isKnown: await known.knows(position) };
+  }
+
+  function headNow(): RevocationPosition {
     const head = known.head();
-    if (head && (head.history !== history || head.sequence >= sequence)) return head;
-    await known.pull();
-    const now = known.head();
-    if (!now) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });
-    return now;
+    if (!head) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });
+    return head;
   }
 
   return {
-    async *watch({ history, sequence }, { signal }): AsyncIterable<WatchResponse> {
+    async *watch({ history, sequence, lastId }, { signal }): AsyncIterable<WatchResponse> {
       const over = AbortSignal.any([signal, closing]);
-      let at = BigInt(sequence);
-      let its = history;
+      let at: RevocationPosition = { history, sequence: BigInt(sequence), lastId };
+      const place = await placeOf(at);
+      let { generation } = place;
+      let reset = !place.isKnown;
       while (!over.aborted) {
-        const head = await headFor(its, at);
-        const reset = its !== head.history || at > head.sequence;
-        if (reset) [at, its] = [0n, head.history];
-        const page = await known.after(at);
-        const last = page.at(-1)?.sequence ?? 0n;
-        // What lies between the last of them and the head has expired, and is nothing to be told.
-        const isLast = last >= head.sequence || page.length === 0;
-        at = isLast && last < head.sequence ? head.sequence : last;
+        // Within a generation, each position is one that this replica gave itself.
+        if (known.generation !== generation) [generation, reset] = [known.generation, true];
+        const head = headNow();
+        const page = await known.after(reset ? 0n : at.sequence);
+        // Part of it may be of another table.
+        if (known.generation !== generation) continue;
+        const last = page.at(-1);
+        // What lies between the last of them and the head has expired: there is nothing to send of it.
+        const isLast = !last || last.sequence >= head.sequence;
+        at = last ? { history: head.history, sequence: last.sequence, lastId: last.id } : head;
         const current = isLast && known.isReady();
         if (reset || page.length > 0 || current) {
           const revocations = page.map(({ revocation }) => revocation);
-          yield create(WatchResponseSchema, { history: its, sequence: String(at), reset, current, revocations });
+          const position = { history: at.history, sequence: String(at.sequence), lastId: at.lastId };
+          yield create(WatchResponseSchema, { ...position, reset, current, revocations });
+          reset = false;
         }
-        if (isLast && known.head()?.sequence === at) await known.changed(heartbeatEvery, over);
+        if (isLast && known.head()?.sequence === at.sequence) await known.changed(heartbeatEvery, over);
       }
       // A stream that ends because the replica does is taken up at another one.
       if (closing.aborted) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });

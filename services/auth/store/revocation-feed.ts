@@ -1,15 +1,19 @@
 import { create } from '@bufbuild/protobuf';
 import { EventEmitter, once } from 'node:events';
 import { RevocationSchema } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
-import { createRevocationSet, type RevocationSet } from '#kit/guard/revocation-set.ts';
+import { createRevocationSet } from '#kit/guard/revocation-set.ts';
 import type { Revocations } from '#kit/guard/revocations.ts';
 import type { Log } from '#kit/log/log.ts';
-import type { RevocationHead, RevocationStore, SequencedRevocation } from './revocations.ts';
+import type { RevocationPosition, RevocationStore, SequencedRevocation } from './revocations.ts';
 
 /** What this replica of the auth service knows of revocations: its own and those of other replicas. */
 export interface LocalRevocations extends Revocations {
   /** How far it has come; undefined before the first time. */
-  head(): RevocationHead | undefined;
+  head(): RevocationPosition | undefined;
+  /** Changes where the table turns out to be another one: positions that were good before may not be any more. */
+  readonly generation: number;
+  /** Tells whether a position is one of the history that this replica has read, the table included. */
+  knows(position: RevocationPosition): Promise<boolean>;
   /** Tells whether the table was looked at within the last seconds, and nothing there was new. */
   isReady(): boolean;
   /** Resolves once everything in the table is known. @throws where the database does not answer */
@@ -33,11 +37,17 @@ const pollEvery = 1_000;
 /** Knowledge that is older is not told as current, ms. */
 const currentFor = 2_500;
 
-/** Follows the table of revocations. `pull` is for whoever hears that there is something new. */
+/**
+ * Follows the table of revocations; `pull` is called where there may be something
+ * new. Where the table is not the one that was read before (it was put back, or a
+ * failover lost commits), all of it is read and added to what is known: nothing is
+ * forgotten before it expires.
+ */
 export function createLocalRevocations(store: RevocationStore, log: Log): LocalRevocations {
-  let set = createRevocationSet();
+  const set = createRevocationSet();
   const news = new EventEmitter().setMaxListeners(0);
-  let head: RevocationHead | undefined;
+  let head: RevocationPosition | undefined;
+  let generation = 0;
   let recent: SequencedRevocation[] = [];
   // The recent ones are all that there are behind this sequence.
   let recentFrom = 0n;
@@ -45,8 +55,8 @@ export function createLocalRevocations(store: RevocationStore, log: Log): LocalR
   let running: Promise<void> | undefined;
   let again = false;
 
-  function take(page: readonly SequencedRevocation[], into: RevocationSet): void {
-    into.add(page.map(({ revocation }) => create(RevocationSchema, revocation)));
+  function take(page: readonly SequencedRevocation[]): void {
+    set.add(page.map(({ revocation }) => create(RevocationSchema, revocation)));
     recent.push(...page);
     const surplus = recent.length - recentMost;
     if (surplus > 0) recentFrom = recent.splice(0, surplus).at(-1)?.sequence ?? recentFrom;
@@ -54,22 +64,37 @@ export function createLocalRevocations(store: RevocationStore, log: Log): LocalR
 
   async function look(): Promise<void> {
     const found = await store.head();
-    let at = head?.sequence ?? 0n;
-    // Another database, or an older state of it: what is known stays until all that is there has been read.
-    const isOther = found.history !== head?.history || found.sequence < at;
-    const filling = isOther ? createRevocationSet() : set;
-    if (isOther) [recent, recentFrom, at] = [[], 0n, 0n];
-    const isNew = found.sequence !== at || found.history !== head?.history;
-    while (at < found.sequence) {
-      const page = await store.after(at, revocationPage);
-      take(page, filling);
-      const last = page.at(-1)?.sequence ?? 0n;
-      at = page.length < revocationPage && last < found.sequence ? found.sequence : last;
+    const from = head && (await continues(head, found)) ? head : { ...found, sequence: 0n, lastId: '' };
+    if (from !== head) {
+      [recent, recentFrom] = [[], 0n];
+      generation += 1;
     }
-    set = filling;
-    head = { history: found.history, sequence: at };
+    let at = from;
+    while (at.sequence < found.sequence) {
+      const page = await store.after(at.sequence, revocationPage);
+      take(page);
+      const last = page.at(-1);
+      // Behind the last of a page that is not full, all has expired.
+      const isLast = page.length < revocationPage && (last?.sequence ?? 0n) < found.sequence;
+      at = isLast || !last ? found : { history: found.history, sequence: last.sequence, lastId: last.id };
+    }
+    const isNew = at !== head;
+    head = at;
     lookedAt = performance.now();
     if (isNew) news.emit('new');
+  }
+
+  /** Tells whether the head of the table is where this replica stands, or behind it in the same history. */
+  async function continues(position: RevocationPosition, found: RevocationPosition): Promise<boolean> {
+    if (found.history !== position.history || found.sequence < position.sequence) return false;
+    if (position.sequence === 0n) return true;
+    const isSame = found.sequence === position.sequence;
+    return position.lastId === (isSame ? found.lastId : await store.idAt(position.sequence));
+  }
+
+  async function idAt(sequence: bigint): Promise<string | undefined> {
+    if (head?.sequence === sequence) return head.lastId;
+    return recent.find((one) => one.sequence === sequence)?.id ?? store.idAt(sequence);
   }
 
   /** One look at a time; whoever asks meanwhile gets another one after it. */
@@ -88,13 +113,22 @@ export function createLocalRevocations(store: RevocationStore, log: Log): LocalR
   }
 
   const quietly = () =>
-    void pull().catch((error: unknown) => log.warn({ err: error }, 'revocations could not be read; those known stay'));
+    void pull().catch((error: unknown) =>
+      log.warn({ err: error }, 'failed to poll revocations; using the last known set'),
+    );
   const timer = setInterval(quietly, pollEvery).unref();
   const age = () => performance.now() - lookedAt;
   return {
     isRevoked: (token) => set.isRevoked(token),
     age: () => age() / 1_000,
     head: () => head,
+    get generation() {
+      return generation;
+    },
+    async knows({ history, sequence, lastId }) {
+      if (!head || history !== head.history || sequence > head.sequence) return false;
+      return sequence === 0n || (await idAt(sequence)) === lastId;
+    },
     isReady: () => age() < currentFor,
     ready: () => (head ? Promise.resolve() : pull()),
     async after(sequence) {

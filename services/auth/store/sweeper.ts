@@ -9,7 +9,10 @@ const keepSessions = '30 days';
 /** Takes away what has expired. Replicas may do so at once: a row can be deleted only once. */
 export function createSweeper(db: PrismaClient, log: Log): { sweep(): Promise<void>; close(): void } {
   async function sweep(): Promise<void> {
-    await db.$executeRaw`DELETE FROM auth.revocations WHERE expires_at < now()`;
+    // The last one stays, so that whoever stands at it is known when the next one comes.
+    await db.$executeRaw`
+      DELETE FROM auth.revocations
+      WHERE expires_at < now() AND sequence < (SELECT revocation_sequence FROM auth.heads)`;
     await db.$executeRaw`DELETE FROM auth.attempts WHERE resets_at < now()`;
     await db.$executeRaw`DELETE FROM auth.links WHERE expires_at < now()`;
     await db.$executeRaw`DELETE FROM auth.assertions WHERE expires_at < now()`;

@@ -6,6 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_signet_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -13,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/revocation_service.proto.
  */
 export const file_signet_auth_v1_revocation_service: GenFile = /*@__PURE__*/
-  fileDesc("CidzaWduZXQvYXV0aC92MS9yZXZvY2F0aW9uX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIjUKDFdhdGNoUmVxdWVzdBIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwASKHAQoNV2F0Y2hSZXNwb25zZRIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwARINCgVyZXNldBgDIAEoCBIPCgdjdXJyZW50GAQgASgIEi8KC3Jldm9jYXRpb25zGAUgAygLMhouc2lnbmV0LmF1dGgudjEuUmV2b2NhdGlvbiKxAQoKUmV2b2NhdGlvbhIUCgpzZXNzaW9uX2lkGAEgASgJSAASEgoIdG9rZW5faWQYAiABKAlIABIRCgdzdWJqZWN0GAMgASgJSAASEAoGa2V5X2lkGAQgASgJSAASDgoEcm9sZRgIIAEoCUgAEhIKCm5vdF9iZWZvcmUYBSABKA0SEgoKcmV2b2tlZF9hdBgGIAEoDRISCgpleHBpcmVzX2F0GAcgASgNQggKBnRhcmdldDJmChFSZXZvY2F0aW9uU2VydmljZRJRCgVXYXRjaBIcLnNpZ25ldC5hdXRoLnYxLldhdGNoUmVxdWVzdBodLnNpZ25ldC5hdXRoLnYxLldhdGNoUmVzcG9uc2UiCZACAYq1GAIaADABYgZwcm90bzM", [file_signet_policy_v1_policy]);
+  fileDesc("CidzaWduZXQvYXV0aC92MS9yZXZvY2F0aW9uX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIk8KDFdhdGNoUmVxdWVzdBIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwARIYCgdsYXN0X2lkGAMgASgJQge6SARyAhhAIpgBCg1XYXRjaFJlc3BvbnNlEg8KB2hpc3RvcnkYASABKAkSFAoIc2VxdWVuY2UYAiABKARCAjABEg0KBXJlc2V0GAMgASgIEg8KB2N1cnJlbnQYBCABKAgSLwoLcmV2b2NhdGlvbnMYBSADKAsyGi5zaWduZXQuYXV0aC52MS5SZXZvY2F0aW9uEg8KB2xhc3RfaWQYBiABKAkisQEKClJldm9jYXRpb24SFAoKc2Vzc2lvbl9pZBgBIAEoCUgAEhIKCHRva2VuX2lkGAIgASgJSAASEQoHc3ViamVjdBgDIAEoCUgAEhAKBmtleV9pZBgEIAEoCUgAEg4KBHJvbGUYCCABKAlIABISCgpub3RfYmVmb3JlGAUgASgNEhIKCnJldm9rZWRfYXQYBiABKA0SEgoKZXhwaXJlc19hdBgHIAEoDUIICgZ0YXJnZXQyZgoRUmV2b2NhdGlvblNlcnZpY2USUQoFV2F0Y2gSHC5zaWduZXQuYXV0aC52MS5XYXRjaFJlcXVlc3QaHS5zaWduZXQuYXV0aC52MS5XYXRjaFJlc3BvbnNlIgmQAgGKtRgCGgAwAWIGcHJvdG8z", [file_buf_validate_validate, file_signet_policy_v1_policy]);
 
 /**
  * Where to begin.
@@ -34,6 +35,13 @@ export type WatchRequest = Message<"signet.auth.v1.WatchRequest"> & {
    * @generated from field: uint64 sequence = 2 [jstype = JS_STRING];
    */
   sequence: string;
+
+  /**
+   * `last_id` of the last message that the watcher had. Empty: from the start.
+   *
+   * @generated from field: string last_id = 3;
+   */
+  lastId: string;
 };
 
 /**
@@ -50,22 +58,24 @@ export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
  */
 export type WatchResponse = Message<"signet.auth.v1.WatchResponse"> & {
   /**
-   * Names the history that sequences count in. Another one than the
-   * watcher's: what it holds is worth nothing.
+   * Names the history that sequences count in.
    *
    * @generated from field: string history = 1;
    */
   history: string;
 
   /**
-   * Everything up to here has been told.
+   * The watcher has everything up to here.
    *
    * @generated from field: uint64 sequence = 2 [jstype = JS_STRING];
    */
   sequence: string;
 
   /**
-   * The watcher forgets what it holds before it takes this in.
+   * The watcher's position is not one of this history: the auth service lost
+   * entries in a failover, was put back to an older state, or has forgotten an
+   * entry that has expired. From here on it sends everything that it knows. The
+   * watcher adds that to what it holds, and forgets no entry before it expires.
    *
    * @generated from field: bool reset = 3;
    */
@@ -84,6 +94,14 @@ export type WatchResponse = Message<"signet.auth.v1.WatchResponse"> & {
    * @generated from field: repeated signet.auth.v1.Revocation revocations = 5;
    */
   revocations: Revocation[];
+
+  /**
+   * Names the entry at `sequence`, so that another entry in its place shows.
+   * The watcher sends it back when it resumes.
+   *
+   * @generated from field: string last_id = 6;
+   */
+  lastId: string;
 };
 
 /**
