@@ -1,18 +1,22 @@
 import { randomBytes, sign as signBytes, KeyObject } from 'node:crypto';
+import { exportPKCS8 } from 'jose';
 import { Client } from 'pg';
 import { readConfig } from '#kit/config/config.ts';
 import { connection } from '#kit/db/database.ts';
 import { openDoor } from '#kit/door/door.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
 import { createLog } from '#kit/log/log.ts';
+import { Secret } from '#kit/log/secret.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { asService } from '#kit/rpc/as-service.ts';
+import { asService } from '#kit/guard/as-service.ts';
 import { linkToAuth } from '#kit/rpc/auth-link.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
 import { createGrpcTransport as grpcChannel } from '#kit/rpc/grpc-client.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
 import { createTestKey, type TestKey } from '#kit/testing/tokens.ts';
 import { openAll, readAll } from '../../services/all/open.ts';
+import { createMasterKey } from '../../services/auth/crypto/master-key.ts';
+import { contextOf } from '../../services/auth/crypto/signing-key.ts';
 import { buildEdge } from '../../services/edge/build.ts';
 import { keys as edgeKeys } from '../../services/edge/config.ts';
 import { exposed } from '../../services/edge/services.ts';
@@ -60,10 +64,13 @@ export async function openRig(): Promise<Rig> {
   ]);
   const db = new Client(connection(database.url));
   await db.connect();
-  for (const { kid, alg, jwk } of [key, ...otherKeys]) {
+  // Only what is sealed under the master key is published.
+  const masterKey = randomBytes(32);
+  const master = createMasterKey(new Secret(masterKey));
+  for (const { kid, alg, jwk, privateKey } of [key, ...otherKeys]) {
     await db.query(
-      `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private) VALUES ($1, $2, 'retired', $3, '')`,
-      [kid, alg, JSON.stringify(jwk)],
+      `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private) VALUES ($1, $2, 'retired', $3, $4)`,
+      [kid, alg, JSON.stringify(jwk), master.seal(Buffer.from(await exportPKCS8(privateKey)), contextOf(kid))],
     );
   }
   await db.end();
@@ -71,7 +78,7 @@ export async function openRig(): Promise<Rig> {
   const all = await openAll(
     readAll({
       DATABASE_URL: database.url.reveal(),
-      SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
+      SIGNET_MASTER_KEY: masterKey.toString('base64'),
       SIGNET_EDGE_PORT: '0',
       SIGNET_AUTH_PORT: '0',
       SIGNET_AUTH_GRPC_PORT: '0',
@@ -141,10 +148,10 @@ export async function openSplitEdge(
   });
   const auth = linkToAuth(name, config, exposed.auth);
   const keys = remoteJwks({ url: `${system.auth}/.well-known/jwks.json` });
-  const guard = guardFor(config, { keys, revocations: auth.revocations, metrics: noMetrics });
   const user = grpcChannel(`127.0.0.1:${system.userPort}`, exposed.user);
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
+  const guard = guardFor(config, { keys, revocations: auth.revocations, metrics: noMetrics, log });
   const upstreams = [
     ...exposed.auth.map((desc) => ({ desc, transport: auth.transport })),
     ...exposed.user.map((desc) => ({ desc, transport: asService(user, auth.identity) })),

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Client } from 'pg';
-import { calculateJwkThumbprint, exportJWK, exportPKCS8, generateKeyPair, type JWK } from 'jose';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { calculateJwkThumbprint, decodeJwt, exportJWK, exportPKCS8, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readConfig } from '#kit/config/config.ts';
 import { connection, openDatabase } from '#kit/db/database.ts';
 import { createLog } from '#kit/log/log.ts';
@@ -158,4 +158,51 @@ test('a key whose private part is of another key than its public one does not st
   const jwk = { ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' };
   await db.query('UPDATE auth.signing_keys SET public_jwk = $1 WHERE kid = $2', [JSON.stringify(jwk), kid]);
   await expect(start(masterKey, { SIGNET_ALG: 'ES256' })).rejects.toThrow(`signing key ${kid} is weak, not a pair`);
+});
+
+describe('a public key that somebody writes into the database is not published, and its tokens are refused', () => {
+  const plants: Record<string, (given: { kid: string; pem: string; ours: Buffer; masterKey: string }) => Uint8Array> = {
+    'with no private part': () => Buffer.alloc(0),
+    'sealed under another master key': ({ kid, pem }) => sealedBy(newKey(), pem, contextOf(kid)),
+    'with the sealed part of a key of ours': ({ ours }) => ours,
+    'with the private part of another key': ({ kid, masterKey }) => {
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+      return sealedBy(masterKey, pem, contextOf(kid));
+    },
+  };
+  const sealedBy = (masterKey: string, pem: string, context: string) =>
+    createMasterKey(new Secret(Buffer.from(masterKey, 'base64'))).seal(Buffer.from(pem), context);
+
+  test.each(Object.entries(plants))('%s', async (_, seal) => {
+    lines.length = 0;
+    const masterKey = newKey();
+    const { url } = await start(masterKey, { SIGNET_ALG: 'ES256' });
+    const { access_token: good = '' } = await signUp(url);
+    const { rows } = await db.query<{ kid: string; sealed: Buffer }>(
+      `SELECT kid, sealed_private AS sealed FROM auth.signing_keys WHERE state = 'active'`,
+    );
+    const [active] = rows;
+    const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+    const bare = await exportJWK(publicKey);
+    const kid = await calculateJwkThumbprint(bare);
+    const planted = { kid, pem: await exportPKCS8(privateKey), ours: active?.sealed ?? Buffer.alloc(0), masterKey };
+    await db.query(
+      `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, retired_at)
+       VALUES ($1, 'ES256', 'retired', $2, $3, now())`,
+      [kid, JSON.stringify({ ...bare, kid, alg: 'ES256', use: 'sig' }), seal(planted)],
+    );
+    await db.query(`SELECT pg_notify('signet_keys', '')`);
+    await expect.poll(() => lines.join('')).toContain('a stored key is not published');
+    const again = await start(masterKey, { SIGNET_ALG: 'ES256' });
+    const forged = await new SignJWT({ ...decodeJwt(good), roles: ['admin'], jti: crypto.randomUUID() })
+      .setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' })
+      .sign(privateKey);
+    for (const place of [url, again.url]) {
+      const { json } = await ask(`${place.replace('/api/v1/auth', '')}/.well-known/jwks.json`, 'GET');
+      expect(json.keys.map((key: JWK) => key.kid)).toEqual([active?.kid]);
+      expect((await ask(`${place}/verify`, 'GET', { token: forged })).json.code).toBe('INVALID_TOKEN');
+      expect((await ask(`${place}/verify`, 'GET', { token: good })).status).toBe(200);
+    }
+  });
 });

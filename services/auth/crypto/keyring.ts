@@ -4,13 +4,21 @@ import type { KeySource } from '#kit/guard/keys.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { KeyStore } from '../domain/keys.ts';
 import type { MasterKey } from './master-key.ts';
-import { generateSigningKey, openSecret, openSigner, type Signer, type SigningAlgorithm } from './signing-key.ts';
+import {
+  assertOurs,
+  generateSigningKey,
+  openSecret,
+  openSigner,
+  type Signer,
+  type SigningAlgorithm,
+  type StoredKey,
+} from './signing-key.ts';
 
 /** The keys of this auth service, in memory. */
 export interface Keyring {
   /** The key that new tokens are signed with. */
   active(): Signer;
-  /** The public keys, the active one first. HS256 keys are not among them. */
+  /** The public keys whose private part this service holds, the active one first. HS256 keys are not among them. */
   jwks(): readonly JWK[];
   /** The active public key (RFC 7468); undefined where there is none to show (HS256). */
   pem(): string | undefined;
@@ -35,7 +43,7 @@ export async function openKeyring(deps: {
 }): Promise<Keyring> {
   const { store, master, alg, pending, log } = deps;
   await ensureActive(store, master, alg, log);
-  let held = await read(store, master);
+  let held = await read({ store, master, log });
   const sources = new Set<KeySource>();
   let reading: Promise<void> = Promise.resolve();
   const reload = (): Promise<void> => {
@@ -43,7 +51,7 @@ export async function openKeyring(deps: {
     const before = reading.catch(() => undefined);
     reading = (async () => {
       await before;
-      held = await read(store, master, held);
+      held = await read({ store, master, log }, held);
       await Promise.all([...sources].map((source) => source.refresh()));
     })();
     return reading;
@@ -73,22 +81,55 @@ export async function openKeyring(deps: {
 
 interface Held {
   readonly signer: Signer;
+  /** Keys that were looked into, by all that counts of them: whether they are ours. */
+  readonly known: ReadonlyMap<string, boolean>;
   readonly jwks: readonly JWK[];
   readonly pem: string | undefined;
   /** HS256 keys, by kid. */
   readonly secrets: ReadonlyMap<string, CryptoKey>;
 }
 
-async function read(store: KeyStore, master: MasterKey, previous?: Held): Promise<Held> {
+async function read(
+  { store, master, log }: { store: KeyStore; master: MasterKey; log: Log },
+  previous?: Held,
+): Promise<Held> {
   const published = await store.listPublished();
   const [active] = published;
   if (active?.state !== 'active') throw new Error('there is no signing key');
-  const jwks = published.filter(({ alg }) => alg !== 'HS256').map(({ publicJwk }) => publicJwk);
+  const isSame = previous?.signer.kid === active.kid;
+  const signer = isSame ? previous.signer : await openSigner(active, master);
+  const known = new Map<string, boolean>();
+  const ours: StoredKey[] = [];
+  for (const key of published) {
+    const id = identityOf(key);
+    // The one that signs must be good: without it, what is in memory stays.
+    if (key === active && !previous?.known.get(id)) await assertOurs(key, master);
+    const isOurs = key === active || (previous?.known.get(id) ?? (await isPair(key, master, log)));
+    known.set(id, isOurs);
+    if (isOurs) ours.push(key);
+  }
+  const jwks = ours.filter(({ alg }) => alg !== 'HS256').map(({ publicJwk }) => publicJwk);
   const secrets = new Map<string, CryptoKey>();
-  for (const key of published.filter(({ alg }) => alg === 'HS256'))
+  for (const key of ours.filter(({ alg }) => alg === 'HS256'))
     secrets.set(key.kid, previous?.secrets.get(key.kid) ?? (await openSecret(key, master)));
-  if (previous?.signer.kid === active.kid) return { ...previous, jwks, secrets };
-  return { signer: await openSigner(active, master), jwks, secrets, pem: await pemOf(active.publicJwk, active.alg) };
+  const pem = isSame ? previous.pem : await pemOf(active.publicJwk, active.alg);
+  return { signer, known, jwks, secrets, pem };
+}
+
+/** All that a row says of a key: where any of it changes, the key is looked into again. */
+function identityOf({ kid, alg, publicJwk, sealedPrivate }: StoredKey): string {
+  return JSON.stringify([kid, alg, publicJwk, Buffer.from(sealedPrivate).toString('base64')]);
+}
+
+/** Says once, for each key, that it is not published and why. */
+async function isPair(key: StoredKey, master: MasterKey, log: Log): Promise<boolean> {
+  try {
+    await assertOurs(key, master);
+    return true;
+  } catch (error) {
+    log.error({ err: error, kid: key.kid }, 'a stored key is not published: its private part is not ours');
+    return false;
+  }
 }
 
 async function pemOf(publicJwk: JWK, alg: SigningAlgorithm): Promise<string | undefined> {
@@ -104,6 +145,7 @@ function secretSource(secrets: () => ReadonlyMap<string, CryptoKey>): KeySource 
     get: async (kid, alg) => held(kid, alg),
     refresh: async () => true,
     ready: async () => undefined,
+    trouble: () => undefined,
     close: () => undefined,
   };
 }

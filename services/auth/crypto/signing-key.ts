@@ -67,6 +67,16 @@ export async function openSigner(stored: StoredKey, master: MasterKey): Promise<
   };
 }
 
+/**
+ * Checks that a stored key is one that this service made: its private part opens
+ * under the master key, and is the pair of what is published. Whoever can write to
+ * the database can add a public key, and nobody else can seal its other half.
+ * @throws Error where it is not, or the key is weak or does not fit its algorithm
+ */
+export async function assertOurs(stored: StoredKey, master: MasterKey): Promise<void> {
+  await (stored.alg === 'HS256' ? openSecret(stored, master) : openPrivate(stored, master));
+}
+
 /** Opens an HS256 key, to sign and to verify with. @throws Error where the master key is another one */
 export async function openSecret(stored: StoredKey, master: MasterKey): Promise<CryptoKey> {
   const bytes = new Uint8Array(open(stored, master));
