@@ -188,7 +188,7 @@ test('a role that somebody is given is in their next token, and the one that the
   const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: ada.refresh } });
   system.secret(json.refresh_token);
   const claims = decoded(system.secret(json.access_token), 1);
-  expect([claims['roles'], claims['scope']]).toEqual([['support', 'user'], 'profile support']);
+  expect([claims['roles'], claims['scope']]).toEqual([['support', 'user'], 'signet:profile signet:support']);
 });
 
 test.each(Object.entries(acts))(

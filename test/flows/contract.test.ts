@@ -123,7 +123,7 @@ describe('POST /auth/login', () => {
       aud: 'signet',
       client_id: 'signet',
       roles: ['user'],
-      scope: 'profile',
+      scope: 'signet:profile',
       email: person.email,
       amr: ['pwd'],
       acr: 'pwd',

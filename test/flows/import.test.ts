@@ -123,7 +123,7 @@ test('what is said of an account is kept, and the account is one like any other'
   const profile = await system.rest('GET', '/users/profile', { token: json.access_token });
   expect(profile.json).toMatchObject({ id, email, name: 'Grace' });
   const { claims } = (await system.rest('GET', '/auth/verify', { token: json.access_token })).json;
-  expect(claims.scope).toBe('museum profile support');
+  expect(claims.scope).toBe('museum signet:profile signet:support');
 
   const { user_id: later } = await bringOne({ created_at: '2019-05-04T03:02:01.124Z' });
   expect(later > id, 'lists have the account that was made last first').toBe(true);

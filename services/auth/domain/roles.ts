@@ -1,11 +1,14 @@
 import type { BuiltInRole } from '#kit/rpc/roles.ts';
 
+/** What the scopes begin with that come with Signet. Those of operators, and of OpenID Connect, do not. */
+const reserved = 'signet:';
+
 /** A role is a set of scopes. */
 const scopesOf: Readonly<Record<BuiltInRole, readonly string[]>> = {
-  user: ['profile'],
-  raider: ['profile'],
-  support: ['profile', 'support'],
-  admin: ['profile', 'support', 'admin'],
+  user: ['signet:profile'],
+  raider: ['signet:profile'],
+  support: ['signet:profile', 'signet:support'],
+  admin: ['signet:profile', 'signet:support', 'signet:admin'],
 };
 
 /**
@@ -13,7 +16,13 @@ const scopesOf: Readonly<Record<BuiltInRole, readonly string[]>> = {
  * @param defined the scopes of those among them that an operator defined
  */
 export function scopesFor(roles: readonly string[], defined: readonly string[]): string[] {
-  return [...new Set([...roles.flatMap(builtInScopes), ...defined])].toSorted();
+  const own = defined.filter((scope) => !isReserved(scope));
+  return [...new Set([...roles.flatMap(builtInScopes), ...own])].toSorted();
+}
+
+/** Tells whether a scope may come with Signet only: no role that an operator defines can have it. */
+export function isReserved(scope: string): boolean {
+  return scope.startsWith(reserved);
 }
 
 /** The scopes of a role that comes with Signet; of any other, none. */
