@@ -5,7 +5,7 @@ import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import type { Environment } from '#kit/config/config.ts';
 import { serviceKey } from '#kit/config/types.ts';
 import type { Secret } from '#kit/log/secret.ts';
-import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
+import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { misuse } from './failures.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -7,9 +7,9 @@ import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_ser
 import { createGuard, type Guard } from '#kit/guard/guard.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
 import { watchRevocations } from '#kit/guard/revocation-feed.ts';
-import { asService } from '#kit/rpc/as-service.ts';
+import { asService } from '#kit/guard/as-service.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
-import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
+import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { bodyOf, createHttp } from '../load/http.ts';

@@ -29,7 +29,7 @@ const app = createService({
     }),
   ],
   checks: [],
-  ready: async () => isReady,
+  ready: async () => (isReady ? undefined : 'keys'),
   reflection: true,
   log: silentLog,
   metrics: noMetrics,
@@ -38,7 +38,13 @@ const app = createService({
 let door: Door;
 const sockets: Socket[] = [];
 beforeAll(async () => {
-  door = await openDoor({ app, ready: async () => isReady, log: silentLog, port: 0, host: '127.0.0.1' });
+  door = await openDoor({
+    app,
+    ready: async () => (isReady ? undefined : 'keys'),
+    log: silentLog,
+    port: 0,
+    host: '127.0.0.1',
+  });
 });
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -171,11 +177,12 @@ describe('limits', () => {
   });
 });
 
-test('/health answers as long as the process lives, /ready as long as it can work', async () => {
+test('/health answers as long as the process lives, /ready as long as it can work, and else why not', async () => {
   const status = async (path: string) => (await fetch(`${base()}${path}`)).status;
   expect([await status('/health'), await status('/ready')]).toEqual([200, 200]);
   isReady = false;
   expect([await status('/health'), await status('/ready')]).toEqual([200, 503]);
+  expect(await (await fetch(`${base()}/ready`)).json()).toEqual({ status: 'not ready', missing: 'keys' });
   isReady = true;
 });
 
@@ -196,7 +203,7 @@ describe('X-Forwarded-For', () => {
   test('is believed from a trusted proxy and from nobody else', async () => {
     const trusting = await openDoor({
       app,
-      ready: async () => true,
+      ready: async () => undefined,
       log: silentLog,
       port: 0,
       trustedProxies: ['127.0.0.0/8'],
@@ -208,7 +215,7 @@ describe('X-Forwarded-For', () => {
 });
 
 test('closing lets requests under way finish, over HTTP/1.1 and HTTP/2, and ends idle connections', async () => {
-  const closing = await openDoor({ app, ready: async () => true, log: silentLog, port: 0, host: '127.0.0.1' });
+  const closing = await openDoor({ app, ready: async () => undefined, log: silentLog, port: 0, host: '127.0.0.1' });
   const baseUrl = `http://127.0.0.1:${closing.port}`;
   await fetch(`${baseUrl}/health`);
   const calls = (['1.1', '2'] as const).map((httpVersion) =>

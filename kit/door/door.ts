@@ -116,8 +116,9 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
 
   fastify.get('/health', async () => ({ status: 'ok' }));
   fastify.get('/ready', async (_, reply) => {
-    const isReady = await ready();
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready' });
+    const missing = await ready();
+    if (missing === undefined) return { status: 'ready' };
+    return reply.code(503).send({ status: 'not ready', missing });
   });
   mountConnect(fastify, app, count);
   mountRest(fastify, app, { bodyLimit: maxRequestBytes, timeoutMs: longestCall, unmatched: count });

@@ -42,7 +42,7 @@ const anyUser: AccessInit = { rule: { case: 'authenticated', value: {} } };
 test("reads each kind of rule from a method's definition", () => {
   const { method } = EchoService;
   expect(accessOf(method.echo)).toBe('public');
-  expect(accessOf(method.private)).toEqual({ roles: [], scopes: [], callers: [] });
+  expect(accessOf(method.private)).toEqual({});
   expect(accessOf(method.adminOnly)).toMatchObject({ roles: ['admin', 'support'] });
   expect(accessOf(method.scoped)).toMatchObject({ scopes: ['echo:read', 'echo:write'] });
   expect(accessOf(method.fresh)).toMatchObject({ maxAuthAge: 300 });
@@ -50,7 +50,7 @@ test("reads each kind of rule from a method's definition", () => {
   expect(accessOf(method.prompt)).toMatchObject({ maxStaleness: 5 });
   expect(accessOf(method.onBehalf)).toMatchObject({ callers: ['order'] });
   expect(accessOf(method.inside)).toEqual({ internal: true, callers: ['order'] });
-  expect(accessOf(method.anyService)).toEqual({ internal: true, callers: [] });
+  expect(accessOf(method.anyService)).toEqual({ internal: true });
 });
 
 test('counts parts of a second', () => {
@@ -88,9 +88,10 @@ describe('names', () => {
       Stale: { rule: { case: 'authenticated', value: { maxStaleness: seconds(0) } } },
       Twice: { rule: { case: 'internal', value: { callers: ['order', 'order'] } } },
       Nameless: { rule: { case: 'authenticated', value: { callers: [''] } } },
+      Level: { rule: { case: 'authenticated', value: { acr: 'MFA' } } },
     });
     expect(() => assertCovered([negative])).toThrow(
-      /Old: maxAuthAge.*\n.*Stale: maxStaleness.*\n.*Twice: .*\n.*Nameless: /,
+      /Old: maxAuthAge.*\n.*Stale: maxStaleness.*\n.*Twice: .*\n.*Nameless: .*\n.*Level: acr is none of pwd, mfa, phr/,
     );
   });
 

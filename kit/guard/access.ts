@@ -4,6 +4,7 @@ import { http } from '../../gen/proto/google/api/annotations_pb.ts';
 import { Health } from '../../gen/proto/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/proto/grpc/reflection/v1/reflection_pb.ts';
 import { access, type Authenticated } from '../../gen/proto/signet/policy/v1/policy_pb.ts';
+import type { Acr } from './acr.ts';
 import { type AccessRule, faultsOf, type UserRule } from './rule.ts';
 
 /** Services of others, whose definitions cannot carry our option, and which anybody may ask. */
@@ -51,20 +52,24 @@ function declared(method: DescMethod): AccessRule {
   if (option.$unknown?.length || rule.value?.$unknown?.length) throw new Error('a rule that this build does not know');
   if (rule.case === undefined) throw new Error('an empty access rule');
   if (rule.case === 'public') return 'public';
-  if (rule.case === 'internal') return { internal: true, callers: rule.value.callers };
+  if (rule.case === 'internal') return { internal: true, ...named({ callers: rule.value.callers }) };
   return userRule(rule.value);
 }
 
 function userRule({ roles, scopes, callers, acr, maxAuthAge, maxStaleness, services }: Authenticated): UserRule {
   return {
-    roles,
-    scopes,
-    callers,
-    ...(acr === '' ? {} : { acr }),
+    ...named({ roles, scopes, callers }),
+    // Not known to be one yet: that is for the rule's schema to say.
+    ...(acr === '' ? {} : { acr: acr as Acr }),
     ...(maxAuthAge ? { maxAuthAge: secondsOf(maxAuthAge) } : {}),
     ...(services ? { services } : {}),
     ...(maxStaleness ? { maxStaleness: secondsOf(maxStaleness) } : {}),
   };
+}
+
+/** Lists that name something: in a definition, an empty one is one that was left out. */
+function named<T extends Record<string, readonly string[]>>(lists: T): Partial<T> {
+  return Object.fromEntries(Object.entries(lists).filter(([, names]) => names.length > 0)) as Partial<T>;
 }
 
 function secondsOf({ seconds, nanos }: Duration): number {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Acr, acrOf } from './acr.ts';
 import { invalidToken } from './error.ts';
 import { isObject, parseStrictly } from './json.ts';
 
@@ -12,12 +13,15 @@ export interface Principal {
   readonly tokenId: string;
   /** `client_id`: the application that the user signed in with. */
   readonly clientId: string;
-  readonly email: string;
+  /** What the user typed, unless `emailVerified`; undefined where the issuer names none. */
+  readonly email: string | undefined;
+  /** The user has proved that the email is theirs: without it, a service must not go by the email. */
+  readonly emailVerified: boolean;
   readonly roles: readonly string[];
   /** `scope`, taken apart. */
   readonly scopes: readonly string[];
-  /** Authentication context class (RFC 9470). */
-  readonly acr: string;
+  /** Authentication context class (RFC 9470): `pwd` < `mfa` < `phr`; undefined, below all, where the claim is none of them. */
+  readonly acr: Acr | undefined;
   /** Authentication methods (RFC 8176). */
   readonly amr: readonly string[];
   /** When the user last authenticated, in seconds since 1970. */
@@ -32,13 +36,13 @@ export interface Principal {
   readonly token: string;
 }
 
-/** A service that calls with a token of its own. Frozen. */
+/** A service of the fleet, or a machine, that calls with a token of its own. Frozen. */
 export interface Caller {
   /** Its name: `client_id`, which is also `sub`. */
   readonly service: string;
   /** `jti`. */
   readonly tokenId: string;
-  /** What it may do in its own name; most services have none. */
+  /** What a machine may do in its own name; a service of the fleet has none. */
   readonly roles: readonly string[];
   /** `scope`, taken apart. */
   readonly scopes: readonly string[];
@@ -50,15 +54,21 @@ export interface Caller {
   readonly token: string;
 }
 
-/** Whose token it is: a user's or a service's, never both. */
+/**
+ * Whose token it is. `service`: of the fleet, for `x-signet-caller`. `machine`:
+ * a client in its own name, for `Authorization`. A token is one of them, never two.
+ */
 export type Bearer =
   | { readonly kind: 'user'; readonly principal: Principal }
-  | { readonly kind: 'service'; readonly caller: Caller };
+  | { readonly kind: 'service' | 'machine'; readonly caller: Caller };
 
 /** What claims must say. */
 export interface ClaimRules {
   readonly issuer: string;
+  /** Of tokens of users and of machines. */
   readonly audience: string;
+  /** Of tokens of services of the fleet. */
+  readonly fleetAudience: string;
   /** How far clocks may be apart, in seconds. */
   readonly skew: number;
   /** Longest `exp - iat`, in seconds. */
@@ -82,11 +92,12 @@ const userSchema = z.object({
   ...common,
   sub: z.guid(),
   sid: word,
-  email: word,
+  email: word.optional(),
+  email_verified: z.unknown().optional(),
   scope: z.string(),
   roles: z.array(word),
   amr: z.array(word),
-  acr: word,
+  acr: z.string().optional(),
   auth_time: time,
 });
 type CommonClaims = z.infer<z.ZodObject<typeof common>>;
@@ -94,23 +105,41 @@ const serviceSchema = z.object({ ...common, roles: z.array(word).optional(), sco
 
 /**
  * Reads the payload of a token whose signature is good. A user's token has a
- * `sid`; a service's has none, and a `sub` that is its `client_id` (RFC 9068
- * section 2.2). `now` is in seconds. Throws INVALID_TOKEN.
+ * `sid`; others have none, and a `sub` that is their `client_id` (RFC 9068
+ * section 2.2). Of these, the audience alone tells a service of the fleet from a
+ * machine: the claims of both have one shape. A token with `cnf` is bound to a
+ * key of its sender (RFC 7800); as proofs are not checked, it is refused.
+ * `now` is in seconds.
+ * @throws INVALID_TOKEN
  */
 export function readClaims(payload: Uint8Array, token: string, rules: ClaimRules, now: number): Bearer {
   const claims = parse(payload);
+  if (Object.hasOwn(claims, 'cnf')) throw invalidToken('sender-constrained, and proofs are not checked');
   if (Object.hasOwn(claims, 'sid')) {
     const user = checked(userSchema, claims, rules, now);
+    if (!isFor(user.aud, rules.audience)) throw invalidToken('another audience');
     if (user.sub === user.client_id) throw invalidToken('a session on a token of a service');
     if (user.auth_time > user.iat + rules.skew) throw invalidToken('issued before the user authenticated');
     return { kind: 'user', principal: principalOf(user, claims, token) };
   }
   const service = checked(serviceSchema, claims, rules, now);
   if (service.sub !== service.client_id) throw invalidToken('neither a session nor a service');
-  const { client_id, jti, iat, exp, roles = [], scope = '' } = service;
+  const { aud, client_id, jti, iat, exp, roles = [], scope = '' } = service;
+  const kind = kindFor(aud, rules);
   const grants = { roles: Object.freeze(roles), scopes: scopesOf(scope) };
   const caller = { service: client_id, tokenId: jti, ...grants, issuedAt: iat, expiresAt: exp, token };
-  return { kind: 'service', caller: Object.freeze(caller) };
+  return { kind, caller: Object.freeze(caller) };
+}
+
+function kindFor(aud: string | readonly string[], { audience, fleetAudience }: ClaimRules): 'service' | 'machine' {
+  const [asService, asMachine] = [isFor(aud, fleetAudience), isFor(aud, audience)];
+  if (asService && asMachine) throw invalidToken('a service of the fleet and a machine at once');
+  if (!asService && !asMachine) throw invalidToken('another audience');
+  return asService ? 'service' : 'machine';
+}
+
+function isFor(aud: string | readonly string[], audience: string): boolean {
+  return typeof aud === 'string' ? aud === audience : aud.includes(audience);
 }
 
 function parse(payload: Uint8Array): Readonly<Record<string, unknown>> {
@@ -127,15 +156,14 @@ function parse(payload: Uint8Array): Readonly<Record<string, unknown>> {
 function checked<T extends CommonClaims>(
   schema: z.ZodType<T>,
   claims: unknown,
-  { issuer, audience, skew, maxLife }: ClaimRules,
+  { issuer, skew, maxLife }: ClaimRules,
   now: number,
 ): T {
   const parsed = schema.safeParse(claims);
   if (!parsed.success)
     throw invalidToken(`claims: ${parsed.error.issues.map(({ path }) => path.join('.')).join(', ')}`);
-  const { iss, aud, iat, exp, nbf } = parsed.data;
+  const { iss, iat, exp, nbf } = parsed.data;
   if (iss !== issuer) throw invalidToken('another issuer');
-  if (!(typeof aud === 'string' ? aud === audience : aud.includes(audience))) throw invalidToken('another audience');
   if (exp + skew <= now) throw invalidToken('expired');
   if (iat > now + skew || (nbf ?? 0) > now + skew) throw invalidToken('not valid yet');
   if (exp <= iat || exp - iat > maxLife) throw invalidToken('a life that is too long, or none');
@@ -157,9 +185,10 @@ function principalOf(
     tokenId: user.jti,
     clientId: user.client_id,
     email: user.email,
+    emailVerified: user.email !== undefined && user.email_verified === true,
     roles: Object.freeze(user.roles),
     scopes: scopesOf(user.scope),
-    acr: user.acr,
+    acr: acrOf(user.acr),
     amr: Object.freeze(user.amr),
     authTime: user.auth_time,
     issuedAt: user.iat,

@@ -1,15 +1,56 @@
-import { type ContextValues, createContextKey, type HandlerContext } from '@connectrpc/connect';
+import type { DescService } from '@bufbuild/protobuf';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  type ContextValues,
+  createContextKey,
+  type HandlerContext,
+  type ServiceImpl,
+} from '@connectrpc/connect';
+import { Health } from '../../gen/proto/grpc/health/v1/health_pb.ts';
+import { assertCovered } from './access.ts';
 import type { Principal } from './claims.ts';
-import { type Guard, userIn } from './guard.ts';
+import { assertGuard, type Guard, userIn } from './guard.ts';
 import type { Identity } from './policy.ts';
 
-/** Context value under which the gate leaves who is calling. */
-export const identityKey = createContextKey<Identity>({}, { description: 'identity' });
+/** What a call has that passed no gate. */
+const notAdmitted: Identity = Object.freeze({});
 
-/** A guard as Connect's `requestGate`: it runs on headers, before a body is read. */
-export function connectGate(guard: Guard): (context: HandlerContext) => Promise<void> {
+/** Context value under which the gate leaves who is calling. */
+export const identityKey = createContextKey<Identity>(notAdmitted, { description: 'identity' });
+
+/** Runs on headers, before a body is read. */
+type RequestGate = (context: HandlerContext) => Promise<void>;
+
+/**
+ * A guard as Connect's `requestGate`. Connect before 2.2 ignores a gate: mount
+ * services by `guardedConnect`, which does not start there.
+ */
+export function connectGate(guard: Guard): RequestGate {
+  assertGuard(guard);
   return async (context) => {
     context.values.set(identityKey, await guard.admit(context.method, context.requestHeader));
+  };
+}
+
+/**
+ * Mounts services behind a guard: the options `routes` and `requestGate` of a
+ * Connect adapter (connect-fastify, connect-node, connect-express).
+ *
+ * Each call is admitted on its headers, before its body is read. The handlers
+ * are wrapped besides: one that is called without having been admitted, whatever
+ * options took the gate away, refuses with INTERNAL.
+ * `routes` throws an Error where a method has no valid access rule, and where the
+ * Connect that is loaded ignores `requestGate`, as those before 2.2 do.
+ */
+export function guardedConnect(guard: Guard, routes: (router: ConnectRouter) => unknown) {
+  return {
+    requestGate: connectGate(guard),
+    routes(router: ConnectRouter): void {
+      assertGated(router);
+      routes(guardedRouter(router));
+    },
   };
 }
 
@@ -18,7 +59,84 @@ export function identityOf(values: ContextValues): Identity {
   return values.get(identityKey);
 }
 
-/** The user who is calling. Throws TOKEN_REQUIRED without one. */
+/** The user who is calling. @throws TOKEN_REQUIRED without one */
 export function userOf(values: ContextValues): Principal {
   return userIn(identityOf(values));
+}
+
+function guardedRouter(router: ConnectRouter): ConnectRouter {
+  const guarded: ConnectRouter = {
+    handlers: router.handlers,
+    service(desc, implementation, options) {
+      assertCovered([desc]);
+      router.service(desc, admittedService(desc, implementation), options);
+      return guarded;
+    },
+    rpc(method, implementation, options) {
+      assertCovered([{ ...method.parent, methods: [method] }]);
+      router.rpc(method, admitted(implementation as Handler) as typeof implementation, options);
+      return guarded;
+    },
+  };
+  return guarded;
+}
+
+function admittedService<S extends DescService>(desc: S, implementation: Partial<ServiceImpl<S>>) {
+  const given = implementation as Record<string, Handler | undefined>;
+  const wrapped: Record<string, Handler> = {};
+  for (const { localName } of desc.methods) {
+    const method = given[localName];
+    // Bound, for an implementation may be an object of a class.
+    if (method) wrapped[localName] = admitted(method.bind(implementation));
+  }
+  return wrapped as Partial<ServiceImpl<S>>;
+}
+
+/** A handler of any kind of method, as far as matters here. */
+type Handler = (input: unknown, context: HandlerContext) => unknown;
+
+/** A handler that refuses what no gate has admitted. */
+function admitted(run: Handler): Handler {
+  return (input, context) => {
+    if (identityOf(context.values) === notAdmitted) {
+      const cause = new Error('the gate of the guard has not run');
+      throw new ConnectError('The guard is not in force.', Code.Internal, undefined, undefined, cause);
+    }
+    return run(input, context);
+  };
+}
+
+/**
+ * Looks whether the Connect that made this router runs gates, by calling a
+ * handler of it that goes again at once: there may be several copies of Connect,
+ * and the one that matters is the adapter's.
+ */
+function assertGated(router: ConnectRouter): void {
+  let ran = false;
+  const requestGate = async () => {
+    ran = true;
+    throw new ConnectError('a probe', Code.Unimplemented);
+  };
+  const before = router.handlers.length;
+  router.service(Health, {}, { requestGate });
+  const probe = router.handlers.splice(before).find(({ method }) => method.name === Health.method.check.name);
+  const answer = probe?.({
+    httpVersion: '1.1',
+    method: 'POST',
+    url: 'http://probe.invalid/',
+    header: new Headers({ 'content-type': 'application/json' }),
+    body: nothing(),
+    signal: AbortSignal.abort(),
+  });
+  // What it answers is of no interest, an error included.
+  answer?.catch(() => undefined);
+  if (ran) return;
+  throw new Error(
+    'The guard needs @connectrpc/connect 2.2.0 or newer, and its adapters of the same version: ' +
+      'the one that is loaded ignores requestGate, which would leave every method open.',
+  );
+}
+
+async function* nothing(): AsyncIterable<Uint8Array> {
+  // An empty body.
 }

@@ -7,7 +7,9 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { Client, credentials, Metadata, ServerCredentials, type ServiceError } from '@grpc/grpc-js';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type AuthServer, startAuthServer } from '#kit/testing/auth-server.ts';
 import { type JwksServer, startJwksServer } from '#kit/testing/jwks-server.ts';
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
 import { ErrorInfoSchema } from '../../gen/proto/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../gen/proto/google/rpc/status_pb.ts';
@@ -17,7 +19,9 @@ import { connectServer } from './examples/connect.ts';
 import { httpServer } from './examples/fastify.ts';
 import { grpcServer } from './examples/grpc.ts';
 
+const key = generateServiceKey().key.reveal();
 let jwks: JwksServer;
+let auth: AuthServer;
 let origin: string;
 let issuer: TestIssuer;
 let stop: () => Promise<unknown> = async () => undefined;
@@ -26,9 +30,11 @@ beforeEach(async () => {
   jwks = await startJwksServer(() => issuer.jwks());
   origin = new URL(jwks.url).origin;
   issuer = await createTestIssuer({ issuer: origin });
+  auth = await startAuthServer(() => issuer, ['greeter']);
 });
 afterEach(async () => {
   await stop();
+  await auth.close();
   await jwks.close();
 });
 
@@ -37,6 +43,14 @@ test.each(['connect', 'grpc', 'fastify'])('README shows examples/%s.ts as it is'
   const example = await readFile(new URL(`examples/${name}.ts`, import.meta.url), 'utf8');
   expect(readme).toContain(`\`\`\`ts\n${example}\`\`\``);
 });
+
+const ana = crypto.randomUUID();
+const sid = crypto.randomUUID();
+
+/** Asks until the answer is a refusal, which is to come within a second. */
+async function refusedSoon(ask: () => Promise<unknown>, refusal: unknown): Promise<void> {
+  await expect.poll(ask, { timeout: 1_000, interval: 5 }).toBe(refusal);
+}
 
 async function listen(app: FastifyInstance): Promise<string> {
   stop = () => app.close();
@@ -60,14 +74,21 @@ describe('the Connect example', () => {
   }
   let baseUrl: string;
   beforeEach(async () => {
-    baseUrl = await listen(await connectServer(origin));
+    baseUrl = await listen(await connectServer(origin, auth.url, key));
+    // Until the guard has heard of revocations, it admits nobody.
+    await expect.poll(async () => call('private', await issuer.userToken()).catch(String)).toMatch(/^Hello/);
   });
 
   test('lets a signed token pass', async () => {
-    expect(await call('private', await issuer.userToken({ email: 'ana@example.test' }))).toBe(
-      'Hello, ana@example.test',
-    );
+    expect(await call('private', await issuer.userToken({ sub: ana }))).toBe(`Hello, ${ana}`);
     expect(await call('adminOnly', await issuer.userToken({ roles: ['admin'] }))).toBe('Hello, admin');
+  });
+
+  test('refuses a user who has signed out, within a second', async () => {
+    const token = await issuer.userToken({ sid });
+    expect(await call('private', token)).toMatch(/^Hello/);
+    auth.revoke(sid);
+    await refusedSoon(async () => call('private', token).catch(refusalReasonOf), 'INVALID_TOKEN');
   });
 
   test('answers 401 without a token, and challenges', async () => {
@@ -113,7 +134,7 @@ describe('the Connect example', () => {
 describe('the grpc-js example', () => {
   let client: Client;
   beforeEach(async () => {
-    const { server, guard } = grpcServer(origin);
+    const { server, guard } = grpcServer(origin, auth.url, key);
     const port = await new Promise<number>((resolve, reject) => {
       const done = (error: Error | null, bound: number) => (error ? reject(error) : resolve(bound));
       server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), done);
@@ -124,6 +145,7 @@ describe('the grpc-js example', () => {
       guard.close();
       server.forceShutdown();
     };
+    await guard.ready();
   });
 
   function call(method: string, metadata: Record<string, string>, message = Buffer.alloc(0)): Promise<string> {
@@ -153,8 +175,20 @@ describe('the grpc-js example', () => {
   });
 
   test('lets a signed token pass', async () => {
-    expect(await call('Private', await asUser({ email: 'ana@example.test' }))).toBe('Hello, ana@example.test');
+    expect(await call('Private', await asUser({ sub: ana }))).toBe(`Hello, ${ana}`);
     expect(await call('AdminOnly', await asUser({ roles: ['admin'] }))).toMatch(/^Hello, /);
+  });
+
+  test('refuses a user who has signed out, within a second', async () => {
+    const sent = await asUser({ sid });
+    expect(await call('Private', sent)).toMatch(/^Hello/);
+    auth.revoke(sid);
+    const answer = () =>
+      call('Private', sent).then(
+        () => 'admitted',
+        (error: unknown) => (error as ServiceError).details,
+      );
+    await refusedSoon(answer, 'The access token is not valid.');
   });
 
   test('answers UNAUTHENTICATED without a token, with google.rpc details and the challenge', async () => {
@@ -189,7 +223,8 @@ describe('the grpc-js example', () => {
 describe('the Fastify example', () => {
   let base: string;
   beforeEach(async () => {
-    base = await listen(httpServer(origin));
+    base = await listen(httpServer(origin, auth.url, key));
+    await expect.poll(async () => (await get('/ready')).status).toBe(200);
   });
   const get = (path: string, headers: Record<string, string> = {}) => fetch(`${base}${path}`, { headers });
   const asUser = async (user: Parameters<TestIssuer['userToken']>[0] = {}) => ({
@@ -197,12 +232,24 @@ describe('the Fastify example', () => {
   });
 
   test('lets a signed token pass', async () => {
-    const answer = await get('/me', await asUser({ email: 'ana@example.test' }));
-    expect({ status: answer.status, body: await answer.json() }).toEqual({
-      status: 200,
-      body: { email: 'ana@example.test' },
-    });
+    const answer = await get('/me', await asUser({ sub: ana }));
+    expect({ status: answer.status, body: await answer.json() }).toEqual({ status: 200, body: { id: ana } });
     expect((await get('/admin', await asUser({ roles: ['admin'] }))).status).toBe(200);
+  });
+
+  test('refuses a user who has signed out, within a second', async () => {
+    const sent = await asUser({ sid });
+    expect((await get('/me', sent)).status).toBe(200);
+    auth.revoke(sid);
+    await refusedSoon(async () => (await get('/me', sent)).status, 401);
+  });
+
+  test('says on /ready what is missing, where its key is not known', async () => {
+    await stop();
+    auth.services.clear();
+    base = await listen(httpServer(origin, auth.url, key));
+    await expect.poll(async () => (await get('/ready')).json()).toEqual({ missing: 'service_key' });
+    expect((await get('/me', await asUser())).status, 'no token is good before revocations are known').toBe(503);
   });
 
   test('answers 401 problem+json without a token, wherever else it is', async () => {
@@ -228,6 +275,7 @@ describe('the Fastify example', () => {
 
   test('answers 503 with Retry-After while the issuer is down and the key unknown', async () => {
     await jwks.close();
+    await issuer.rotate();
     const answer = await get('/me', await asUser());
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5']);
   });

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from './claims.ts';
 import { callerHeader, type HeaderSource } from './credentials.ts';
 import { refusalReasonOf } from './error.ts';
-import { type Guard, userIn } from './guard.ts';
+import { assertGuard, type Guard, userIn } from './guard.ts';
 import type { Identity } from './policy.ts';
 import { guardReasons } from './reasons.ts';
 import { type AccessRule, assertRule } from './rule.ts';
@@ -13,9 +13,11 @@ const identities = new WeakMap<FastifyRequest, Identity>();
 /**
  * A guard as an `onRequest` hook of a Fastify route: it runs before the body is
  * read. A refusal is answered as RFC 9457 problem+json; any other error is thrown
- * on to Fastify. Throws an Error where the rule is not valid.
+ * on to Fastify.
+ * @throws Error where the rule is not valid
  */
 export function fastifyGate(guard: Guard, rule: AccessRule) {
+  assertGuard(guard);
   assertRule(rule);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     try {
@@ -27,9 +29,11 @@ export function fastifyGate(guard: Guard, rule: AccessRule) {
   };
 }
 
-/** Who is calling. Empty on a public route. */
+/** Who is calling. Empty on a public route. @throws Error on a route without a gate */
 export function identityOfRequest(request: FastifyRequest): Identity {
-  return identities.get(request) ?? {};
+  const identity = identities.get(request);
+  if (!identity) throw new Error('This route has no gate: give it onRequest: fastifyGate(guard, rule).');
+  return identity;
 }
 
 /** The user who is calling. Throws TOKEN_REQUIRED without one. */

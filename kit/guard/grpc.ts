@@ -3,15 +3,17 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import {
   type Metadata,
   type ServerInterceptor,
+  Server,
   ServerInterceptingCall,
   ServerListenerBuilder,
   ResponderBuilder,
+  type ServerOptions,
   type StatusObject,
 } from '@grpc/grpc-js';
 import type { Principal } from './claims.ts';
 import { assertCovered } from './access.ts';
 import { toHeaders, toStatus } from './grpc-metadata.ts';
-import { type Guard, userIn } from './guard.ts';
+import { assertGuard, type Guard, userIn } from './guard.ts';
 import type { Identity } from './policy.ts';
 
 const identities = new WeakMap<Metadata, Identity>();
@@ -19,9 +21,12 @@ const identities = new WeakMap<Metadata, Identity>();
 /**
  * A guard as an interceptor of a grpc-js server: it refuses a call on its
  * metadata, before a message is read. `services` are those that the server has;
- * a method of any other is refused. Throws an Error where one has no valid rule.
+ * a method of any other is refused. A grpc-js before 1.10 ignores interceptors:
+ * make the server by `guardedServer`.
+ * @throws Error where a method has no valid access rule
  */
 export function grpcGate(guard: Guard, services: readonly DescService[]): ServerInterceptor {
+  assertGuard(guard);
   assertCovered(services);
   const methods = new Map<string, DescMethod>();
   for (const method of services.flatMap((service) => service.methods)) {
@@ -49,6 +54,15 @@ export function grpcGate(guard: Guard, services: readonly DescService[]): Server
       .build();
     return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
   };
+}
+
+/**
+ * A grpc-js server whose calls all pass the guard first. It is made by the grpc-js
+ * that the guard itself stands on, which is known to run interceptors.
+ * @throws Error where a method of the services has no valid access rule
+ */
+export function guardedServer(guard: Guard, services: readonly DescService[], options: ServerOptions = {}): Server {
+  return new Server({ ...options, interceptors: [grpcGate(guard, services), ...(options.interceptors ?? [])] });
 }
 
 /** Who is calling, in a grpc-js handler. Empty on a public method. */

@@ -1,14 +1,19 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
 import { Health } from '../../gen/proto/grpc/health/v1/health_pb.ts';
 import { EchoService } from '../../gen/proto/signet/test/v1/echo_service_pb.ts';
+import { connectGate } from './connect.ts';
 import { refusalReasonOf } from './error.ts';
 import { fastifyGate } from './fastify.ts';
+import { grpcGate } from './grpc.ts';
 import { createGuard, type Guard, userIn } from './guard.ts';
 import { localJwks } from './jwks.ts';
+import type { KeySource } from './keys.ts';
 import type { Identity } from './policy.ts';
+import type { Revocations } from './revocations.ts';
+import type { Trouble } from './trouble.ts';
 
 const { method } = EchoService;
 const start = 1_800_000_000_000;
@@ -26,14 +31,14 @@ beforeEach(async () => {
 });
 afterEach(() => guard.close());
 
-function makeGuard(revocations?: { isRevoked: () => boolean; age: () => number }): Guard {
+function makeGuard(revocations: Revocations | 'none'): Guard {
   return createGuard({
     issuer: issuer.issuer,
     audience: issuer.audience,
     algorithms: ['ES256'],
     keys: localJwks(async () => issuer.jwks()),
+    revocations,
     clock: () => now,
-    ...(revocations ? { revocations } : {}),
   });
 }
 
@@ -187,8 +192,27 @@ describe('step-up', () => {
     });
   });
 
+  test.each([
+    ['pwd', 'pwd', true],
+    ['mfa', 'pwd', true],
+    ['phr', 'pwd', true],
+    ['pwd', 'mfa', false],
+    ['mfa', 'mfa', true],
+    ['phr', 'mfa', true],
+    ['mfa', 'phr', false],
+    ['phr', 'phr', true],
+    ['MFA', 'pwd', false],
+    ['urn:phr', 'pwd', false],
+    [undefined, 'pwd', false],
+  ] as const)('a session of acr %j reaches the level %s: %j', async (acr, needed, reached) => {
+    const headers = new Headers(bearer(await issuer.sign({ acr })));
+    expect((await outcome(guard.check({ acr: needed }, headers))).reason).toBe(
+      reached ? 'admitted' : 'REAUTHENTICATION_REQUIRED',
+    );
+  });
+
   test('asks for both at once', async () => {
-    const rule = { acr: 'mfa', maxAuthAge: 60 };
+    const rule = { acr: 'mfa' as const, maxAuthAge: 60 };
     expect((await outcome(guard.check(rule, new Headers(await asUser())))).challenge).toBe(
       'Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="60"',
     );
@@ -206,7 +230,7 @@ describe('staleness', () => {
   });
 
   test('refuses where there is no news at all', async () => {
-    const deaf = makeGuard();
+    const deaf = makeGuard('none');
     const error = await deaf.admit(method.prompt, new Headers(await asUser())).catch((thrown: unknown) => thrown);
     expect(refusalReasonOf(error)).toBe('REVOCATIONS_STALE');
     expect((error as ConnectError).code).toBe(Code.Unavailable);
@@ -251,10 +275,35 @@ describe('callers', () => {
       audience: issuer.audience,
       algorithms: ['ES256'],
       keys: localJwks(async () => Promise.reject(new Error('down'))),
+      revocations: 'none',
     });
     const attempt = keyless.admit(method.inside, new Headers(await asService('order')));
     expect((await outcome(attempt)).reason).toBe('KEYS_UNAVAILABLE');
     keyless.close();
+  });
+});
+
+describe('services: true', () => {
+  const rule = { services: true, roles: ['support'] };
+  const check = async (headers: Sent) => (await outcome(guard.check(rule, new Headers(headers)))).reason;
+
+  test('admits a machine that has the role, in its own name', async () => {
+    const token = await issuer.machineToken('reports', { roles: ['support'] });
+    expect(await check(bearer(token))).toBe('admitted');
+    expect(await guard.check(rule, new Headers(bearer(token)))).toMatchObject({ caller: { service: 'reports' } });
+    expect(await check(bearer(await issuer.machineToken('reports')))).toBe('INSUFFICIENT_SCOPE');
+  });
+
+  test('admits no service of the fleet, whatever roles its token has', async () => {
+    expect(await check(bearer(await issuer.callerToken('order', { roles: ['support'] })))).toBe('INVALID_TOKEN');
+  });
+
+  test('does not make a machine one of the fleet', async () => {
+    const machine = { 'x-signet-caller': await issuer.machineToken('order', { roles: ['admin'] }) };
+    expect(await reason(method.inside, machine)).toBe('CALLER_NOT_ALLOWED');
+    expect(await reason(method.anyService, machine)).toBe('CALLER_NOT_ALLOWED');
+    expect(await reason(method.onBehalf, { ...(await asUser()), ...machine })).toBe('CALLER_NOT_ALLOWED');
+    await expect(guard.caller(new Headers(machine))).rejects.toThrow();
   });
 });
 
@@ -308,4 +357,55 @@ test('verifies a token with no rule', async () => {
 
 test('is ready once it holds keys', async () => {
   await expect(guard.ready()).resolves.toBeUndefined();
+  expect([guard.isReady(), guard.obstacle()]).toEqual([true, undefined]);
+});
+
+describe('what it cannot get', () => {
+  const options = (keys: KeySource) => ({ issuer: 'i', audience: 'a', algorithms: ['ES256'] as const, keys });
+  const feed = { isRevoked: () => false, age: () => 0 };
+
+  test('it names in a word, and reports when that changes', async () => {
+    let published: object | undefined;
+    const load = async () => published ?? Promise.reject(new Error('down'));
+    const reports: (readonly Trouble[])[] = [];
+    const onTrouble = (troubles: readonly Trouble[]) => void reports.push(troubles);
+    const keys = localJwks(load, { refreshEvery: 50 });
+    const lacking = createGuard({ ...options(keys), revocations: feed, onTrouble });
+    await expect.poll(() => reports, { timeout: 3_000 }).toEqual([[{ need: 'keys', why: 'the key set: down' }]]);
+    expect([lacking.isReady(), lacking.obstacle()]).toEqual([false, 'keys']);
+    published = issuer.jwks();
+    await expect.poll(() => reports.at(-1), { timeout: 3_000 }).toEqual([]);
+    expect([reports.length, lacking.isReady(), lacking.obstacle()]).toEqual([2, true, undefined]);
+    lacking.close();
+  });
+
+  test('it warns of where nothing else listens', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const lacking = createGuard({
+      ...options(localJwks(async () => Promise.reject(new Error('down')))),
+      revocations: 'none',
+    });
+    const warning = { type: 'SignetGuardWarning', code: 'keys' };
+    await expect.poll(() => warned.mock.calls, { timeout: 3_000 }).toEqual([['the key set: down', warning]]);
+    warned.mockRestore();
+    lacking.close();
+  });
+
+  test('may be the news, or the key of the service', async () => {
+    const troubles: (Trouble | undefined)[] = [undefined, { need: 'service_key', why: 'x' }];
+    for (const trouble of troubles) {
+      const revocations = { ...feed, isReady: () => false, trouble: () => trouble };
+      const lacking = createGuard({ ...options(localJwks(async () => issuer.jwks())), revocations });
+      await expect.poll(() => lacking.obstacle()).toBe(trouble?.need ?? 'revocations');
+      expect(lacking.isReady()).toBe(false);
+      lacking.close();
+    }
+  });
+});
+
+test('a gate is not made without a guard', () => {
+  const none = undefined as unknown as Guard;
+  expect(() => fastifyGate(none, {})).toThrow('guard must have');
+  expect(() => connectGate(none)).toThrow('guard must have');
+  expect(() => grpcGate(none, [EchoService])).toThrow('guard must have');
 });

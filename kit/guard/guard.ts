@@ -1,13 +1,16 @@
 import type { DescMethod } from '@bufbuild/protobuf';
+import { z } from 'zod';
 import { accessOf } from './access.ts';
 import type { Caller, Principal } from './claims.ts';
 import type { HeaderSource } from './credentials.ts';
 import { refusal, refusalReasonOf } from './error.ts';
+import { checkOptions, func, having } from './options.ts';
 import { callerOf, type Check, compileRule, type Identity, type PolicyDeps } from './policy.ts';
 import type { RevocationFeed } from './revocation-feed.ts';
 import type { Revocations } from './revocations.ts';
 import type { AccessRule } from './rule.ts';
-import { createVerifier, type VerifierOptions } from './verifier.ts';
+import type { Need, Trouble } from './trouble.ts';
+import { createVerifier, type VerifierOptions, verifierOptions } from './verifier.ts';
 
 /** What stands in front of methods and routes. */
 export interface Guard {
@@ -31,19 +34,42 @@ export interface Guard {
   ready(): Promise<void>;
   /** Tells whether keys are held, and all revocations that could be known. */
   isReady(): boolean;
-  /** Reads the keys anew, for whoever knows that they changed. */
+  /** What keeps the guard from working, in a word that is safe to show; undefined once `isReady`. */
+  obstacle(): Need | undefined;
+  /** Reads the keys again, for a caller that knows that they changed. */
   refreshKeys(): Promise<boolean>;
   /** Stops reading keys, and hearing of revocations. */
   close(): void;
 }
 
-/** Options of a guard. Its revocations may be a feed, which the guard then waits for and closes. */
-export type GuardOptions = VerifierOptions & { readonly revocations?: Revocations & Partial<RevocationFeed> };
+/** Options of a guard. */
+export interface GuardOptions extends VerifierOptions {
+  /** May be a feed, which the guard then waits for and closes. */
+  readonly revocations: (Revocations & Partial<RevocationFeed>) | 'none';
+  /**
+   * Hears, within a second, when what the guard cannot get changes; with an empty
+   * list when it has everything again. Default: a warning of the process
+   * (`process.emitWarning`) for each. Must not throw.
+   */
+  readonly onTrouble?: (troubles: readonly Trouble[]) => void;
+}
 
-/** Makes a guard. Throws an Error on options that make no sense. */
+/** The options of a guard. */
+export const guardOptions = z.strictObject({ ...verifierOptions, onTrouble: func.optional() });
+
+/** How often the guard looks whether it lacks something, ms. */
+const lookEvery = 1_000;
+
+/**
+ * Creates a guard.
+ * @throws Error on options that are unknown or make no sense
+ */
 export function createGuard(options: GuardOptions): Guard {
-  const { keys, revocations, observe, clock = Date.now } = options;
-  const verifier = createVerifier(options);
+  checkOptions('the guard', guardOptions, options);
+  const { onTrouble = warn, ...verifying } = options;
+  const { keys, observe, clock = Date.now } = options;
+  const revocations = options.revocations === 'none' ? undefined : options.revocations;
+  const verifier = createVerifier(verifying);
   const deps: PolicyDeps = { verifier, revocations, clock };
   const byMethod = new WeakMap<DescMethod, Check>();
   const byRule = new WeakMap<object, Check>();
@@ -77,6 +103,23 @@ export function createGuard(options: GuardOptions): Guard {
   const keysReady = keys.ready().then(() => void (hasKeys = true));
   // Nobody has to wait for it.
   keysReady.catch(() => undefined);
+
+  function troubles(): Trouble[] {
+    const why = keys.trouble();
+    const ofFeed = revocations?.trouble?.();
+    return [...(why === undefined ? [] : [{ need: 'keys' as const, why }]), ...(ofFeed ? [ofFeed] : [])];
+  }
+
+  let reported = '[]';
+  const looking = setInterval(() => {
+    const now = troubles();
+    const text = JSON.stringify(now);
+    if (text === reported) return;
+    reported = text;
+    onTrouble(now);
+  }, lookEvery).unref();
+  const hasRevocations = () => revocations?.isReady?.() ?? true;
+
   return {
     admit: observe?.decision ? observed : admit,
     check: async (rule, headers) => (rule === 'public' ? {} : checkOf(byRule, rule, () => rule)(headers)),
@@ -85,13 +128,28 @@ export function createGuard(options: GuardOptions): Guard {
     async ready() {
       await Promise.all([keysReady, revocations?.ready?.()]);
     },
-    isReady: () => hasKeys && (revocations?.isReady?.() ?? true),
+    isReady: () => hasKeys && hasRevocations(),
+    obstacle() {
+      if (!hasKeys) return 'keys';
+      return hasRevocations() ? undefined : (revocations?.trouble?.()?.need ?? 'revocations');
+    },
     refreshKeys: () => keys.refresh(),
     close() {
+      clearInterval(looking);
       keys.close();
       revocations?.close?.();
     },
   };
+}
+
+/** @throws Error where what should be a guard is none: a gate must not be made without one */
+export function assertGuard(guard: Guard): void {
+  checkOptions('the gate', z.strictObject({ guard: having('admit', 'check') }), { guard });
+}
+
+/** Says what is wrong where a Node process says such things. */
+function warn(troubles: readonly Trouble[]): void {
+  for (const { need, why } of troubles) process.emitWarning(why, { type: 'SignetGuardWarning', code: need });
 }
 
 /** The user of an identity. Throws TOKEN_REQUIRED without one. */

@@ -7,6 +7,7 @@ const allowed = [
   'zod',
   '@connectrpc/connect',
   '@connectrpc/connect-fastify',
+  '@connectrpc/connect-node',
   '@bufbuild/protobuf',
   '@grpc/grpc-js',
   'fastify',
@@ -19,10 +20,10 @@ test('imports nothing of ours but generated code and its own files', async () =>
   const foreign: string[] = [];
   for (const file of files) {
     const source = await readFile(join(folder, file), 'utf8');
-    for (const [, from = ''] of source.matchAll(/\b(?:from|import)\b[\s(]*'([^']+)'/g)) {
+    for (const [, from = ''] of source.matchAll(/\b(?:from |import |import\()'([^']+)'/g)) {
       const target = join(folder, file, '..', from);
       const own = from.startsWith('.') && (target.startsWith(folder) || /\/gen\/proto\//.test(target));
-      const known = allowed.some((name) => from === name || from.startsWith(`${name}/`));
+      const known = from.startsWith('node:') || allowed.some((name) => from === name || from.startsWith(`${name}/`));
       if (!own && !known) foreign.push(`${file}: ${from}`);
     }
   }

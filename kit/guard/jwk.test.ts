@@ -52,7 +52,7 @@ describe('refuses the whole set', () => {
     'with no usable key': [{ keys: [{ ...one.jwk, use: 'enc' }] }, 'no usable key'],
     'whose only key has no kid': [{ keys: [{ ...one.jwk, kid: undefined }] }, 'no usable key'],
     'whose only key has an empty kid': [{ keys: [{ ...one.jwk, kid: '' }] }, 'no usable key'],
-    'with a key that is no object': [{ keys: [one.jwk, 1] }, 'expected object'],
+    'whose only key is malformed': [{ keys: [1] }, 'no usable key'],
     'with a private key': [{ keys: [one.jwk, { ...two.jwk, d: 'AAAA' }] }, 'private or symmetric'],
     'with a private prime': [{ keys: [one.jwk, { ...two.jwk, p: 'AAAA' }] }, 'private or symmetric'],
     'with a symmetric key': [{ keys: [one.jwk, secret] }, 'private or symmetric'],
@@ -76,6 +76,14 @@ test('reads a set of as many keys as there may be', async () => {
   const keys = Array.from({ length: maxKeys }, (_, i) => ({ ...one.jwk, kid: `${i}` }));
   expect((await readKeySet({ keys })).size).toBe(maxKeys);
 });
+
+test.each([1, null, 'key', [], {}, { kty: 7 }, { kty: 'EC', kid: 7 }, { kid: 'x' }])(
+  'leaves out the malformed entry %j, and takes the others',
+  async (entry) => {
+    const set = await readKeySet({ keys: [entry, one.jwk, entry] });
+    expect([...set.keys()]).toEqual([one.kid]);
+  },
+);
 
 describe('leaves out', () => {
   const sound = rsa(2_048);

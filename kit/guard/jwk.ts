@@ -17,21 +17,23 @@ export type KeySet = ReadonlyMap<string, PublishedKey>;
 export const maxKeys = 400;
 
 const jwkSchema = z.looseObject({ kty: z.string(), kid: z.string().optional() });
-const jwksSchema = z.object({ keys: z.array(jwkSchema).max(maxKeys) });
+const jwksSchema = z.object({ keys: z.array(z.unknown()).max(maxKeys) });
 type Jwk = z.infer<typeof jwkSchema>;
 
 // RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037: what only the owner of a key may know.
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 
 /**
- * Reads a JWK set (RFC 7517 section 5). A key that is not for signatures, does
- * not fit its algorithm or is weak is left out. Throws an Error on what is not a
- * set, on a set without a usable key, and on one that nobody should trust: with
- * a private or symmetric key in it, or with one `kid` twice.
+ * Reads a JWK set (RFC 7517 section 5). An entry that is malformed, is not for
+ * signatures, does not fit its algorithm or is weak is left out; the others serve.
  * Keys that `previous` has too are taken from it, the same objects.
+ * @throws Error on what is not a set, on a set without a usable key, and on one that cannot be trusted: with a
+ * private or symmetric key in it, or with one `kid` twice
  */
 export async function readKeySet(document: unknown, previous?: KeySet): Promise<KeySet> {
-  const { keys } = jwksSchema.parse(document);
+  const parsed = jwksSchema.safeParse(document);
+  if (!parsed.success) throw new Error(`it is not a key set (${parsed.error.issues[0]?.message})`);
+  const keys = parsed.data.keys.flatMap((entry) => jwkSchema.safeParse(entry).data ?? []);
   if (keys.some((jwk) => jwk.kty === 'oct' || privateMembers.some((name) => Object.hasOwn(jwk, name)))) {
     throw new Error('The key set has a private or symmetric key in it.');
   }

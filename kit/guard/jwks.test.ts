@@ -327,3 +327,41 @@ test('before the first set is here, a read that failed is tried again soon, what
   await keys.ready();
   expect(failures).toBe(-1);
 });
+
+test('says what is wrong with the last read, by the address and without what may be secret in it', async () => {
+  server.answer = () => '<!doctype html>';
+  const keys = open({ url: `${server.url}?token=hush`, refreshEvery: 20 });
+  await expect.poll(() => keys.trouble()).toContain(`${server.url}: Unexpected token`);
+  server.status = 404;
+  await expect.poll(() => keys.trouble()).toBe(`${server.url}: it answered 404`);
+  server.answer = () => issuer.jwks();
+  server.status = 200;
+  await expect.poll(() => keys.trouble()).toBeUndefined();
+  await server.close();
+  await expect.poll(() => keys.trouble()).toContain('ECONNREFUSED');
+});
+
+test.each<[object, string]>([
+  [{ url: 'jwks.json' }, 'not a URL'],
+  [{ url: 'ftp://localhost/jwks.json' }, 'https://'],
+  [{ url: 'https://user:hush@issuer.test/jwks.json' }, 'credentials'],
+  [{ url: 'http://issuer.example.com/jwks.json' }, 'insecureHttp'],
+  [{ url: undefined }, 'url'],
+  [{ cooldown: Number.NaN }, 'cooldown'],
+  [{ cooldown: -1 }, 'cooldown'],
+  [{ refreshEvery: 0 }, 'refreshEvery'],
+  [{ refreshEvery: 86_400_001 }, 'refreshEvery'],
+  [{ timeout: Infinity }, 'timeout'],
+  [{ timeOut: 5_000 }, 'unknown: timeOut'],
+])('is not made with %j', (wrong, message) => {
+  expect(() => open(wrong as Partial<RemoteJwksOptions>)).toThrow(message);
+});
+
+test('an http:// address of a public host is accepted where that is asked for', () => {
+  const fetch = async () => Response.json(issuer.jwks());
+  expect(() => open({ url: 'http://issuer.example.com/jwks.json', insecureHttp: true, fetch })).not.toThrow();
+});
+
+test('local keys are not made with times that make no sense', () => {
+  expect(() => localJwks(async () => issuer.jwks(), { cooldown: Number.NaN })).toThrow('cooldown');
+});

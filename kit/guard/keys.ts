@@ -1,5 +1,7 @@
 import { refusal } from './error.ts';
 import { type KeySet, readKeySet } from './jwk.ts';
+import { func, milliseconds } from './options.ts';
+import { reasonsOf } from './trouble.ts';
 
 /** Where the guard gets its keys. */
 export interface KeySource {
@@ -17,6 +19,8 @@ export interface KeySource {
    * before. Waiting for it keeps no process alive: something else must.
    */
   ready(): Promise<void>;
+  /** Why the last read failed, for the log alone; undefined where it did not. */
+  trouble(): string | undefined;
   /** Stops refreshing. What is held stays usable. */
   close(): void;
 }
@@ -40,6 +44,14 @@ export interface KeyTimes {
   readonly clock?: () => number;
 }
 
+/** How times may be set: a removed key is accepted until the next read, so a day is the most. */
+export const keyTimeOptions = {
+  cooldown: milliseconds(0, 3_600_000).optional(),
+  refreshEvery: milliseconds(1, 86_400_000).optional(),
+  timeout: milliseconds(1, 300_000).optional(),
+  clock: func.optional(),
+};
+
 /** Half of the wait after a first read that failed, ms; each next one is twice as long, up to the cooldown. */
 const firstWait = 50;
 
@@ -48,8 +60,13 @@ const firstWait = 50;
  * background, sooner after a failure, and for an unknown kid; never twice at the
  * same time. A read that fails, or brings what is not a good set, changes nothing.
  * Keeps no process alive, but for as long as a read that is under way may take.
+ * @param name what is read, for the log
  */
-export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>, times: KeyTimes = {}): KeySource {
+export function createKeySource(
+  load: (signal: AbortSignal) => Promise<unknown>,
+  times: KeyTimes = {},
+  name = 'the key set',
+): KeySource {
   const { cooldown, refreshEvery, timeout, clock = () => performance.now() } = { ...keyTimes, ...times };
   const closing = new AbortController();
   const first = Promise.withResolvers<void>();
@@ -57,6 +74,7 @@ export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>,
   first.promise.catch(() => undefined);
   let set: KeySet | undefined;
   let lastReadWorked = false;
+  let trouble: string | undefined;
   let askedAt = -Infinity;
   let reading: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -73,8 +91,10 @@ export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>,
     try {
       set = await readKeySet(await within(timeout, closing.signal, load), set);
       lastReadWorked = true;
+      trouble = undefined;
       first.resolve();
-    } catch {
+    } catch (error) {
+      if (!closing.signal.aborted) trouble = `${name}: ${reasonsOf(error)}`;
       // What is held stays: verifying goes on while the issuer is down.
       lastReadWorked = false;
     }
@@ -122,6 +142,7 @@ export function createKeySource(load: (signal: AbortSignal) => Promise<unknown>,
       return lastReadWorked;
     },
     ready: () => first.promise,
+    trouble: () => trouble,
     close() {
       clearTimeout(timer);
       closing.abort();

@@ -1,3 +1,4 @@
+import { reaches } from './acr.ts';
 import type { Bearer, Caller, Principal } from './claims.ts';
 import { bearerToken, callerToken, type HeaderSource } from './credentials.ts';
 import { invalidToken, refusal, refusalReasonOf, staleRevocations } from './error.ts';
@@ -9,7 +10,7 @@ import type { Verifier } from './verifier.ts';
 export interface Identity {
   /** On whose behalf; nobody's where a service calls in its own name. */
   readonly user?: Principal;
-  /** Which service asks. */
+  /** Which service of the fleet asks; the machine, where one calls in its own name. */
   readonly caller?: Caller;
 }
 
@@ -19,6 +20,7 @@ export type Check = (headers: HeaderSource) => Promise<Identity>;
 /** What a check asks. */
 export interface PolicyDeps {
   readonly verifier: Verifier;
+  /** Undefined where nobody is asked. */
   readonly revocations: Revocations | undefined;
   /** The time, in milliseconds since 1970. */
   readonly clock: () => number;
@@ -45,7 +47,8 @@ export function compileRule(rule: AccessRule, deps: PolicyDeps): Check {
     const token = bearerToken(headers);
     if (token === undefined) throw refusal('TOKEN_REQUIRED');
     const bearer = await deps.verifier.bearer(token);
-    if (bearer.kind === 'service' && !rule.services) throw invalidToken("a service's token in a user's place");
+    if (bearer.kind === 'service') throw invalidToken("a fleet token in a user's place");
+    if (bearer.kind === 'machine' && !rule.services) throw invalidToken("a machine's token in a user's place");
     const caller = await mayAsk(headers);
     checkGrants(bearer.kind === 'user' ? bearer.principal : bearer.caller, rule);
     checkAuthentication(bearer, rule, deps.clock());
@@ -85,12 +88,12 @@ function checkGrants(user: Principal | Caller, { roles = [], scopes = [] }: User
 
 /**
  * RFC 9470 section 3: what kind of authentication, and how long ago, is needed. A
- * service proves who it is for each token, and by nothing that has a class.
+ * machine proves who it is for each token, and by nothing that has a class.
  */
 function checkAuthentication(bearer: Bearer, { acr, maxAuthAge }: UserRule, now: number): void {
   const isUser = bearer.kind === 'user';
   const authTime = isUser ? bearer.principal.authTime : bearer.caller.issuedAt;
-  const strong = acr === undefined || (isUser && bearer.principal.acr === acr);
+  const strong = acr === undefined || (isUser && reaches(bearer.principal.acr, acr));
   const recent = maxAuthAge === undefined || now / 1_000 - authTime <= maxAuthAge;
   if (strong && recent) return;
   const needed = { acr_values: acr ?? '', max_age: maxAuthAge === undefined ? '' : String(Math.floor(maxAuthAge)) };

@@ -28,6 +28,7 @@ export async function sharedSecret(jwk: unknown): Promise<KeySource> {
     get: async (kid, alg) => held(kid, alg),
     refresh: async () => true,
     ready: async () => undefined,
+    trouble: () => undefined,
     close: () => undefined,
   };
 }

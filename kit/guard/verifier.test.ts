@@ -25,6 +25,7 @@ function make(options: Partial<VerifierOptions> = {}): Verifier {
     audience: issuer.audience,
     algorithms: ['ES256'],
     keys,
+    revocations: 'none',
     clock: () => now,
     ...options,
   });
@@ -81,6 +82,7 @@ test('gives back what the token says of the user, frozen', async () => {
     tokenId: 'token',
     clientId: 'app',
     email: 'ana@example.test',
+    emailVerified: false,
     roles: ['admin', 'user'],
     scopes: ['orders:read', 'orders:write'],
     acr: 'mfa',
@@ -98,6 +100,30 @@ test('gives back what the token says of the user, frozen', async () => {
 test('gives back which service a token belongs to', async () => {
   const token = await issuer.callerToken('order');
   expect(await verifier.caller(token)).toMatchObject({ service: 'order', expiresAt: start / second + 900, token });
+});
+
+test.each<[Claims, string | undefined, boolean]>([
+  [{ email: 'ana@example.test', email_verified: true }, 'ana@example.test', true],
+  [{ email: 'ana@example.test', email_verified: false }, 'ana@example.test', false],
+  [{ email: 'ana@example.test' }, 'ana@example.test', false],
+  [{ email: 'ana@example.test', email_verified: 'true' }, 'ana@example.test', false],
+  [{ email: 'ana@example.test', email_verified: 1 }, 'ana@example.test', false],
+  [{ email: undefined, email_verified: true }, undefined, false],
+  [{ email: undefined }, undefined, false],
+])('an email is verified where the claim email_verified is true, and nowhere else: %j', async (claims, email, is) => {
+  expect(await verifier.user(await issuer.sign(claims))).toMatchObject({ email, emailVerified: is });
+});
+
+test.each([
+  ['pwd', 'pwd'],
+  ['mfa', 'mfa'],
+  ['phr', 'phr'],
+  ['MFA', undefined],
+  ['urn:mace:incommon:iap:silver', undefined],
+  ['', undefined],
+  [undefined, undefined],
+])('acr %j is the level %j', async (acr, level) => {
+  expect((await verifier.user(await issuer.sign({ acr }))).acr).toBe(level);
 });
 
 test.each(['RS256', 'PS256', 'ES256', 'EdDSA'] as const)('verifies %s', async (alg) => {
@@ -131,6 +157,53 @@ test.each([
 test('refuses to be made without an issuer or an audience', () => {
   expect(() => make({ issuer: '' })).toThrow('issuer');
   expect(() => make({ audience: '' })).toThrow('audience');
+});
+
+describe('refuses to be made with', () => {
+  const cases: Record<string, [options: object, message: string]> = {
+    'a clock skew that is no number': [{ clockSkew: Number.NaN }, 'clockSkew'],
+    'an endless clock skew': [{ clockSkew: Infinity }, 'clockSkew'],
+    'a negative clock skew': [{ clockSkew: -1 }, 'clockSkew'],
+    'a clock skew over 5 min': [{ clockSkew: 300_001 }, 'clockSkew'],
+    'a clock skew in text': [{ clockSkew: '5000' }, 'clockSkew'],
+    'a token life that is no number': [{ maxTokenLife: Number.NaN }, 'maxTokenLife'],
+    'a token life over an hour, after which revocations are forgotten': [{ maxTokenLife: 3_600_001 }, 'maxTokenLife'],
+    'a token life of nothing': [{ maxTokenLife: 0 }, 'maxTokenLife'],
+    'a cache without bound': [{ cacheSize: Infinity }, 'cacheSize'],
+    'a cache of less than nothing': [{ cacheSize: -1 }, 'cacheSize'],
+    'a cache of a fraction': [{ cacheSize: 1.5 }, 'cacheSize'],
+    'an option that does not exist': [{ clockskew: 5_000 }, 'unknown: clockskew'],
+    'another name for an option': [{ aud: 'signet' }, 'unknown: aud'],
+    'no revocations, and no word of it': [{ revocations: undefined }, 'revocations'],
+    'revocations that are none': [{ revocations: {} }, 'revocations'],
+    'revocations turned off by another word': [{ revocations: false }, 'revocations'],
+    'no keys': [{ keys: undefined }, 'keys'],
+    'an issuer that is not set': [{ issuer: undefined }, 'issuer'],
+    'an audience that is a list': [{ audience: ['signet'] }, 'audience'],
+    'one audience for users and services': [{ fleetAudience: 'signet' }, 'audience'],
+    'no types': [{ types: [] }, 'types'],
+    'types with a prefix': [{ types: ['application/at+jwt'] }, 'types'],
+    'a clock that is a time': [{ clock: 0 }, 'clock'],
+    'an observer that is misspelt': [{ observe: { decisions: () => undefined } }, 'unknown: decisions'],
+  };
+  test.each(Object.entries(cases))('%s', (_, [options, message]) => {
+    expect(() => make(options)).toThrow(message);
+  });
+
+  test('everything wrong in one error, and no value of it', () => {
+    const attempt = () => make({ issuer: '', clockSkew: Number.NaN, secret: 'hush' } as Partial<VerifierOptions>);
+    expect(attempt).toThrow(/issuer.*clockSkew.*unknown: secret/);
+    expect(attempt).not.toThrow('hush');
+  });
+});
+
+test.each<[string, Partial<VerifierOptions>]>([
+  ['a clock skew of 5 min', { clockSkew: 300_000 }],
+  ['no clock skew', { clockSkew: 0 }],
+  ['a token life of an hour', { maxTokenLife: 3_600_000 }],
+  ['no cache', { cacheSize: 0 }],
+])('is made with %s', async (_, options) => {
+  expect(await reasonOf(make(options).user(await issuer.userToken()))).toBe('accepted');
 });
 
 describe('refuses a token', () => {
@@ -169,11 +242,13 @@ describe('refuses a token', () => {
     'without roles': { roles: undefined },
     'whose roles are text': { roles: 'admin' },
     'whose roles hold a number': { roles: ['user', 1] },
-    'without email': { email: undefined },
     'with an empty email': { email: '' },
     'without amr': { amr: undefined },
     'whose amr is text': { amr: 'pwd' },
-    'without acr': { acr: undefined },
+    'whose acr is a number': { acr: 1 },
+    'bound to a key of its sender': { cnf: { jkt: 'x' } },
+    'with a cnf of any kind': { cnf: null },
+    'for services of the fleet': { aud: 'signet:fleet' },
     'without auth_time': { auth_time: undefined },
     'whose auth_time is text': { auth_time: '0' },
     'that authenticated after it was issued': { auth_time: iat + 6 },
@@ -246,6 +321,21 @@ describe("a user's token and a service's are refused in each other's place", () 
   });
   test('user as service', async () => {
     expect(await reasonOf(verifier.caller(await issuer.userToken()))).toBe('INVALID_TOKEN');
+  });
+  test('machine as user, and as service', async () => {
+    const token = await issuer.machineToken('reports', { roles: ['admin'] });
+    expect(await verifier.bearer(token)).toMatchObject({ kind: 'machine', caller: { service: 'reports' } });
+    expect(await reasonOf(verifier.user(token))).toBe('INVALID_TOKEN');
+    expect(await reasonOf(verifier.caller(token))).toBe('INVALID_TOKEN');
+  });
+  test('what is a service of the fleet and a machine at once is neither', async () => {
+    const token = await issuer.callerToken('order', { aud: ['signet', 'signet:fleet'] });
+    expect(await reasonOf(verifier.bearer(token))).toBe('INVALID_TOKEN');
+  });
+  test("a service of another fleet is none of ours, and of a fleet of one's own name is", async () => {
+    const token = await issuer.callerToken('order', { aud: 'others' });
+    expect(await reasonOf(verifier.caller(token))).toBe('INVALID_TOKEN');
+    expect(await reasonOf(make({ fleetAudience: 'others' }).caller(token))).toBe('accepted');
   });
   test('also once remembered', async () => {
     const [user, service] = [await issuer.userToken(), await issuer.callerToken('order')];

@@ -8,7 +8,7 @@ import { silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { mount, type RpcApp } from './app.ts';
 import { currentCall } from './call.ts';
-import { asService } from './as-service.ts';
+import { asService } from '#kit/guard/as-service.ts';
 import { createGrpcTransport } from './grpc-client.ts';
 import { type GrpcServer, serveGrpc } from './grpc-server.ts';
 import { createInProcessTransport } from './in-process.ts';
@@ -84,7 +84,7 @@ function app(next?: () => Client<typeof EchoService>): RpcApp {
     mounted: [echo(next)],
     log: silentLog,
     metrics: noMetrics,
-    ready: async () => true,
+    ready: async () => undefined,
     reflection: true,
     checks: [
       async (context) => {

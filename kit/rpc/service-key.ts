@@ -1,8 +1,5 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { Secret } from '#kit/log/secret.ts';
-
-/** What stands before the 32 bytes of a private key in PKCS #8 (RFC 8410 section 7). */
-const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** A key pair by which a service proves who it is: Ed25519, each half 32 bytes in base64url (RFC 8037). */
 export interface ServiceKeyPair {
@@ -16,12 +13,6 @@ export interface ServiceKeyPair {
 export function generateServiceKey(): ServiceKeyPair {
   const { d = '', x = '' } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   return { key: new Secret(d), publicKey: x };
-}
-
-/** The private key of a `d`. */
-export function privateServiceKey(key: Secret): KeyObject {
-  const der = Buffer.concat([pkcs8Head, Buffer.from(key.reveal(), 'base64url')]);
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
 }
 
 /** The public key of an `x`. */

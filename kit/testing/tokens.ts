@@ -23,8 +23,10 @@ export interface TestIssuer {
   sign(claims?: Claims, header?: Claims): Promise<string>;
   /** A user's token. */
   userToken(user?: TestUser): Promise<string>;
-  /** A service's own token, for x-signet-caller. */
+  /** The token of a service of the fleet, for x-signet-caller. */
   callerToken(service: string, claims?: Claims): Promise<string>;
+  /** The token of a machine: a client in its own name. */
+  machineToken(client: string, claims?: Claims): Promise<string>;
   /** Signs with a new key from here on; the others stay published. */
   rotate(): Promise<TestKey>;
   /** Takes a key out of the JWKS. */
@@ -103,7 +105,9 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
       const times = { iat: now, exp: now + life, auth_time: now - authAge };
       return sign({ ...given(user), ...times, scope: scopes.join(' ') });
     },
-    callerToken: (service, claims = {}) => sign({ ...noUser, sub: service, client_id: service, ...claims }),
+    callerToken: (service, claims = {}) =>
+      sign({ ...noUser, aud: `${audience}:fleet`, sub: service, client_id: service, ...claims }),
+    machineToken: (client, claims = {}) => sign({ ...noUser, sub: client, client_id: client, ...claims }),
     async rotate() {
       key = await createTestKey(alg);
       keys.unshift(key);

@@ -6,11 +6,11 @@ import { watchRevocations } from '#kit/guard/revocation-feed.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Closing } from '#kit/process/run.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
-import { asService } from '#kit/rpc/as-service.ts';
+import { asService } from '#kit/guard/as-service.ts';
 import type { GrpcServer } from '#kit/rpc/grpc-server.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
 import { createInProcessTransport } from '#kit/rpc/in-process.ts';
-import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
+import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { generateServiceKey, publicServiceKey } from '#kit/rpc/service-key.ts';
 import { createMetrics, type Metrics } from '#kit/telemetry/metrics.ts';
 import { type Auth, buildAuth } from '../auth/build.ts';
@@ -104,7 +104,12 @@ export async function openAll(
   // Each has a guard of its own, as in a process of its own; what they know is the same.
   const revocations = watchRevocations({ transport: transportFor('edge', auth.app) });
   const guardOf = (name: 'user' | 'edge') => {
-    const guard = guardFor(configs[name], { keys: auth.keys(), revocations, metrics: metrics.of(name) });
+    const guard = guardFor(configs[name], {
+      keys: auth.keys(),
+      revocations,
+      metrics: metrics.of(name),
+      log: logs[name],
+    });
     closing.add(() => guard.close());
     return guard;
   };

@@ -14,7 +14,7 @@ import { cookieNames } from '#kit/browser/cookies.ts';
 import type { Database } from '#kit/db/database.ts';
 import { connectGate } from '#kit/guard/connect.ts';
 import type { KeySource } from '#kit/guard/keys.ts';
-import { longestTokenLife } from '#kit/guard/verifier.ts';
+import { fleetAudienceOf, longestTokenLife } from '#kit/guard/verifier.ts';
 import type { Log } from '#kit/log/log.ts';
 import { createMailer } from '#kit/mail/mailer.ts';
 import { mount, type RpcApp } from '#kit/rpc/app.ts';
@@ -174,16 +174,20 @@ export async function buildAuth(deps: {
     signer: keyring.active,
     issuer,
     audience,
+    fleetAudience: fleetAudienceOf(audience),
     accessTtl,
     scopesFor: async (roles) => scopesFor(roles, await roleStore.scopesOf(roles)),
   });
-  const guard = guardFor(config, { keys: keyring.source(), revocations, metrics });
+  const guard = guardFor(config, { keys: keyring.source(), revocations, metrics, log });
   const keysMaxAge = Math.max(1, Math.floor(Math.min(60_000, config.keyPending / 4) / 1_000));
 
   const cookies = cookieNames(issuer);
   const handler = authHandler({ accounts, sessions, tokens, keyring, guard, cookies, keysMaxAge });
   const closing = new AbortController();
-  const ready: Ready = async () => revocations.isReady() && (await database.answers());
+  const ready: Ready = async () => {
+    if (!revocations.isReady()) return 'revocations';
+    return (await database.answers()) ? undefined : 'database';
+  };
   await guard.ready();
   return {
     app: createService({

@@ -74,7 +74,7 @@ export const keys = {
   }),
   services: key('SIGNET_SERVICES', services, {
     default: '',
-    doc: 'Services that may ask for tokens of their own: `name=publickey`, divided by commas; `name=publickey:admin+support` where one may act in its own name. `npm run signet -- services keygen <name>` makes an entry. `npm start` adds its own.',
+    doc: 'Services that may ask for tokens of their own: `name=publickey`, divided by commas, for a service of the fleet; `name=publickey:admin+support`, with roles, for a machine that acts in its own name and is no caller. One that is both has two entries. `npm run signet -- services keygen <name>` makes an entry. `npm start` adds its own.',
   }),
   keyRotation: key('SIGNET_KEY_ROTATION', positiveDuration, {
     default: '30d',

@@ -61,7 +61,7 @@ export function buildEdge(deps: {
   const { rateLimit: perMinute, redisUrl } = config;
   const counters = perMinute > 0 ? createRateCounters({ redisUrl, perMinute, log }) : undefined;
   const rateLimit = counters && createRateLimit(counters, perMinute);
-  const ready: Ready = async () => guard.isReady();
+  const ready: Ready = async () => guard.obstacle();
   return {
     app: createService({
       mounted,

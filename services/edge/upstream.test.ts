@@ -9,7 +9,7 @@ import { createInProcessTransport } from '#kit/rpc/in-process.ts';
 import { createService } from '#kit/rpc/stack.ts';
 import { forward } from './upstream.ts';
 
-const common = { checks: [], ready: async () => true, reflection: false, log: silentLog, metrics: noMetrics };
+const common = { checks: [], ready: async () => undefined, reflection: false, log: silentLog, metrics: noMetrics };
 
 /** A service, and the edge's way to it. */
 const behind = createService({

@@ -39,7 +39,7 @@ export function buildUser(deps: {
       mounted: [mount(UserService, userHandler(profiles))],
       checks: [connectGate(guard)],
       guard,
-      ready: async () => guard.isReady() && (await database.answers()),
+      ready: async () => guard.obstacle() ?? ((await database.answers()) ? undefined : 'database'),
       streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
       reflection: config.environment !== 'production',
       log,

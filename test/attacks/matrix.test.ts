@@ -37,7 +37,8 @@ const atAuth: readonly DescService[] = [
 const services = [...atAuth, UserService];
 
 const user = (roles: string[], age = 0) => ({ kind: 'user', roles, age }) as const;
-const service = (roles: string[]) => ({ kind: 'service', roles, age: 0 }) as const;
+const machine = (roles: string[]) => ({ kind: 'machine', roles, age: 0 }) as const;
+const service = { kind: 'service', roles: ['admin'], age: 0 } as const;
 
 const identities: readonly Identity[] = [
   { name: 'nobody' },
@@ -46,13 +47,16 @@ const identities: readonly Identity[] = [
   { name: 'somebody with a role that nobody defined', bearer: user(['root']) },
   { name: 'a user who signed in ten minutes ago', bearer: user(['user'], 600) },
   { name: 'an admin who signed in ten minutes ago', bearer: user(['admin'], 600) },
-  { name: 'a service as itself', bearer: service([]) },
-  { name: 'a service with a role', bearer: service(['admin']) },
+  { name: 'a machine', bearer: machine([]) },
+  { name: 'a machine with a role', bearer: machine(['admin']) },
+  { name: "a service's token in a user's place", bearer: service },
+  { name: 'a machine in the place of a service', machineAsCaller: 'user' },
+  { name: 'a machine in the place of a service for a user', machineAsCaller: 'user', bearer: user(['user']) },
   ...['user', 'edge', 'stranger'].flatMap((caller) => [
     { name: `the service ${caller}`, caller },
     { name: `the service ${caller} for a user`, caller, bearer: user(['user']) },
     { name: `the service ${caller} for an admin`, caller, bearer: user(['admin']) },
-    { name: `the service ${caller} with a service's token in the user's place`, caller, bearer: service([]) },
+    { name: `the service ${caller} with a service's token in the user's place`, caller, bearer: service },
   ]),
 ];
 
@@ -78,9 +82,10 @@ afterAll(async () => {
 });
 
 /** Tokens that pass every check but the one at hand. Each is of an account and a session that never were. */
-function headersOf({ bearer, caller }: Identity): Record<string, string> {
+function headersOf({ bearer, caller, machineAsCaller }: Identity): Record<string, string> {
   const headers: Record<string, string> = {};
-  if (bearer?.kind === 'service') headers['authorization'] = `Bearer ${serviceToken('machine', bearer.roles)}`;
+  if (bearer?.kind === 'machine') headers['authorization'] = `Bearer ${machineToken('machine', bearer.roles)}`;
+  if (bearer?.kind === 'service') headers['authorization'] = `Bearer ${serviceToken('user', bearer.roles)}`;
   if (bearer?.kind === 'user') {
     const { iat, ...claims } = rig.claims();
     const now = Number(iat);
@@ -88,12 +93,17 @@ function headersOf({ bearer, caller }: Identity): Record<string, string> {
     headers['authorization'] = `Bearer ${rig.mint({ ...claims, ...made, roles: bearer.roles })}`;
   }
   if (caller !== undefined) headers['x-signet-caller'] = serviceToken(caller, []);
+  if (machineAsCaller !== undefined) headers['x-signet-caller'] = machineToken(machineAsCaller, []);
   return headers;
 }
 
 function serviceToken(name: string, roles: readonly string[]): string {
+  return machineToken(name, roles, { aud: 'signet:fleet' });
+}
+
+function machineToken(name: string, roles: readonly string[], more = {}): string {
   const { sid: _sid, email: _email, amr: _amr, acr: _acr, auth_time: _time, ...rest } = rig.claims();
-  return rig.mint({ ...rest, sub: name, client_id: name, roles, scope: '' });
+  return rig.mint({ ...rest, sub: name, client_id: name, roles, scope: '', ...more });
 }
 
 const guardReasons = new Set<string>([
@@ -159,7 +169,7 @@ test.each(every)(
     const own = atAuth.includes(method.parent) ? 'auth' : 'user';
     const wrong: string[] = [];
     for (const identity of identities) {
-      if (looksByItself.has(method.name) && identity.bearer?.kind === 'service') continue;
+      if (looksByItself.has(method.name) && identity.bearer && identity.bearer.kind !== 'user') continue;
       const seen: Record<string, [Verdict, Verdict]> = {};
       for (const way of atEdge)
         seen[way] = [await overRpc(transports[way]!, method, identity), expectedAtEdge(method, identity)];

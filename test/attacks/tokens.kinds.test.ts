@@ -15,8 +15,12 @@ const kinds = {
   refresh: () => rig.login.refresh_token,
   csrf: () => rig.login.csrf_token,
   caller() {
+    const { iss, iat, exp, jti } = rig.claims();
+    return rig.mint({ iss, aud: 'signet:fleet', iat, exp, jti, sub: 'order', client_id: 'order' });
+  },
+  machine() {
     const { iss, aud, iat, exp, jti } = rig.claims();
-    return rig.mint({ iss, aud, iat, exp, jti, sub: 'order', client_id: 'order' });
+    return rig.mint({ iss, aud, iat, exp, jti, sub: 'order', client_id: 'order', roles: ['admin'], scope: '' });
   },
 } as const;
 type Kind = keyof typeof kinds;

@@ -42,8 +42,8 @@ afterAll(async () => {
 
 /** A service's own token: no session, and a subject that is its client. */
 function serviceToken(): string {
-  const { iss, aud, iat, exp, jti } = rig.claims();
-  return rig.mint({ iss, aud, iat, exp, jti, sub: 'order', client_id: 'order' });
+  const { iss, iat, exp, jti } = rig.claims();
+  return rig.mint({ iss, aud: 'signet:fleet', iat, exp, jti, sub: 'order', client_id: 'order' });
 }
 
 /** Sends the same by every way that can carry it. gRPC's metadata is printable ASCII, so that some attacks need HTTP. */

@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
-import { privateServiceKey } from '#kit/rpc/service-key.ts';
+import { privateServiceKey } from '#kit/guard/service-key.ts';
 import { auditKinds, type AuditKind } from '../../services/auth/domain/audit.ts';
 import { admin, openSystem, type Person, type System } from '../system.ts';
 

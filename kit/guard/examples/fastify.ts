@@ -1,15 +1,15 @@
 import Fastify from 'fastify';
 import { fastifyGate, userOfRequest } from '../fastify.ts';
-import { createGuard } from '../guard.ts';
-import { remoteJwks } from '../jwks.ts';
+import { createServiceGuard } from '../service-guard.ts';
 
 /** Plain HTTP routes, whose access rules stand beside them. */
-export function httpServer(issuer: string) {
-  const keys = remoteJwks({ url: `${issuer}/.well-known/jwks.json` });
-  const guard = createGuard({ issuer, audience: 'signet', algorithms: ['RS256', 'ES256'], keys });
+export function httpServer(issuer: string, authUrl: string, key: string) {
+  const service = { name: 'greeter', key, authUrl };
+  const guard = createServiceGuard({ ...service, issuer, audience: 'signet', algorithms: ['RS256', 'ES256'] });
   const app = Fastify();
-  app.get('/me', { onRequest: fastifyGate(guard, {}) }, async (request) => ({ email: userOfRequest(request).email }));
+  app.get('/me', { onRequest: fastifyGate(guard, {}) }, async (request) => ({ id: userOfRequest(request).subject }));
   app.get('/admin', { onRequest: fastifyGate(guard, { roles: ['admin'] }) }, async () => ({ hello: 'admin' }));
+  app.get('/ready', async (_, reply) => reply.code(guard.isReady() ? 200 : 503).send({ missing: guard.obstacle() }));
   app.addHook('onClose', async () => guard.close());
   return app;
 }

@@ -7,7 +7,10 @@ import type { Signer } from '../crypto/signing-key.ts';
 export interface KnownService {
   readonly name: string;
   readonly publicKey: KeyObject;
-  /** What it may do in its own name; most have none. */
+  /**
+   * Without roles it is a service of the fleet, which may be a caller. With roles it
+   * is a machine, which acts in its own name, and is no caller. It cannot be both.
+   */
   readonly roles: readonly string[];
 }
 
@@ -44,12 +47,14 @@ export function createServiceTokens(deps: {
   readonly signer: () => Signer;
   readonly issuer: string;
   readonly audience: string;
+  /** Of tokens of services of the fleet. */
+  readonly fleetAudience: string;
   /** ms. */
   readonly accessTtl: number;
   /** The scopes that roles give together. */
   readonly scopesFor: (roles: readonly string[]) => Promise<readonly string[]>;
 }): ServiceTokens {
-  const { store, signer, issuer, audience, accessTtl, scopesFor } = deps;
+  const { store, signer, issuer, audience, fleetAudience, accessTtl, scopesFor } = deps;
   const known = new Map(deps.services.map((service) => [service.name, service]));
 
   async function verified(assertion: string, service: KnownService): Promise<void> {
@@ -86,7 +91,7 @@ export function createServiceTokens(deps: {
       const accessToken = await signer().sign({
         iss: issuer,
         sub: name,
-        aud: audience,
+        aud: roles.length > 0 ? audience : fleetAudience,
         exp: iat + expiresIn,
         iat,
         nbf: iat,

@@ -17,6 +17,7 @@ export function emailHandler(deps: {
   return {
     async sendVerification(_, { values }) {
       const { email } = userOf(values);
+      if (email === undefined) return {};
       if (await limits.tryMail(email, networkOf(currentCall()?.address ?? ''))) {
         mailer.later('email_verification', email);
       }

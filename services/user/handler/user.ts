@@ -7,12 +7,12 @@ import type { ProfileFields, Profiles } from '../domain/profiles.ts';
 export function userHandler(profiles: Profiles): ServiceImpl<typeof UserService> {
   return {
     async getProfile(_, { values }) {
-      const { subject, email } = userOf(values);
+      const { subject, email = '' } = userOf(values);
       return { id: subject, email, ...(await profiles.get(subject)) };
     },
 
     async updateProfile({ name, bio, phone, locale, updateMask }, { values }) {
-      const { subject, email } = userOf(values);
+      const { subject, email = '' } = userOf(values);
       const set = present({ name: name?.trim(), bio, phone, locale });
       return { id: subject, email, ...(await profiles.update(subject, set, updateMask?.paths)) };
     },

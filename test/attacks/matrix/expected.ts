@@ -5,15 +5,17 @@ import type { GuardReason } from '#kit/guard/reasons.ts';
 /** Somebody who calls, by what they show. */
 export interface Identity {
   readonly name: string;
-  /** Whose bearer token: a user's or a service's. */
+  /** Whose bearer token: a user's, a machine's, or one of a service of the fleet. */
   readonly bearer?: {
-    readonly kind: 'user' | 'service';
+    readonly kind: 'user' | 'machine' | 'service';
     readonly roles: readonly string[];
     /** Seconds since they signed in. */
     readonly age: number;
   };
   /** The service whose token is in x-signet-caller. */
   readonly caller?: string;
+  /** The machine whose token is in x-signet-caller, where it does not belong. */
+  readonly machineAsCaller?: string;
 }
 
 /** What the contract makes of a call; `admitted` is whatever the handler says then. */
@@ -31,7 +33,7 @@ export function expected(method: DescMethod, identity: Identity): Verdict {
       return 'admitted';
     case 'internal':
       if (caller === undefined || !named(rule.value.callers, caller)) return 'CALLER_NOT_ALLOWED';
-      return bearer?.kind === 'service' ? 'INVALID_TOKEN' : 'admitted';
+      return bearer && bearer.kind !== 'user' ? 'INVALID_TOKEN' : 'admitted';
     case 'authenticated':
       return ofUser(rule.value, identity);
     default:
@@ -39,9 +41,10 @@ export function expected(method: DescMethod, identity: Identity): Verdict {
   }
 }
 
-function ofUser(rule: Authenticated, { bearer, caller }: Identity): Verdict {
+function ofUser(rule: Authenticated, { bearer, caller, machineAsCaller }: Identity): Verdict {
   if (!bearer) return 'TOKEN_REQUIRED';
-  if (bearer.kind === 'service' && !rule.services) return 'INVALID_TOKEN';
+  if (bearer.kind === 'service' || (bearer.kind === 'machine' && !rule.services)) return 'INVALID_TOKEN';
+  if (machineAsCaller !== undefined) return 'CALLER_NOT_ALLOWED';
   if (rule.callers.length > 0 && (caller === undefined || !rule.callers.includes(caller))) return 'CALLER_NOT_ALLOWED';
   if (rule.roles.length > 0 && !rule.roles.some((role) => bearer.roles.includes(role))) return 'INSUFFICIENT_SCOPE';
   const { maxAuthAge } = rule;
@@ -52,7 +55,7 @@ function ofUser(rule: Authenticated, { bearer, caller }: Identity): Verdict {
 export function expectedAtEdge(method: DescMethod, identity: Identity): Verdict {
   const { rule } = getOption(method, access);
   const isInternal = rule.case === 'internal' || (rule.case === 'authenticated' && rule.value.callers.length > 0);
-  const { caller: _, ...outside } = identity;
+  const { caller: _, machineAsCaller: _machine, ...outside } = identity;
   return isInternal ? 'UNIMPLEMENTED' : expected(method, outside);
 }
 

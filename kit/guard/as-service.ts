@@ -1,6 +1,6 @@
 import type { Transport } from '@connectrpc/connect';
-import { reasonOf } from '#kit/errors/failure.ts';
-import { callerHeader } from '#kit/guard/credentials.ts';
+import { callerHeader } from './credentials.ts';
+import { refusalReasonOf } from './error.ts';
 import type { ServiceIdentity } from './service-identity.ts';
 
 /**
@@ -52,5 +52,5 @@ function withToken(given: HeadersInit | undefined, token: string): Headers {
 }
 
 function isRefused(error: unknown): boolean {
-  return reasonOf(error) === 'CALLER_NOT_ALLOWED';
+  return refusalReasonOf(error) === 'CALLER_NOT_ALLOWED';
 }

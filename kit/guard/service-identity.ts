@@ -1,17 +1,18 @@
 import { createClient, type Transport } from '@connectrpc/connect';
 import { SignJWT } from 'jose';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
-import type { Secret } from '#kit/log/secret.ts';
-import { outsideCalls } from './call.ts';
-import { privateServiceKey } from './service-key.ts';
+import { z } from 'zod';
+import { ServiceTokenService } from '../../gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import { checkOptions, func, having } from './options.ts';
+import { privateServiceKey, type SecretText } from './service-key.ts';
 
-/** Who a service is, and how it proves it. */
+/** The name of a service, and how it proves it. */
 export interface ServiceIdentityOptions {
   /** Its name. */
   readonly name: string;
   /** Its private key: Ed25519, 32 bytes in base64url. */
-  readonly key: Secret;
+  readonly key: SecretText;
   /** The issuer of tokens, which is the assertion's audience. */
   readonly issuer: string;
   /** To the auth service, without a caller token: this is how one is got. */
@@ -28,6 +29,14 @@ export interface ServiceIdentity {
   refused(token: string): boolean;
 }
 
+const identityOptions = z.strictObject({
+  name: z.string().min(1, 'must not be empty'),
+  key: z.string().or(having('reveal')),
+  issuer: z.string().min(1, 'must not be empty'),
+  transport: having('unary', 'stream'),
+  clock: func.optional(),
+});
+
 /** Life of an assertion, s: it is used at once. */
 const assertionLife = 30;
 /** Share of a token's life after which the next one is asked for. */
@@ -41,14 +50,18 @@ const leastAge = 1_000;
  * Gets tokens by client credentials with private_key_jwt (RFC 7523): asked for
  * once however many need it, kept, and renewed before it expires; with the auth
  * service away, the one at hand serves until it does.
+ * @throws Error on options that are unknown or make no sense
  */
 export function createServiceIdentity(options: ServiceIdentityOptions): ServiceIdentity {
+  checkOptions('createServiceIdentity', identityOptions, options);
   const { name, issuer, transport, clock = Date.now } = options;
   const client = createClient(ServiceTokenService, transport);
   const key = privateServiceKey(options.key);
   let held: { token: string; since: number; renewAt: number; endsAt: number } | undefined;
   let asking: Promise<string> | undefined;
   let notBefore = -Infinity;
+  // The token is for all calls: asking for it must not end with, or carry anything of, the call that first needed it.
+  const outsideCalls = AsyncLocalStorage.snapshot();
 
   async function ask(): Promise<string> {
     const now = Math.floor(clock() / 1_000);
@@ -71,7 +84,6 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
   }
 
   function askOnce(): Promise<string> {
-    // On nobody's behalf: the token is for all calls, and must not end with the one that happened to need it.
     asking ??= outsideCalls(ask).finally(() => (asking = undefined));
     return asking;
   }
