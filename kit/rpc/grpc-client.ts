@@ -36,6 +36,8 @@ export function createGrpcTransport(
 ): GrpcTransport {
   quietGrpc();
   const client = new Client(target, credentials.createInsecure(), {
+    // The proxy of the environment is for the internet: it cannot reach services, and shall not see their tokens.
+    'grpc.enable_http_proxy': 0,
     'grpc.service_config': JSON.stringify(serviceConfig(services)),
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 5_000,

@@ -10,6 +10,7 @@ import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_ser
 import { SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
 import { KeyService } from '#gen/proto/signet/auth/v1/key_service_pb.ts';
 import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { anyOriginGate } from '#kit/browser/any-origin.ts';
 import { cookieNames } from '#kit/browser/cookies.ts';
 import type { Database } from '#kit/db/database.ts';
 import { connectGate } from '#kit/guard/connect.ts';
@@ -204,7 +205,7 @@ export async function buildAuth(deps: {
         mount(KeyService, keyHandler(keys)),
         mount(RevocationService, revocationHandler(revocations, closing.signal)),
       ],
-      checks: [connectGate(guard)],
+      checks: [anyOriginGate(), connectGate(guard)],
       guard,
       ready,
       streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },

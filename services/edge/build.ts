@@ -1,6 +1,7 @@
 import cors from '@fastify/cors';
 import type { DescService } from '@bufbuild/protobuf';
 import type { FastifyInstance } from 'fastify';
+import { anyOriginGate } from '#kit/browser/any-origin.ts';
 import { cookieNames, readCookie } from '#kit/browser/cookies.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { connectGate } from '#kit/guard/connect.ts';
@@ -66,6 +67,7 @@ export function buildEdge(deps: {
     app: createService({
       mounted,
       checks: [
+        anyOriginGate(new Set(config.corsOrigins)),
         originGate(browser, async (address) => rateLimit?.light(address)),
         ...(rateLimit ? [rateLimit.gate] : []),
         exposedGate([...services, Health, ServerReflection]),
@@ -117,6 +119,11 @@ function corsOf(origins: readonly string[]) {
       'X-Grpc-Web',
       'Grpc-Timeout',
       'X-User-Agent',
+      // What tracing adds to each request of a page (W3C Trace Context and Baggage, Sentry).
+      'traceparent',
+      'tracestate',
+      'baggage',
+      'sentry-trace',
     ],
     exposedHeaders: [
       'X-Request-Id',

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Answer, openSystem, type Person, type System } from '../system.ts';
+import { type Answer, ask, openSystem, type Person, type System } from '../system.ts';
 
 let system: System;
 let person: Person;
@@ -276,12 +276,56 @@ describe('CORS', () => {
     ' ',
   ])('%s may not', async (origin) => {
     expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull();
-    const { headers } = await system.rest('GET', '/auth/public-key', { headers: { origin } });
+    const { headers } = await system.rest('GET', '/auth/verify', { headers: withCookies({ origin }) });
     expect(headers.get('access-control-allow-origin')).toBeNull();
     const change = await system.rest('POST', '/auth/refresh', {
       headers: withCookies({ origin, 'x-csrf-token': csrf }),
     });
     expect([change.json.code, change.headers.get('access-control-allow-origin')]).toEqual(['CROSS_ORIGIN', null]);
+  });
+
+  test('pages with tracing may send its headers', async () => {
+    const wanted = ['traceparent', 'tracestate', 'baggage', 'sentry-trace', 'authorization', 'x-csrf-token'];
+    const { headers } = await system.rest('OPTIONS', '/users/profile', {
+      headers: {
+        origin: page,
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': wanted.join(),
+      },
+    });
+    const allowed = (headers.get('access-control-allow-headers') ?? '').toLowerCase().split(/, */);
+    expect(allowed).toEqual(expect.arrayContaining(wanted));
+    const traced = await system.rest('GET', '/auth/verify', {
+      headers: withCookies({ origin: page, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }),
+    });
+    expect([traced.status, traced.headers.get('access-control-allow-origin')]).toEqual([200, page]);
+  });
+
+  test.each(['//.well-known/jwks.json', '/auth/public-key'])(
+    'what is public and changes nothing, pages of every origin may read, without credentials: %s',
+    async (path) => {
+      const url = path.startsWith('//') ? path.slice(1) : `/api/v1${path}`;
+      const originsAt = async (base: string, origin?: string) => {
+        const { status, headers } = await ask(`${base}${url}`, 'GET', { headers: origin ? { origin } : {} });
+        expect(status).toBe(200);
+        return headers.get('access-control-allow-origin');
+      };
+      for (const origin of [undefined, 'https://evil.example', 'null']) {
+        expect(await originsAt(system.edge, origin)).toBe('*');
+        expect(await originsAt(system.auth, origin)).toBe('*');
+      }
+      expect(await originsAt(system.edge, page), 'on the list, with credentials').toBe(page);
+    },
+  );
+
+  test('what is not public, or changes something, they may not', async () => {
+    const origin = 'https://evil.example';
+    const verify = await system.rest('GET', '/auth/verify', { headers: { origin } });
+    const login = await system.rest('POST', '/auth/login', {
+      headers: { origin, authorization: 'Bearer x' },
+      body: {},
+    });
+    for (const { headers } of [verify, login]) expect(headers.get('access-control-allow-origin')).toBeNull();
   });
 
   test('an answer to a listed origin is for it alone, and its pages may read what they need', async () => {
