@@ -53,11 +53,15 @@ function run(name: string, environment: Record<string, string>) {
   };
 }
 
-/** Starts `services/<name>/main.ts`, and waits until it says that it is ready. */
-export async function startService(name: string, environment: Record<string, string>): Promise<ServiceProcess> {
+/** Starts `services/<name>/main.ts`, and waits until it says that it is ready, or another word of its start. */
+export async function startService(
+  name: string,
+  environment: Record<string, string>,
+  word: 'is ready' | 'listens' = 'is ready',
+): Promise<ServiceProcess> {
   const { said, output, end } = run(name, environment);
   const ready = await said((text) => {
-    const line = text.split('\n').find((one) => one.includes(`"msg":"${name} is ready"`));
+    const line = text.split('\n').find((one) => one.includes(`"msg":"${name} ${word}"`));
     return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);
   });
   return { ready, output, end };

@@ -83,6 +83,10 @@ export const jwksKeys = {
     default: 'http://localhost:8081/.well-known/jwks.json',
     doc: 'Where verifiers get the public keys: the auth service.',
   }),
+  jwksHttp: key('SIGNET_JWKS_HTTP', oneOf('private', 'any'), {
+    default: 'private',
+    doc: 'Where SIGNET_JWKS_URL may be http://. `private`: on this machine and on private networks. `any`: everywhere, though whoever is on the way can replace the keys.',
+  }),
 } as const;
 
 /** Key of every service that calls the auth service. */

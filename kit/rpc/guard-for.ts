@@ -1,7 +1,11 @@
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { createGuard, type Guard, type GuardOptions } from '#kit/guard/guard.ts';
+import { remoteJwks } from '#kit/guard/jwks.ts';
+import type { KeySource } from '#kit/guard/keys.ts';
+import { safeUrl } from '#kit/guard/plain-http.ts';
 import type { Need, Trouble } from '#kit/guard/trouble.ts';
 import type { Log } from '#kit/log/log.ts';
+import { StartError } from '#kit/process/start-error.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 
 type Counted = Exclude<GuardOptions['revocations'], 'none'> & { readonly size: number };
@@ -30,6 +34,19 @@ export function guardFor(
     audience: config.audience,
     algorithms: [config.alg],
   });
+}
+
+/** The keys of the auth service, for a service of another process. @throws StartError where they are not to be read there */
+export function jwksFor(config: { readonly jwksUrl: string; readonly jwksHttp: 'private' | 'any' }): KeySource {
+  const { jwksUrl: url, jwksHttp } = config;
+  const insecureHttp = jwksHttp === 'any';
+  try {
+    safeUrl('SIGNET_JWKS_URL', url, insecureHttp);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new StartError(message.replace('set insecureHttp to accept it', 'set SIGNET_JWKS_HTTP=any to accept it'));
+  }
+  return remoteJwks({ url, insecureHttp });
 }
 
 /** Logs that a service listens, and that it is ready once its guard can work. Answers when that is. */

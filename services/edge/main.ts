@@ -1,11 +1,10 @@
 import { readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
-import { remoteJwks } from '#kit/guard/jwks.ts';
 import { processLog, runProcess } from '#kit/process/run.ts';
 import { asService } from '#kit/guard/as-service.ts';
 import { linkToAuth } from '#kit/rpc/auth-link.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
-import { guardFor, logWhenReady } from '#kit/rpc/guard-for.ts';
+import { guardFor, jwksFor, logWhenReady } from '#kit/rpc/guard-for.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
 import { buildEdge } from './build.ts';
 import { keys } from './config.ts';
@@ -19,7 +18,7 @@ await runProcess(async (closing) => {
   const auth = linkToAuth('edge', config, exposed.auth);
   closing.add(() => auth.close());
   const { revocations } = auth;
-  const guard = guardFor(config, { keys: remoteJwks({ url: config.jwksUrl }), revocations, metrics, log });
+  const guard = guardFor(config, { keys: jwksFor(config), revocations, metrics, log });
   closing.add(() => guard.close());
   const user = createGrpcTransport(config.userTarget, exposed.user);
   closing.add(() => user.close());

@@ -63,10 +63,10 @@ test('a role that an operator defined gives its scopes, and takes them away', as
   });
   expect((await act(`/users/${id}/roles/editor`, 'PUT')).json.roles).toEqual(['editor', 'user']);
   const granted = await rolesOf(refresh);
-  expect(granted).toMatchObject({ roles: ['editor', 'user'], scope: 'catalog.read catalog.write profile' });
+  expect(granted).toMatchObject({ roles: ['editor', 'user'], scope: 'catalog.read catalog.write signet:profile' });
   await put(['catalog.read']);
   const reduced = await rolesOf(granted.refresh);
-  expect(reduced.scope).toBe('catalog.read profile');
+  expect(reduced.scope).toBe('catalog.read signet:profile');
   expect((await act('/roles/editor', 'DELETE')).status).toBe(204);
   expect((await rolesOf(reduced.refresh)).roles).toEqual(['user']);
   expect((await act(`/users/${id}/roles/editor`, 'PUT')).status, 'there is no such role any more').toBe(404);
@@ -77,6 +77,24 @@ test('a role that an operator defined gives its scopes, and takes them away', as
     'support',
     'user',
   ]);
+});
+
+test('a role that an operator defines has no scope that comes with Signet', async () => {
+  const put = (scopes: string[]) => system.rest('PUT', '/admin/roles/forger', { token, body: { scopes } });
+  for (const scope of ['signet:admin', 'signet:', 'signet:anything']) {
+    const { status, json } = await put(['catalog.read', scope]);
+    expect([status, json.code, json.errors[0].field]).toEqual([400, 'INVALID_ARGUMENT', 'scopes[1]']);
+    expect(json.errors[0].detail ?? json.errors[0].description).toContain('must not begin with signet:');
+  }
+  // Nor is the name of a scope before it was Signet's, or of OpenID Connect, anything of Signet's.
+  expect((await put(['profile', 'support', 'admin', 'signet', 'my-signet:admin'])).status).toBe(200);
+  // Not even a statement gives one.
+  const db = new Client(connection(system.database.url));
+  await db.connect();
+  const forge = db.query(`UPDATE auth.roles SET scopes = '{signet:admin}' WHERE name = 'forger'`);
+  await expect(forge).rejects.toThrow('roles_scopes_not_reserved');
+  await db.end();
+  expect((await act('/roles/forger', 'DELETE')).status).toBe(204);
 });
 
 test('of two administrators that fifty calls at once would demote or disable, one is left', async () => {

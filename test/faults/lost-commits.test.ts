@@ -1,0 +1,80 @@
+import { createClient } from '@connectrpc/connect';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { connection } from '#kit/db/database.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { openSystem, type Person, type System } from '../system.ts';
+
+// A standby that had not yet got the last commits takes over, and as many are made on it: the numbers on the
+// stream of revocations are the ones that everybody has seen, and the entries are others.
+
+let system: System;
+let direct: GrpcTransport;
+let db: Client;
+beforeAll(async () => {
+  system = await openSystem();
+  direct = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
+  db = new Client(connection(system.database.url));
+  await db.connect();
+});
+afterAll(async () => {
+  direct.close();
+  await db.end();
+  await system.close();
+});
+
+async function atEdge({ access }: Person): Promise<string> {
+  const { status, json } = await system.rest('GET', '/users/profile', { token: access });
+  return status === 200 ? 'OK' : json.code;
+}
+
+async function atUserService({ access }: Person): Promise<string> {
+  const headers = { authorization: `Bearer ${access}` };
+  return createClient(UserService, direct)
+    .getProfile({}, { headers })
+    .then(
+      () => 'OK',
+      (error: unknown) => reasonOf(error) ?? String(error),
+    );
+}
+
+const everywhere = (people: readonly Person[]) =>
+  Promise.all(people.flatMap((person) => [atEdge(person), atUserService(person)]));
+
+async function three(): Promise<readonly Person[]> {
+  return [await system.person(), await system.person(), await system.person()];
+}
+
+const headOf = async () =>
+  (await db.query('SELECT revocation_sequence AS at, revocation_id AS id FROM auth.heads')).rows[0];
+
+test('after a failover that lost commits, no sign-out is missed, and none that was lost comes alive', async () => {
+  const [lost, later, bystanders] = [await three(), await three(), await three()];
+  const all = [...lost, ...later, ...bystanders];
+  // Their profiles are there from now on: reading one asks no auth service whether the session lives.
+  expect(await everywhere(all)).toEqual(all.flatMap(() => ['OK', 'OK']));
+  const before = await headOf();
+  for (const { refresh } of lost)
+    expect((await system.rest('POST', '/auth/logout', { body: { refresh_token: refresh } })).status).toBe(200);
+  const refused = (people: readonly Person[]) => people.flatMap(() => ['INVALID_TOKEN', 'INVALID_TOKEN']);
+  await expect.poll(() => everywhere(lost), { timeout: 3_000 }).toEqual(refused(lost));
+  const seen = await headOf();
+  expect(Number(seen.at)).toBe(Number(before.at) + lost.length);
+
+  await db.query('BEGIN');
+  await db.query('DELETE FROM auth.revocations WHERE sequence > $1', [before.at]);
+  await db.query('UPDATE auth.heads SET revocation_sequence = $1, revocation_id = $2', [before.at, before.id]);
+  await db.query(
+    `UPDATE auth.sessions SET revoked_at = now(), revoked_reason = 'logout' WHERE user_id = ANY ($1::uuid[]) AND revoked_at IS NULL`,
+    [later.map(({ id }) => id)],
+  );
+  await db.query('COMMIT');
+  const now = await headOf();
+  expect([now.at, now.id === seen.id]).toEqual([seen.at, false]);
+
+  await expect.poll(() => everywhere(later), { timeout: 5_000 }).toEqual(refused(later));
+  expect(await everywhere(lost)).toEqual(refused(lost));
+  expect(await everywhere(bystanders)).toEqual(bystanders.flatMap(() => ['OK', 'OK']));
+});

@@ -1,0 +1,102 @@
+import { createClient } from '@connectrpc/connect';
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
+import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { type ServiceProcess, startService } from '../processes.ts';
+import { ask } from '../system.ts';
+
+// What a service says whose guard cannot work, for want of keys or of a key of its own.
+
+const keys = { edge: generateServiceKey(), user: generateServiceKey(), machine: generateServiceKey() };
+let database: FreshDatabase;
+let auth: ServiceProcess;
+let started: ServiceProcess | undefined;
+beforeAll(async () => {
+  database = await freshDatabase();
+  const entries = [`edge=${keys.edge.publicKey}`, `user=${keys.user.publicKey}`];
+  auth = await startService('auth', {
+    DATABASE_URL: database.url.reveal(),
+    SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
+    SIGNET_ADMIN_PASSWORD: 'the admin of this test',
+    SIGNET_AUTH_PORT: '0',
+    SIGNET_AUTH_GRPC_PORT: '0',
+    SIGNET_SERVICES: entries.join(),
+  });
+});
+afterEach(async () => {
+  await started?.end('SIGTERM');
+  started = undefined;
+});
+afterAll(async () => {
+  await auth.end('SIGTERM');
+  await database.drop();
+});
+
+const jwksUrl = () => `http://127.0.0.1:${String(auth.ready['port'])}/.well-known/jwks.json`;
+const common = () => ({
+  SIGNET_JWKS_URL: jwksUrl(),
+  SIGNET_AUTH_TARGET: `127.0.0.1:${String(auth.ready['grpc_port'])}`,
+});
+
+async function openEdge(more: Record<string, string>): Promise<ServiceProcess & { url: string }> {
+  const environment = { ...common(), SIGNET_SERVICE_KEY: keys.edge.key.reveal(), SIGNET_EDGE_PORT: '0', ...more };
+  started = await startService('edge', environment, 'listens');
+  return { ...started, url: `http://127.0.0.1:${String(started.ready['port'])}` };
+}
+
+/** What `/ready` answers, once it has found out. */
+const ready = async (url: string) => {
+  const { status, json } = await ask(`${url}/ready`, 'GET');
+  return { status, missing: json.missing };
+};
+
+test('with a wrong address of the keys, the edge lives, is not ready, and names the address', async () => {
+  const wrong = jwksUrl().replace('jwks.json', 'jwk.json');
+  const edge = await openEdge({ SIGNET_JWKS_URL: `${wrong}?secret=hush` });
+  await expect.poll(() => edge.output(), { timeout: 5_000 }).toContain(`${wrong}: it answered 404`);
+  expect(await ready(edge.url)).toEqual({ status: 503, missing: 'keys' });
+  expect((await ask(`${edge.url}/health`, 'GET')).status).toBe(200);
+  expect(edge.output()).not.toContain('edge is ready');
+  expect(edge.output()).not.toContain('hush');
+});
+
+test('with a key that the auth service does not know, the edge is not ready, and says so', async () => {
+  const edge = await openEdge({ SIGNET_SERVICE_KEY: keys.machine.key.reveal() });
+  await expect.poll(() => ready(edge.url), { timeout: 5_000 }).toEqual({ status: 503, missing: 'service_key' });
+  await expect.poll(() => edge.output(), { timeout: 5_000 }).toContain("does not know this service's name and key");
+  expect(edge.output()).toContain('"need":"service_key"');
+  expect(edge.output()).not.toContain('edge is ready');
+  expect(edge.output()).not.toContain(keys.machine.key.reveal());
+});
+
+test('with all that it needs, it is ready, and says so', async () => {
+  const edge = await openEdge({});
+  await expect.poll(() => ready(edge.url), { timeout: 5_000 }).toEqual({ status: 200, missing: undefined });
+  await expect.poll(() => edge.output()).toContain('"msg":"edge is ready"');
+});
+
+test('a service without a door says so by grpc.health.v1', async () => {
+  const environment = {
+    ...common(),
+    DATABASE_URL: database.url.reveal(),
+    SIGNET_SERVICE_KEY: keys.machine.key.reveal(),
+    SIGNET_USER_PORT: '0',
+  };
+  const user = (started = await startService('user', environment, 'listens'));
+  const transport = createGrpcTransport(`127.0.0.1:${String(user.ready['port'])}`, [Health]);
+  await expect.poll(() => user.output(), { timeout: 5_000 }).toContain('"need":"service_key"');
+  expect((await createClient(Health, transport).check({})).status).toBe(Serving.NOT_SERVING);
+  expect(user.output()).not.toContain('user is ready');
+  transport.close();
+});
+
+test('keys over http from a public host keep a service from starting, unless that is asked for', async () => {
+  // No private address, and yet no packet leaves this machine.
+  const far = { SIGNET_JWKS_URL: 'http://0.0.0.0:1/jwks.json' };
+  await expect(openEdge(far)).rejects.toThrow('set SIGNET_JWKS_HTTP=any to accept it');
+  const edge = await openEdge({ ...far, SIGNET_JWKS_HTTP: 'any' });
+  expect(await ready(edge.url)).toEqual({ status: 503, missing: 'keys' });
+});
