@@ -12,7 +12,7 @@ interface KeygenOptions extends AnswerOptions {
 export function addServices(program: Command, cli: Cli): void {
   const services = program.command('services').description('the identity of services');
   const keygen = services.command('keygen <name>').description('make a key for a service; it is kept nowhere');
-  keygen.option('--role <role...>', 'what it may do in its own name; most services have none');
+  keygen.option('--role <role...>', 'makes it a machine, which calls in its own name, and no service of the fleet');
   example(answering(keygen), 'services keygen reports --role support').action((name: string, options: KeygenOptions) =>
     printKey(cli, name, options),
   );

@@ -303,7 +303,7 @@ describe('services: true', () => {
     expect(await reason(method.inside, machine)).toBe('CALLER_NOT_ALLOWED');
     expect(await reason(method.anyService, machine)).toBe('CALLER_NOT_ALLOWED');
     expect(await reason(method.onBehalf, { ...(await asUser()), ...machine })).toBe('CALLER_NOT_ALLOWED');
-    await expect(guard.caller(new Headers(machine))).rejects.toThrow();
+    await expect(guard.caller(new Headers(machine))).rejects.toThrow('other services');
   });
 });
 

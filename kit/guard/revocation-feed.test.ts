@@ -9,7 +9,7 @@ import {
 } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { createGuard } from './guard.ts';
 import { localJwks } from './jwks.ts';
-import { type RevocationFeed, type RevocationFeedOptions, watchRevocations } from './revocation-feed.ts';
+import { type RevocationFeed, watchRevocations } from './revocation-feed.ts';
 import { refusalReasonOf } from './error.ts';
 import { failure } from '../errors/failure.ts';
 import { createTestIssuer } from '../testing/tokens.ts';
@@ -133,7 +133,8 @@ test('it says what is wrong while it has no news, and no more once it has', asyn
   await poll(() => feed.trouble()).toMatchObject({ need: 'revocations' });
   source.cut(false);
   source.say(1);
-  await poll(() => feed.trouble()).toBeUndefined();
+  await poll(() => feed.isReady()).toBe(true);
+  expect(feed.trouble()).toBeUndefined();
 });
 
 test.each([
@@ -161,7 +162,7 @@ test.each<[object, string]>([
   [{ backof: [1, 5] }, 'unknown: backof'],
 ])('it is not made with %j', (wrong, message) => {
   const { transport } = makeSource();
-  expect(() => (feed = watchRevocations({ transport, ...wrong } as RevocationFeedOptions))).toThrow(message);
+  expect(() => (feed = watchRevocations({ transport, ...wrong }))).toThrow(message);
 });
 
 test('a method with max_staleness is refused while the feed is cut off, and admitted again after', async () => {

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Answer, ask, openSystem, type Person, type System } from '../system.ts';
+import { type Answer, ask as askAt, openSystem, type Person, type System } from '../system.ts';
 
 let system: System;
 let person: Person;
@@ -306,7 +306,7 @@ describe('CORS', () => {
     async (path) => {
       const url = path.startsWith('//') ? path.slice(1) : `/api/v1${path}`;
       const originsAt = async (base: string, origin?: string) => {
-        const { status, headers } = await ask(`${base}${url}`, 'GET', { headers: origin ? { origin } : {} });
+        const { status, headers } = await askAt(`${base}${url}`, 'GET', { headers: origin ? { origin } : {} });
         expect(status).toBe(200);
         return headers.get('access-control-allow-origin');
       };
