@@ -1,12 +1,13 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
+import Fastify from 'fastify';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
 import { Health } from '../../gen/proto/grpc/health/v1/health_pb.ts';
 import { EchoService } from '../../gen/proto/signet/test/v1/echo_service_pb.ts';
 import { connectGate } from './connect.ts';
 import { refusalReasonOf } from './error.ts';
-import { fastifyGate } from './fastify.ts';
+import { fastifyGate, identityOfRequest } from './fastify.ts';
 import { grpcGate } from './grpc.ts';
 import { createGuard, type Guard, userIn } from './guard.ts';
 import { localJwks } from './jwks.ts';
@@ -401,6 +402,15 @@ describe('what it cannot get', () => {
       lacking.close();
     }
   });
+});
+
+test('a route without a gate gives no identity, not even an empty one', async () => {
+  const app = Fastify();
+  app.get('/open', async (request) => identityOfRequest(request));
+  app.get('/public', { onRequest: fastifyGate(guard, 'public') }, async (request) => identityOfRequest(request));
+  const answer = await app.inject('/open');
+  expect([answer.statusCode, answer.json().message]).toEqual([500, expect.stringContaining('has no gate')]);
+  expect((await app.inject('/public')).json()).toEqual({});
 });
 
 test('a gate is not made without a guard', () => {

@@ -25,12 +25,18 @@ const written = (rig: Rig, claim: string, text: string) =>
   JSON.stringify({ ...rig.claims(), [claim]: '@' }).replace('"@"', text);
 
 const times = ['exp', 'iat', 'auth_time'] as const;
-const needed = ['iss', 'aud', 'sub', 'sid', 'jti', 'client_id', 'scope', 'roles', 'email', 'amr', 'acr', ...times];
+const needed = ['iss', 'aud', 'sub', 'sid', 'jti', 'client_id', 'scope', 'roles', 'amr', ...times];
+/** May be left out, and nothing else. */
+const optional = ['email', 'acr'];
 
 /** Attacks by the token's claims. */
 export const claimAttacks: readonly Attack[] = [
   ...needed.map((claim) => claiming(`${claim} missing`, () => ({ [claim]: undefined }))),
-  ...needed.map((claim) => claiming(`${claim} null`, () => ({ [claim]: null }))),
+  ...[...needed, ...optional].map((claim) => claiming(`${claim} null`, () => ({ [claim]: null }))),
+  claiming('cnf of a DPoP key, which nobody proves', () => ({ cnf: { jkt: 'b'.repeat(43) } })),
+  claiming('cnf of a certificate', () => ({ cnf: { 'x5t#S256': 'b'.repeat(43) } })),
+  claiming('cnf empty', () => ({ cnf: {} })),
+  claiming('aud of services of the fleet', () => ({ aud: 'signet:fleet' })),
   ...[...times, 'nbf'].flatMap((claim) => [
     claiming(`${claim} a string`, ({ iat, exp }) => ({ [claim]: String(claim === 'exp' ? exp : iat) })),
     claiming(`${claim} with a fraction`, ({ iat, exp }) => ({ [claim]: Number(claim === 'exp' ? exp : iat) + 0.5 })),

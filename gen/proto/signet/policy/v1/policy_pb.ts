@@ -98,7 +98,7 @@ export type Authenticated = Message<"signet.policy.v1.Authenticated"> & {
   scopes: string[];
 
   /**
-   * Services that may ask on the user's behalf, by name. Empty: anybody,
+   * Services of the fleet that may ask on the user's behalf, by name. Empty: anybody,
    * the user included. Named: nobody else, the edge included.
    *
    * @generated from field: repeated string callers = 3;
@@ -106,7 +106,9 @@ export type Authenticated = Message<"signet.policy.v1.Authenticated"> & {
   callers: string[];
 
   /**
-   * Authentication context class that the session must have (RFC 9470).
+   * Least authentication context class of the session (RFC 9470): `pwd` < `mfa`
+   * < `phr`. A method with another word stops the process from starting; a token
+   * with another word, or without one, is below `pwd`.
    *
    * @generated from field: string acr = 4;
    */
@@ -129,9 +131,10 @@ export type Authenticated = Message<"signet.policy.v1.Authenticated"> & {
   maxStaleness?: Duration | undefined;
 
   /**
-   * A service may call in its own name, with its own token as the bearer
+   * A machine may call in its own name, with its own token as the bearer
    * token, where that token has the roles and scopes. It has no user's data
-   * to call its own, so methods about "me" leave this out.
+   * to call its own, so methods about "me" leave this out. A service of the
+   * fleet, which may be a caller, is no machine.
    *
    * @generated from field: bool services = 7;
    */
@@ -146,7 +149,7 @@ export const AuthenticatedSchema: GenMessage<Authenticated> = /*@__PURE__*/
   messageDesc(file_signet_policy_v1_policy, 2);
 
 /**
- * A service may call; no user is needed.
+ * A service of the fleet may call; no user is needed.
  *
  * @generated from message signet.policy.v1.Internal
  */
