@@ -13,7 +13,7 @@ let door: Door;
 beforeAll(async () => {
   door = await openDoor({
     app: createRpcApp({ mounted: [], gate: async () => undefined, interceptors: [] }),
-    ready: async () => true,
+    ready: async () => undefined,
     log: silentLog,
     port: 0,
     host: '127.0.0.1',

@@ -59,7 +59,7 @@ const app = createService({
   checks: [(context) => at('the first check', context), (context) => at('the last check', context)],
   log: createLog({ level: 'info', format: 'json', destination: { write: (line) => void lines.push(line) } }),
   metrics: { ...noMetrics, strayError: () => (stray += 1) },
-  ready: async () => true,
+  ready: async () => undefined,
   reflection: false,
 });
 
@@ -68,7 +68,7 @@ let door: Door;
 let channel: Transport & { close(): void };
 beforeAll(async () => {
   server = await serveGrpc(app, { port: 0, host: '127.0.0.1' });
-  door = await openDoor({ app, ready: async () => true, log: createLog({ level: 'silent', format: 'json' }), port: 0 });
+  door = await openDoor({ app, ready: async () => undefined, log: createLog({ level: 'silent', format: 'json' }), port: 0 });
   channel = createGrpcTransport(`127.0.0.1:${server.port}`, [EchoService]);
 });
 afterAll(async () => {
