@@ -68,7 +68,12 @@ let door: Door;
 let channel: Transport & { close(): void };
 beforeAll(async () => {
   server = await serveGrpc(app, { port: 0, host: '127.0.0.1' });
-  door = await openDoor({ app, ready: async () => undefined, log: createLog({ level: 'silent', format: 'json' }), port: 0 });
+  door = await openDoor({
+    app,
+    ready: async () => undefined,
+    log: createLog({ level: 'silent', format: 'json' }),
+    port: 0,
+  });
   channel = createGrpcTransport(`127.0.0.1:${server.port}`, [EchoService]);
 });
 afterAll(async () => {
