@@ -17,7 +17,7 @@ export async function addPages(fastify: FastifyInstance, services: readonly Desc
     comments: comments as Record<string, string>,
   });
   const json = { contentType: 'application/json; charset=utf-8', body: Buffer.from(JSON.stringify(document)) };
-  fastify.get('/', (_, reply) => reply.redirect('/docs'));
+  for (const path of ['/', '/docs/']) fastify.get(path, (_, reply) => reply.redirect('/docs'));
   await servePages(fastify, [{ path: '/openapi.json', ...json }, ...(await referencePages(document))]);
 }
 
