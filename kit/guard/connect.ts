@@ -59,6 +59,11 @@ export function identityOf(values: ContextValues): Identity {
   return values.get(identityKey);
 }
 
+/** Tells whether a gate admitted the call, whoever calls. */
+export function isAdmitted(values: ContextValues): boolean {
+  return identityOf(values) !== notAdmitted;
+}
+
 /** The user who is calling. @throws TOKEN_REQUIRED without one */
 export function userOf(values: ContextValues): Principal {
   return userIn(identityOf(values));
@@ -98,7 +103,7 @@ type Handler = (input: unknown, context: HandlerContext) => unknown;
 /** A handler that refuses what no gate has admitted. */
 function admitted(run: Handler): Handler {
   return (input, context) => {
-    if (identityOf(context.values) === notAdmitted) {
+    if (!isAdmitted(context.values)) {
       const cause = new Error('the gate of the guard has not run');
       throw new ConnectError('The guard is not in force.', Code.Internal, undefined, undefined, cause);
     }

@@ -2,7 +2,7 @@ import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { failure, outward } from '#kit/errors/failure.ts';
 import { accessOf, assertCovered } from '#kit/guard/access.ts';
 import type { Guard } from '#kit/guard/guard.ts';
-import { identityOf } from '#kit/guard/connect.ts';
+import { identityOf, isAdmitted } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
 import { type Bound, type Bounds, createBound } from '#kit/net/bound.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
@@ -99,6 +99,9 @@ function inCall(log: CallLog): Interceptor {
   return (next) => async (req) => {
     const begun = req.contextValues.get(callKey);
     if (!begun) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
+    if (!isAdmitted(req.contextValues) && accessOf(req.method) !== 'public') {
+      throw failure('INTERNAL', { cause: new Error('no guard is among the checks') });
+    }
     req.contextValues.set(stageKey, 'begun');
     const { signal } = req;
     const call: Call = {

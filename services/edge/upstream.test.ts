@@ -4,12 +4,15 @@ import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure, reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { identityKey } from '#kit/guard/connect.ts';
+import { type Gate, mount } from '#kit/rpc/app.ts';
 import { createInProcessTransport } from '#kit/rpc/in-process.ts';
 import { createService } from '#kit/rpc/stack.ts';
 import { forward } from './upstream.ts';
 
-const common = { checks: [], ready: async () => undefined, reflection: false, log: silentLog, metrics: noMetrics };
+/** Stands for a guard that admits everybody. */
+const admit: Gate = async ({ values }) => void values.set(identityKey, {});
+const common = { checks: [admit], ready: async () => undefined, reflection: false, log: silentLog, metrics: noMetrics };
 
 /** A service, and the edge's way to it. */
 const behind = createService({
