@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '#kit/config/config.ts';
-import { type Connection, identify, type Identity, signIn } from './connect.ts';
+import { type Connection, identify, identifyAgain, type Identity, signIn } from './connect.ts';
 import { misuse } from './failures.ts';
 import type { Output } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -55,7 +55,9 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
       const url = serverUrl(options.url ?? (environment['SIGNET_URL'] || standardUrl));
       if (isReadable(url)) output.note(`${url} is not encrypted: what goes there can be read on the way`);
       identity ??= identify(environment, terminal);
-      const connection = await signIn({ url, environment, identity: await identity });
+      const asker = await identity;
+      const again = () => identifyAgain(environment, terminal, asker);
+      const connection = await signIn({ url, environment, identity: asker, identifyAgain: again });
       open.add(connection);
       try {
         return await work(connection);

@@ -4,6 +4,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import type { Environment } from '#kit/config/config.ts';
 import { serviceKey } from '#kit/config/types.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { misuse } from './failures.ts';
@@ -23,28 +24,61 @@ export interface SignInOptions {
   readonly url: string;
   readonly environment: Environment;
   readonly identity: Identity;
+  /** Asks for the credentials again, where a method needs a recent sign-in. Undefined: the refusal stands. */
+  readonly identifyAgain: () => Promise<PersonIdentity | undefined>;
 }
 
 /** Longest wait for an answer, ms: longer than the edge's own for a service. */
 const patience = 20_000;
 
 /** Who asks: a token that somebody has, a person, or a service. */
-export type Identity =
-  | { readonly token: string }
-  | { readonly email: string; readonly password: string }
-  | { readonly name: string; readonly key: Secret };
+export type Identity = { readonly token: string } | PersonIdentity | { readonly name: string; readonly key: Secret };
 
-/** Signs in at the edge. */
-export async function signIn({ url, environment, identity }: SignInOptions): Promise<Connection> {
+/** A person's credentials. */
+export interface PersonIdentity {
+  readonly email: string;
+  readonly password: string;
+}
+
+/** Signs in at the edge. Where a method needs a more recent sign-in, signs in again and repeats the call once. */
+export async function signIn({ url, environment, identity, identifyAgain }: SignInOptions): Promise<Connection> {
   const open = transportTo(url);
-  if ('token' in identity) return connection(transportTo(url, identity.token));
-  if ('name' in identity) {
-    const issuer = environment['SIGNET_ISSUER'] || url;
-    return connection(transportTo(url, await createServiceIdentity({ ...identity, issuer, transport: open }).token()));
-  }
   const auth = createClient(AuthService, open);
-  const { accessToken = '', refreshToken = '' } = await auth.login({ ...identity, deviceLabel: 'signet command line' });
-  return connection(transportTo(url, accessToken), async () => void (await auth.logout({ refreshToken })));
+  const refreshTokens: string[] = [];
+  let token: string;
+
+  async function logIn(person: PersonIdentity): Promise<string> {
+    const { accessToken = '', refreshToken = '' } = await auth.login({ ...person, deviceLabel: 'signet command line' });
+    refreshTokens.push(refreshToken);
+    return accessToken;
+  }
+
+  if ('token' in identity) ({ token } = identity);
+  else if ('name' in identity) {
+    const issuer = environment['SIGNET_ISSUER'] || url;
+    token = await createServiceIdentity({ ...identity, issuer, transport: open }).token();
+  } else token = await logIn(identity);
+
+  const authorize: Interceptor = (next) => async (request) => {
+    request.header.set('authorization', `Bearer ${token}`);
+    try {
+      return await next(request);
+    } catch (error) {
+      if (reasonOf(error) !== 'REAUTHENTICATION_REQUIRED') throw error;
+      const person = await identifyAgain();
+      if (!person) throw error;
+      token = await logIn(person);
+      request.header.set('authorization', `Bearer ${token}`);
+      return next(request);
+    }
+  };
+  const transport = transportTo(url, [authorize]);
+  return {
+    client: (desc) => createClient(desc, transport),
+    async end() {
+      await Promise.all(refreshTokens.splice(0).map((refreshToken) => auth.logout({ refreshToken })));
+    },
+  };
 }
 
 /**
@@ -76,19 +110,36 @@ export async function identify(environment: Environment, terminal: Terminal): Pr
   };
 }
 
-function connection(transport: Transport, end: () => Promise<void> = async () => undefined): Connection {
-  return { client: (desc) => createClient(desc, transport), end };
+/**
+ * The credentials for a more recent sign-in: SIGNET_CLI_PASSWORD, or the password that the person at the terminal types
+ * again. Undefined for a service, and where no terminal is attached.
+ */
+export async function identifyAgain(
+  environment: Environment,
+  terminal: Terminal,
+  identity: Identity,
+): Promise<PersonIdentity | undefined> {
+  if ('name' in identity) return undefined;
+  const given = environment['SIGNET_CLI_PASSWORD'] || undefined;
+  if (given === undefined && !terminal.isThere) return undefined;
+  const known = 'email' in identity ? identity.email : environment['SIGNET_CLI_EMAIL'] || emailOf(identity.token);
+  const email = known ?? (terminal.isThere ? (await terminal.ask('email: ')).trim() : undefined);
+  if (email === undefined) return undefined;
+  const password = given ?? (await terminal.askHidden(`this needs a recent sign-in; password of ${email}: `));
+  return { email, password };
 }
 
-function transportTo(url: string, token?: string): Transport {
-  const authorize: Interceptor = (next) => (request) => {
-    request.header.set('authorization', `Bearer ${token}`);
-    return next(request);
-  };
-  return createConnectTransport({
-    baseUrl: url,
-    httpVersion: '1.1',
-    defaultTimeoutMs: patience,
-    interceptors: token === undefined ? [] : [authorize],
-  });
+/** The email in an access token, to ask for its owner's password by. */
+function emailOf(token: string): string | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    const email = typeof claims === 'object' && claims !== null && 'email' in claims ? claims.email : undefined;
+    return typeof email === 'string' && /^[^\s\p{Cc}]+$/u.test(email) ? email : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function transportTo(url: string, interceptors: Interceptor[] = []): Transport {
+  return createConnectTransport({ baseUrl: url, httpVersion: '1.1', defaultTimeoutMs: patience, interceptors });
 }

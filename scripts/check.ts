@@ -1,6 +1,6 @@
 // npm run check: everything that must hold of the tree and needs no running
 // system. Arguments pick claims by a word in them: npm run check -- lint types
-import { access } from './check/access.ts';
+import { access, recentSignIn } from './check/access.ts';
 import { breaking } from './check/breaking.ts';
 import { type Check, Violation } from './check/check.ts';
 import { compose } from './check/compose.ts';
@@ -12,7 +12,18 @@ import { migrations } from './check/migrations.ts';
 import { tools } from './check/tools.ts';
 import { CommandError } from './command.mjs';
 
-const all: Check[] = [...tools, breaking, generated, migrations, access, imports, compose, documented, machine];
+const all: Check[] = [
+  ...tools,
+  breaking,
+  generated,
+  migrations,
+  access,
+  recentSignIn,
+  imports,
+  compose,
+  documented,
+  machine,
+];
 const words = process.argv.slice(2);
 const chosen = words.length > 0 ? all.filter(({ claim }) => words.some((word) => claim.includes(word))) : all;
 if (chosen.length === 0) throw new Error(`no claim has ${words.join(' or ')} in it`);

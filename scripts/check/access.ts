@@ -1,7 +1,9 @@
-import { assertCovered } from '#kit/guard/access.ts';
+import type { DescService } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
+import { accessOf, assertCovered } from '#kit/guard/access.ts';
 import { builtInRoles } from '#kit/rpc/roles.ts';
 import { contractServices } from '../contract.ts';
-import { type Check, Violation } from './check.ts';
+import { type Check, expectNone, Violation } from './check.ts';
 
 /** Every method of our contract says who may call it. */
 export const access: Check = {
@@ -16,3 +18,31 @@ export const access: Check = {
     }
   },
 };
+
+/** Every act of an administrator on identities needs a recent sign-in. */
+export const recentSignIn: Check = {
+  claim: 'every admin act of the auth service needs a recent sign-in',
+  async run() {
+    const services = (await contractServices()).filter(({ file }) => file.proto.package === 'signet.auth.v1');
+    if (services.length === 0) throw new Violation('there is no service in signet.auth.v1');
+    expectNone(actsWithoutRecentSignIn(services), 'An old session is a stolen one sooner or later: see docs/policy.md.');
+  },
+};
+
+/** The longest that a sign-in counts as recent, s. */
+const recent = 300;
+
+/**
+ * Lists the methods that administrators may call, that change something, and whose rule accepts a sign-in older than
+ * five minutes.
+ */
+export function actsWithoutRecentSignIn(services: readonly DescService[]): string[] {
+  return services
+    .flatMap(({ methods }) => methods)
+    .filter((method) => {
+      const rule = accessOf(method);
+      if (method.idempotency === Idempotency.NO_SIDE_EFFECTS || rule === 'public' || rule.internal) return false;
+      return rule.roles?.includes('admin') && (rule.maxAuthAge ?? Infinity) > recent;
+    })
+    .map(({ parent, name }) => `${parent.typeName}/${name}: no max_auth_age of at most ${recent} s`);
+}

@@ -41,6 +41,35 @@ test.each(['users?email_prefix', 'users?role', 'audit?kind', 'audit?actor_id', '
   },
 );
 
+test('a stolen session that is older than five minutes makes nobody an administrator and signs nobody out', async () => {
+  const [thief, victim] = [await system.person(), await system.person()];
+  const stolen = (await system.rest('POST', '/auth/login', { body: admin })).json;
+  const db = new Client(connection(system.database.url));
+  await db.connect();
+  await db.query(`UPDATE auth.sessions SET auth_time = now() - interval '301 seconds' WHERE user_id = $1`, [
+    stolen.user.id,
+  ]);
+  await db.end();
+  const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: stolen.refresh_token } });
+  const attack = (method: string, path: string, body: object | undefined = {}) =>
+    system.rest(method, `/admin${path}`, { token: system.secret(json.access_token), body });
+  const answers = [
+    await attack('PUT', `/users/${thief.id}/roles/admin`),
+    await attack('DELETE', `/users/${victim.id}/roles/user`, undefined),
+    await attack('POST', `/users/${victim.id}:disable`),
+    await attack('POST', `/users/${victim.id}:enable`),
+    await attack('POST', `/users/${victim.id}:signOut`),
+    await attack('PUT', '/roles/stolen', { scopes: ['everything'] }),
+    await attack('DELETE', '/roles/stolen', undefined),
+  ];
+  for (const { status, json: problem, headers } of answers) {
+    expect([status, problem.code]).toEqual([401, 'REAUTHENTICATION_REQUIRED']);
+    expect(headers.get('www-authenticate')).toContain('error="insufficient_user_authentication"');
+  }
+  expect((await act(`/users/${thief.id}`, 'GET')).json.roles).toEqual(['user']);
+  expect((await system.rest('GET', '/auth/verify', { token: victim.access })).status).toBe(200);
+});
+
 test('a disabled account neither signs in nor refreshes until it is enabled', async () => {
   const { id, email, password, refresh } = await system.person();
   expect((await act(`/users/${id}:disable`)).json).toMatchObject({ id, disabled_at: expect.any(String) });

@@ -1,0 +1,78 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { RoleService } from '#gen/proto/signet/auth/v1/role_service_pb.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
+import { admin, openSystem, type System } from '../test/system.ts';
+import { createCli } from './cli.ts';
+import { createOutput } from './output.ts';
+import { run } from './testing/run.ts';
+
+let system: System;
+let db: Client;
+let token: string;
+beforeAll(async () => {
+  system = await openSystem();
+  db = new Client({ connectionString: system.database.url.reveal() });
+  await db.connect();
+});
+afterAll(async () => {
+  await db.end();
+  await system.close();
+});
+/** An admin's access token whose sign-in was six minutes ago. */
+beforeEach(async () => {
+  const { json } = await system.rest('POST', '/auth/login', { body: admin });
+  await db.query(`UPDATE auth.sessions SET auth_time = now() - interval '6 minutes' WHERE user_id = $1`, [
+    json.user.id,
+  ]);
+  const refreshed = await system.rest('POST', '/auth/refresh', { body: { refresh_token: json.refresh_token } });
+  token = system.secret(refreshed.json.access_token);
+});
+
+/** Puts a role, with this typed where a password is asked for; answers what was asked. */
+async function putRole(environment: Record<string, string>, typed?: string) {
+  const asked: string[] = [];
+  const cli = createCli({
+    environment: { SIGNET_URL: system.edge, SIGNET_CLI_TOKEN: token, ...environment },
+    output: createOutput(process.stdout, process.stderr),
+    terminal: {
+      isThere: typed !== undefined,
+      ask: async (question) => (asked.push(question), 'not asked for'),
+      askHidden: async (question) => (asked.push(question), typed ?? ''),
+    },
+  });
+  const ended = await cli
+    .signedIn({}, ({ client }) => client(RoleService).putRole({ role: 'auditor', scopes: ['audit:read'] }))
+    .then(
+      ({ role }) => role,
+      (error: unknown) => reasonOf(error),
+    );
+  return { ended, asked };
+}
+
+const openSessions = async () =>
+  (await db.query(`SELECT FROM auth.sessions WHERE device_label = 'signet command line' AND revoked_at IS NULL`))
+    .rowCount;
+
+test('an old sign-in is renewed with the password that is typed, for the one command', async () => {
+  const { ended, asked } = await putRole({}, admin.password);
+  expect([ended, asked]).toEqual(['auditor', [`this needs a recent sign-in; password of ${admin.email}: `]]);
+  expect(await openSessions()).toBe(0);
+});
+
+test('SIGNET_CLI_PASSWORD renews it without a question', async () => {
+  const { ended, asked } = await putRole({ SIGNET_CLI_PASSWORD: admin.password });
+  expect([ended, asked]).toEqual(['auditor', []]);
+  expect(await openSessions()).toBe(0);
+});
+
+test('a wrong password is asked for once and refused', async () => {
+  const { ended, asked } = await putRole({}, 'not the password');
+  expect([ended, asked.length]).toEqual(['INVALID_CREDENTIALS', 1]);
+});
+
+test('without a terminal the refusal names its reason', async () => {
+  const environment = { SIGNET_URL: system.edge, SIGNET_CLI_TOKEN: token };
+  const { exit, stderr } = await run(['roles', 'put', 'auditor', 'audit:read'], { environment });
+  expect([exit, stderr]).toEqual([1, expect.stringContaining('(REAUTHENTICATION_REQUIRED)')]);
+});
