@@ -112,6 +112,7 @@ export async function openSystem(environment: Environment = {}): Promise<System>
       expect(made.status, made.text).toBe(201);
       const { status, json, text } = await rest('POST', '/auth/login', { body: { email, password } });
       expect(status, text).toBe(200);
+      secret(json.device_token);
       return {
         id: json.user.id,
         email,

@@ -34,6 +34,18 @@ test('ends a session, and says so once', async () => {
   expect(kept.stdout).toMatch(new RegExp(`^${id} .* ended \\S+, revoked$`, 'm'));
 });
 
+test('shows a session whose refresh token was used from two places', async () => {
+  const ada = await system.person();
+  for (const agent of ['Phone', 'curl']) {
+    const asking = { body: { refresh_token: ada.refresh }, headers: { 'user-agent': agent } };
+    const { json } = await system.rest('POST', '/auth/refresh', asking);
+    system.secret(json.access_token);
+    system.secret(json.refresh_token);
+  }
+  const { stdout } = await run(['sessions', 'list'], { environment: as(system, ada) });
+  expect(stdout).toMatch(/ live; token used twice \S+, from 127\.0\.0\.1\n/);
+});
+
 test('ends all of them', async () => {
   const ada = await system.person();
   const { exit, json } = await run(['sessions', 'revoke', '--all', '--json'], { environment: as(system, ada) });

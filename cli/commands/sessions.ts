@@ -52,9 +52,11 @@ async function listSessions({ signedIn, output }: Cli, options: ListOptions & { 
   if (found.nextPageToken !== '') output.note(`there are more than ${limit}; --limit lists them`);
 }
 
-function rowOf({ id, deviceLabel, ip, createdAt, lastUsedAt, endedAt, endedReason, current }: Session): string[] {
-  const state = endedAt ? `ended ${when(endedAt)}, ${endedReason}` : current ? 'this command' : 'live';
-  return [id, deviceLabel, ip, when(createdAt), when(lastUsedAt), state];
+function rowOf(session: Session): string[] {
+  const { id, deviceLabel, ip, createdAt, lastUsedAt, endedAt, endedReason, replayedAt, replayedIp } = session;
+  const state = endedAt ? `ended ${when(endedAt)}, ${endedReason}` : session.current ? 'this command' : 'live';
+  const replayed = replayedAt ? `; token used twice ${when(replayedAt)}, from ${replayedIp}` : '';
+  return [id, deviceLabel, ip, when(createdAt), when(lastUsedAt), `${state}${replayed}`];
 }
 
 async function revokeSessions(cli: Cli, session: string | undefined, options: RevokeOptions): Promise<void> {

@@ -4,13 +4,24 @@ import { cookieNames, readCookie } from './cookies.ts';
 describe('the names', () => {
   test.each(['http://localhost:8080', 'http://app.localhost', 'http://127.0.0.1:8080', 'http://[::1]:8080'])(
     'on %s go without Secure and __Host-',
-    (issuer) => expect(cookieNames(issuer)).toEqual({ access: 'signet_at', refresh: 'signet_rt', secure: false }),
+    (issuer) =>
+      expect(cookieNames(issuer)).toEqual({
+        access: 'signet_at',
+        refresh: 'signet_rt',
+        device: 'signet_device',
+        secure: false,
+      }),
   );
 
   test.each(['https://id.example.com', 'https://localhost', 'http://id.example.com', 'http://localhost.example.com'])(
     'on %s have both',
     (issuer) =>
-      expect(cookieNames(issuer)).toEqual({ access: '__Host-signet_at', refresh: '__Host-signet_rt', secure: true }),
+      expect(cookieNames(issuer)).toEqual({
+        access: '__Host-signet_at',
+        refresh: '__Host-signet_rt',
+        device: '__Host-signet_device',
+        secure: true,
+      }),
   );
 });
 

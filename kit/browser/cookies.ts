@@ -6,6 +6,8 @@ export interface CookieNames {
   readonly access: string;
   /** Holds the refresh token. */
   readonly refresh: string;
+  /** Holds the token of a known device. */
+  readonly device: string;
   readonly secure: boolean;
 }
 
@@ -20,7 +22,12 @@ export function cookieNames(issuer: string): CookieNames {
     hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '127.0.0.1' || hostname === '[::1]';
   const secure = !(protocol === 'http:' && local);
   const prefix = secure ? '__Host-' : '';
-  return { access: `${prefix}signet_at`, refresh: `${prefix}signet_rt`, secure };
+  return {
+    access: `${prefix}signet_at`,
+    refresh: `${prefix}signet_rt`,
+    device: `${prefix}signet_device`,
+    secure,
+  };
 }
 
 /**

@@ -32,6 +32,8 @@ import { generateSigningKey } from './crypto/signing-key.ts';
 import { createAccounts } from './domain/accounts.ts';
 import { createAdmin } from './domain/admin.ts';
 import { createAuditLog } from './domain/audit-log.ts';
+import { createDeviceTokens } from './domain/device-token.ts';
+import { createEmailVerification } from './domain/email-verification.ts';
 import { createImports } from './domain/imports.ts';
 import { createLimits } from './domain/limits.ts';
 import { createPasswordCheck } from './domain/password-check.ts';
@@ -101,6 +103,7 @@ export async function buildAuth(deps: {
     idle: config.sessionIdle,
     max: config.sessionMax,
     grace: config.refreshGrace,
+    replay: config.refreshReplay,
   });
 
   const master = createMasterKey(config.masterKey);
@@ -142,6 +145,7 @@ export async function buildAuth(deps: {
   const { issuer, audience, accessTtl, passwordMin } = config;
   const tokens = createTokens({ signer: keyring.active, macs, issuer, audience, accessTtl });
   const accounts = createAccounts({ users, hasher, passwordMin, clock });
+  const devices = createDeviceTokens(macs, clock);
   const limits = createLimits({
     store: createAttemptStore(db),
     account: config.loginLimit,
@@ -154,10 +158,11 @@ export async function buildAuth(deps: {
     users,
     hasher,
     limits,
+    devices,
     mostWaiting: config.hashQueue,
     audit: (event) => insertAudit(db, event),
   });
-  const sessions = createSessions({ store, passwords: check, macs });
+  const sessions = createSessions({ store, passwords: check, devices, macs });
   const postman = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, folder: config.mailDir, log });
   const links = createLinkStore(db);
   const mailer = createLinkMailer({
@@ -166,7 +171,8 @@ export async function buildAuth(deps: {
     baseUrl: config.linkUrl ?? issuer,
     log,
   });
-  const passwords = createPasswords({ users, hasher, check, limits, links, mailer, passwordMin });
+  const passwords = createPasswords({ users, hasher, check, limits, devices, links, mailer, passwordMin });
+  const emails = createEmailVerification({ users, check, limits, links, mailer });
   const admin = createAdmin(createAdminStore(db));
   const roleStore = createRoleStore(db);
   const serviceTokens = createServiceTokens({
@@ -194,8 +200,8 @@ export async function buildAuth(deps: {
     app: createService({
       mounted: [
         mount(AuthService, handler),
-        mount(PasswordService, passwordHandler(passwords)),
-        mount(EmailService, emailHandler({ limits, links, mailer })),
+        mount(PasswordService, passwordHandler(passwords, cookies)),
+        mount(EmailService, emailHandler(emails, cookies)),
         mount(SessionService, sessionHandler(sessions)),
         mount(AdminService, adminHandler(admin, createImports(createImportStore(db), clock))),
         mount(RoleService, roleHandler(createRoleDefinitions(roleStore))),

@@ -66,7 +66,7 @@ export const keys = {
     doc: 'Port on which other services reach the auth service over gRPC.',
   }),
   masterKey: key('SIGNET_MASTER_KEY', key256, {
-    doc: 'Encrypts signing keys at rest and keys the MACs of refresh and CSRF tokens: 32 bytes in base64. Unset, `npm start` makes one in the data directory.',
+    doc: 'Encrypts signing keys at rest and keys the MACs of refresh, CSRF and device tokens: 32 bytes in base64. Unset, `npm start` makes one in the data directory.',
   }),
   masterKeyPrevious: key('SIGNET_MASTER_KEY_PREVIOUS', key256, {
     optional: true,
@@ -92,6 +92,10 @@ export const keys = {
     default: '10s',
     doc: 'How long a refresh token may be used again, with the same answer, as long as its successor has not been used.',
   }),
+  refreshReplay: key('SIGNET_REFRESH_REPLAY', z.enum(['audit', 'end']), {
+    default: 'audit',
+    doc: 'What happens where a refresh token is used again within the grace from another network or by another User-Agent: `audit` notes it in the audit log and on the session, `end` also ends the session.',
+  }),
   sessionIdle: key('SIGNET_SESSION_IDLE', positiveDuration, {
     default: '7d',
     doc: 'A session that is not refreshed for so long is over.',
@@ -106,7 +110,7 @@ export const keys = {
   }),
   loginLimit: key('SIGNET_LOGIN_LIMIT', whole(1, 1_000_000), {
     default: '10',
-    doc: 'Failed sign-ins of an account in 15 minutes. Beyond it, none is tried (429).',
+    doc: 'Failed sign-ins of an account in 15 minutes. Beyond it a wrong password is 429 from everywhere; a known device and a known network of the account each have as many tries of their own.',
   }),
   loginLimitAddress: key('SIGNET_LOGIN_LIMIT_ADDRESS', whole(1, 1_000_000), {
     default: '100',

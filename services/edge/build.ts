@@ -50,13 +50,16 @@ export function buildEdge(deps: {
     origins: new Set([new URL(config.issuer).origin, ...config.corsOrigins]),
     csrf: config.csrf,
   };
-  // The refresh token's cookie is for the auth service alone; the access token travels as a header.
-  const refreshCookie = (header: Headers) => {
-    const token = readCookie(header, cookies.refresh);
-    return token === undefined ? null : `${cookies.refresh}=${token}`;
+  // The cookies of the refresh token and of the device are for the auth service alone; the access token travels as a header.
+  const authCookies = (header: Headers) => {
+    const own = [cookies.refresh, cookies.device].flatMap((name) => {
+      const value = readCookie(header, name);
+      return value === undefined ? [] : [`${name}=${value}`];
+    });
+    return own.length === 0 ? null : own.join('; ');
   };
   const mounted = upstreams.map((upstream) =>
-    forward(upstream, upstream.desc.typeName.startsWith(authPackage) ? refreshCookie : () => null),
+    forward(upstream, upstream.desc.typeName.startsWith(authPackage) ? authCookies : () => null),
   );
 
   const { rateLimit: perMinute, redisUrl } = config;

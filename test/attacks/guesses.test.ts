@@ -136,7 +136,6 @@ describe('CVE-2026-45364: an address in other spellings counts anew', () => {
 describe('the limit of an account', () => {
   test('is four wrong ones and not the fifth; the window over, the tries come back', async () => {
     const { email, password } = await system.person();
-    await db.query(`UPDATE auth.sessions SET network = '' WHERE network = '127.0.0.1'`);
     const answers: string[] = [];
     for (let index = 0; index < 5; index++) answers.push(await login('192.0.2.1', email, 'wrong'));
     expect(answers).toEqual([...Array(4).fill('INVALID_CREDENTIALS'), 'LOGIN_LIMITED']);
@@ -160,10 +159,9 @@ describe('the limit of an account', () => {
     for (let index = 0; index < 10; index++) await login(`198.51.100.${index}`, email, 'wrong');
     expect(await login('198.51.100.99', email, password), 'from anywhere else').toBe('LOGIN_LIMITED');
     expect(await login('127.0.0.1', email, password), 'from home').toBe('OK');
-    // And there the tries are no more than elsewhere.
-    const answers = [];
-    for (let index = 0; index < 6; index++) answers.push(await login('127.0.0.1', email, 'wrong'));
-    expect(counted(answers)).toEqual({ INVALID_CREDENTIALS: 4, LOGIN_LIMITED: 2 });
+    // A wrong one is answered there as everywhere, and the tries are no more than elsewhere.
+    for (let index = 0; index < 4; index++) expect(await login('127.0.0.1', email, 'wrong')).toBe('LOGIN_LIMITED');
+    expect(await login('127.0.0.1', email, password), 'a right one, past four wrong ones there').toBe('LOGIN_LIMITED');
   });
 
   test('counts no try that its network has none left for', async () => {
@@ -175,7 +173,7 @@ describe('the limit of an account', () => {
 });
 
 describe('mails with links', () => {
-  test('are five an hour to an account, which nobody is told, and twenty from a network, who are', async () => {
+  test('are five in half an hour to an account, which no answer shows, and twenty an hour from a network, which it does', async () => {
     const ada = await system.person();
     const sent = async () => {
       const sql = `SELECT count(*)::int FROM auth.audit_events WHERE kind = 'password_reset_requested' AND subject_id = $1`;

@@ -4,11 +4,17 @@ import { chromiumProgram, fetchFrom, jsonType, openRig, type Rig, signInAs } fro
 import { openssl } from './site.ts';
 
 const kinds = [
-  { scheme: 'http', tls: false, access: 'signet_at', refresh: 'signet_rt' },
-  { scheme: 'https', tls: true, access: '__Host-signet_at', refresh: '__Host-signet_rt' },
+  { scheme: 'http', tls: false, access: 'signet_at', refresh: 'signet_rt', device: 'signet_device' },
+  {
+    scheme: 'https',
+    tls: true,
+    access: '__Host-signet_at',
+    refresh: '__Host-signet_rt',
+    device: '__Host-signet_device',
+  },
 ] as const;
 
-for (const { scheme, tls, access, refresh } of kinds) {
+for (const { scheme, tls, access, refresh, device } of kinds) {
   const programs = tls ? [chromiumProgram, openssl] : [chromiumProgram];
   describeWith(programs, `signing in by cookie in Chromium, over ${scheme}`, () => {
     let rig: Rig;
@@ -23,7 +29,7 @@ for (const { scheme, tls, access, refresh } of kinds) {
       const page = await home();
       const person = await signIn(page);
       const kept = await context.cookies();
-      expect(kept.map(({ name }) => name).toSorted()).toEqual([access, refresh]);
+      expect(kept.map(({ name }) => name).toSorted()).toEqual([access, device, refresh]);
       for (const cookie of kept) {
         rig.system.secret(cookie.value);
         expect(cookie).toMatchObject({
@@ -31,7 +37,7 @@ for (const { scheme, tls, access, refresh } of kinds) {
           path: '/',
           httpOnly: true,
           secure: tls,
-          sameSite: 'Strict',
+          sameSite: cookie.name === device ? 'Lax' : 'Strict',
         });
       }
       expect(await page.evaluate(() => document.cookie)).toBe('');
@@ -70,9 +76,14 @@ for (const { scheme, tls, access, refresh } of kinds) {
       const first = await context.cookies();
       expect((await post('refresh')).status).toBe(200);
       const second = await context.cookies();
-      for (const { name, value } of first) expect(second.find((one) => one.name === name)?.value).not.toBe(value);
+      const valuesOf = (cookies: typeof first, name: string) => cookies.find((one) => one.name === name)?.value;
+      for (const name of [access, refresh]) expect(valuesOf(second, name)).not.toBe(valuesOf(first, name));
+      expect(valuesOf(second, device)).toBe(valuesOf(first, device));
       expect((await post('logout')).status).toBe(200);
-      expect(await context.cookies()).toEqual([]);
+      expect(
+        (await context.cookies()).map(({ name }) => name),
+        'the device stays known',
+      ).toEqual([device]);
       expect((await fetchFrom(page, profileUrl())).status).toBe(401);
       // Somebody kept a copy.
       await context.addCookies(second);

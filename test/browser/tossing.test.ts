@@ -56,6 +56,7 @@ describeWith([chromiumProgram], 'cookies that another host of our site plants, i
     expect((await profile.context.cookies(`${rig.ours}/api/v1`)).map(({ name }) => name).toSorted()).toEqual([
       'signet_at',
       'signet_at',
+      'signet_device',
       'signet_rt',
       'signet_rt',
     ]);

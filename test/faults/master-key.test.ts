@@ -62,7 +62,7 @@ test('a private key at rest can be read by nobody who has the database', async (
   // Its modulus is in every form of the private key.
   expect(sealed.includes(Buffer.from(jwk.n ?? '', 'base64url'))).toBe(false);
   const secrets = await db.query<{ name: string; sealed: Buffer }>('SELECT name, sealed FROM auth.secrets');
-  expect(secrets.rows.map(({ name }) => name).toSorted()).toEqual(['mac-csrf', 'mac-refresh']);
+  expect(secrets.rows.map(({ name }) => name).toSorted()).toEqual(['mac-csrf', 'mac-device', 'mac-refresh']);
   for (const { sealed: kept } of secrets.rows) expect(kept.length).toBe(1 + 60 + 60);
 });
 
@@ -99,7 +99,7 @@ test('ten replicas that change the master key at once keep keys, sessions and CS
   expect(refreshed.map(({ status }) => status)).toEqual(Array(10).fill(200));
   expect(new Set(refreshed.map(({ json }) => json.refresh_token)).size).toBe(1);
   const { rows } = await db.query(`SELECT details FROM auth.audit_events WHERE kind = 'master_key_changed'`);
-  expect(rows, 'one of them did it').toEqual([{ details: { rewrapped: 3 } }]);
+  expect(rows, 'one of them did it').toEqual([{ details: { rewrapped: 4 } }]);
   // The one from before goes on with what it has in memory; it could not start any more.
   const { status } = await ask(`${before.url}/refresh`, 'POST', {
     body: { refresh_token: refreshed[0]?.json.refresh_token },

@@ -111,6 +111,17 @@ const acts: Record<Exclude<AuditKind, 'master_key_changed'>, (ada: Person) => Pr
     await send('POST', '/auth/refresh', { refresh_token: ada.refresh });
     return { subject: ada.id, outcome: 'failure' };
   },
+  async refresh_replay(ada) {
+    for (const agent of ['a phone', 'another']) {
+      const { json } = await system.rest('POST', '/auth/refresh', {
+        body: { refresh_token: ada.refresh },
+        headers: { 'user-agent': agent, 'x-request-id': requestId },
+      });
+      secret(json.access_token);
+      secret(json.refresh_token);
+    }
+    return { subject: ada.id };
+  },
   async session_revoked(ada) {
     await send('DELETE', `/auth/sessions/${ada.refresh.split('.')[1]}`, undefined, ada.access);
     return own(ada);
@@ -138,7 +149,8 @@ const acts: Record<Exclude<AuditKind, 'master_key_changed'>, (ada: Person) => Pr
     return own(ada);
   },
   async email_verified(ada) {
-    await send('POST', '/auth/email/verify', { token: await linkFor('email_verification', ada) });
+    const token = await linkFor('email_verification', ada);
+    await send('POST', '/auth/email/confirm', { token }, ada.access);
     return own(ada);
   },
   async user_imported() {

@@ -44,8 +44,8 @@ test('a sign-in by cookie puts the tokens where no script reads them, and none i
   const login = await system.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' } });
   expect(Object.keys(login.json).toSorted()).toEqual(['csrf_token', 'expires_in', 'token_type', 'user']);
   const lines = login.headers.getSetCookie();
-  expect(lines.map((line) => line.split('=')[0])).toEqual(['signet_at', 'signet_rt']);
-  for (const line of lines) expect(line).toMatch(/; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict$/);
+  expect(lines.map((line) => line.split('=')[0])).toEqual(['signet_at', 'signet_rt', 'signet_device']);
+  for (const line of lines) expect(line).toMatch(/; Max-Age=\d+; Path=\/; HttpOnly; SameSite=(Strict|Lax)$/);
   cookiesOf(login);
 });
 
@@ -61,7 +61,11 @@ test('behind https, cookies are __Host- and Secure', async () => {
   const { email, password } = await secure.person();
   const login = await secure.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' } });
   const lines = login.headers.getSetCookie();
-  expect(lines.map((line) => line.split('=')[0])).toEqual(['__Host-signet_at', '__Host-signet_rt']);
+  expect(lines.map((line) => line.split('=')[0])).toEqual([
+    '__Host-signet_at',
+    '__Host-signet_rt',
+    '__Host-signet_device',
+  ]);
   for (const line of lines) expect(line).toContain('; Secure');
   await secure.close();
 });

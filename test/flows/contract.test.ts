@@ -107,6 +107,7 @@ describe('POST /auth/login', () => {
     expect(json).toEqual({
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
       refresh_token: expect.stringMatching(/^sr1\./),
+      device_token: expect.stringMatching(/^sd1\./),
       csrf_token: expect.any(String),
       token_type: 'Bearer',
       expires_in: 900,
@@ -125,6 +126,7 @@ describe('POST /auth/login', () => {
       roles: ['user'],
       scope: 'signet:profile',
       email: person.email,
+      email_verified: false,
       amr: ['pwd'],
       acr: 'pwd',
     });

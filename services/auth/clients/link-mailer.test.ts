@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { type Call, runInCall } from '#kit/rpc/call.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import type { LinkPurpose, LinkStore } from '../domain/links.ts';
 import { createLinkStore } from '../store/links.ts';
@@ -28,7 +29,7 @@ afterAll(async () => {
 async function account(name = 'Ada') {
   const id = uuidv7();
   const user = { id, email: `${id}@example.com`, name, roles: ['user'], createdAt: new Date() };
-  await users.insertOnce(user, 'first hash');
+  await users.insertOnce(user, 'first hash', '');
   return user;
 }
 
@@ -43,15 +44,45 @@ async function mailTo(email: string, purpose: LinkPurpose) {
   return mail && { ...mail, token: /#token=([\w-]{43})$/m.exec(mail.text)?.[1] ?? '' };
 }
 
-test('a link is good once, for what it was sent for, until the next one is sent', async () => {
-  const { email } = await account();
+test('a link is good once, for what it was sent for and whom, also when another one is sent', async () => {
+  const { id, email } = await account();
   const first = await mailTo(email, 'password_reset');
   const second = await mailTo(email, 'password_reset');
   expect(second).toMatchObject({ to: email, text: expect.stringContaining('https://id.example.com/reset-password#') });
-  expect(await links.resetPassword(first?.token ?? '', 'new hash')).toBe(false);
-  expect(await links.verifyEmail(second?.token ?? '')).toBe(false);
-  expect(await links.resetPassword(second?.token ?? '', 'new hash')).toBe(true);
-  expect(await links.resetPassword(second?.token ?? '', 'newer hash')).toBe(false);
+  const verification = await mailTo(email, 'email_verification');
+  expect(await links.verifyEmail(first?.token ?? '', id)).toBe(false);
+  expect(await links.verifyEmail(verification?.token ?? '', (await account()).id)).toBe(false);
+  expect(await links.verifyEmail(verification?.token ?? '', id)).toBe(true);
+  expect(await links.resetPassword(first?.token ?? '', 'new hash', '')).toBe(true);
+  expect(await links.resetPassword(first?.token ?? '', 'newer hash', '')).toBe(false);
+  expect(await links.resetPassword(second?.token ?? '', 'newer hash', ''), 'a reset voids the others').toBe(false);
+});
+
+test.each(['password_reset', 'email_verification'] as const)(
+  'fifty uses of links of one account at once are one (%s)',
+  async (purpose) => {
+    const { id, email } = await account();
+    const sent = [await mailTo(email, purpose), await mailTo(email, purpose)];
+    const uses = Array.from({ length: 50 }, (_, index) => {
+      const { token = '' } = sent[index % 2] ?? {};
+      return purpose === 'password_reset' ? links.resetPassword(token, 'new hash', '') : links.verifyEmail(token, id);
+    });
+    expect((await Promise.all(uses)).filter(Boolean)).toHaveLength(1);
+  },
+);
+
+test('a mail says which address asked, and what to do if it was not the reader', async () => {
+  const { email } = await account();
+  const call = { address: '203.0.113.7', requestId: 'r', agent: 'Stranger words', identity: {} } as unknown as Call;
+  const [reset, verification] = await runInCall(call, async () => [
+    await mailTo(email, 'password_reset'),
+    await mailTo(email, 'email_verification'),
+  ]);
+  for (const mail of [reset, verification]) {
+    expect(mail?.text).toContain('from the network address 203.0.113.7');
+    expect(mail?.text).toContain('If it was not you, do n');
+    expect(mail?.text).not.toContain('Stranger words');
+  }
 });
 
 test('who has no account is sent nothing', async () => {
@@ -59,11 +90,11 @@ test('who has no account is sent nothing', async () => {
 });
 
 test('a name is not read to whoever has not said that the address is theirs', async () => {
-  const { email } = await account('You won! See https://evil.example');
+  const { id, email } = await account('You won! See https://evil.example');
   const verification = await mailTo(email, 'email_verification');
   expect(verification?.text).toMatch(/^Hello,\n/);
   expect((await mailTo(email, 'password_reset'))?.text).not.toContain('evil');
-  expect(await links.verifyEmail(verification?.token ?? '')).toBe(true);
+  expect(await links.verifyEmail(verification?.token ?? '', id)).toBe(true);
   expect((await mailTo(email, 'password_reset'))?.text).toMatch(/^Hello You won! /);
 });
 
@@ -71,7 +102,7 @@ test('whoever changes their password ends what was sent to set a new one by', as
   const { id, email } = await account();
   const mail = await mailTo(email, 'password_reset');
   expect(await links.find('password_reset', mail?.token ?? '')).toMatchObject({ id });
-  expect(await users.changePassword(id, 'first hash', 'second hash', uuidv7())).toBe(true);
+  expect(await users.changePassword(id, { old: 'first hash', next: 'second hash' }, uuidv7(), '')).toBe(true);
   expect(await links.find('password_reset', mail?.token ?? '')).toBeUndefined();
-  expect(await links.resetPassword(mail?.token ?? '', 'third hash')).toBe(false);
+  expect(await links.resetPassword(mail?.token ?? '', 'third hash', '')).toBe(false);
 });

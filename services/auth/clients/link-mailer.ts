@@ -24,11 +24,13 @@ export function createLinkMailer(deps: {
     const user = await store.insert(purpose, email, hashOfLink(token));
     if (!user) return;
     const { path, subject, text } = texts[purpose];
+    // The address and nothing else: a name or a User-Agent would be words of a stranger's choice.
+    const address = currentCall()?.address || 'unknown';
     // Behind the #: browsers send that to nobody, so it is in no log and no Referer.
     const link = `${baseUrl}/${path}#token=${token}`;
     // Until the address is known to be theirs, whoever registered it chose what a stranger would read here.
     const greeting = user.verifiedAt ? `Hello ${user.name},` : 'Hello,';
-    await send({ to: user.email, subject, text: `${greeting}\n\n${text}\n\n${link}\n` });
+    await send({ to: user.email, subject, text: `${greeting}\n\n${text(address, baseUrl)}\n\n${link}\n` });
   }
 
   return {
@@ -48,17 +50,29 @@ export function createLinkMailer(deps: {
   };
 }
 
-const texts: Readonly<Record<LinkPurpose, { path: string; subject: string; text: string }>> = {
+interface LinkMail {
+  readonly path: string;
+  readonly subject: string;
+  /** The words before the link: who asked, what it does, and what to do if it was not the reader. */
+  readonly text: (address: string, site: string) => string;
+}
+
+const texts: Readonly<Record<LinkPurpose, LinkMail>> = {
   password_reset: {
     path: 'reset-password',
     subject: 'Set a new password',
-    text:
-      'Somebody, you most likely, asked to set a new password for your account. This link does it, once, ' +
-      'within 30 minutes. If it was not you, do nothing: your password stays as it is.',
+    text: (address, site) =>
+      `A request from the network address ${address} asked for a new password of your account at ${site}. ` +
+      'The link below sets it, once, within 30 minutes. If it was not you, do nothing: your password stays as it is.',
   },
   email_verification: {
     path: 'verify-email',
     subject: 'Verify your address',
-    text: 'This link verifies that this address is yours. It is good once, within 30 minutes.',
+    text: (address, site) =>
+      `An account at ${site} was registered with this email address. Its holder, from the network address ${address}, ` +
+      'asked to verify it. If that was you, follow the link below within 30 minutes and enter the password of your ' +
+      'account, or open it where you are signed in.\n\n' +
+      'If it was not you, do not follow the link: the address stays unverified. To take the account away from the ' +
+      `person who registered it, ask for a new password at ${site}.`,
   },
 };

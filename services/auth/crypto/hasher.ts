@@ -14,10 +14,10 @@ export interface Hasher {
    * long and answers no, so that an unknown email cannot be told by the time it takes.
    * Hashes are Argon2's, or bcrypt's from elsewhere, which passwords of more than 72 bytes never match. One that
    * cannot be read belongs to no password.
-   * @param before runs when it is this one's turn; where it throws, nothing is hashed
+   * @param hash or a function that answers it, called when it is this one's turn; where it throws, nothing is hashed
    * @throws SERVER_BUSY where the queue is full
    */
-  verify(hash: string | undefined, password: string, before?: () => Promise<void>): Promise<boolean>;
+  verify(hash: string | undefined | (() => Promise<string | undefined>), password: string): Promise<boolean>;
   /** Tells whether a hash is weaker than what `hash` makes now, or of another kind. */
   isOutdated(hash: string): boolean;
   /** How many are being hashed, and how many wait. */
@@ -70,9 +70,9 @@ export async function createHasher({ memory, passes, queue, threadPool }: Hasher
 
   return {
     hash: (password) => enqueue(() => argon2.hash(password, options)),
-    verify: (hash, password, before) =>
+    verify: (given, password) =>
       enqueue(async () => {
-        await before?.();
+        const hash = typeof given === 'function' ? await given() : given;
         if (hash !== undefined && isBcrypt.test(hash)) {
           const isRead = Buffer.byteLength(password) <= bcryptReads && !password.includes('\0');
           return (await bcrypt.verify(isRead ? password : '', hash)) && isRead;

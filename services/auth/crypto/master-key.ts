@@ -21,8 +21,11 @@ export interface Macs {
   mac(purpose: MacPurpose, text: string): Buffer<ArrayBuffer>;
 }
 
+/** What MACs are for; each purpose has a key of its own. */
+export const macPurposes = ['refresh', 'csrf', 'device'] as const;
+
 /** What a MAC is for. */
-export type MacPurpose = 'refresh' | 'csrf';
+export type MacPurpose = (typeof macPurposes)[number];
 
 const version = 1;
 const cipher = 'aes-256-gcm';
@@ -61,10 +64,14 @@ export function createMasterKey(master: Secret<Buffer>): MasterKey {
   };
 }
 
-/** Makes MACs under two keys of 32 bytes. */
+/** Makes MACs, under a key of 32 bytes for each purpose. */
 export function createMacs(keys: Readonly<Record<MacPurpose, Uint8Array>>): Macs {
   // Key objects: from bytes, every MAC would make one anew, at five times the cost.
-  const held = { refresh: createSecretKey(keys.refresh), csrf: createSecretKey(keys.csrf) };
+  const held = {
+    refresh: createSecretKey(keys.refresh),
+    csrf: createSecretKey(keys.csrf),
+    device: createSecretKey(keys.device),
+  } satisfies Record<MacPurpose, unknown>;
   return { mac: (purpose, text) => createHmac('sha256', held[purpose]).update(text).digest() };
 }
 

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { failure } from '#kit/errors/failure.ts';
+import { networkOf } from '#kit/net/network.ts';
 import type { Hasher } from '../crypto/hasher.ts';
 import type { User, UserStore } from './model.ts';
 import { acceptPassword } from './password.ts';
@@ -10,6 +11,8 @@ export interface Registration {
   readonly password: string;
   readonly name: string;
   readonly roles: readonly string[];
+  /** The address it is registered from; empty where that is not known. */
+  readonly ip: string;
 }
 
 /** Makes accounts. */
@@ -32,12 +35,12 @@ export function createAccounts(deps: {
 }): Accounts {
   const { users, hasher, passwordMin, clock } = deps;
   return {
-    async register({ email: written, password, name: given, roles }) {
+    async register({ email: written, password, name: given, roles, ip }) {
       const email = normalizeEmail(written);
       const name = given.trim();
       const accepted = acceptPassword(password, passwordMin, { email, name });
       const user: User = { id: uuidv7(), email, name, roles: [...roles].toSorted(), createdAt: new Date(clock()) };
-      if (!(await users.insertOnce(user, await hasher.hash(accepted)))) throw failure('EMAIL_TAKEN');
+      if (!(await users.insertOnce(user, await hasher.hash(accepted), networkOf(ip)))) throw failure('EMAIL_TAKEN');
       return user;
     },
   };

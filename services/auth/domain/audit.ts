@@ -5,6 +5,7 @@ export const auditKinds = [
   'service_login',
   'logout',
   'refresh_reuse',
+  'refresh_replay',
   'session_revoked',
   'sessions_revoked',
   'password_changed',

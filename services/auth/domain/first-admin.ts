@@ -35,6 +35,7 @@ export async function ensureFirstAdmin(
       password: password.reveal(),
       name: 'Admin',
       roles: ['admin'],
+      ip: '',
     });
     return { email, password: wanted.password ? undefined : password };
   } catch (error) {

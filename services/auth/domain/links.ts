@@ -7,16 +7,16 @@ export type LinkPurpose = 'password_reset' | 'email_verification';
 /** Links, kept: of their tokens nothing but the hash. */
 export interface LinkStore {
   /**
-   * Keeps a link to an account's address, in the place of those of the same purpose before it, if there is such an
-   * account; answers it. For `email_verification` only where the address is not verified yet.
+   * Keeps a link to an account's address, if there is such an account; answers it. For `email_verification` only
+   * where the address is not verified yet. Links before it stay good: whoever asks for another one may be a stranger.
    */
   insert(purpose: LinkPurpose, email: string, tokenHash: Uint8Array<ArrayBuffer>): Promise<User | undefined>;
   /** Whose link it is, if it is good. */
   find(purpose: LinkPurpose, token: string): Promise<User | undefined>;
-  /** Uses a link: sets the password, ends every session. False where it is not good any more. */
-  resetPassword(token: string, passwordHash: string): Promise<boolean>;
-  /** Uses a link: the address is verified. False where it is not good any more. */
-  verifyEmail(token: string): Promise<boolean>;
+  /** Uses a link: sets the password from a network, ends every session and link. False where it is not good any more. */
+  resetPassword(token: string, passwordHash: string, network: string): Promise<boolean>;
+  /** Uses a link of an account: its address is verified. False where it is not good any more, or another account's. */
+  verifyEmail(token: string, userId: string): Promise<boolean>;
 }
 
 /** Sends somebody a message. */

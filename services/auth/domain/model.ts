@@ -27,6 +27,10 @@ export interface SessionRecord {
   readonly expiresAt: Date;
   readonly endedAt: Date | undefined;
   readonly endedReason: string;
+  /** When a refresh token was last used a second time from elsewhere, within the grace. */
+  readonly replayedAt: Date | undefined;
+  /** The address of that use; empty where there was none. */
+  readonly replayedFrom: string;
 }
 
 /** A session as tokens are made for it. */
@@ -74,6 +78,8 @@ export interface SessionLimits {
   readonly idle: number;
   readonly max: number;
   readonly grace: number;
+  /** What the second use of a refresh token from elsewhere, within the grace, comes to. It is audited either way. */
+  readonly replay: 'audit' | 'end';
 }
 
 /** What became of a refresh. */
@@ -82,24 +88,38 @@ export type Refreshed =
   | { readonly outcome: 'reused' }
   | { readonly outcome: 'invalid' };
 
-/** Accounts, kept. Every verb is one statement, or one transaction. */
+/** Where a request comes from, as far as it says. */
+export interface Source {
+  /** Empty where it is not known. */
+  readonly ip: string;
+  /** A device token that came along. Not verified. */
+  readonly deviceToken?: string | undefined;
+}
+
+/** Persistence port for accounts. Every verb is one statement, or one transaction. */
 export interface UserStore {
-  /** Adds an account unless its email is taken; tells whether it did. */
-  insertOnce(user: User, passwordHash: string): Promise<boolean>;
+  /** Adds an account, whose password is set from a network, unless its email is taken; tells whether it did. */
+  insertOnce(user: User, passwordHash: string, network: string): Promise<boolean>;
   /**
-   * The account of an email, with what it takes to sign in, and whether it was
-   * signed in to from a network within the last 30 days. Disabled accounts and those without a
-   * password are not found.
+   * The account of an email, with what it takes to sign in, and whether it was signed in from a network, or its
+   * password set from it, within the last 30 days. Disabled accounts and those without a password are not found.
    */
   findForLogin(email: string, network: string): Promise<LoginRecord | undefined>;
+  /** The id of an account by its email, with a password or without, and whether it knows a network as above. */
+  findForMail(email: string, network: string): Promise<{ id: string; isKnownNetwork: boolean } | undefined>;
   find(id: string): Promise<User | undefined>;
   /** Replaces a password's hash by a better one of the same password, if it still is that one; tells whether it did. */
   rehash(userId: string, oldHash: string, newHash: string): Promise<boolean>;
   /**
-   * Sets another password, if the old one still is what it was, and ends all sessions but one, and what was sent
-   * to set a new one by; tells whether it did.
+   * Sets another password from a network, if the old one still is what it was, and ends all sessions but one, and what
+   * was sent to set a new one by; tells whether it did.
    */
-  changePassword(userId: string, oldHash: string, newHash: string, keepSession: string): Promise<boolean>;
+  changePassword(
+    userId: string,
+    hashes: { readonly old: string; readonly next: string },
+    keepSession: string,
+    network: string,
+  ): Promise<boolean>;
   /** Whether any account holds a role. */
   anyWithRole(role: string): Promise<boolean>;
 }
@@ -108,19 +128,27 @@ export interface UserStore {
 export interface LoginRecord {
   readonly user: User;
   readonly passwordHash: string;
-  /** Its owner has been in this network. */
-  readonly knownHere: boolean;
+  readonly isKnownNetwork: boolean;
 }
 
 /** A refresh token as the store checks it: the inner MAC, and what the whole MAC must come to. */
 export interface PresentedToken {
+  /** The client that presents it. A token of another client's session is not found. */
+  readonly clientId: string;
   readonly sessionId: string;
   readonly counter: number;
   readonly inner: Uint8Array<ArrayBuffer>;
   readonly mac: Uint8Array<ArrayBuffer>;
 }
 
-/** Sessions, kept. What ends one also writes the revocation (a trigger does) and the audit event, in the same transaction. */
+/** Where a refresh token is used. */
+export interface RefreshPlace {
+  readonly ip: string;
+  /** User-Agent. */
+  readonly agent: string;
+}
+
+/** Persistence port for sessions. What ends one also writes the revocation (a trigger does) and the audit event, in the same transaction. */
 export interface SessionStore {
   /**
    * Opens a session, unless meanwhile the account was disabled or its password changed. Where the user
@@ -130,9 +158,10 @@ export interface SessionStore {
   /**
    * Moves the counter on, where the token is the one that is good now: one statement.
    * Otherwise, in a second one, tells a token within its grace from a reused one, and ends a
-   * session whose token was reused.
+   * session whose token was reused. Within the grace, a use from another network or by another
+   * User-Agent than the first is noted on the session and audited, once a token; it may end the session.
    */
-  advance(token: PresentedToken): Promise<Refreshed>;
+  advance(token: PresentedToken, place: RefreshPlace): Promise<Refreshed>;
   /** Ends the session of a refresh token of any age; tells whether this call ended it. */
   endByToken(token: PresentedToken): Promise<boolean>;
   /** Ends a session by its own access token; tells whether this call ended it. */

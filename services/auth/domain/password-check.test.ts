@@ -1,7 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { createHasher, type Hasher } from '../crypto/hasher.ts';
+import { createMacs } from '../crypto/master-key.ts';
 import type { NewAuditEvent } from './audit.ts';
+import { createDeviceTokens } from './device-token.ts';
+import type { PasswordTry } from './limits.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
 import type { LoginRecord, UserStore } from './model.ts';
 
@@ -14,17 +17,20 @@ let calls: string[];
 let events: NewAuditEvent[];
 let rehashed: string[];
 let record: LoginRecord;
+let admission: Pick<PasswordTry, 'isAdmitted' | 'retryAfter'>;
+const key = new Uint8Array(32);
 beforeEach(async () => {
   [calls, events, rehashed] = [[], [], []];
+  admission = { isAdmitted: true, retryAfter: undefined };
   const user = { id: 'ada', email: 'ada@example.com', name: 'Ada', roles: ['user'], createdAt: new Date() };
-  record = { user, passwordHash: await hasher.hash(password), knownHere: false };
+  record = { user, passwordHash: await hasher.hash(password), isKnownNetwork: false };
 });
 
 function make(over: Hasher): PasswordCheck {
   const counting: Hasher = {
     ...over,
     hash: (one) => (calls.push('hash'), over.hash(one)),
-    verify: (hash, one, before) => (calls.push('verify'), over.verify(hash, one, before)),
+    verify: (hash, one) => (calls.push('verify'), over.verify(hash, one)),
   };
   const users = {
     // As the store does, which finds no disabled account.
@@ -35,10 +41,11 @@ function make(over: Hasher): PasswordCheck {
     users,
     hasher: counting,
     limits: {
-      tryPassword: async () => ({ succeeded: async () => void calls.push('forgiven') }),
+      tryPassword: async () => ({ ...admission, succeeded: async () => void calls.push('forgiven') }),
       tryMail: async () => true,
       forgive: async () => undefined,
     },
+    devices: createDeviceTokens(createMacs({ refresh: key, csrf: key, device: key }), Date.now),
     mostWaiting: 10,
     audit: async (event) => void events.push(event),
   });
@@ -49,29 +56,47 @@ test.each([
   ['a wrong password', 'ada@example.com', 'ada'],
   ['an unknown or disabled account', 'nobody@example.com', ''],
 ])('%s costs one hash, the same answer and one event', async (_, email, subjectId) => {
-  expect(await said(make(hasher).check(email, 'wrong', '192.0.2.1'))).toBe('INVALID_CREDENTIALS');
+  expect(await said(make(hasher).check(email, 'wrong', { ip: '192.0.2.1' }))).toBe('INVALID_CREDENTIALS');
   expect(calls).toEqual(['verify']);
   expect(events).toEqual([{ kind: 'login', outcome: 'failure', actorId: '', subjectId }]);
 });
 
+test.each([
+  ['a right password of an account', 'ada@example.com', password],
+  ['a wrong one', 'ada@example.com', 'wrong'],
+  ['an unknown account', 'nobody@example.com', password],
+])('%s that is not admitted costs one hash, matches nothing, and is limited', async (_, email, typed) => {
+  admission = { isAdmitted: false, retryAfter: 60 };
+  expect(await said(make(hasher).check(email, typed, { ip: '192.0.2.1' }))).toBe('LOGIN_LIMITED');
+  expect(calls).toEqual(['verify']);
+  expect(events).toHaveLength(1);
+});
+
+test('past the limit a known place has a wrong password limited at the same cost, and a right one admitted', async () => {
+  admission = { isAdmitted: true, retryAfter: 60 };
+  expect(await said(make(hasher).check('ada@example.com', 'wrong', { ip: '192.0.2.1' }))).toBe('LOGIN_LIMITED');
+  expect(calls).toEqual(['verify']);
+  expect(await said(make(hasher).check('ada@example.com', password, { ip: '192.0.2.1' }))).toBe('OK');
+});
+
 test('a right one costs one hash and is forgiven; one more where what is kept is too weak', async () => {
-  expect(await said(make(hasher).check('ADA@example.com ', password, ''))).toBe('OK');
+  expect(await said(make(hasher).check('ADA@example.com ', password, { ip: '' }))).toBe('OK');
   expect(calls).toEqual(['verify', 'forgiven']);
   calls = [];
-  expect(await said(make(stronger).check('ada@example.com', password, ''))).toBe('OK');
+  expect(await said(make(stronger).check('ada@example.com', password, { ip: '' }))).toBe('OK');
   expect(calls).toEqual(['verify', 'forgiven', 'hash']);
   expect(rehashed).toEqual([expect.stringContaining('t=3')]);
 });
 
 test('a wrong one replaces no hash, however weak', async () => {
-  expect(await said(make(stronger).check('ada@example.com', 'wrong', ''))).toBe('INVALID_CREDENTIALS');
+  expect(await said(make(stronger).check('ada@example.com', 'wrong', { ip: '' }))).toBe('INVALID_CREDENTIALS');
   expect(rehashed).toEqual([]);
 });
 
 test('one that NFKC spells otherwise costs two hashes where the first does not match, whether there is an account or not', async () => {
   for (const email of ['ada@example.com', 'nobody@example.com']) {
     calls = [];
-    expect(await said(make(hasher).check(email, 'de\u0301ja\u0300 vu', ''))).toBe('INVALID_CREDENTIALS');
+    expect(await said(make(hasher).check(email, 'de\u0301ja\u0300 vu', { ip: '' }))).toBe('INVALID_CREDENTIALS');
     expect(calls).toEqual(['verify', 'verify']);
   }
   expect(rehashed).toEqual([]);
@@ -80,7 +105,7 @@ test('one that NFKC spells otherwise costs two hashes where the first does not m
 test('a hash that was made elsewhere of what was typed is replaced by one of its NFKC, though it is strong enough', async () => {
   const typed = 'de\u0301ja\u0300 vu';
   record = { ...record, passwordHash: await hasher.hash(typed) };
-  expect(await said(make(hasher).check('ada@example.com', typed, ''))).toBe('OK');
+  expect(await said(make(hasher).check('ada@example.com', typed, { ip: '' }))).toBe('OK');
   expect(calls).toEqual(['verify', 'verify', 'forgiven', 'hash']);
   expect(await hasher.verify(rehashed[0], typed.normalize('NFKC'))).toBe(true);
 });

@@ -5,24 +5,37 @@ import { Secret } from '#kit/log/secret.ts';
 import { type Page, type PageRequest, readPage } from '#kit/page/page.ts';
 import type { Macs } from '../crypto/master-key.ts';
 import type { PasswordCheck } from './password-check.ts';
-import type { PresentedToken, SessionRecord, SessionStore, SignedIn, User } from './model.ts';
+import type { DeviceTokens } from './device-token.ts';
+import type { Source, PresentedToken, RefreshPlace, SessionRecord, SessionStore, SignedIn, User } from './model.ts';
 import { innerMac, parseRefreshToken } from './refresh-token.ts';
 
-/** Whoever signs in, as far as the request tells. */
-export interface Device {
+/** A sign-in, as far as the request describes it. */
+export interface Device extends Source {
   /** What the session is called in the user's list. */
   readonly label: string;
-  readonly ip: string;
 }
+
+/** What a sign-in answers. */
+export interface LoggedIn {
+  readonly signedIn: SignedIn;
+  /** Identifies the device at its next sign-in. */
+  readonly deviceToken: string;
+}
+
+/** The client of people who sign in to Signet itself. */
+export const ownClient = 'signet';
 
 /** Opens, continues and ends sessions. */
 export interface Sessions {
   /** @throws as the check of passwords does: INVALID_CREDENTIALS, LOGIN_LIMITED, SERVER_BUSY */
-  login(email: string, password: string, device: Device): Promise<SignedIn>;
-  /** @throws INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED */
-  refresh(token: string): Promise<SignedIn>;
-  /** Ends a refresh token's session. A token that is good for nothing changes nothing. */
-  logout(token: string): Promise<void>;
+  login(email: string, password: string, device: Device): Promise<LoggedIn>;
+  /**
+   * Exchanges a refresh token of a client's session. Another client's token changes nothing.
+   * @throws INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED
+   */
+  refresh(token: string, clientId: string, place: RefreshPlace): Promise<SignedIn>;
+  /** Ends the session of a refresh token of a client. A token that is good for nothing changes nothing. */
+  logout(token: string, clientId: string): Promise<void>;
   /** Ends a session by its own access token. */
   end(sessionId: string): Promise<void>;
   /** A user's own sessions. */
@@ -35,25 +48,23 @@ export interface Sessions {
   whose(sessionId: string): Promise<User | undefined>;
 }
 
-/** The client of people who sign in to Signet itself. */
-const ownClient = 'signet';
-
 /** Makes the keeper of sessions. */
 export function createSessions(deps: {
   readonly store: SessionStore;
   readonly passwords: PasswordCheck;
+  readonly devices: DeviceTokens;
   readonly macs: Macs;
 }): Sessions {
-  const { store, passwords, macs } = deps;
+  const { store, passwords, devices, macs } = deps;
 
-  function present(token: string): PresentedToken | undefined {
+  function present(token: string, clientId: string): PresentedToken | undefined {
     const parsed = parseRefreshToken(token);
-    return parsed && { ...parsed, inner: innerMac((text) => macs.mac('refresh', text), parsed) };
+    return parsed && { ...parsed, clientId, inner: innerMac((text) => macs.mac('refresh', text), parsed) };
   }
 
   return {
     async login(email, password, device) {
-      const { user, passwordHash } = await passwords.check(email, password, device.ip);
+      const { user, passwordHash, device: known } = await passwords.check(email, password, device);
       const signedIn = await store.open(
         {
           id: uuidv7(),
@@ -67,12 +78,12 @@ export function createSessions(deps: {
         passwordHash,
       );
       if (!signedIn) throw failure('INVALID_CREDENTIALS');
-      return signedIn;
+      return { signedIn, deviceToken: devices.issue(user.id, known) };
     },
 
-    async refresh(token) {
-      const presented = present(token);
-      const result = presented ? await store.advance(presented) : { outcome: 'invalid' as const };
+    async refresh(token, clientId, place) {
+      const presented = present(token, clientId);
+      const result = presented ? await store.advance(presented, place) : { outcome: 'invalid' as const };
       switch (result.outcome) {
         case 'refreshed':
         case 'again':
@@ -84,8 +95,8 @@ export function createSessions(deps: {
       }
     },
 
-    async logout(token) {
-      const presented = present(token);
+    async logout(token, clientId) {
+      const presented = present(token, clientId);
       if (presented) await store.endByToken(presented);
     },
 

@@ -65,6 +65,8 @@ export function createTokens(deps: {
         scope: scopes.join(' '),
         roles: user.roles,
         email: user.email,
+        // Until it is true, the address is whatever was typed at registration.
+        email_verified: user.verifiedAt !== undefined,
         amr: session.amr,
         acr: acrOf(session.amr),
         auth_time: seconds(session.authTime),

@@ -12,10 +12,11 @@ import { currentCall } from '#kit/rpc/call.ts';
 import type { Keyring } from '../crypto/keyring.ts';
 import type { Accounts } from '../domain/accounts.ts';
 import { parseRefreshToken } from '../domain/refresh-token.ts';
-import type { Device, Sessions } from '../domain/sessions.ts';
+import { ownClient, type Sessions } from '../domain/sessions.ts';
 import type { Tokens } from '../domain/tokens.ts';
-import { clearTokenCookies, setTokenCookies } from './cookies.ts';
+import { clearTokenCookies, setDeviceCookie, setTokenCookies } from './cookies.ts';
 import { toTokenResponse, toUserMessage } from './messages.ts';
+import { sourceOf } from './source.ts';
 
 /** What the handlers of AuthService stand on. */
 export interface AuthHandlerDeps {
@@ -35,23 +36,30 @@ export function authHandler(deps: AuthHandlerDeps): ServiceImpl<typeof AuthServi
 
   return {
     async register({ email, password, name, role }) {
-      const user = await accounts.register({ email, password, name, roles: [role ?? 'user'] });
+      const ip = currentCall()?.address ?? '';
+      const user = await accounts.register({ email, password, name, roles: [role ?? 'user'], ip });
       return { user: toUserMessage(user) };
     },
 
-    async login({ email, password, transport, deviceLabel }, context) {
-      const signedIn = await sessions.login(email, password, deviceOf(deviceLabel));
+    async login({ email, password, transport, deviceLabel, deviceToken: presentedDevice }, context) {
+      const source = sourceOf(context.requestHeader, cookies, presentedDevice);
+      const device = { ...source, label: deviceLabel ?? labelOf(currentCall()?.agent ?? '') };
+      const { signedIn, deviceToken } = await sessions.login(email, password, device);
       const byCookie = transport === 'cookie';
       const issued = await tokens.issue(signedIn);
-      if (byCookie) setTokenCookies(context.responseHeader, cookies, issued);
-      return toTokenResponse(signedIn.user, issued, byCookie);
+      if (byCookie) {
+        setTokenCookies(context.responseHeader, cookies, issued);
+        setDeviceCookie(context.responseHeader, cookies, deviceToken);
+      }
+      return toTokenResponse(signedIn.user, issued, byCookie, deviceToken);
     },
 
     async refresh({ refreshToken }, context) {
       const { token, byCookie } = presented(refreshToken, context);
       if (token === undefined) throw failure('INVALID_REFRESH_TOKEN');
       try {
-        const signedIn = await sessions.refresh(token);
+        const { address: ip = '', agent = '' } = currentCall() ?? {};
+        const signedIn = await sessions.refresh(token, ownClient, { ip, agent });
         const issued = await tokens.issue(signedIn);
         if (byCookie) setTokenCookies(context.responseHeader, cookies, issued);
         return toTokenResponse(signedIn.user, issued, byCookie);
@@ -69,7 +77,7 @@ export function authHandler(deps: AuthHandlerDeps): ServiceImpl<typeof AuthServi
         return {};
       }
       const { token, byCookie } = presented(refreshToken, context);
-      if (token !== undefined) await sessions.logout(token);
+      if (token !== undefined) await sessions.logout(token, ownClient);
       if (byCookie) clearTokenCookies(context.responseHeader, cookies);
       return {};
     },
@@ -112,10 +120,9 @@ export function authHandler(deps: AuthHandlerDeps): ServiceImpl<typeof AuthServi
   }
 }
 
-function deviceOf(label: string | undefined): Device {
-  const call = currentCall();
-  const agent = (call?.agent ?? '').replaceAll(/[^\x20-\x7e]/g, '');
-  return { label: label ?? agent.slice(0, 100), ip: call?.address ?? '' };
+/** What a session is called whose owner has not said: by the User-Agent. */
+function labelOf(agent: string): string {
+  return agent.replaceAll(/[^\x20-\x7e]/g, '').slice(0, 100);
 }
 
 function cacheable({ responseHeader }: HandlerContext, content: string, maxAge: number): void {

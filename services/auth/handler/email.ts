@@ -1,30 +1,23 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { EmailService } from '#gen/proto/signet/auth/v1/email_service_pb.ts';
-import { failure } from '#kit/errors/failure.ts';
+import type { CookieNames } from '#kit/browser/cookies.ts';
 import { userOf } from '#kit/guard/connect.ts';
-import { networkOf } from '#kit/net/network.ts';
-import { currentCall } from '#kit/rpc/call.ts';
-import type { Limits } from '../domain/limits.ts';
-import type { LinkMailer, LinkStore } from '../domain/links.ts';
+import type { EmailVerification } from '../domain/email-verification.ts';
+import { sourceOf } from './source.ts';
 
 /** EmailService: from messages to the domain and back. */
-export function emailHandler(deps: {
-  readonly limits: Limits;
-  readonly links: LinkStore;
-  readonly mailer: LinkMailer;
-}): ServiceImpl<typeof EmailService> {
-  const { limits, links, mailer } = deps;
+export function emailHandler(emails: EmailVerification, cookies: CookieNames): ServiceImpl<typeof EmailService> {
   return {
-    async sendVerification(_, { values }) {
-      const { email } = userOf(values);
-      if (email === undefined) return {};
-      if (await limits.tryMail(email, networkOf(currentCall()?.address ?? ''))) {
-        mailer.later('email_verification', email);
-      }
+    async sendVerification(_, { values, requestHeader }) {
+      await emails.send(userOf(values).subject, sourceOf(requestHeader, cookies));
       return {};
     },
-    async verifyEmail({ token }) {
-      if (!(await links.verifyEmail(token))) throw failure('INVALID_LINK');
+    async confirmEmail({ token }, { values }) {
+      await emails.confirm(userOf(values).subject, token);
+      return {};
+    },
+    async verifyEmail({ token, password }, { requestHeader }) {
+      await emails.verify(token, password, sourceOf(requestHeader, cookies));
       return {};
     },
   };

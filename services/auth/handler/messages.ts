@@ -24,11 +24,16 @@ export function toUserMessage({ id, email, name, roles, createdAt, disabledAt, v
   });
 }
 
-/** Tokens as an answer; by cookie, the answer holds none of those that authenticate. */
-export function toTokenResponse(user: User, tokens: IssuedTokens, byCookie: boolean): TokenResponse {
+/** Tokens as an answer; by cookie, the answer holds none that cookies do. */
+export function toTokenResponse(
+  user: User,
+  tokens: IssuedTokens,
+  byCookie: boolean,
+  deviceToken?: string,
+): TokenResponse {
   const { accessToken, refreshToken, csrfToken, expiresIn } = tokens;
   return create(TokenResponseSchema, {
-    ...(byCookie ? {} : { accessToken, refreshToken }),
+    ...(byCookie ? {} : { accessToken, refreshToken, ...(deviceToken === undefined ? {} : { deviceToken }) }),
     csrfToken,
     tokenType: 'Bearer',
     expiresIn,

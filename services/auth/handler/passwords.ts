@@ -1,28 +1,28 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { PasswordService } from '#gen/proto/signet/auth/v1/password_service_pb.ts';
+import type { CookieNames } from '#kit/browser/cookies.ts';
 import { userOf } from '#kit/guard/connect.ts';
-import { currentCall } from '#kit/rpc/call.ts';
 import type { Passwords } from '../domain/passwords.ts';
+import { setDeviceCookie } from './cookies.ts';
+import { sourceOf } from './source.ts';
 
 /** PasswordService: from messages to the domain and back. */
-export function passwordHandler(passwords: Passwords): ServiceImpl<typeof PasswordService> {
+export function passwordHandler(passwords: Passwords, cookies: CookieNames): ServiceImpl<typeof PasswordService> {
   return {
-    async changePassword({ currentPassword, newPassword }, { values }) {
+    async changePassword({ currentPassword, newPassword }, { values, requestHeader }) {
       const { subject: userId, sessionId } = userOf(values);
-      await passwords.change({ userId, sessionId, ip: ip() }, currentPassword, newPassword);
+      const source = sourceOf(requestHeader, cookies);
+      await passwords.change({ userId, sessionId }, currentPassword, newPassword, source);
       return {};
     },
-    async requestPasswordReset({ email }) {
-      await passwords.requestReset(email, ip());
+    async requestPasswordReset({ email }, { requestHeader }) {
+      await passwords.requestReset(email, sourceOf(requestHeader, cookies));
       return {};
     },
-    async resetPassword({ token, newPassword }) {
-      await passwords.reset(token, newPassword, ip());
-      return {};
+    async resetPassword({ token, newPassword }, { requestHeader, responseHeader }) {
+      const deviceToken = await passwords.reset(token, newPassword, sourceOf(requestHeader, cookies));
+      setDeviceCookie(responseHeader, cookies, deviceToken);
+      return { deviceToken };
     },
   };
-}
-
-function ip(): string {
-  return currentCall()?.address ?? '';
 }

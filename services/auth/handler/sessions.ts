@@ -27,6 +27,7 @@ export function sessionHandler(sessions: Sessions): ServiceImpl<typeof SessionSe
 
 function toMessage(session: SessionRecord, current: string): Session {
   const { id, deviceLabel, ip, clientId, amr, createdAt, lastUsedAt, expiresAt, endedAt, endedReason } = session;
+  const { replayedAt, replayedFrom } = session;
   return create(SessionSchema, {
     id,
     deviceLabel,
@@ -39,5 +40,7 @@ function toMessage(session: SessionRecord, current: string): Session {
     expiresAt: timestampFromDate(expiresAt),
     ...(endedAt ? { endedAt: timestampFromDate(endedAt) } : {}),
     endedReason,
+    ...(replayedAt ? { replayedAt: timestampFromDate(replayedAt) } : {}),
+    replayedIp: replayedFrom,
   });
 }

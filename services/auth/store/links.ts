@@ -16,7 +16,6 @@ export function createLinkStore(db: PrismaClient): LinkStore {
             AND (${purpose} <> 'email_verification' OR u.verified_at IS NULL)
           FOR NO KEY UPDATE`;
         if (!user) return undefined;
-        await tx.$executeRaw`DELETE FROM auth.links WHERE user_id = ${user.id}::uuid AND purpose = ${purpose}`;
         await tx.$executeRaw`
           INSERT INTO auth.links (hash, purpose, user_id, email, expires_at)
           VALUES (${tokenHash}::bytea, ${purpose}, ${user.id}::uuid, ${email}, now() + ${life})`;
@@ -33,14 +32,15 @@ export function createLinkStore(db: PrismaClient): LinkStore {
       return user && toUser(user);
     },
 
-    resetPassword: (token, passwordHash) =>
+    resetPassword: (token, passwordHash, network) =>
       db.$transaction(async (tx) => {
         const userId = await use(tx, 'password_reset', token);
         if (userId === undefined) return false;
         // Whoever followed the link reads what is sent to the address: it is verified, too.
         await tx.$executeRaw`
           UPDATE auth.users
-          SET password_hash = ${passwordHash}, tokens_from = ${tokensFromNow},
+          SET password_hash = ${passwordHash}, password_from = ${network}, password_at = now(),
+              tokens_from = ${tokensFromNow},
               verified_at = coalesce(verified_at, now()), updated_at = now()
           WHERE id = ${userId}::uuid`;
         const ended = await endSessions(tx, userId, 'password_reset');
@@ -55,10 +55,9 @@ export function createLinkStore(db: PrismaClient): LinkStore {
         return true;
       }),
 
-    verifyEmail: (token) =>
+    verifyEmail: (token, userId) =>
       db.$transaction(async (tx) => {
-        const userId = await use(tx, 'email_verification', token);
-        if (userId === undefined) return false;
+        if ((await use(tx, 'email_verification', token, userId)) === undefined) return false;
         const event = { kind: 'email_verified', outcome: 'success', actorId: userId, subjectId: userId } as const;
         await tx.$executeRaw`
           WITH u AS (
@@ -71,15 +70,26 @@ export function createLinkStore(db: PrismaClient): LinkStore {
   };
 }
 
-/** The account of a link that is good, which is used up by this. The account is locked first, as by whoever sends a link. */
-async function use(tx: Prisma.TransactionClient, purpose: LinkPurpose, token: string): Promise<string | undefined> {
+/**
+ * The account of a link that is good. This uses it up, and with it the account's others of that purpose. The account is
+ * locked first, as by what sends a link.
+ * @param ownerId the account that it must be of; any, if undefined
+ */
+async function use(
+  tx: Prisma.TransactionClient,
+  purpose: LinkPurpose,
+  token: string,
+  ownerId?: string,
+): Promise<string | undefined> {
   const hash = hashOfLink(token);
   const [owner] = await tx.$queryRaw<{ id: string }[]>`
     SELECT u.id FROM auth.links l JOIN auth.users u ON u.id = l.user_id
     WHERE l.hash = ${hash}::bytea AND l.purpose = ${purpose} AND l.expires_at > now()
       AND u.email = l.email AND u.disabled_at IS NULL
     FOR NO KEY UPDATE OF u`;
-  if (!owner) return undefined;
-  const used = await tx.$executeRaw`DELETE FROM auth.links WHERE hash = ${hash}::bytea`;
-  return used === 1 ? owner.id : undefined;
+  if (!owner || (ownerId !== undefined && owner.id !== ownerId)) return undefined;
+  const used = await tx.$queryRaw<{ is_this: boolean }[]>`
+    DELETE FROM auth.links WHERE user_id = ${owner.id}::uuid AND purpose = ${purpose}
+    RETURNING hash = ${hash}::bytea AS is_this`;
+  return used.some(({ is_this: isThis }) => isThis) ? owner.id : undefined;
 }

@@ -2,12 +2,18 @@ import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { StartError } from '#kit/process/start-error.ts';
-import { createMacs, createMasterKey, type MacPurpose, type Macs, type MasterKey } from '../crypto/master-key.ts';
+import {
+  createMacs,
+  createMasterKey,
+  type MacPurpose,
+  macPurposes,
+  type Macs,
+  type MasterKey,
+} from '../crypto/master-key.ts';
 import { contextOf } from '../crypto/signing-key.ts';
 import { insertAudit } from './audit.ts';
 import { oneKeyChangeAtATime } from './keys.ts';
 
-const purposes: readonly MacPurpose[] = ['refresh', 'csrf'];
 const nameOf = (purpose: MacPurpose) => `mac-${purpose}`;
 const contextOfSecret = (name: string) => `secret ${name}`;
 
@@ -17,19 +23,19 @@ const contextOfSecret = (name: string) => `secret ${name}`;
  * session, as they are.
  */
 export async function openMacs(db: PrismaClient, master: MasterKey): Promise<Macs> {
-  for (const purpose of purposes) {
+  for (const purpose of macPurposes) {
     const name = nameOf(purpose);
     const sealed = master.seal(master.derive(purpose), contextOfSecret(name));
     await db.storedSecret.createMany({ data: [{ name, sealed }], skipDuplicates: true });
   }
-  const kept = await db.storedSecret.findMany({ where: { name: { in: purposes.map(nameOf) } } });
+  const kept = await db.storedSecret.findMany({ where: { name: { in: macPurposes.map(nameOf) } } });
   const open = (purpose: MacPurpose): Uint8Array => {
     const name = nameOf(purpose);
     const { sealed } = kept.find((one) => one.name === name) ?? { sealed: new Uint8Array() };
     if (!master.opens(sealed, contextOfSecret(name))) throw wrongKey(name);
     return master.open(sealed, contextOfSecret(name));
   };
-  return createMacs({ refresh: open('refresh'), csrf: open('csrf') });
+  return createMacs({ refresh: open('refresh'), csrf: open('csrf'), device: open('device') });
 }
 
 /**

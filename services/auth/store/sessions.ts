@@ -4,6 +4,7 @@ import type {
   NewSession,
   PresentedToken,
   Refreshed,
+  RefreshPlace,
   Session,
   SessionLimits,
   SessionRecord,
@@ -41,9 +42,9 @@ const columns = Prisma.sql`
 
 const live = Prisma.sql`s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()`;
 
-/** The MAC is hashed once more before it is compared, so that the time a comparison takes tells nothing of it. */
-function genuine({ inner, mac }: PresentedToken): Prisma.Sql {
-  return Prisma.sql`sha256(sha256(s.secret || ${inner}::bytea)) = sha256(${mac}::bytea)`;
+/** Whether a token is of the session, and presented by its client. The MAC is hashed once more before it is compared, so that the time a comparison takes tells nothing of it. */
+function genuine({ clientId, inner, mac }: PresentedToken): Prisma.Sql {
+  return Prisma.sql`s.client_id = ${clientId} AND sha256(sha256(s.secret || ${inner}::bytea)) = sha256(${mac}::bytea)`;
 }
 
 /** Sessions in PostgreSQL. Time is the database's, so that replicas agree on it. */
@@ -52,26 +53,54 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
   const max = Prisma.sql`${limits.max} * interval '1 millisecond'`;
   const grace = Prisma.sql`${limits.grace} * interval '1 millisecond'`;
 
-  async function judge(token: PresentedToken): Promise<Refreshed> {
-    const details = { session_id: token.sessionId };
-    const reuse = { kind: 'refresh_reuse', outcome: 'failure', actorId: '', details } as const;
+  async function judge(token: PresentedToken, { ip, agent }: RefreshPlace): Promise<Refreshed> {
+    const { sessionId } = token;
+    const endsReplay = limits.replay === 'end';
+    const reuse = {
+      kind: 'refresh_reuse',
+      outcome: 'failure',
+      actorId: '',
+      details: { session_id: sessionId },
+    } as const;
+    const replay = { kind: 'refresh_replay', outcome: endsReplay ? 'failure' : 'success', actorId: '' } as const;
+    const subject = Prisma.sql`hit.id::text`;
+    // What another client did, or what was refreshed before this was kept, is not known to be elsewhere.
     const [row] = await db.$queryRaw<(Row & { again: boolean; ended: boolean })[]>`
-      WITH hit AS (
+      WITH found AS (
         SELECT ${columns},
                ${live} AND u.disabled_at IS NULL AS live,
-               s.counter = ${token.counter}::int + 1 AND s.rotated_at > clock_timestamp() - ${grace} AS in_grace
+               s.counter = ${token.counter}::int + 1 AND s.rotated_at > clock_timestamp() - ${grace} AS in_grace,
+               coalesce(s.refreshed_from <> ${networkOf(ip)}, false) AS other_network,
+               coalesce(s.refreshed_by <> ${agentOf(agent)}, false) AS other_agent,
+               coalesce(s.replayed_at >= s.rotated_at, false) AS is_noted
         FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
-        WHERE s.id = ${token.sessionId}::uuid AND s.counter > ${token.counter}::int AND ${genuine(token)}
+        WHERE s.id = ${sessionId}::uuid AND s.counter > ${token.counter}::int AND ${genuine(token)}
         FOR UPDATE OF s
-      ), ended AS (
-        UPDATE auth.sessions s SET revoked_at = now(), revoked_reason = 'refresh_reuse'
-        FROM hit WHERE s.id = hit.session_id AND hit.live AND NOT hit.in_grace
-        RETURNING s.id, s.user_id
-      ), noted AS (
+      ), hit AS (
+        SELECT *, live AND NOT in_grace AS is_reuse, live AND in_grace AND (other_network OR other_agent) AS is_replay
+        FROM found
+      ), changed AS (
+        UPDATE auth.sessions s
+        SET revoked_at = CASE WHEN hit.is_reuse OR ${endsReplay}::boolean THEN now() END,
+            revoked_reason = CASE WHEN hit.is_reuse THEN 'refresh_reuse' WHEN ${endsReplay}::boolean THEN 'refresh_replay' END,
+            replayed_at = CASE WHEN hit.is_replay THEN clock_timestamp() ELSE s.replayed_at END,
+            replayed_from = CASE WHEN hit.is_replay THEN ${ip} ELSE s.replayed_from END
+        FROM hit WHERE s.id = hit.session_id AND (hit.is_reuse OR hit.is_replay AND (NOT hit.is_noted OR ${endsReplay}::boolean))
+        RETURNING s.id, s.revoked_at
+      ), noted_reuse AS (
         INSERT INTO auth.audit_events ${auditColumns}
-        SELECT ${auditValues(reuse, { subject: Prisma.sql`ended.user_id::text` })} FROM ended
+        SELECT ${auditValues(reuse, { subject })} FROM hit, changed WHERE hit.is_reuse
+      ), noted_replay AS (
+        INSERT INTO auth.audit_events ${auditColumns}
+        SELECT ${auditValues(replay, {
+          subject,
+          details: Prisma.sql`jsonb_build_object('session_id', hit.session_id, 'other_network', hit.other_network,
+            'other_agent', hit.other_agent, 'ended', ${endsReplay}::boolean)`,
+        })} FROM hit, changed WHERE hit.is_replay
       )
-      SELECT hit.*, live AND in_grace AS again, EXISTS (SELECT FROM ended) AS ended FROM hit`;
+      SELECT hit.*, live AND in_grace AND NOT (is_replay AND ${endsReplay}::boolean) AS again,
+             EXISTS (SELECT FROM changed WHERE revoked_at IS NOT NULL) AS ended
+      FROM hit`;
     if (row?.again) return { outcome: 'again', signedIn: toSignedIn(row) };
     return { outcome: row?.ended ? 'reused' : 'invalid' };
   }
@@ -122,16 +151,17 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
       return rows[0] && toSignedIn(rows[0]);
     },
 
-    async advance(token) {
+    async advance(token, place) {
       const [row] = await db.$queryRaw<Row[]>`
         UPDATE auth.sessions s
         SET counter = s.counter + 1, rotated_at = now(), last_used_at = now(),
+            refreshed_from = ${networkOf(place.ip)}, refreshed_by = ${agentOf(place.agent)},
             idle_expires_at = least(now() + ${idle}, s.expires_at)
         FROM auth.users u
         WHERE s.id = ${token.sessionId}::uuid AND s.counter = ${token.counter}::int AND ${genuine(token)}
           AND ${live} AND u.id = s.user_id AND u.disabled_at IS NULL
         RETURNING ${columns}`;
-      return row ? { outcome: 'refreshed', signedIn: toSignedIn(row) } : judge(token);
+      return row ? { outcome: 'refreshed', signedIn: toSignedIn(row) } : judge(token, place);
     },
 
     endByToken(token) {
@@ -168,7 +198,8 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
         : live;
       const rows = await db.$queryRaw<RecordRow[]>`
         SELECT s.id, s.device_label, s.ip, s.client_id, s.amr, s.created_at, s.last_used_at,
-               least(s.idle_expires_at, s.expires_at) AS expires_at, s.revoked_at, s.revoked_reason
+               least(s.idle_expires_at, s.expires_at) AS expires_at, s.revoked_at, s.revoked_reason,
+               s.replayed_at, s.replayed_from
         FROM auth.sessions s WHERE s.user_id = ${userId}::uuid AND ${wanted} AND ${behind}
         ORDER BY s.created_at DESC, s.id DESC LIMIT ${take}`;
       return rows.map(toRecord);
@@ -182,6 +213,11 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
       return row && toUser(row);
     },
   };
+}
+
+/** As much of a User-Agent as is kept and compared. */
+function agentOf(agent: string): string {
+  return agent.replaceAll('\0', '').slice(0, 200);
 }
 
 function toSignedIn(row: Row): SignedIn {
@@ -209,6 +245,8 @@ interface RecordRow {
   expires_at: Date;
   revoked_at: Date | null;
   revoked_reason: string | null;
+  replayed_at: Date | null;
+  replayed_from: string;
 }
 
 function toRecord(row: RecordRow): SessionRecord {
@@ -223,5 +261,7 @@ function toRecord(row: RecordRow): SessionRecord {
     expiresAt: row.expires_at,
     endedAt: row.revoked_at ?? undefined,
     endedReason: row.revoked_reason ?? '',
+    replayedAt: row.replayed_at ?? undefined,
+    replayedFrom: row.replayed_from,
   };
 }

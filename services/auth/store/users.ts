@@ -66,29 +66,42 @@ export function endSessions(db: Pick<PrismaClient, '$executeRaw'>, userId: strin
     WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND id::text <> ${keep ?? ''}`;
 }
 
+/** Whether the user called `u` was signed in from a network, or set the password from it, within 30 days. */
+function isKnown(network: string): Prisma.Sql {
+  return Prisma.sql`
+    ${network} <> '' AND (
+      (u.password_from = ${network} AND u.password_at > now() - interval '30 days') OR EXISTS (
+        SELECT FROM auth.sessions s
+        WHERE s.user_id = u.id AND s.network = ${network} AND s.created_at > now() - interval '30 days'
+      )
+    )`;
+}
+
 /** Accounts in PostgreSQL. */
 export function createUserStore(db: PrismaClient): UserStore {
   return {
-    async insertOnce(user, passwordHash) {
+    async insertOnce(user, passwordHash, network) {
       const event = { kind: 'registered', outcome: 'success', actorId: user.id, subjectId: user.id } as const;
       const inserted = await db.$executeRaw`
         WITH u AS (
-          INSERT INTO auth.users (id, email, name, password_hash, roles, created_at)
-          VALUES (${user.id}::uuid, ${user.email}, ${user.name}, ${passwordHash}, ${[...user.roles]}::text[],
-                  ${user.createdAt})
+          INSERT INTO auth.users (id, email, name, password_hash, password_from, password_at, roles, created_at)
+          VALUES (${user.id}::uuid, ${user.email}, ${user.name}, ${passwordHash}, ${network}, now(),
+                  ${[...user.roles]}::text[], ${user.createdAt})
           ON CONFLICT DO NOTHING RETURNING id
         )
         INSERT INTO auth.audit_events ${auditColumns} SELECT ${auditValues(event)} FROM u`;
       return inserted === 1;
     },
     async findForLogin(email, network) {
-      const [found] = await db.$queryRaw<(UserRow & { password_hash: string; known_here: boolean })[]>`
-        SELECT ${userColumns}, u.password_hash, EXISTS (
-          SELECT FROM auth.sessions s
-          WHERE s.user_id = u.id AND s.network = ${network} AND s.created_at > now() - interval '30 days'
-        ) AS known_here
+      const [found] = await db.$queryRaw<(UserRow & { password_hash: string; is_known: boolean })[]>`
+        SELECT ${userColumns}, u.password_hash, ${isKnown(network)} AS is_known
         FROM auth.users u WHERE u.email = ${email} AND u.disabled_at IS NULL AND u.password_hash IS NOT NULL`;
-      return found && { user: toUser(found), passwordHash: found.password_hash, knownHere: found.known_here };
+      return found && { user: toUser(found), passwordHash: found.password_hash, isKnownNetwork: found.is_known };
+    },
+    async findForMail(email, network) {
+      const [found] = await db.$queryRaw<{ id: string; is_known: boolean }[]>`
+        SELECT u.id, ${isKnown(network)} AS is_known FROM auth.users u WHERE u.email = ${email}`;
+      return found && { id: found.id, isKnownNetwork: found.is_known };
     },
     async find(id) {
       const [found] = await db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${id}::uuid`;
@@ -100,11 +113,12 @@ export function createUserStore(db: PrismaClient): UserStore {
         WHERE id = ${userId}::uuid AND password_hash = ${oldHash}`;
       return replaced === 1;
     },
-    async changePassword(userId, oldHash, newHash, keepSession) {
+    async changePassword(userId, hashes, keepSession, network) {
       return db.$transaction(async (tx) => {
         const changed = await tx.$executeRaw`
-          UPDATE auth.users SET password_hash = ${newHash}, updated_at = now()
-          WHERE id = ${userId}::uuid AND password_hash = ${oldHash} AND disabled_at IS NULL`;
+          UPDATE auth.users
+          SET password_hash = ${hashes.next}, password_from = ${network}, password_at = now(), updated_at = now()
+          WHERE id = ${userId}::uuid AND password_hash = ${hashes.old} AND disabled_at IS NULL`;
         if (changed === 0) return false;
         await tx.$executeRaw`DELETE FROM auth.links WHERE user_id = ${userId}::uuid AND purpose = 'password_reset'`;
         const ended = await endSessions(tx, userId, 'password_change', keepSession);

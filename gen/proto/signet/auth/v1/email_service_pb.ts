@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/email_service.proto.
  */
 export const file_signet_auth_v1_email_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzaWduZXQvYXV0aC92MS9lbWFpbF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSIZChdTZW5kVmVyaWZpY2F0aW9uUmVxdWVzdCIaChhTZW5kVmVyaWZpY2F0aW9uUmVzcG9uc2UiLwoSVmVyaWZ5RW1haWxSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRABGIACIhUKE1ZlcmlmeUVtYWlsUmVzcG9uc2UytQIKDEVtYWlsU2VydmljZRKbAQoQU2VuZFZlcmlmaWNhdGlvbhInLnNpZ25ldC5hdXRoLnYxLlNlbmRWZXJpZmljYXRpb25SZXF1ZXN0Giguc2lnbmV0LmF1dGgudjEuU2VuZFZlcmlmaWNhdGlvblJlc3BvbnNlIjSKtRgCEgCYtRgCgtPkkwIkOgEqIh8vYXBpL3YxL2F1dGgvZW1haWwvdmVyaWZpY2F0aW9uEoYBCgtWZXJpZnlFbWFpbBIiLnNpZ25ldC5hdXRoLnYxLlZlcmlmeUVtYWlsUmVxdWVzdBojLnNpZ25ldC5hdXRoLnYxLlZlcmlmeUVtYWlsUmVzcG9uc2UiLoq1GAIKAJi1GAKC0+STAh46ASoiGS9hcGkvdjEvYXV0aC9lbWFpbC92ZXJpZnliBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_signet_policy_v1_policy]);
+  fileDesc("CiJzaWduZXQvYXV0aC92MS9lbWFpbF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSIZChdTZW5kVmVyaWZpY2F0aW9uUmVxdWVzdCIaChhTZW5kVmVyaWZpY2F0aW9uUmVzcG9uc2UiMAoTQ29uZmlybUVtYWlsUmVxdWVzdBIZCgV0b2tlbhgBIAEoCUIKukgHcgUQARiAAiIWChRDb25maXJtRW1haWxSZXNwb25zZSJLChJWZXJpZnlFbWFpbFJlcXVlc3QSGQoFdG9rZW4YASABKAlCCrpIB3IFEAEYgAISGgoIcGFzc3dvcmQYAiABKAlCCLpIBXIDGIAIIhUKE1ZlcmlmeUVtYWlsUmVzcG9uc2UywgMKDEVtYWlsU2VydmljZRKbAQoQU2VuZFZlcmlmaWNhdGlvbhInLnNpZ25ldC5hdXRoLnYxLlNlbmRWZXJpZmljYXRpb25SZXF1ZXN0Giguc2lnbmV0LmF1dGgudjEuU2VuZFZlcmlmaWNhdGlvblJlc3BvbnNlIjSKtRgCEgCYtRgCgtPkkwIkOgEqIh8vYXBpL3YxL2F1dGgvZW1haWwvdmVyaWZpY2F0aW9uEooBCgxDb25maXJtRW1haWwSIy5zaWduZXQuYXV0aC52MS5Db25maXJtRW1haWxSZXF1ZXN0GiQuc2lnbmV0LmF1dGgudjEuQ29uZmlybUVtYWlsUmVzcG9uc2UiL4q1GAISAJi1GAKC0+STAh86ASoiGi9hcGkvdjEvYXV0aC9lbWFpbC9jb25maXJtEoYBCgtWZXJpZnlFbWFpbBIiLnNpZ25ldC5hdXRoLnYxLlZlcmlmeUVtYWlsUmVxdWVzdBojLnNpZ25ldC5hdXRoLnYxLlZlcmlmeUVtYWlsUmVzcG9uc2UiLoq1GAIKAJi1GAKC0+STAh46ASoiGS9hcGkvdjEvYXV0aC9lbWFpbC92ZXJpZnliBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_signet_policy_v1_policy]);
 
 /**
  * Nothing to choose: the link goes to the caller's own address.
@@ -50,9 +50,9 @@ export const SendVerificationResponseSchema: GenMessage<SendVerificationResponse
 /**
  * A link that was followed.
  *
- * @generated from message signet.auth.v1.VerifyEmailRequest
+ * @generated from message signet.auth.v1.ConfirmEmailRequest
  */
-export type VerifyEmailRequest = Message<"signet.auth.v1.VerifyEmailRequest"> & {
+export type ConfirmEmailRequest = Message<"signet.auth.v1.ConfirmEmailRequest"> & {
   /**
    * The token in the link.
    *
@@ -62,11 +62,54 @@ export type VerifyEmailRequest = Message<"signet.auth.v1.VerifyEmailRequest"> & 
 };
 
 /**
+ * Describes the message signet.auth.v1.ConfirmEmailRequest.
+ * Use `create(ConfirmEmailRequestSchema)` to create a new message.
+ */
+export const ConfirmEmailRequestSchema: GenMessage<ConfirmEmailRequest> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_email_service, 2);
+
+/**
+ * Nothing to say.
+ *
+ * @generated from message signet.auth.v1.ConfirmEmailResponse
+ */
+export type ConfirmEmailResponse = Message<"signet.auth.v1.ConfirmEmailResponse"> & {
+};
+
+/**
+ * Describes the message signet.auth.v1.ConfirmEmailResponse.
+ * Use `create(ConfirmEmailResponseSchema)` to create a new message.
+ */
+export const ConfirmEmailResponseSchema: GenMessage<ConfirmEmailResponse> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_email_service, 3);
+
+/**
+ * A link that was followed.
+ *
+ * @generated from message signet.auth.v1.VerifyEmailRequest
+ */
+export type VerifyEmailRequest = Message<"signet.auth.v1.VerifyEmailRequest"> & {
+  /**
+   * The token in the link.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * The account's password.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+};
+
+/**
  * Describes the message signet.auth.v1.VerifyEmailRequest.
  * Use `create(VerifyEmailRequestSchema)` to create a new message.
  */
 export const VerifyEmailRequestSchema: GenMessage<VerifyEmailRequest> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_email_service, 2);
+  messageDesc(file_signet_auth_v1_email_service, 4);
 
 /**
  * Nothing to say.
@@ -81,7 +124,7 @@ export type VerifyEmailResponse = Message<"signet.auth.v1.VerifyEmailResponse"> 
  * Use `create(VerifyEmailResponseSchema)` to create a new message.
  */
 export const VerifyEmailResponseSchema: GenMessage<VerifyEmailResponse> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_email_service, 3);
+  messageDesc(file_signet_auth_v1_email_service, 5);
 
 /**
  * Verifies addresses.
@@ -103,9 +146,26 @@ export const EmailService: GenService<{
     output: typeof SendVerificationResponseSchema;
   },
   /**
-   * Verifies an address by the token of such a link.
+   * Verifies the caller's address by the token of such a link. A link of another
+   * account is not valid.
    *
-   * Errors: INVALID_ARGUMENT, INVALID_LINK.
+   * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INVALID_ARGUMENT, INVALID_LINK.
+   *
+   * @generated from rpc signet.auth.v1.EmailService.ConfirmEmail
+   */
+  confirmEmail: {
+    methodKind: "unary";
+    input: typeof ConfirmEmailRequestSchema;
+    output: typeof ConfirmEmailResponseSchema;
+  },
+  /**
+   * Verifies an address by the token of such a link and the account's password,
+   * without a session. Following the link is not enough: the address may be that
+   * of a person who never registered. An account without a password is verified
+   * by resetting it.
+   *
+   * Errors: INVALID_ARGUMENT, INVALID_LINK, INVALID_CREDENTIALS (the password is
+   * wrong or missing), LOGIN_LIMITED, SERVER_BUSY.
    *
    * @generated from rpc signet.auth.v1.EmailService.VerifyEmail
    */

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/password_service.proto.
  */
 export const file_signet_auth_v1_password_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVzaWduZXQvYXV0aC92MS9wYXNzd29yZF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSJfChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSJAoQY3VycmVudF9wYXNzd29yZBgBIAEoCUIKukgHcgUQARiACBIgCgxuZXdfcGFzc3dvcmQYAiABKAlCCrpIB3IFEAEYgAgiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSJGChtSZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QSJwoFZW1haWwYASABKAlCGLpIFXITEAEY/gEyDF5bXlxwe0NjfV0qJCIeChxSZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIlMKFFJlc2V0UGFzc3dvcmRSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRABGIACEiAKDG5ld19wYXNzd29yZBgCIAEoCUIKukgHcgUQARiACCIXChVSZXNldFBhc3N3b3JkUmVzcG9uc2Uy4wMKD1Bhc3N3b3JkU2VydmljZRKQAQoOQ2hhbmdlUGFzc3dvcmQSJS5zaWduZXQuYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaJi5zaWduZXQuYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlIi+KtRgHEgUqAwisApi1GAKC0+STAho6ASoiFS9hcGkvdjEvYXV0aC9wYXNzd29yZBKrAQoUUmVxdWVzdFBhc3N3b3JkUmVzZXQSKy5zaWduZXQuYXV0aC52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QaLC5zaWduZXQuYXV0aC52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIjiKtRgCCgCYtRgCgtPkkwIoOgEqIiMvYXBpL3YxL2F1dGgvcGFzc3dvcmQvcmVzZXQtcmVxdWVzdBKOAQoNUmVzZXRQYXNzd29yZBIkLnNpZ25ldC5hdXRoLnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0GiUuc2lnbmV0LmF1dGgudjEuUmVzZXRQYXNzd29yZFJlc3BvbnNlIjCKtRgCCgCYtRgCgtPkkwIgOgEqIhsvYXBpL3YxL2F1dGgvcGFzc3dvcmQvcmVzZXRiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_signet_policy_v1_policy]);
+  fileDesc("CiVzaWduZXQvYXV0aC92MS9wYXNzd29yZF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSJfChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSJAoQY3VycmVudF9wYXNzd29yZBgBIAEoCUIKukgHcgUQARiACBIgCgxuZXdfcGFzc3dvcmQYAiABKAlCCrpIB3IFEAEYgAgiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSJGChtSZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QSJwoFZW1haWwYASABKAlCGLpIFXITEAEY/gEyDF5bXlxwe0NjfV0qJCIeChxSZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIlMKFFJlc2V0UGFzc3dvcmRSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRABGIACEiAKDG5ld19wYXNzd29yZBgCIAEoCUIKukgHcgUQARiACCItChVSZXNldFBhc3N3b3JkUmVzcG9uc2USFAoMZGV2aWNlX3Rva2VuGAEgASgJMuMDCg9QYXNzd29yZFNlcnZpY2USkAEKDkNoYW5nZVBhc3N3b3JkEiUuc2lnbmV0LmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiYuc2lnbmV0LmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSIvirUYBxIFKgMIrAKYtRgCgtPkkwIaOgEqIhUvYXBpL3YxL2F1dGgvcGFzc3dvcmQSqwEKFFJlcXVlc3RQYXNzd29yZFJlc2V0Eisuc2lnbmV0LmF1dGgudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0Giwuc2lnbmV0LmF1dGgudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXNwb25zZSI4irUYAgoAmLUYAoLT5JMCKDoBKiIjL2FwaS92MS9hdXRoL3Bhc3N3b3JkL3Jlc2V0LXJlcXVlc3QSjgEKDVJlc2V0UGFzc3dvcmQSJC5zaWduZXQuYXV0aC52MS5SZXNldFBhc3N3b3JkUmVxdWVzdBolLnNpZ25ldC5hdXRoLnYxLlJlc2V0UGFzc3dvcmRSZXNwb25zZSIwirUYAgoAmLUYAoLT5JMCIDoBKiIbL2FwaS92MS9hdXRoL3Bhc3N3b3JkL3Jlc2V0YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_signet_policy_v1_policy]);
 
 /**
  * A password to replace.
@@ -125,11 +125,17 @@ export const ResetPasswordRequestSchema: GenMessage<ResetPasswordRequest> = /*@_
   messageDesc(file_signet_auth_v1_password_service, 4);
 
 /**
- * Nothing to say.
+ * The password was set.
  *
  * @generated from message signet.auth.v1.ResetPasswordResponse
  */
 export type ResetPasswordResponse = Message<"signet.auth.v1.ResetPasswordResponse"> & {
+  /**
+   * As in TokenResponse; also set as a cookie.
+   *
+   * @generated from field: string device_token = 1;
+   */
+  deviceToken: string;
 };
 
 /**
@@ -162,7 +168,7 @@ export const PasswordService: GenService<{
   /**
    * Sends a link by which a new password can be set, good once and for 30
    * minutes, to an account's address. Answers alike, and as fast, where there is
-   * no such account.
+   * no such account. Links sent before stay good.
    *
    * Errors: INVALID_ARGUMENT, LOGIN_LIMITED.
    *
@@ -175,7 +181,8 @@ export const PasswordService: GenService<{
   },
   /**
    * Sets a new password by the token of such a link. All sessions of the user
-   * end.
+   * end, and its other links. The device and the network are known from then on,
+   * so that strangers' wrong passwords do not keep the user out.
    *
    * Errors: INVALID_ARGUMENT, INVALID_LINK, PASSWORD_REJECTED, SERVER_BUSY.
    *
