@@ -14,6 +14,7 @@ import { anonymous } from './groups/anonymous.ts';
 import { type Bench, createBench, type Facts, type Group } from './groups/bench.ts';
 import { growth } from './groups/growth.ts';
 import { grpc } from './groups/grpc.ts';
+import { imported } from './groups/imported.ts';
 import { login } from './groups/login.ts';
 import { refresh } from './groups/refresh.ts';
 import { rest } from './groups/rest.ts';
@@ -36,7 +37,7 @@ const loads: Record<string, (bench: Bench) => Promise<Group | Group[]>> = {
   verify,
   growth,
 };
-const others = ['start', 'revocation'];
+const others = ['start', 'revocation', 'imported'];
 
 const words = process.argv.slice(2);
 const unknown = words.filter((word) => !others.includes(word) && !Object.hasOwn(loads, word));
@@ -94,6 +95,7 @@ async function run(): Promise<Results> {
     if (wanted(name)) groups.push(...[await said(name, () => load(bench))].flat());
   }
   if (wanted('revocation')) facts.push(await said('revocation', () => revocation(bench)));
+  if (wanted('imported')) facts.push(await said('imported', imported));
   return { date: new Date().toISOString(), commit: await commit(), machine, groups, facts };
 }
 

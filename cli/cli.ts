@@ -57,7 +57,7 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
       identity ??= identify(environment, terminal);
       const asker = await identity;
       const again = () => identifyAgain(environment, terminal, asker);
-      const connection = await signIn({ url, environment, identity: asker, identifyAgain: again });
+      const connection = await signIn({ url, environment, identity: asker, again });
       open.add(connection);
       try {
         return await work(connection);

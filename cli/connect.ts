@@ -25,7 +25,7 @@ export interface SignInOptions {
   readonly environment: Environment;
   readonly identity: Identity;
   /** Asks for the credentials again, where a method needs a recent sign-in. Undefined: the refusal stands. */
-  readonly identifyAgain: () => Promise<PersonIdentity | undefined>;
+  readonly again: () => Promise<PersonIdentity | undefined>;
 }
 
 /** Longest wait for an answer, ms: longer than the edge's own for a service. */
@@ -41,7 +41,7 @@ export interface PersonIdentity {
 }
 
 /** Signs in at the edge. Where a method needs a more recent sign-in, signs in again and repeats the call once. */
-export async function signIn({ url, environment, identity, identifyAgain }: SignInOptions): Promise<Connection> {
+export async function signIn({ url, environment, identity, again }: SignInOptions): Promise<Connection> {
   const open = transportTo(url);
   const auth = createClient(AuthService, open);
   const refreshTokens: string[] = [];
@@ -65,7 +65,7 @@ export async function signIn({ url, environment, identity, identifyAgain }: Sign
       return await next(request);
     } catch (error) {
       if (reasonOf(error) !== 'REAUTHENTICATION_REQUIRED') throw error;
-      const person = await identifyAgain();
+      const person = await again();
       if (!person) throw error;
       token = await logIn(person);
       request.header.set('authorization', `Bearer ${token}`);

@@ -95,7 +95,8 @@ describe("a victim's click does not verify an attacker's account", () => {
     const { token } = await mailOf(attacker);
     expect((await confirm(token)).json.code).toBe('TOKEN_REQUIRED');
     const answers = [await verify(token), await verify(token, ''), await verify(token, "the victim's own password")];
-    expect(answers.map(({ status, json }) => [status, json.code])).toEqual(Array(3).fill([401, 'INVALID_CREDENTIALS']));
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401]);
+    expect(answers.map(({ json }) => json.code)).toEqual(Array(3).fill('INVALID_CREDENTIALS'));
     expect(await isVerified(attacker)).toBe(false);
     expect((await verify(token, attacker.password)).status, 'the link is not used up').toBe(200);
   });

@@ -94,6 +94,8 @@ export function createLimits(deps: {
     return wait;
   }
 
+  const guesses = (key: string): Budget => ({ key, limit: deps.account, window: loginWindow });
+
   async function reserveOrThrow(budget: Budget): Promise<void> {
     const wait = await reserve(budget);
     if (wait !== undefined) throw failure('LOGIN_LIMITED', { retryAfter: wait });
@@ -101,7 +103,6 @@ export function createLimits(deps: {
 
   return {
     async tryPassword(account, { network, isKnownNetwork, device }) {
-      const guesses = (key: string): Budget => ({ key, limit: deps.account, window: loginWindow });
       const ofAccount = keyOf('login', account);
 
       // Before the network: strangers in it may have used that up.

@@ -1,0 +1,51 @@
+import * as argon2 from '@node-rs/argon2';
+import * as bcrypt from '@node-rs/bcrypt';
+import { keys } from '../../services/auth/config.ts';
+import { createHasher } from '../../services/auth/crypto/hasher.ts';
+import type { Facts } from './bench.ts';
+
+const rounds = 31;
+
+/**
+ * What a wrong password costs, by the hash that the account has: what a stranger with a clock learns of accounts that
+ * were imported and have not signed in since (docs/importing.md).
+ */
+export async function imported(): Promise<Facts> {
+  const [memory, passes] = [Number(keys.argon2Memory.default), Number(keys.argon2Passes.default)];
+  const hasher = await createHasher({ memory, passes, queue: 1, threadPool: 4 });
+  const kinds: readonly { readonly name: string; readonly hash: string | undefined }[] = [
+    { name: 'no such account', hash: undefined },
+    { name: "Signet's own hash", hash: await hasher.hash('the password') },
+    { name: 'Argon2id m=4096 t=3', hash: await argon2id(4_096, 3) },
+    { name: 'Argon2id m=12288 t=3', hash: await argon2id(12_288, 3) },
+    { name: 'Argon2id m=65536 t=3', hash: await argon2id(65_536, 3) },
+    ...(await Promise.all(
+      [4, 8, 10, 12].map(async (cost) => ({
+        name: `bcrypt, cost ${cost}`,
+        hash: await bcrypt.hash('the password', { cost }),
+      })),
+    )),
+  ];
+  const times = new Map(kinds.map(({ name }) => [name, [] as number[]]));
+  // One after the other in each round, so that a busy moment falls on all kinds.
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, hash } of kinds) {
+      const began = performance.now();
+      if (await hasher.verify(hash, 'a wrong one')) throw new Error('a wrong password matched');
+      times.get(name)?.push(performance.now() - began);
+    }
+  }
+  return {
+    title: `Checking a wrong password, by the hash of the account: median of ${rounds}`,
+    facts: Array.from(times, ([name, values]) => ({ name, value: median(values), unit: 'ms' })),
+  };
+}
+
+/** An Argon2id hash as another system makes it. */
+function argon2id(memoryCost: number, timeCost: number): Promise<string> {
+  return argon2.hash('the password', { memoryCost, timeCost, parallelism: 1 });
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
