@@ -70,7 +70,7 @@ const loginWindow = 15 * minute;
  * Mails to an account, of each purpose. Those to known places are sent however many strangers ask for. The window is as
  * long as a link is good: where strangers have used their share up, one of their links is in the owner's mailbox.
  */
-const mails = { window: 30 * minute, place: 3, strangers: 5 };
+const mails = { window: 30 * minute, place: 4, strangers: 5 };
 const mailsOfNetwork = { window: 60 * minute, limit: 20 };
 
 /** Creates the limits. */
