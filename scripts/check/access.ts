@@ -25,7 +25,10 @@ export const recentSignIn: Check = {
   async run() {
     const services = (await contractServices()).filter(({ file }) => file.proto.package === 'signet.auth.v1');
     if (services.length === 0) throw new Violation('there is no service in signet.auth.v1');
-    expectNone(actsWithoutRecentSignIn(services), 'An old session is a stolen one sooner or later: see docs/policy.md.');
+    expectNone(
+      actsWithoutRecentSignIn(services),
+      'An old session is a stolen one sooner or later: see docs/policy.md.',
+    );
   },
 };
 
