@@ -10,7 +10,7 @@ import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_ser
 import { connection } from '#kit/db/database.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
-import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
+import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { type Mailbox, openMailbox } from '../mailbox.ts';
 import { admin, openSystem, type System } from '../system.ts';
 

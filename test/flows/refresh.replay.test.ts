@@ -5,7 +5,7 @@ import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
-import { createServiceIdentity } from '#kit/rpc/service-identity.ts';
+import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { openSystem, type Person, type System } from '../system.ts';
 
 // A refresh token that is used a second time within the grace gets the same answer: two tabs, a lost answer. From another
