@@ -29,8 +29,7 @@ export const open: Record<Shape, (environment: Environment, written: (text: stri
   async 'one process'(environment, written) {
     const closers: (() => unknown)[] = [];
     const log = createLog({ level: 'trace', format: 'json', destination: { write: written } });
-    const all = await openAll(readAll(environment), log, { add: (close) => closers.push(close) });
-    await all.auth.ensureFirstAdmin();
+    const all = await openAll(readAll(environment), log, { add: (close) => closers.push(close) }, noNotice);
     const { auth, user, edge } = services;
     const ports: Record<string, number> = {
       [auth.port.env]: all.auth.door.port,
@@ -61,7 +60,7 @@ export const open: Record<Shape, (environment: Environment, written: (text: stri
       log,
       closing: { add: (close) => closers.push(close) },
       fail: (error) => (failed = error),
-      showAdmin: () => undefined,
+      notice: noNotice,
       generateKey() {
         const pair = generateServiceKey();
         secrets.push(pair.key.reveal());
@@ -79,6 +78,9 @@ export const open: Record<Shape, (environment: Environment, written: (text: stri
     };
   },
 };
+
+/** Tests know the admin that they configure. */
+const noNotice = { take: () => undefined };
 
 function portIn(ports: Readonly<Record<string, number>>, env: string): number {
   const port = ports[env];

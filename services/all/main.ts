@@ -1,5 +1,6 @@
 import { runProcess } from '#kit/process/run.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
+import { createAdminNotice } from '../auth/admin-notice.ts';
 import { banner } from './banner.ts';
 import { openAll, readAll } from './open.ts';
 import { prepare } from './prepare.ts';
@@ -8,9 +9,10 @@ import { serviceNames } from './services.ts';
 await runProcess(async (closing) => {
   const { config, configs, log, step } = await prepare(closing, readAll);
   const metrics = await openTelemetry(config, 'all', log, closing);
+  const notice = createAdminNotice(closing);
   const all = await step(
     'services',
-    () => openAll(configs, log, closing, metrics),
+    () => openAll(configs, log, closing, notice, metrics),
     () => serviceNames.join(', '),
   );
   const ports = {
@@ -19,5 +21,5 @@ await runProcess(async (closing) => {
     authGrpc: all.auth.grpc.port,
     user: all.user.port,
   };
-  process.stdout.write(banner(ports, configs, await all.auth.ensureFirstAdmin()));
+  process.stdout.write(banner(ports, configs, notice.show()));
 });

@@ -13,7 +13,8 @@ import { createInProcessTransport } from '#kit/rpc/in-process.ts';
 import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { generateServiceKey, publicServiceKey } from '#kit/rpc/service-key.ts';
 import { createMetrics, type Metrics } from '#kit/telemetry/metrics.ts';
-import { type Auth, buildAuth } from '../auth/build.ts';
+import { buildAuth } from '../auth/build.ts';
+import type { AdminNotice } from '../auth/admin-notice.ts';
 import { openAuth } from '../auth/open.ts';
 import { buildEdge } from '../edge/build.ts';
 import { openEdge } from '../edge/open.ts';
@@ -42,7 +43,6 @@ export interface All {
   readonly auth: {
     readonly door: Door;
     readonly grpc: GrpcServer;
-    readonly ensureFirstAdmin: Auth['ensureFirstAdmin'];
   };
   readonly user: GrpcServer;
 }
@@ -54,12 +54,15 @@ export function readAll(environment: Environment) {
 
 /**
  * Opens all services in this process, on migrated databases. Each also listens on
- * its own port; among themselves they skip the wire and nothing else.
+ * its own port; among themselves they skip the wire and nothing else. The first
+ * admin exists before the first port opens.
+ * @throws AdminEmailTakenError where the first admin's email belongs to another account
  */
 export async function openAll(
   configs: Configs,
   log: Log,
   closing: Closing,
+  notice: Pick<AdminNotice, 'take'>,
   metrics: Metrics = createMetrics(),
 ): Promise<All> {
   const logs = {
@@ -93,6 +96,7 @@ export async function openAll(
     metrics: metrics.of('auth'),
   });
   closing.add(() => auth.close());
+  notice.take(await auth.ensureFirstAdmin());
   const { door, grpc } = await openAuth(auth, configs.auth, closing);
 
   const transportFor = (name: keyof typeof pairs, app: RpcApp) => {
@@ -138,5 +142,5 @@ export async function openAll(
   });
   await guard.ready();
   const edgeDoor = await openEdge(edge, configs.edge, closing);
-  return { edge: edgeDoor, auth: { door, grpc, ensureFirstAdmin: auth.ensureFirstAdmin }, user: userServer };
+  return { edge: edgeDoor, auth: { door, grpc }, user: userServer };
 }

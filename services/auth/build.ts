@@ -80,7 +80,7 @@ export interface Auth {
   readonly log: Log;
   /** The keys, for another guard of this process. */
   readonly keys: () => KeySource;
-  /** Makes the first admin, unless there is one. Call it last: what it answers can't be seen again. */
+  /** Makes the first admin, unless there is one. Call it before a port opens; what it answers cannot be seen again. */
   ensureFirstAdmin(): Promise<FirstAdmin | undefined>;
   close(): Promise<void>;
 }

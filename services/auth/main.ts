@@ -5,6 +5,7 @@ import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { processLog, runProcess } from '#kit/process/run.ts';
 import { isSupervised } from '#kit/process/supervisor.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
+import { adminLine, createAdminNotice } from './admin-notice.ts';
 import { buildAuth } from './build.ts';
 import { keys } from './config.ts';
 import { openAuth } from './open.ts';
@@ -18,12 +19,13 @@ await runProcess(async (closing) => {
   closing.add(() => database.close());
   const auth = await buildAuth({ config, database, log, metrics });
   closing.add(() => auth.close());
+  const notice = createAdminNotice(closing);
+  const made = await auth.ensureFirstAdmin();
+  // A supervisor shows it once everything runs.
+  if (isSupervised()) notice.take(made);
+  else if (made?.password) process.stdout.write(adminLine(made.email, made.password.reveal()));
   const { door, grpc } = await openAuth(auth, config, closing);
-  const admin = await auth.ensureFirstAdmin();
-  // Written past the log: whoever reads logs must not become an admin.
-  if (admin?.password && !isSupervised()) {
-    process.stdout.write(`first admin: ${admin.email}, password: ${admin.password.reveal()}\n`);
-  }
+  const admin = notice.show();
   log.info({ port: door.port, grpc_port: grpc.port }, 'auth is ready');
   const ports = { [keys.port.env]: door.port, [keys.grpcPort.env]: grpc.port };
   return admin ? { ports, firstAdmin: { email: admin.email, password: admin.password?.reveal() } } : { ports };

@@ -2,11 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Environment, readConfigs } from '#kit/config/config.ts';
 import { serviceKeys } from '#kit/config/shared-keys.ts';
 import type { Log } from '#kit/log/log.ts';
+import { Secret } from '#kit/log/secret.ts';
 import type { Closing, Fail } from '#kit/process/run.ts';
 import { StartError } from '#kit/process/start-error.ts';
 import type { Ready } from '#kit/process/supervisor.ts';
 import { generateServiceKey, type ServiceKeyPair } from '#kit/rpc/service-key.ts';
 import { type ServiceName, serviceNames, services } from '../all/services.ts';
+import type { AdminNotice } from '../auth/admin-notice.ts';
 import { startChild } from './child.ts';
 import { environmentOf, keysOf, type KeyPairs, withKeyPairs } from './environment.ts';
 import { supervise } from './supervise.ts';
@@ -29,8 +31,8 @@ export interface FleetOptions {
   readonly closing: Closing;
   /** Hears why the fleet cannot go on. */
   readonly fail: Fail;
-  /** Shows the first admin that was made although not all could be opened. */
-  readonly showAdmin: (admin: NonNullable<Ready['firstAdmin']>) => void;
+  /** Takes the first admin that the auth service's first start made. */
+  readonly notice: Pick<AdminNotice, 'take'>;
   /** Makes a service's key pair. */
   readonly generateKey?: () => ServiceKeyPair;
   /** Takes what the processes write. */
@@ -41,30 +43,23 @@ export interface FleetOptions {
 export interface Fleet {
   /** The port that a key sets. */
   port(env: string): number;
-  /** What the auth service's first start said of the first admin. */
-  readonly firstAdmin: Ready['firstAdmin'];
 }
 
 /** Longest wait until a service can work, once it has started, ms. */
 const patience = 30_000;
 
 /**
- * Opens all services, each in a process of its own, on migrated databases; all
- * at once, as far as their ports are known. Resolves when all of them can work.
+ * Opens all services, each in a process of its own, on migrated databases: auth
+ * first, which makes the first admin before it listens, then the others at once,
+ * as far as their ports are known. Resolves when all of them can work.
  * @throws StartError with the words of a process that does not start
  */
 export async function openFleet(options: FleetOptions): Promise<Fleet> {
-  const { metricsPort, log, closing, fail, generateKey = generateServiceKey, output } = options;
+  const { metricsPort, log, closing, fail, notice, generateKey = generateServiceKey, output } = options;
   const identified = serviceNames.filter((name) => keysOf(name).has(serviceKeys.serviceKey.env));
   const pairs: KeyPairs = Object.fromEntries(identified.map((name) => [name, generateKey()]));
   const environment = withKeyPairs(options.environment, pairs);
   const ports = knownPorts(environment);
-  let firstAdmin: Ready['firstAdmin'];
-  let isOpen = false;
-  closing.add(() => {
-    // It was made by a start that failed: nobody will say so again.
-    if (firstAdmin?.password && !isOpen) options.showAdmin(firstAdmin);
-  });
 
   async function open(name: ServiceName): Promise<void> {
     const arrangement = { pairs, portOf: ports.of, metricsPort };
@@ -81,7 +76,9 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
         child.serving.then(() => serving.resolve(true), serving.reject);
         opened = ready.ports;
         ports.set(ready.ports);
-        if (ready.firstAdmin) firstAdmin = ready.firstAdmin;
+        const { email, password } = ready.firstAdmin ?? {};
+        if (email !== undefined)
+          notice.take({ email, password: password === undefined ? undefined : new Secret(password) });
       },
       log: log.child({ service: name }),
       closing,
@@ -92,16 +89,9 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
       throw new StartError(`${name} runs, but cannot work: see its log`);
   }
 
-  const opening = serviceNames.map((name) => ({ name, opened: open(name) }));
-  try {
-    await Promise.all(opening.map(({ opened }) => opened));
-  } catch (error) {
-    // It waits for nobody, and whether it made the first admin must be known.
-    await opening.find(({ name }) => name === 'auth')?.opened.catch(() => undefined);
-    throw error;
-  }
-  isOpen = true;
-  return { port: ports.get, firstAdmin };
+  await open('auth');
+  await Promise.all(serviceNames.filter((name) => name !== 'auth').map(open));
+  return { port: ports.get };
 }
 
 /** Ports by the keys that set them: those of the configuration at once, others when their process has opened them. */

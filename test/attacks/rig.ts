@@ -87,6 +87,7 @@ export async function openRig(): Promise<Rig> {
     }),
     createLog({ level: 'silent', format: 'json' }),
     { add: (close) => closers.push(close) },
+    { take: () => undefined },
   );
   const edge = `http://127.0.0.1:${all.edge.port}`;
   const credentials = { email: 'ada@example.com', password: 'correct horse battery' };

@@ -21,7 +21,7 @@ beforeAll(async () => {
     SIGNET_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
   });
   await migrateAll(configs, silentLog);
-  all = await openAll(configs, silentLog, { add: (close) => closers.push(close) });
+  all = await openAll(configs, silentLog, { add: (close) => closers.push(close) }, { take: () => undefined });
 });
 afterAll(async () => {
   for (const close of closers.toReversed()) await close();

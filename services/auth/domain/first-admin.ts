@@ -17,7 +17,8 @@ export class AdminEmailTakenError extends Error {
 
   constructor(email: string) {
     super(
-      `there is no admin, and ${email} is the account of somebody else. Set SIGNET_ADMIN_EMAIL to another address.`,
+      `no account has the role admin, and the account of ${email} (SIGNET_ADMIN_EMAIL) is an ordinary one. ` +
+        'Set SIGNET_ADMIN_EMAIL to an address without an account.',
     );
   }
 }
