@@ -10,11 +10,11 @@ export async function profileReader(): Promise<(id: string) => Promise<Record<st
   const url = new Secret(process.env['DATABASE_URL'] ?? '');
   const database = openDatabase({ url, applicationName: 'bench', log: silentLog });
   const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
-  const noAccounts = { callersName: nobody, erase: nobody };
-  const profiles = createProfiles({ store, accounts: noAccounts });
+  const noAccounts = { callersName: never, erase: never, deletedAmong: never };
+  const profiles = createProfiles({ store, accounts: noAccounts, onLeft: () => undefined });
   return async (id) => ({ id, email: 'ada@example.com', ...(await profiles.get(id)) });
 }
 
-function nobody(): Promise<never> {
-  return Promise.reject(new Error('every profile is there already'));
+function never(): Promise<never> {
+  return Promise.reject(new Error('the bench reads profiles that are kept, and nothing else'));
 }

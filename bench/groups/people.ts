@@ -1,6 +1,6 @@
 import { bodyOf, createHttp } from '../load/http.ts';
 
-/** Somebody who has registered, signed in and read their profile. */
+/** A person who has registered, signed in and changed their profile. */
 export interface Person {
   readonly id: string;
   readonly email: string;
@@ -13,7 +13,7 @@ export const password = 'correct horse battery';
 
 const json = { 'content-type': 'application/json' };
 
-/** Registers people at an edge and signs them in. The profile of each is there afterwards. */
+/** Registers people at an edge and signs them in. The profile of each is kept afterwards. */
 export async function createPeople(edge: string, count: number, prefix = ''): Promise<Person[]> {
   const http = createHttp();
   const post = async (path: string, body: object, status: number) => {
@@ -25,8 +25,9 @@ export async function createPeople(edge: string, count: number, prefix = ''): Pr
     const { user } = await post('/auth/register', { email, password, name: 'Ada' }, 201);
     const tokens = await post('/auth/login', { email, password }, 200);
     const accessToken = String(tokens['access_token']);
-    const headers = { authorization: `Bearer ${accessToken}` };
-    bodyOf(await http.ask({ method: 'GET', url: `${edge}/api/v1/users/profile`, headers }), 200);
+    const headers = { ...json, authorization: `Bearer ${accessToken}` };
+    const body = JSON.stringify({ name: 'Ada' });
+    bodyOf(await http.ask({ method: 'PATCH', url: `${edge}/api/v1/users/profile`, headers, body }), 200);
     return { id: (user as { id: string }).id, email, accessToken, refreshToken: String(tokens['refresh_token']) };
   };
   try {

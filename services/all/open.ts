@@ -126,6 +126,7 @@ export async function openAll(
     log: logs.user,
     metrics: metrics.of('user'),
   });
+  closing.add(() => user.close());
   const userServer = await openUser(user, configs.user, closing);
 
   const [toAuth, toUser] = [transportFor('edge', auth.app), transportFor('edge', user.app)];

@@ -10,6 +10,7 @@ import { createService } from '#kit/rpc/stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { createAccounts } from './clients/accounts.ts';
 import { createProfiles } from './domain/profiles.ts';
+import { createSweep, startSweeper } from './domain/sweep.ts';
 import type { UserConfig } from './config.ts';
 import { userHandler } from './handler/user.ts';
 import { createProfileStore } from './store/profiles.ts';
@@ -18,6 +19,8 @@ import { createProfileStore } from './store/profiles.ts';
 export interface User {
   readonly app: RpcApp;
   readonly log: Log;
+  /** Ends its work in the background. */
+  readonly close: () => Promise<void>;
 }
 
 /** Wires the user service over a migrated database. */
@@ -32,9 +35,16 @@ export function buildUser(deps: {
 }): User {
   const { database, guard, auth, config, log, metrics } = deps;
   const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
-  const profiles = createProfiles({ store, accounts: createAccounts(auth) });
+  const accounts = createAccounts(auth);
+  const profiles = createProfiles({
+    store,
+    accounts,
+    onLeft: (error) => log.warn({ err: error }, 'failed to erase a profile; the sweep erases it'),
+  });
+  const sweeper = startSweeper(createSweep({ store, accounts }), log);
   return {
     log,
+    close: () => sweeper.close(),
     app: createService({
       mounted: [mount(UserService, userHandler(profiles))],
       checks: [connectGate(guard)],

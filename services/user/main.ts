@@ -25,6 +25,7 @@ await runProcess(async (closing) => {
   const guard = guardFor(config, { keys: jwksFor(config), revocations, metrics, log });
   closing.add(() => guard.close());
   const user = buildUser({ database, guard, auth: auth.transport, config, log, metrics });
+  closing.add(() => user.close());
   const { port } = await openUser(user, config, closing);
   return { ports: { [keys.port.env]: port }, serving: logWhenReady(guard, 'user', { port }, log) };
 });

@@ -28,6 +28,8 @@ export interface AdminStore {
   revoke(userId: string, role: string): Promise<Acted>;
   signOut(userId: string): Promise<Acted>;
   erase(userId: string): Promise<Acted>;
+  /** Those of the given accounts whose deletion is on record. */
+  deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
 /** Looks after accounts. All throw NOT_FOUND; what could leave no administrator throws LAST_ADMIN. */
@@ -42,6 +44,8 @@ export interface Admin {
   signOut(userId: string): Promise<number>;
   /** Deletes an account with all that belongs to it. */
   erase(userId: string): Promise<void>;
+  /** Those of the given accounts that were deleted. Throws nothing for unknown ids: they are not among them. */
+  deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
 /** Makes the administrator's tools. */
@@ -71,6 +75,7 @@ export function createAdmin(store: AdminStore): Admin {
     async erase(userId) {
       done(await store.erase(userId));
     },
+    deletedAmong: (userIds) => store.deletedAmong(userIds),
   };
 }
 

@@ -3,12 +3,16 @@ import type { AccountService } from '#gen/proto/signet/auth/v1/account_service_p
 import { userOf } from '#kit/guard/connect.ts';
 import type { Admin } from '../domain/admin.ts';
 
-/** AccountService: from messages to the domain. Whose account it is comes from the token. */
+/** AccountService: from messages to the domain. Whose account is deleted comes from the token. */
 export function accountHandler(admin: Admin): ServiceImpl<typeof AccountService> {
   return {
     async deleteAccount(_, { values }) {
       await admin.erase(userOf(values).subject);
       return {};
+    },
+
+    async findDeleted({ userIds }) {
+      return { userIds: await admin.deletedAmong(userIds.map((id) => id.toLowerCase())) };
     },
   };
 }

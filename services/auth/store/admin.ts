@@ -139,6 +139,15 @@ export function createAdminStore(db: PrismaClient): AdminStore {
           return { user, ended };
         },
       ),
+
+    async deletedAmong(userIds) {
+      // The audit event is the proof: a database without the account, restored or new, says nothing about a deletion.
+      const rows = await db.$queryRaw<{ id: string }[]>`
+        SELECT DISTINCT e.subject_id AS id FROM auth.audit_events e
+        WHERE e.kind = 'account_deleted' AND e.subject_id = ANY(${[...userIds]}::text[])
+          AND NOT EXISTS (SELECT FROM auth.users u WHERE u.id = e.subject_id::uuid)`;
+      return rows.map(({ id }) => id);
+    },
   };
 }
 

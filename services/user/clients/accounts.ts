@@ -16,6 +16,13 @@ export function createAccounts(auth: Transport): Accounts {
         throw relay(error);
       }
     },
+    async deletedAmong(userIds) {
+      try {
+        return (await accounts.findDeleted({ userIds: [...userIds] }, { timeoutMs: 10_000 })).userIds;
+      } catch (error) {
+        throw relay(error);
+      }
+    },
     async callersName() {
       try {
         const { user } = await client.verify({});

@@ -1,4 +1,5 @@
 import { failure, reasonOf } from '#kit/errors/failure.ts';
+import { invalidToken } from '#kit/guard/error.ts';
 
 /** What a person may change of their profile. */
 export interface ProfileFields {
@@ -8,15 +9,17 @@ export interface ProfileFields {
   readonly locale: string;
 }
 
-/** Profiles, kept. Every verb is one statement. */
+/** Persistence port for profiles. Every verb is atomic. */
 export interface ProfileStore {
   find(userId: string): Promise<ProfileFields | undefined>;
-  /** Adds a profile unless there is one, and answers the one that is kept. */
-  insertOnce(userId: string, fields: ProfileFields): Promise<ProfileFields>;
   /** Writes the given fields and no others; undefined where there is no profile. */
   update(userId: string, changes: Partial<ProfileFields>): Promise<ProfileFields | undefined>;
-  /** Removes a profile, if there is one and the work that is done meanwhile succeeds. */
-  removeWith(userId: string, work: () => Promise<void>): Promise<void>;
+  /** Adds a profile, or makes the changes to the one that exists; undefined where the account was erased. */
+  begin(userId: string, fields: ProfileFields, changes: Partial<ProfileFields>): Promise<ProfileFields | undefined>;
+  /** Removes profiles and leaves a tombstone for each account, whether it had a profile or not. Repeatable. */
+  erase(userIds: readonly string[]): Promise<void>;
+  /** Ids of accounts with a profile, ascending, beginning after the given one. */
+  page(after: string | undefined, take: number): Promise<string[]>;
 }
 
 /** What the auth service knows of the caller. */
@@ -25,6 +28,8 @@ export interface Accounts {
   callersName(): Promise<string>;
   /** Deletes the caller's account. @throws the same, and LAST_ADMIN */
   erase(): Promise<void>;
+  /** Those of the given accounts that were deleted. @throws SERVICE_UNAVAILABLE */
+  deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
 /** The profiles of people. */
@@ -32,24 +37,31 @@ export interface Profiles {
   get(userId: string): Promise<ProfileFields>;
   /** @param mask the fields to write; without one, those that are set */
   update(userId: string, set: Partial<ProfileFields>, mask: readonly string[] | undefined): Promise<ProfileFields>;
-  /** Deletes profile and account. */
+  /** Deletes account and profile. */
   erase(userId: string): Promise<void>;
 }
 
 const empty: ProfileFields = { name: '', bio: '', phone: '', locale: '' };
 
-/** A profile begins, when it is first asked for, with the name that its owner registered under. */
-export function createProfiles(deps: { readonly store: ProfileStore; readonly accounts: Accounts }): Profiles {
-  const { store, accounts } = deps;
-  const begin = async (userId: string) => store.insertOnce(userId, { ...empty, name: await accounts.callersName() });
+/**
+ * Creates the profile service. Until its first update a profile is the account's name and nothing is kept: a read that
+ * wrote could write after the account's erasure.
+ */
+export function createProfiles(deps: {
+  readonly store: ProfileStore;
+  readonly accounts: Accounts;
+  /** Hears that the profile of a deleted account could not be erased at once; the sweep (sweep.ts) erases it. */
+  readonly onLeft: (error: unknown) => void;
+}): Profiles {
+  const { store, accounts, onLeft } = deps;
   return {
     async get(userId) {
       const found = await store.find(userId);
       if (found) return found;
       try {
-        return await begin(userId);
+        return { ...empty, name: await accounts.callersName() };
       } catch (error) {
-        // Reading goes on while the auth service is away. Nothing is kept, so the name comes with the next read.
+        // Reading goes on while the auth service is away; the name comes with a later read.
         if (reasonOf(error) === 'SERVICE_UNAVAILABLE') return empty;
         throw error;
       }
@@ -58,11 +70,17 @@ export function createProfiles(deps: { readonly store: ProfileStore; readonly ac
       const changes = mask === undefined ? set : masked(set, mask);
       const updated = await store.update(userId, changes);
       if (updated) return updated;
-      const begun = await begin(userId);
-      return (await store.update(userId, changes)) ?? begun;
+      const name = changes.name ?? (await accounts.callersName());
+      const begun = await store.begin(userId, { ...empty, ...changes, name }, changes);
+      if (!begun) throw invalidToken('its account was deleted');
+      return begun;
     },
-    // What refuses to delete the account must not have cost the profile.
-    erase: (userId) => store.removeWith(userId, () => accounts.erase()),
+    async erase(userId) {
+      // First: what refuses to delete the account must not have cost the profile.
+      await accounts.erase();
+      // Nobody can ask again with a token of a deleted account, so this must not fail the call.
+      await store.erase([userId]).catch(onLeft);
+    },
   };
 }
 

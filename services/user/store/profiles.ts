@@ -3,28 +3,55 @@ import type { ProfileFields, ProfileStore } from '../domain/profiles.ts';
 
 const select = { name: true, bio: true, phone: true, locale: true } as const;
 
-/** Profiles in PostgreSQL. */
+/**
+ * Profiles in PostgreSQL. Whether a profile may be written is decided on its owner's row, which both `begin` and
+ * `erase` lock first: a statement that only looked for a tombstone would miss one that commits meanwhile.
+ */
 export function createProfileStore(db: PrismaClient): ProfileStore {
-  const find = async (userId: string): Promise<ProfileFields | undefined> =>
-    (await db.profile.findUnique({ where: { userId }, select })) ?? undefined;
   return {
-    find,
-    async insertOnce(userId, fields) {
-      await db.profile.createMany({ data: [{ userId, ...fields }], skipDuplicates: true });
-      return (await find(userId)) ?? fields;
+    async find(userId) {
+      return (await db.profile.findUnique({ where: { userId }, select })) ?? undefined;
     },
     async update(userId, changes) {
       const [updated] = await db.profile.updateManyAndReturn({ where: { userId }, data: changes, select });
       return updated;
     },
-    async removeWith(userId, work) {
-      await db.$transaction(
-        async (tx) => {
-          await tx.profile.deleteMany({ where: { userId } });
-          await work();
-        },
-        { timeout: 20_000 },
-      );
+    async begin(userId, fields, changes) {
+      const { name, bio, phone, locale } = fields;
+      const [written] = await db.$queryRaw<ProfileFields[]>`
+        WITH owner AS (
+          INSERT INTO "user".owners AS o (user_id) VALUES (${userId}::uuid)
+          ON CONFLICT (user_id) DO UPDATE SET user_id = o.user_id WHERE o.erased_at IS NULL
+          RETURNING user_id
+        )
+        INSERT INTO "user".profiles AS p (user_id, name, bio, phone, locale)
+        SELECT user_id, ${name}, ${bio}, ${phone}, ${locale} FROM owner
+        ON CONFLICT (user_id) DO UPDATE SET
+          name = coalesce(${changes.name ?? null}, p.name), bio = coalesce(${changes.bio ?? null}, p.bio),
+          phone = coalesce(${changes.phone ?? null}, p.phone), locale = coalesce(${changes.locale ?? null}, p.locale),
+          updated_at = now()
+        RETURNING name, bio, phone, locale`;
+      return written;
+    },
+    async erase(userIds) {
+      const ids = [...userIds];
+      // Two statements: the second sees the profile of an update that the first waited for. Locked in one order.
+      await db.$transaction([
+        db.$executeRaw`
+          INSERT INTO "user".owners AS o (user_id, erased_at)
+          SELECT id, now() FROM unnest(${ids}::uuid[]) AS id ORDER BY id
+          ON CONFLICT (user_id) DO UPDATE SET erased_at = coalesce(o.erased_at, excluded.erased_at)`,
+        db.$executeRaw`DELETE FROM "user".profiles WHERE user_id = ANY(${ids}::uuid[])`,
+      ]);
+    },
+    async page(after, take) {
+      const rows = await db.profile.findMany({
+        ...(after === undefined ? {} : { where: { userId: { gt: after } } }),
+        orderBy: { userId: 'asc' },
+        take,
+        select: { userId: true },
+      });
+      return rows.map(({ userId }) => userId);
     },
   };
 }

@@ -6,6 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_signet_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -13,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/account_service.proto.
  */
 export const file_signet_auth_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZTKIAQoOQWNjb3VudFNlcnZpY2USdgoNRGVsZXRlQWNjb3VudBIkLnNpZ25ldC5hdXRoLnYxLkRlbGV0ZUFjY291bnRSZXF1ZXN0GiUuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlc3BvbnNlIhiQAgKKtRgREg8aBHVzZXIqAwisAjICCAViBnByb3RvMw", [file_signet_policy_v1_policy]);
+  fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZSI6ChJGaW5kRGVsZXRlZFJlcXVlc3QSJAoIdXNlcl9pZHMYASADKAlCErpID5IBDAgBEOgHIgVyA7ABASInChNGaW5kRGVsZXRlZFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJMvEBCg5BY2NvdW50U2VydmljZRJ2Cg1EZWxldGVBY2NvdW50EiQuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlcXVlc3QaJS5zaWduZXQuYXV0aC52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiGJACAoq1GBESDxoEdXNlcioDCKwCMgIIBRJnCgtGaW5kRGVsZXRlZBIiLnNpZ25ldC5hdXRoLnYxLkZpbmREZWxldGVkUmVxdWVzdBojLnNpZ25ldC5hdXRoLnYxLkZpbmREZWxldGVkUmVzcG9uc2UiD5ACAYq1GAgaBgoEdXNlcmIGcHJvdG8z", [file_buf_validate_validate, file_signet_policy_v1_policy]);
 
 /**
  * Nothing to choose: the account is the caller's own.
@@ -46,6 +47,48 @@ export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*
   messageDesc(file_signet_auth_v1_account_service, 1);
 
 /**
+ * The accounts to look up.
+ *
+ * @generated from message signet.auth.v1.FindDeletedRequest
+ */
+export type FindDeletedRequest = Message<"signet.auth.v1.FindDeletedRequest"> & {
+  /**
+   * Ids of 1 to 1000 accounts.
+   *
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message signet.auth.v1.FindDeletedRequest.
+ * Use `create(FindDeletedRequestSchema)` to create a new message.
+ */
+export const FindDeletedRequestSchema: GenMessage<FindDeletedRequest> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_account_service, 2);
+
+/**
+ * Those of the request that were deleted.
+ *
+ * @generated from message signet.auth.v1.FindDeletedResponse
+ */
+export type FindDeletedResponse = Message<"signet.auth.v1.FindDeletedResponse"> & {
+  /**
+   * Ids, in no order.
+   *
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message signet.auth.v1.FindDeletedResponse.
+ * Use `create(FindDeletedResponseSchema)` to create a new message.
+ */
+export const FindDeletedResponseSchema: GenMessage<FindDeletedResponse> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_account_service, 3);
+
+/**
  * For services of the fleet.
  *
  * @generated from service signet.auth.v1.AccountService
@@ -64,6 +107,19 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof DeleteAccountRequestSchema;
     output: typeof DeleteAccountResponseSchema;
+  },
+  /**
+   * Answers which of the given accounts were deleted. An id that never had an
+   * account is not among them: only the record of a deletion counts.
+   *
+   * Errors: CALLER_NOT_ALLOWED, INVALID_ARGUMENT.
+   *
+   * @generated from rpc signet.auth.v1.AccountService.FindDeleted
+   */
+  findDeleted: {
+    methodKind: "unary";
+    input: typeof FindDeletedRequestSchema;
+    output: typeof FindDeletedResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signet_auth_v1_account_service, 0);

@@ -41,7 +41,7 @@ export type Profile = Message<"signet.user.v1.Profile"> & {
 
   /**
    * What to call the person, 1 to 100 characters. Empty only where the profile
-   * was never read before and the auth service cannot be asked.
+   * was never changed and the auth service cannot be reached.
    *
    * @generated from field: string name = 3;
    */
@@ -177,7 +177,8 @@ export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*
  */
 export const UserService: GenService<{
   /**
-   * Reads the caller's own profile.
+   * Reads the caller's own profile. One that was never changed consists of the
+   * name that the account was registered with.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN.
    *
@@ -202,8 +203,9 @@ export const UserService: GenService<{
     output: typeof ProfileSchema;
   },
   /**
-   * Deletes the caller's profile and account. All sessions end, and the address
-   * may register anew.
+   * Deletes the caller's account and profile. All sessions end, and the address
+   * may register again. The profile is gone when this answers, or, where its
+   * database failed meanwhile, minutes later.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, REAUTHENTICATION_REQUIRED,
    * LAST_ADMIN, SERVICE_UNAVAILABLE (nothing is lost by asking again).
