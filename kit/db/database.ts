@@ -4,6 +4,7 @@ import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { noMetrics, type ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { createStatementNames } from './statements.ts';
+import { createWritable } from './writable.ts';
 
 /** How to reach a database. */
 export interface DatabaseOptions {
@@ -27,8 +28,8 @@ export interface Database {
   readonly adapter: PrismaPg;
   /** Rejects when the database does not answer. */
   readonly ping: () => Promise<void>;
-  /** Tells whether the database answers. */
-  readonly answers: () => Promise<boolean>;
+  /** Tells whether the database answers and takes writes. Cheap: all who ask within a second share an answer. */
+  readonly writable: () => Promise<boolean>;
   /** Waits for running statements and closes all connections. Twice is as good as once. */
   readonly close: () => Promise<void>;
 }
@@ -41,6 +42,8 @@ const answerGrace = 1_000;
 const lockTimeout = 3_000;
 /** Longest time that a transaction may hold its locks while we do something else, ms. */
 const idleInTransactionTimeout = 30_000;
+/** Longest life of a connection, s: a session keeps settings that the database has changed since. */
+const connectionLife = 600;
 /** Distinct statements that a connection may keep prepared. */
 const preparedStatements = 500;
 
@@ -56,6 +59,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     query_timeout: statementTimeout + answerGrace,
     idle_in_transaction_session_timeout: idleInTransactionTimeout,
     keepAlive: true,
+    maxLifetimeSeconds: connectionLife,
   });
   // An idle connection that breaks is an 'error' event, and would end the
   // process if nobody listened. The pool has dropped it by then.
@@ -67,6 +71,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   metrics.watch('signet_database_connections', () => pool.totalCount);
   metrics.watch('signet_database_connections_idle', () => pool.idleCount);
   metrics.watch('signet_database_waiting', () => pool.waitingCount);
+  const writable = createWritable(pool);
   const adapter = new PrismaPg(pool, { statementNameGenerator: createStatementNames(preparedStatements) });
   let closing: Promise<void> | undefined;
   const ping = async (): Promise<void> => {
@@ -76,11 +81,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     pool,
     adapter,
     ping,
-    answers: () =>
-      ping().then(
-        () => true,
-        () => false,
-      ),
+    writable,
     close() {
       closing ??= pool.end();
       return closing;

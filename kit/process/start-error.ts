@@ -1,4 +1,5 @@
 import { isDatabaseAway } from '#kit/errors/away.ts';
+import { sqlStateOf } from '#kit/errors/sql-state.ts';
 
 /** Why a process can't start, in words that whoever started it can act on. */
 export class StartError extends Error {
@@ -35,16 +36,19 @@ const plain = new Set([
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (plain.has(error.name)) return error.message;
-  const code = 'code' in error ? String(error.code) : '';
-  if (isDatabaseAway(error)) return `the database of DATABASE_URL does not answer (${code || error.message})`;
+  const code = sqlStateOf(error) ?? ('code' in error ? String(error.code) : '');
   const database = ofDatabase[code];
   if (database) return `the database of DATABASE_URL ${database}: ${error.message}`;
+  if (isDatabaseAway(error)) return `the database of DATABASE_URL does not answer (${code || error.message})`;
   if (/^(EACCES|EROFS|EPERM|ENOSPC)$/.test(code)) return `no file can be written: ${error.message}`;
   return error.stack ?? error.message;
 }
 
 /** What PostgreSQL says of a URL that leads to it and no further (its Appendix A). */
 const ofDatabase: Record<string, string> = {
+  '25006': 'is read-only',
+  '53100': 'has no disk space left',
+  '53300': 'has no connection left',
   '28000': 'lets this user not in',
   '28P01': 'refuses the password',
   '3D000': 'is not there',

@@ -193,7 +193,7 @@ export async function buildAuth(deps: {
   const closing = new AbortController();
   const ready: Ready = async () => {
     if (!revocations.isReady()) return 'revocations';
-    return (await database.answers()) ? undefined : 'database';
+    return (await database.writable()) ? undefined : 'database';
   };
   await guard.ready();
   return {

@@ -49,7 +49,7 @@ export function buildUser(deps: {
       mounted: [mount(UserService, userHandler(profiles))],
       checks: [connectGate(guard)],
       guard,
-      ready: async () => guard.obstacle() ?? ((await database.answers()) ? undefined : 'database'),
+      ready: async () => guard.obstacle() ?? ((await database.writable()) ? undefined : 'database'),
       streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
       reflection: config.environment !== 'production',
       log,
