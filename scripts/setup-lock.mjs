@@ -40,7 +40,7 @@ export async function withSetupLock(file, work, waiting = () => {}) {
 /** Written first and linked then, so that nobody reads half of it; link() fails where the file is there. */
 function take(file, mine) {
   const draft = `${file}.${mine.replace(' ', '.')}`;
-  fs.writeFileSync(draft, mine);
+  fs.writeFileSync(draft, mine, { flag: 'wx' });
   try {
     fs.linkSync(draft, file);
     return true;
@@ -92,7 +92,7 @@ function lives(pid) {
 
 function touch(file) {
   try {
-    fs.utimesSync(file, new Date(), new Date());
+    fs.lutimesSync(file, new Date(), new Date());
   } catch {
     // Somebody removed the folder; the next set-up makes it anew.
   }

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
-import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { createDatabase } from './create-database.ts';
+import { isShared } from './embedded/account.ts';
 import { findBinaries } from './embedded/binaries.ts';
 import { openCluster, superuser } from './embedded/cluster.ts';
-import { openHome, temporaryHome } from './embedded/home.ts';
+import { type Home, openHome, removeTree, temporaryHome } from './embedded/home.ts';
 import { findServer, interruptServer, startServer, stopServer } from './embedded/server.ts';
 
 export { EmbeddedError } from './embedded/account.ts';
@@ -44,7 +44,10 @@ export interface EmbeddedServer {
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const { dataDir, log, ephemeral = false, elsewhere = '/var/lib/signet' } = options;
   const home = ephemeral ? temporaryHome(elsewhere) : openHome(dataDir, elsewhere);
-  const endWatch = ephemeral ? watchOver(home.dir) : () => undefined;
+  if (home.account && isShared(home.account)) {
+    log.warn(`PostgreSQL runs as ${home.account.name}, as other programs may; docs/operating.md has it run as signet`);
+  }
+  const endWatch = ephemeral ? watchOver(home) : () => undefined;
   const binaries = await findBinaries(home.account, elsewhere);
   const cluster = await openCluster(home, binaries.initdb, ephemeral);
   const parts = { home, cluster, binaries, ephemeral };
@@ -57,7 +60,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
     await stopServer(parts);
-    if (ephemeral) await rm(home.dir, { recursive: true, force: true });
+    if (ephemeral) await removeTree(home.dir, home.account);
     endWatch();
   }
   return {
@@ -72,13 +75,18 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
 }
 
 /** Starts the process that clears an ephemeral server away when we end, kill -9 included. */
-function watchOver(home: string): () => void {
-  const watcher = spawn(process.execPath, [fileURLToPath(new URL('embedded/watcher.ts', import.meta.url)), home], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    cwd: '/',
-    windowsHide: true,
-  });
+function watchOver({ dir, account }: Home): () => void {
+  const ids = account ? [String(account.uid), String(account.gid)] : [];
+  const watcher = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('embedded/watcher.ts', import.meta.url)), dir, ...ids],
+    {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      cwd: '/',
+      windowsHide: true,
+    },
+  );
   // It goes with us anyway, and a broken pipe only says that it went first.
   watcher.on('error', () => undefined);
   watcher.stdin.on('error', () => undefined);

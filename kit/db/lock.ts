@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { ownFolder, readPlain, replaceFile } from './plain-files.ts';
 
 /** Thrown when another process works on the data directory. */
 export class DataDirLockedError extends Error {
@@ -34,11 +34,12 @@ const contention = 500;
  * The lock is SQLite's lock on `<dir>/lock`, hence the operating system's: it
  * ends with the process, however that ends, and never grows stale.
  * @throws DataDirLockedError when another process has it
+ * @throws UntrustedFileError where we are root and another user may write in it
  */
 export function lockDataDir(dir: string): DataDirLock {
   // Others may pass through, not look: a server run for root by another user
   // has its files below. Files in here are closed to others one by one.
-  mkdirSync(dir, { recursive: true, mode: 0o711 });
+  ownFolder(dir, 0o711);
   const pidFile = path.join(dir, 'pid');
   const lock = new DatabaseSync(path.join(dir, 'lock'), { timeout: contention });
   try {
@@ -51,7 +52,7 @@ export function lockDataDir(dir: string): DataDirLock {
     throw error;
   }
   // Not inside the lock file: reading that one would drop our own POSIX lock.
-  writeFileSync(pidFile, `${process.pid}\n`);
+  replaceFile(pidFile, `${process.pid}\n`, 0o644);
   held.add(lock);
   return {
     release() {
@@ -68,7 +69,7 @@ function isBusy(error: unknown): boolean {
 
 function readPid(file: string): number | undefined {
   try {
-    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
+    const pid = Number.parseInt(readPlain(file) ?? '', 10);
     return Number.isSafeInteger(pid) ? pid : undefined;
   } catch {
     return undefined;

@@ -30,6 +30,7 @@ const plain = new Set([
   'DataDirLockedError',
   'EmbeddedError',
   'MigrationError',
+  'UntrustedFileError',
 ]);
 
 /** What went wrong at start: a sentence where we have one, the stack where we have not. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { ownFolder } from '../plain-files.ts';
 import { type Account, canReach, EmbeddedError, may } from './account.ts';
 
 /** PostgreSQL's programs, where the account that runs them can read them. */
@@ -32,7 +33,8 @@ export async function findBinaries(
     return programs(native);
   }
   const { version } = JSON.parse(await readFile(path.join(packageDir, 'package.json'), 'utf8')) as { version: string };
-  const copy = path.join(elsewhere, `postgres-${version}-${platform}`);
+  // Root's, with nothing in it that another user could have put there.
+  const copy = path.join(ownFolder(elsewhere, 0o755), `postgres-${version}-${platform}`);
   if (!existsSync(copy)) await copyPackage(packageDir, copy);
   return programs(path.join(copy, 'native'));
 }
@@ -67,7 +69,6 @@ async function readable(native: string, account: Account): Promise<boolean> {
 async function copyPackage(packageDir: string, copy: string): Promise<void> {
   await linkLibraries(packageDir);
   const draft = `${copy}.${randomBytes(4).toString('hex')}`;
-  await mkdir(path.dirname(copy), { recursive: true, mode: 0o755 });
   const native = path.join(packageDir, 'native');
   try {
     await cp(native, path.join(draft, 'native'), {

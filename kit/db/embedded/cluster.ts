@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { chownSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Secret } from '#kit/log/secret.ts';
+import { look, readPlain } from '../plain-files.ts';
 import { type Account, EmbeddedError } from './account.ts';
-import type { Home } from './home.ts';
+import { dataOf, type Home, removeTree } from './home.ts';
 
 /** The files of a database cluster. */
 export interface Cluster {
@@ -36,16 +36,20 @@ export function childOptions(home: Home) {
  */
 export async function openCluster(home: Home, initdb: string, ephemeral: boolean): Promise<Cluster> {
   const dir = path.join(home.dir, 'cluster');
-  if (!existsSync(dir)) {
+  if (!look(dir)) {
     await sweep(home);
     const draft = path.join(home.dir, `init-${randomBytes(4).toString('hex')}`);
-    mkdirSync(draft, { mode: 0o700 });
-    give(draft, home.account);
-    const pwfile = path.join(draft, 'password');
-    writeFileSync(pwfile, randomBytes(24).toString('base64url'), { mode: 0o600 });
+    // Root's, as the home is: the account gets the data, and initdb's copy of the password.
+    mkdirSync(draft, { mode: home.account ? 0o711 : 0o700 });
+    const data = path.join(draft, 'data');
+    mkdirSync(data, { mode: 0o700 });
+    give(data, home.account);
+    const password = randomBytes(24).toString('base64url');
+    const pwfile = path.join(draft, 'initdb-password');
+    writeFileSync(pwfile, password, { mode: 0o600, flag: 'wx' });
     give(pwfile, home.account);
     await runInitdb(home, initdb, [
-      `--pgdata=${path.join(draft, 'data')}`,
+      `--pgdata=${data}`,
       `--username=${superuser}`,
       `--pwfile=${pwfile}`,
       '--auth=scram-sha-256',
@@ -57,17 +61,19 @@ export async function openCluster(home: Home, initdb: string, ephemeral: boolean
       '--no-instructions',
       ...(ephemeral ? ['--no-sync'] : []),
     ]);
+    rmSync(pwfile);
+    writeFileSync(path.join(draft, 'password'), password, { mode: 0o600, flag: 'wx' });
     renameSync(draft, dir);
   }
-  return { data: path.join(dir, 'data'), password: new Secret(readFileSync(path.join(dir, 'password'), 'utf8')) };
+  const password = readPlain(path.join(dir, 'password'));
+  if (password === undefined) throw new EmbeddedError(`${path.join(dir, 'password')} is missing.`);
+  return { data: dataOf(home.dir), password: new Secret(password) };
 }
 
 /** Removes what interrupted attempts left. One that is still being made fails then, and nobody waits for it. */
 async function sweep(home: Home): Promise<void> {
   const drafts = readdirSync(home.dir).filter((name) => name.startsWith('init-'));
-  await Promise.all(
-    drafts.map((name) => rm(path.join(home.dir, name), { recursive: true, force: true, maxRetries: 10 })),
-  );
+  await Promise.all(drafts.map((name) => removeTree(path.join(home.dir, name), home.account)));
 }
 
 function give(file: string, account: Account | undefined): void {

@@ -1,27 +1,37 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   accessSync,
-  chownSync,
+  chmodSync,
   constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   realpathSync,
+  rmdirSync,
   statfsSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { look, ownFolder, readPlain, replaceFile, takeFile, takeFolder } from '../plain-files.ts';
 import { type Account, canReach, EmbeddedError, serverAccount } from './account.ts';
 
-/** Where a server's files are, and who owns them. */
+/**
+ * Where a server's files are. As root, they are root's: the server's account may pass through, and owns nothing but
+ * PostgreSQL's own data directory, `cluster/data`. It can so put no link where root writes.
+ */
 export interface Home {
   /** Absolute, without symbolic links. */
   readonly dir: string;
-  /** Who runs the server; undefined: ourselves. */
+  /** The user that the server runs as; undefined: ourselves. */
   readonly account: Account | undefined;
+}
+
+/** A server's data directory, below its home. */
+export function dataOf(home: string): string {
+  return path.join(home, 'cluster', 'data');
 }
 
 /**
@@ -30,12 +40,12 @@ export interface Home {
  * `<elsewhere>/<id>`, and `<dataDir>/postgres-home` keeps the id. A copy of a
  * data directory gets a home of its own; one that was moved keeps its home.
  * @throws EmbeddedError when a home is there but can't be used
+ * @throws UntrustedFileError where we are root and another user could lead us to other files
  */
 export function openHome(dataDir: string, elsewhere: string): Home {
-  mkdirSync(dataDir, { recursive: true, mode: 0o711 });
-  const data = realpathSync(dataDir);
+  const data = ownFolder(dataDir, 0o711);
   const near = path.join(data, 'postgres');
-  const account = serverAccount(near);
+  const account = serverAccount(dataOf(near));
   const note = path.join(data, 'postgres-home');
   if (!account) {
     if (existsSync(note)) {
@@ -47,7 +57,7 @@ export function openHome(dataDir: string, elsewhere: string): Home {
     }
     return home;
   }
-  if (existsSync(near)) {
+  if (look(near)) {
     if (canReach(data, account)) return { dir: make(near, account), account };
     throw new EmbeddedError(
       `the database in ${near} belongs to user ${account.uid}, who can no longer get there. ` +
@@ -58,13 +68,6 @@ export function openHome(dataDir: string, elsewhere: string): Home {
   return distantHome(data, note, elsewhere);
 }
 
-/** Keeps a note in a home, for whoever owns the home to change. */
-export function keep(home: Home, name: string, text: string): void {
-  const file = path.join(home.dir, name);
-  writeFileSync(file, text);
-  if (home.account) chownSync(file, home.account.uid, home.account.gid);
-}
-
 /** Space in memory from which ephemeral data may live there, bytes. */
 const roomInMemory = 4 * 1024 ** 3;
 
@@ -72,12 +75,9 @@ const roomInMemory = 4 * 1024 ** 3;
 export function temporaryHome(elsewhere: string): Home {
   const account = serverAccount('');
   let parent = temporaryFolders().find((folder) => !account || canReach(folder, account));
-  if (parent === undefined) {
-    mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
-    parent = realpathSync(elsewhere);
-  }
+  parent ??= ownFolder(elsewhere, 0o755);
   const dir = mkdtempSync(path.join(parent, 'signet-'));
-  if (account) chownSync(dir, account.uid, account.gid);
+  if (account) chmodSync(dir, passable);
   return { dir, account };
 }
 
@@ -88,6 +88,28 @@ export function temporaryHome(elsewhere: string): Home {
  */
 export function temporaryFolders(): string[] {
   return [...(hasRoom('/dev/shm') ? ['/dev/shm'] : []), realpathSync(tmpdir())];
+}
+
+/**
+ * Removes a folder below which a data directory is. As root, the account empties the latter: root must not walk a tree
+ * that another user may put links into meanwhile.
+ */
+export async function removeTree(dir: string, account: Account | undefined): Promise<void> {
+  if (account) {
+    for (const data of [path.join(dir, 'data'), dataOf(dir)]) {
+      if (!look(data)) continue;
+      await empty(data, account);
+      rmdirSync(data);
+    }
+  }
+  await rm(dir, { recursive: true, force: true, maxRetries: 10 });
+}
+
+/** Resolves when the account has removed all that it can; the folder itself is not its to remove. */
+function empty(dir: string, { uid, gid }: Account): Promise<void> {
+  return new Promise((resolve) => {
+    execFile('rm', ['-rf', '--', dir], { uid, gid, cwd: '/' }, () => resolve());
+  });
 }
 
 function hasRoom(folder: string): boolean {
@@ -101,34 +123,44 @@ function hasRoom(folder: string): boolean {
 }
 
 function distantHome(data: string, note: string, elsewhere: string): Home {
-  mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
-  let id = existsSync(note) ? readFileSync(note, 'utf8').trim() : undefined;
+  const parent = ownFolder(elsewhere, 0o755);
+  let id = readPlain(note)?.trim();
   if (id !== undefined && !/^[0-9a-f]{32}$/.test(id)) throw new EmbeddedError(`${note} is damaged.`);
-  if (id === undefined || isCopy(path.join(elsewhere, id), data)) {
+  if (id === undefined || isCopy(path.join(parent, id), data)) {
     id = randomBytes(16).toString('hex');
-    writeFileSync(note, `${id}\n`);
+    replaceFile(note, `${id}\n`, 0o644);
   }
-  const dir = path.join(elsewhere, id);
-  const account = serverAccount(dir);
+  const dir = path.join(parent, id);
+  const account = serverAccount(dataOf(dir));
   make(dir, account);
-  const home = { dir: realpathSync(dir), account };
-  keep(home, 'owner', data);
-  return home;
+  replaceFile(path.join(dir, 'owner'), data);
+  return { dir, account };
 }
 
 /** Tells whether a data directory is a copy of the one that a home belongs to. */
 function isCopy(home: string, data: string): boolean {
-  const file = path.join(home, 'owner');
-  if (!existsSync(file)) return false;
-  const owner = readFileSync(file, 'utf8');
+  const owner = readPlain(path.join(home, 'owner'));
+  if (owner === undefined || owner === data) return false;
   const note = path.join(owner, 'postgres-home');
-  return owner !== data && existsSync(note) && readFileSync(note, 'utf8').trim() === path.basename(home);
+  return existsSync(note) && readPlain(note)?.trim() === path.basename(home);
 }
 
+/** Root's, for the server's account to pass through. */
+const passable = 0o711;
+
 function make(dir: string, account: Account | undefined): string {
-  if (!existsSync(dir)) {
-    mkdirSync(dir, { mode: 0o700 });
-    if (account) chownSync(dir, account.uid, account.gid);
-  }
+  if (!look(dir)) mkdirSync(dir, { mode: account ? passable : 0o700 });
+  else if (account) takeOver(dir);
   return dir;
+}
+
+/** Makes root's what an earlier version gave to the server's account, before anything of it is opened. */
+function takeOver(home: string): void {
+  takeFolder(home, passable);
+  for (const name of ['server.log', 'server.log.old', 'port', 'owner']) takeFile(path.join(home, name));
+  const cluster = path.join(home, 'cluster');
+  if (!look(cluster)) return;
+  takeFolder(cluster, passable);
+  takeFile(path.join(cluster, 'password'));
+  if (!look(dataOf(home))?.isDirectory()) throw new EmbeddedError(`${dataOf(home)} is not a folder.`);
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { look, readPlain, rewritePlain } from '../plain-files.ts';
 
 /** What a server writes of itself into its data directory. */
 export interface Postmaster {
@@ -10,15 +11,12 @@ export interface Postmaster {
   readonly ready: boolean;
 }
 
-/** Reads a data directory's postmaster.pid. Undefined: no server, or it has only begun to write. */
+/**
+ * Reads a data directory's postmaster.pid. Undefined: no server, or it has only begun to write.
+ * @throws UntrustedFileError where the file is a link: as root, we read and write it in a folder of another user
+ */
 export function readPostmaster(data: string): Postmaster | undefined {
-  let lines: string[];
-  try {
-    lines = readFileSync(path.join(data, 'postmaster.pid'), 'utf8').split('\n');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const lines = (readPlain(path.join(data, 'postmaster.pid')) ?? '').split('\n');
   const pid = Number.parseInt(lines[0] ?? '', 10);
   if (!(pid > 0)) return undefined;
   return { pid, port: Number.parseInt(lines[3] ?? '', 10), ready: lines[7]?.trim() === 'ready' };
@@ -32,12 +30,20 @@ export function livePostmaster(data: string): Postmaster | undefined {
 
 /**
  * Tells whether a process is the server of a data directory: process ids are
- * used again, and a stranger must be neither waited for nor stopped.
+ * used again, and a stranger must be neither waited for nor stopped. It runs as
+ * the owner of the data: root signals no process of another user on the word of
+ * a file that this owner writes.
  */
 export function isPostmaster(pid: number, data: string): boolean {
   if (!isAlive(pid)) return false;
   const command = commandOf(pid);
-  return command === undefined || command.includes(data);
+  return command === undefined || (command.includes(data) && ownerOf(pid, data) === look(data)?.uid);
+}
+
+/** The user that a process runs as; where the system does not tell, the owner of the data. */
+function ownerOf(pid: number, data: string): number | undefined {
+  if (process.platform !== 'linux') return look(data)?.uid;
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
 }
 
 /** Tells whether a process lives and is ours to signal. */
@@ -58,8 +64,8 @@ export function isAlive(pid: number): boolean {
  */
 export function disown(data: string): void {
   const file = path.join(data, 'postmaster.pid');
-  const text = readFileSync(file, 'utf8');
-  writeFileSync(file, text.replace(/^\d+/, String(impossiblePid)));
+  const text = readPlain(file) ?? '';
+  rewritePlain(file, look(data)?.uid ?? 0, text.replace(/^\d+/, String(impossiblePid)));
 }
 
 /** No system has process ids this high. */

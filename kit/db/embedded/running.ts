@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Secret } from '#kit/log/secret.ts';
+import { readPlain } from '../plain-files.ts';
 import { EmbeddedError } from './account.ts';
 import { superuser } from './cluster.ts';
 import { livePostmaster } from './postmaster.ts';
@@ -15,7 +15,7 @@ export function runningServer(dataDir: string, elsewhere = '/var/lib/signet'): S
   try {
     const server = livePostmaster(path.join(cluster, 'data'));
     if (!server?.ready) return undefined;
-    const password = readFileSync(path.join(cluster, 'password'), 'utf8');
+    const password = readPlain(path.join(cluster, 'password')) ?? '';
     return new Secret(`postgres://${superuser}:${password}@127.0.0.1:${server.port}/signet`);
   } catch (error) {
     if (!/^(EACCES|EPERM)$/.test(String((error as NodeJS.ErrnoException).code))) throw error;
@@ -27,7 +27,6 @@ export function runningServer(dataDir: string, elsewhere = '/var/lib/signet'): S
 
 /** Where the data directory's server has its files; home.ts decided it when they were made. */
 function homeOf(dataDir: string, elsewhere: string): string {
-  const note = path.join(dataDir, 'postgres-home');
-  if (!existsSync(note)) return path.join(dataDir, 'postgres');
-  return path.join(elsewhere, path.basename(readFileSync(note, 'utf8').trim()));
+  const note = readPlain(path.join(dataDir, 'postgres-home'));
+  return note === undefined ? path.join(dataDir, 'postgres') : path.join(elsewhere, path.basename(note.trim()));
 }

@@ -1,14 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, existsSync, fchownSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, readFileSync, renameSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Log } from '#kit/log/log.ts';
+import { look, openToAppend, readPlain, replaceFile } from '../plain-files.ts';
 import { EmbeddedError } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { childOptions, type Cluster } from './cluster.ts';
-import { type Home, keep } from './home.ts';
+import type { Home } from './home.ts';
 import { disown, isAlive, isPostmaster, livePostmaster, type Postmaster, readPostmaster } from './postmaster.ts';
 
 /** How often a file is looked at while a server starts or stops, ms. */
@@ -76,12 +77,12 @@ export async function startServer(options: ServerOptions): Promise<Postmaster> {
   const stale = readPostmaster(cluster.data);
   if (stale && isAlive(stale.pid) && !isPostmaster(stale.pid, cluster.data)) disown(cluster.data);
   const remembered = path.join(home.dir, 'port');
-  let port = existsSync(remembered) ? Number.parseInt(readFileSync(remembered, 'utf8'), 10) : await freePort();
+  let port = Number.parseInt(readPlain(remembered) ?? '', 10) || (await freePort());
   const deadline = Date.now() + patience;
   for (;;) {
     const result = await attempt(options, port, deadline);
     if (typeof result !== 'string') {
-      keep(home, 'port', `${port}\n`);
+      replaceFile(remembered, `${port}\n`);
       return result;
     }
     const retry = Date.now() < deadline;
@@ -126,8 +127,8 @@ async function attempt(options: ServerOptions, port: number, deadline: number): 
   const said = makeRoom(logFile);
   const chosen = { ...settings, ...(ephemeral ? ephemeralSettings : {}) };
   const args = Object.entries(chosen).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const output = openSync(logFile, 'a', 0o600);
-  if (home.account) fchownSync(output, home.account.uid, home.account.gid);
+  // As root it stays root's: the server writes through the descriptor.
+  const output = openToAppend(logFile);
   const child = spawn(binaries.postgres, ['-D', cluster.data, '-p', String(port), ...args], {
     ...childOptions(home),
     detached: true,
@@ -162,7 +163,7 @@ function watch(child: ChildProcess, { cluster, log }: ServerOptions, logFile: st
 
 /** Size of the log before the server adds to it, after putting a long one aside. */
 function makeRoom(logFile: string): number {
-  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+  const size = look(logFile)?.size ?? 0;
   if (size < logLimit) return size;
   renameSync(logFile, `${logFile}.old`);
   return 0;

@@ -2,12 +2,12 @@
 // is a pipe from the process that started the server; when that ends, whatever
 // ended it, the server goes and its files with it.
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { dataOf, removeTree } from './home.ts';
 import { livePostmaster } from './postmaster.ts';
 
-const home = process.argv[2] ?? '';
+const [home = '', uid, gid] = process.argv.slice(2);
+const account = uid && gid ? { uid: Number(uid), gid: Number(gid) } : undefined;
 
 process.stdin.resume();
 process.stdin.on('end', () => void clear());
@@ -15,9 +15,9 @@ process.stdin.on('end', () => void clear());
 async function clear(): Promise<void> {
   // An initdb that is still at work puts files back until it notices; five seconds outlive it.
   for (const deadline = Date.now() + 5_000; Date.now() < deadline && existsSync(home); await delay(50)) {
-    const server = livePostmaster(path.join(home, 'cluster', 'data'));
+    const server = livePostmaster(dataOf(home));
     // Immediate shutdown: there is nothing worth a checkpoint.
     if (server) process.kill(server.pid, 'SIGQUIT');
-    else await rm(home, { recursive: true, force: true }).catch(() => undefined);
+    else await removeTree(home, account).catch(() => undefined);
   }
 }
