@@ -6,26 +6,39 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { nodeFlags } from './node-flags.mjs';
 import { fail, pinnedNode, root, setup } from './setup.mjs';
+import { watchLauncher } from './watch-launcher.mjs';
 
 const [file, ...args] = process.argv.slice(2);
 if (!file) fail(new Error('usage: node scripts/run.mjs <file> [args]'));
 
 /** Set once the program runs; until then a signal simply ends us, and the set-up with us. */
 let child;
-let signals = 0;
+/** How often the program was asked to end, and when. */
+let asked = 0;
+let askedAt = -Infinity;
 
-for (const [signal, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-  ['SIGHUP', 1],
-]) {
-  process.on(signal, () => {
-    if (!child) process.exit(128 + number);
-    signals += 1;
-    // Who asks a third time is not willing to wait.
-    child.kill(signals < 3 ? signal : 'SIGKILL');
-  });
+/**
+ * Signals that come within so short a time are one request, ms: of a terminal that closes, the kernel and the shell
+ * both tell, and the program does not wait once it is asked twice.
+ */
+const together = 500;
+
+const numbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
+
+function ask(signal) {
+  if (!child) process.exit(128 + numbers[signal]);
+  const now = performance.now();
+  if (now - askedAt < together) return;
+  askedAt = now;
+  asked += 1;
+  // The third request does not wait.
+  child.kill(asked < 3 ? signal : 'SIGKILL');
 }
+
+for (const signal of Object.keys(numbers)) process.on(signal, () => ask(signal));
+watchLauncher(() => {
+  if (asked === 0) ask('SIGTERM');
+});
 
 try {
   await setup();

@@ -20,13 +20,20 @@ export interface LogOptions {
  * is written on behalf of a call has its request id and trace id, by which lines of all services are joined.
  */
 export function createLog(options: LogOptions): Log {
-  const destination = options.destination ?? pino.destination(1);
+  const destination = options.destination ?? standardOutput();
   const stream =
     options.format === 'pretty'
       ? pretty({ destination, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true })
       : destination;
   const { isoTime: timestamp } = pino.stdTimeFunctions;
   return pino({ level: options.level, base: null, timestamp, mixin: idsOfCall }, stream);
+}
+
+/** Standard output, which may end before us: a terminal that closes, a reader of a pipe that dies. Lines are lost then. */
+function standardOutput(): pino.DestinationStream {
+  const output = pino.destination(1);
+  output.on('error', () => undefined);
+  return output;
 }
 
 function idsOfCall(): object {

@@ -74,6 +74,8 @@ export async function runProcess(
   }
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, drain);
+  // A terminal that closes takes these away, and what is under way must end in order all the same.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   process.on('uncaughtException', fail);
   if (isSupervised()) {
     if (!process.connected) process.exit(1);

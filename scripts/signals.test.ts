@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
+
+/**
+ * What each signal to each process of `npm start` does, with a terminal and without: the table in docs/operating.md,
+ * "Stopping". Its processes: npm, the shell that npm runs the script in, run.mjs, and the program, here one that only
+ * writes down what it is asked. Processes are found as Linux tells them.
+ */
+
+const run = fileURLToPath(new URL('run.mjs', import.meta.url));
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'signals-'));
+  await writeFile(
+    path.join(folder, 'program.ts'),
+    `import { appendFileSync } from 'node:fs';
+    const say = (text: string) => appendFileSync(process.argv[2]!, text + '\\n');
+    let asked = 0;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {
+      say('asked ' + signal);
+      if (asked++ === 0) setTimeout(() => { say('drained'); process.exit(0); }, 700);
+    });
+    setInterval(() => {}, 1000);
+    say(process.pid + ' ' + process.ppid);`,
+  );
+  const script = `node ${run} ${path.join(folder, 'program.ts')}`;
+  await writeFile(path.join(folder, 'package.json'), JSON.stringify({ name: 'x', scripts: { start: script } }));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Process {
+  readonly parent: number;
+  readonly group: number;
+  readonly name: string;
+}
+
+/** A process that lives; one that ended and that nobody has waited for is only a name. */
+function look(pid: number): Process | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [state, parent, group] = stat.replace(/^.*\) /s, '').split(' ');
+    return state === 'Z'
+      ? undefined
+      : { parent: Number(parent), group: Number(group), name: /\((.*)\)/s.exec(stat)![1]! };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts `npm start` and waits for the program below it. With a terminal, npm leads the session that has it. */
+async function start(terminal: boolean, context: Pick<TestContext, 'expect' | 'onTestFinished'>) {
+  const file = path.join(folder, `said-${Math.random().toString(16).slice(2)}`);
+  const command = ['npm', 'start', '--silent', '--', file];
+  const options = { cwd: folder, detached: true, stdio: ['pipe', 'ignore', 'ignore'] as ['pipe', 'ignore', 'ignore'] };
+  const outer: ChildProcess = terminal
+    ? spawn('script', ['-qefc', `exec ${command.join(' ')}`, '/dev/null'], options)
+    : spawn(command[0]!, command.slice(1), options);
+  const said = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
+  await context.expect.poll(() => said().length, { timeout: 20_000 }).toBe(1);
+  const [program = 0, runner = 0] = said()[0]!.split(' ').map(Number);
+  // Where the shell makes way for its last command, npm itself is the parent.
+  const parent = look(runner)!.parent;
+  const npm = look(parent)!.name.startsWith('npm') ? parent : look(parent)!.parent;
+  const group = look(npm)!.group;
+  const pids = { npm, shell: parent, 'run.mjs': runner, program };
+  context.onTestFinished(() => {
+    for (const pid of [program, runner, parent, npm]) if (look(pid)) process.kill(pid, 'SIGKILL');
+    outer.kill('SIGKILL');
+  });
+  return { context, outer, pids, targets: { ...pids, 'the group': -group }, said: () => said().slice(1) };
+}
+
+type Started = Awaited<ReturnType<typeof start>>;
+
+async function expectGone({ context, pids }: Started): Promise<void> {
+  const left = () => Object.entries(pids).filter(([, pid]) => look(pid) !== undefined);
+  await context.expect.poll(left, { timeout: 10_000 }).toEqual([]);
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const;
+
+describe.runIf(process.platform === 'linux').each([
+  ['without a terminal', false],
+  ['with a terminal', true],
+])('%s', (_, terminal) => {
+  const targets = ['npm', 'shell', 'run.mjs', 'the group'] as const;
+  const cases = targets.flatMap((target) => signals.map((signal) => [signal, target] as const));
+  // npm hands SIGINT to its shell, and a shell that waits for a command leaves SIGINT to that.
+  const ignored = cases.filter(([signal, target]) => signal === 'SIGINT' && (target === 'npm' || target === 'shell'));
+  const draining = cases.filter((one) => !ignored.includes(one));
+
+  test.concurrent.for(draining)(
+    '%s to %s drains the program once, and leaves no process',
+    async ([signal, target], context) => {
+      const started = await start(terminal, context);
+      process.kill(started.targets[target], signal);
+      await expectGone(started);
+      expect(started.said()).toEqual([expect.stringMatching(/^asked SIG(INT|TERM|HUP)$/), 'drained']);
+    },
+  );
+
+  test.concurrent.for(ignored)(
+    '%s to %s alone changes nothing, or drains: nothing is left without npm',
+    async ([signal, target], context) => {
+      const started = await start(terminal, context);
+      process.kill(started.targets[target], signal);
+      await delay(1_500);
+      const { npm, program } = started.pids;
+      expect(look(npm) !== undefined || look(program) === undefined).toBe(true);
+      if (look(npm)) process.kill(npm, 'SIGTERM');
+      await expectGone(started);
+      expect(started.said().at(-1)).toBe('drained');
+    },
+  );
+});
+
+test.runIf(process.platform === 'linux')('Ctrl-C drains the program once', async (context) => {
+  const started = await start(true, context);
+  started.outer.stdin!.write('\u0003');
+  await expectGone(started);
+  expect(started.said()).toEqual(['asked SIGINT', 'drained']);
+});
+
+test.runIf(process.platform === 'linux')('a terminal that closes drains the program once', async (context) => {
+  const started = await start(true, context);
+  const gone = once(started.outer, 'exit');
+  started.outer.kill('SIGKILL');
+  await gone;
+  await expectGone(started);
+  expect(started.said()).toEqual(['asked SIGHUP', 'drained']);
+});
