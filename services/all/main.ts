@@ -1,6 +1,6 @@
 import { runProcess } from '#kit/process/run.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
-import { createAdminNotice } from '../auth/admin-notice.ts';
+import { createAdminNotice } from '#kit/process/admin-notice.ts';
 import { banner } from './banner.ts';
 import { openAll, readAll } from './open.ts';
 import { prepare } from './prepare.ts';

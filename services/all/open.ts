@@ -14,7 +14,7 @@ import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { generateServiceKey, publicServiceKey } from '#kit/rpc/service-key.ts';
 import { createMetrics, type Metrics } from '#kit/telemetry/metrics.ts';
 import { buildAuth } from '../auth/build.ts';
-import type { AdminNotice } from '../auth/admin-notice.ts';
+import type { AdminNotice } from '#kit/process/admin-notice.ts';
 import { openAuth } from '../auth/open.ts';
 import { buildEdge } from '../edge/build.ts';
 import { openEdge } from '../edge/open.ts';

@@ -5,7 +5,7 @@ import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { processLog, runProcess } from '#kit/process/run.ts';
 import { isSupervised } from '#kit/process/supervisor.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
-import { adminLine, createAdminNotice } from './admin-notice.ts';
+import { adminLine, createAdminNotice } from '#kit/process/admin-notice.ts';
 import { buildAuth } from './build.ts';
 import { keys } from './config.ts';
 import { openAuth } from './open.ts';

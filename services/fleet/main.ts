@@ -2,7 +2,7 @@ import { drainTime, runProcess } from '#kit/process/run.ts';
 import { banner } from '../all/banner.ts';
 import { prepare } from '../all/prepare.ts';
 import { serviceNames, services } from '../all/services.ts';
-import { createAdminNotice } from '../auth/admin-notice.ts';
+import { createAdminNotice } from '#kit/process/admin-notice.ts';
 import { openFleet, readFleet } from './open.ts';
 
 // They are drained one after the other, and PostgreSQL after them.

@@ -8,7 +8,7 @@ import { StartError } from '#kit/process/start-error.ts';
 import type { Ready } from '#kit/process/supervisor.ts';
 import { generateServiceKey, type ServiceKeyPair } from '#kit/rpc/service-key.ts';
 import { type ServiceName, serviceNames, services } from '../all/services.ts';
-import type { AdminNotice } from '../auth/admin-notice.ts';
+import type { AdminNotice } from '#kit/process/admin-notice.ts';
 import { startChild } from './child.ts';
 import { environmentOf, keysOf, type KeyPairs, withKeyPairs } from './environment.ts';
 import { supervise } from './supervise.ts';

@@ -1,5 +1,4 @@
 import { failure, reasonOf } from '#kit/errors/failure.ts';
-import { invalidToken } from '#kit/guard/error.ts';
 
 /** What a person may change of their profile. */
 export interface ProfileFields {
@@ -35,8 +34,15 @@ export interface Accounts {
 /** The profiles of people. */
 export interface Profiles {
   get(userId: string): Promise<ProfileFields>;
-  /** @param mask the fields to write; without one, those that are set */
-  update(userId: string, set: Partial<ProfileFields>, mask: readonly string[] | undefined): Promise<ProfileFields>;
+  /**
+   * Undefined where the account was erased.
+   * @param mask the fields to write; without one, those that are set
+   */
+  update(
+    userId: string,
+    set: Partial<ProfileFields>,
+    mask: readonly string[] | undefined,
+  ): Promise<ProfileFields | undefined>;
   /** Deletes account and profile. */
   erase(userId: string): Promise<void>;
 }
@@ -71,9 +77,7 @@ export function createProfiles(deps: {
       const updated = await store.update(userId, changes);
       if (updated) return updated;
       const name = changes.name ?? (await accounts.callersName());
-      const begun = await store.begin(userId, { ...empty, ...changes, name }, changes);
-      if (!begun) throw invalidToken('its account was deleted');
-      return begun;
+      return store.begin(userId, { ...empty, ...changes, name }, changes);
     },
     async erase(userId) {
       // First: what refuses to delete the account must not have cost the profile.

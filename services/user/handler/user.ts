@@ -1,6 +1,7 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { userOf } from '#kit/guard/connect.ts';
+import { invalidToken } from '#kit/guard/error.ts';
 import type { ProfileFields, Profiles } from '../domain/profiles.ts';
 
 /** UserService: from messages to the domain and back. Whose profile it is comes from the token, never from the request. */
@@ -14,7 +15,9 @@ export function userHandler(profiles: Profiles): ServiceImpl<typeof UserService>
     async updateProfile({ name, bio, phone, locale, updateMask }, { values }) {
       const { subject, email = '' } = userOf(values);
       const set = present({ name: name?.trim(), bio, phone, locale });
-      return { id: subject, email, ...(await profiles.update(subject, set, updateMask?.paths)) };
+      const updated = await profiles.update(subject, set, updateMask?.paths);
+      if (!updated) throw invalidToken('its account was deleted');
+      return { id: subject, email, ...updated };
     },
 
     async deleteAccount(_, { values }) {

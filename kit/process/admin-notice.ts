@@ -1,5 +1,12 @@
-import type { Closing } from '#kit/process/run.ts';
-import type { FirstAdmin } from './domain/first-admin.ts';
+import type { Secret } from '#kit/log/secret.ts';
+import type { Closing } from './run.ts';
+
+/** The admin that a first start made. */
+interface FirstAdmin {
+  readonly email: string;
+  /** Set where it was generated. */
+  readonly password: Secret | undefined;
+}
 
 /** Holds the first admin's password until the process shows it. */
 export interface AdminNotice {
