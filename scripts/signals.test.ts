@@ -44,7 +44,7 @@ interface Process {
   readonly name: string;
 }
 
-/** A process that lives; one that ended and that nobody has waited for is only a name. */
+/** A process that lives; undefined for one that ended, also where its parent has not waited for it yet. */
 function look(pid: number): Process | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -25,13 +25,13 @@ export function watchLauncher(gone) {
   timer.unref();
 }
 
-/** Tells whether a process is the shell that npm runs a script in: its command line has ours in it. */
+/** Whether a process is the shell that npm runs a script in: its command line has ours in it. */
 function isShell(pid) {
   const { command } = inspect(pid);
   return command.includes(path.basename(process.argv[1])) && /^\S*sh\b/.test(command);
 }
 
-/** Tells whether `parent` still is the parent of `pid`; a process whose parent ends gets another one. */
+/** Whether `parent` still is the parent of `pid`; a process whose parent ends gets another one. */
 function isParent(parent, pid) {
   if (process.platform === 'linux') return inspect(pid).parent === parent;
   try {

@@ -26,9 +26,7 @@ export interface Database {
   readonly pool: Pool;
   /** For `new PrismaClient({ adapter })`. */
   readonly adapter: PrismaPg;
-  /** Rejects when the database does not answer. */
-  readonly ping: () => Promise<void>;
-  /** Tells whether the database answers and takes writes. Cheap: all who ask within a second share an answer. */
+  /** Whether the database answers and takes writes. Cheap: all who ask within a second share an answer. */
   readonly writable: () => Promise<boolean>;
   /** Waits for running statements and closes all connections. Twice is as good as once. */
   readonly close: () => Promise<void>;
@@ -74,13 +72,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   const writable = createWritable(pool);
   const adapter = new PrismaPg(pool, { statementNameGenerator: createStatementNames(preparedStatements) });
   let closing: Promise<void> | undefined;
-  const ping = async (): Promise<void> => {
-    await pool.query('SELECT 1');
-  };
   return {
     pool,
     adapter,
-    ping,
     writable,
     close() {
       closing ??= pool.end();

@@ -31,7 +31,7 @@ export class UntrustedFileError extends Error {
 /** Windows has neither. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
-/** Tells whether this process may do anything to anybody's files. */
+/** Whether this process may change every user's files. */
 export const isRoot = process.getuid?.() === 0;
 
 /** Most that is read of a small file, bytes. */
@@ -76,15 +76,15 @@ export function openToAppend(file: string, mode = 0o600): number {
   return fd;
 }
 
-/** Tells of a file or folder without following a link. Undefined where it does not exist. */
+/** What a file or folder is, without following a link. Undefined where it does not exist. */
 export function look(file: string): Stats | undefined {
   return lstatSync(file, { throwIfNoEntry: false });
 }
 
 /**
  * Opens a folder that only this user may write in, making it where it is missing; answers its path without links. As
- * root: neither the folder nor a link to it belongs to another user, nobody else may write in it, and its parent lets
- * nobody replace it.
+ * root: neither the folder nor a link to it belongs to another user, no other user may write in it, and its parent lets
+ * no other user replace it.
  * @throws UntrustedFileError where that is not so
  */
 export function ownFolder(dir: string, mode: number): string {

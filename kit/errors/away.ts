@@ -51,7 +51,7 @@ const states = new RegExp(
 const messages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
 
-/** Tells whether an error says that the database cannot work now, rather than that the statement was wrong. */
+/** Whether an error says that the database cannot work now, rather than that the statement was wrong. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const kind = field(adapterReport(error), 'kind');

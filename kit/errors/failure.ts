@@ -50,8 +50,9 @@ export function reasonOf(error: unknown): Reason | undefined {
   return reason !== undefined && isReason(reason) ? reason : undefined;
 }
 
-/** The fields at fault that an error names. */
-export function violationsOf(error: ConnectError): FieldViolation[] {
+/** The fields at fault that an error names; none in an error of another kind. */
+export function violationsOf(error: unknown): FieldViolation[] {
+  if (!(error instanceof ConnectError)) return [];
   return error
     .findDetails(BadRequestSchema)
     .flatMap((detail) => detail.fieldViolations.map(({ field, description }) => ({ field, description })));

@@ -26,7 +26,7 @@ export async function onPort<T>(port: number, key: string, open: () => Promise<T
 const plain = new Set([
   'ConfigError',
   'StartError',
-  'AdminEmailTakenError',
+  'FirstAdminError',
   'DataDirLockedError',
   'EmbeddedError',
   'MigrationError',

@@ -56,7 +56,7 @@ export function readAll(environment: Environment) {
  * Opens all services in this process, on migrated databases. Each also listens on
  * its own port; among themselves they skip the wire and nothing else. The first
  * admin exists before the first port opens.
- * @throws AdminEmailTakenError where the first admin's email belongs to another account
+ * @throws FirstAdminError where the first admin cannot be made as configured
  */
 export async function openAll(
   configs: Configs,

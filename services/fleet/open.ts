@@ -49,7 +49,7 @@ export interface Fleet {
 const patience = 30_000;
 
 /**
- * Opens all services, each in a process of its own, on migrated databases: auth
+ * Opens all services, each in its process, on migrated databases: auth
  * first, which makes the first admin before it listens, then the others at once,
  * as far as their ports are known. Resolves when all of them can work.
  * @throws StartError with the words of a process that does not start

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await migrateAll(configs, silentLog);
   all = await openAll(configs, silentLog, { add: (close) => closers.push(close) }, { take: () => undefined });
   user = createGrpcTransport(`127.0.0.1:${all.user.port}`, [Health]);
-  // A database of its own: what is set for that of the services does not concern it.
+  // Another database than that of the services: their settings do not concern it.
   admin = await connect('postgres');
   await rest('POST', '/api/v1/auth/register', { body: { ...credentials, name: 'Ada' } });
   tokens = (await rest('POST', '/api/v1/auth/login', { body: credentials })).json;
@@ -156,7 +156,7 @@ test('a server out of connections: 503, readiness down, and back once there are 
 
 test('a server that is shutting down: 503, and readiness down', async () => {
   const { rows } = await admin.query<{ text: string }>(`SELECT pg_read_file('postmaster.pid') AS text`);
-  // Smart: it lets nobody in, and waits for those who are, of whom one stays.
+  // A smart shutdown: it refuses connections, and waits for those that are open, of which one stays.
   process.kill(Number.parseInt(rows[0]?.text ?? '', 10), 'SIGTERM');
   await endSessions();
   await ready(down);

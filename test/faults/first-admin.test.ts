@@ -108,3 +108,11 @@ test.each(['all', 'fleet'] as const)(
     expect(output).not.toMatch(/\n\s+at /);
   },
 );
+
+test('a SIGNET_ADMIN_PASSWORD that is refused is named in a sentence, without the password', async () => {
+  const environment = { DATABASE_URL: database.url.reveal(), SIGNET_ADMIN_PASSWORD: 'password123' };
+  const { code, output } = await startOf('all', environment).exited;
+  expect(code).toBe(1);
+  expect(output).toMatch(/SIGNET_ADMIN_PASSWORD cannot be the password of admin@localhost: it \w/);
+  expect(output).not.toMatch(/password123|\n\s+at /);
+});

@@ -43,7 +43,7 @@ export function serverAccount(data: string, passwd?: string): Account | undefine
   );
 }
 
-/** Tells whether other programs run as the account, too, and could change what the server keeps. */
+/** Whether other programs run as the account, too, and could change what the server keeps. */
 export function isShared({ name }: Account): boolean {
   return name === 'nobody';
 }

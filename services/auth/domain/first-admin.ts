@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { reasonOf } from '#kit/errors/failure.ts';
+import { reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { Secret } from '#kit/log/secret.ts';
 import type { Accounts } from './accounts.ts';
 import type { UserStore } from './model.ts';
@@ -11,19 +11,15 @@ export interface FirstAdmin {
   readonly password: Secret | undefined;
 }
 
-/** Thrown where the first admin's email belongs to an account that is none. */
-export class AdminEmailTakenError extends Error {
-  override readonly name = 'AdminEmailTakenError';
-
-  constructor(email: string) {
-    super(
-      `no account has the role admin, and the account of ${email} (SIGNET_ADMIN_EMAIL) is an ordinary one. ` +
-        'Set SIGNET_ADMIN_EMAIL to an address without an account.',
-    );
-  }
+/** Thrown where the first admin cannot be made as the configuration has it; says which key to change. */
+export class FirstAdminError extends Error {
+  override readonly name = 'FirstAdminError';
 }
 
-/** Makes the first admin, unless there is one. Where replicas start at once, one of them does. */
+/**
+ * Makes the first admin, unless there is one. Where replicas start at once, one of them does.
+ * @throws FirstAdminError where the email belongs to another account, or the password is refused
+ */
 export async function ensureFirstAdmin(
   deps: { readonly users: UserStore; readonly accounts: Accounts },
   wanted: { readonly email: string; readonly password: Secret | undefined },
@@ -40,9 +36,19 @@ export async function ensureFirstAdmin(
     });
     return { email, password: wanted.password ? undefined : password };
   } catch (error) {
-    if (reasonOf(error) !== 'EMAIL_TAKEN') throw error;
-    // Another replica made it, or somebody who is no admin has the address.
+    const reason = reasonOf(error);
+    if (reason === 'PASSWORD_REJECTED') {
+      const why = violationsOf(error).map(({ description }) => description);
+      throw new FirstAdminError(
+        `SIGNET_ADMIN_PASSWORD cannot be the password of ${wanted.email}: it ${why.join('; ')}.`,
+      );
+    }
+    if (reason !== 'EMAIL_TAKEN') throw error;
+    // Another replica made it, or an ordinary account has the address.
     if (await deps.users.anyWithRole('admin')) return undefined;
-    throw new AdminEmailTakenError(wanted.email);
+    throw new FirstAdminError(
+      `no account has the role admin, and the account of ${wanted.email} (SIGNET_ADMIN_EMAIL) is an ordinary one. ` +
+        'Set SIGNET_ADMIN_EMAIL to an address without an account.',
+    );
   }
 }

@@ -82,7 +82,7 @@ export function createProfiles(deps: {
     async erase(userId) {
       // First: what refuses to delete the account must not have cost the profile.
       await accounts.erase();
-      // Nobody can ask again with a token of a deleted account, so this must not fail the call.
+      // A token of a deleted account cannot ask again, so this must not fail the call.
       await store.erase([userId]).catch(onLeft);
     },
   };
