@@ -312,7 +312,7 @@ describe('a binding with a body', () => {
       whole.request(['t'], '', '{"snake_name":"hunter2","hunter2 ":1,"nested":{"label":["hunter2"]}}');
     } catch (error) {
       const { message, metadata } = error as ConnectError;
-      said = [message, JSON.stringify([...metadata]), JSON.stringify(violationsOf(error as ConnectError))];
+      said = [message, JSON.stringify([...metadata]), JSON.stringify(violationsOf(error))];
     }
     expect(said).toHaveLength(3);
     expect(said.join()).not.toContain('hunter2');
