@@ -74,21 +74,20 @@ test('the first update writes the profile, with the name of the account', async 
 
 test('of 12 people who delete their accounts amid 50 reads and updates, nothing personal remains', async () => {
   const people = await Promise.all(Array.from({ length: 12 }, () => system.person()));
-  await Promise.all(
-    people.map(async ({ access: token }, index) => {
-      const body = { bio: `personal ${index}`, phone: '+4915112345678' };
-      if (index % 2) await system.rest('PATCH', '/users/profile', { token, body });
-      const calls = Array.from({ length: 50 }, (_, call) => {
-        if (call === 10) return system.rest('DELETE', '/users/account', { token });
-        return call % 2
-          ? system.rest('GET', '/users/profile', { token })
-          : system.rest('PATCH', '/users/profile', { token, body });
-      });
-      const answers = await Promise.all(calls);
-      expect(answers[10]?.status).toBe(204);
-      for (const { status } of answers) expect([200, 204, 401]).toContain(status);
-    }),
-  );
+  // One after the other: an address may have 256 connections.
+  for (const [index, { access: token }] of people.entries()) {
+    const body = { bio: `personal ${index}`, phone: '+4915112345678' };
+    if (index % 2) await system.rest('PATCH', '/users/profile', { token, body });
+    const calls = Array.from({ length: 50 }, (_, call) => {
+      if (call === 10) return system.rest('DELETE', '/users/account', { token });
+      return call % 2
+        ? system.rest('GET', '/users/profile', { token })
+        : system.rest('PATCH', '/users/profile', { token, body });
+    });
+    const answers = await Promise.all(calls);
+    expect(answers[10]?.status).toBe(204);
+    for (const { status } of answers) expect([200, 204, 401]).toContain(status);
+  }
   const ids = people.map(({ id }) => id);
   expect(await profileRows(ids)).toEqual([]);
   expect(await everythingKept()).not.toMatch(/personal|4915112345678/);
