@@ -67,3 +67,18 @@ test('a statement that failed by itself says nothing about the database', async 
   }
   expect(await writable()).toBe(true);
 });
+
+test('a question whose connection breaks gives its place in the pool back', async () => {
+  const { database, writable, clock } = await rig();
+  for (let round = 0; round < 20; round++) {
+    clock.now += 1_000;
+    const client = await database.pool.connect();
+    const broken = new Promise((resolve) => client.once('end', resolve));
+    // The pool hands out this connection next, ended a moment ago.
+    client.release();
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    expect(await writable()).toBe(false);
+    await broken;
+  }
+  expect(database.pool.totalCount).toBe(0);
+});

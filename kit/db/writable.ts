@@ -24,26 +24,26 @@ export function createWritable(pool: Pool, clock: () => number = Date.now): () =
   });
 
   async function ask(): Promise<boolean> {
+    const client = await pool.connect();
+    let writable = false;
     try {
-      const client = await pool.connect();
       // Off on a standby, and where the database, the role or the URL says so.
       const { rows } = await client.query<{ writable: boolean }>(
         `SELECT current_setting('transaction_read_only') = 'off' AS writable`,
       );
-      const writable = rows[0]?.writable === true;
-      // A session keeps the setting that it began with: the next one may be better.
+      writable = rows[0]?.writable === true;
+    } finally {
+      // A session keeps the setting that it began with, and one that failed is of no use: the next may be better.
       client.release(!writable);
-      return writable;
-    } catch {
-      return false;
     }
+    return writable;
   }
 
   return async () => {
     const now = clock();
     if (!answer || now - asked >= shared) {
       asked = now;
-      answer = ask();
+      answer = ask().catch(() => false);
     }
     return (await answer) && clock() - refusedAt >= memory;
   };
