@@ -33,11 +33,11 @@ export const limitKeys = {
   }),
   streamLimit: key('SIGNET_STREAM_LIMIT', whole(1, 1_000_000), {
     default: '2000',
-    doc: 'Streaming calls that a service has open at once. One more is RATE_LIMITED.',
+    doc: 'Streaming calls that a service has open at once; internal ones are counted apart. One more is RATE_LIMITED.',
   }),
   streamLimitAddress: key('SIGNET_STREAM_LIMIT_ADDRESS', whole(1, 1_000_000), {
     default: '32',
-    doc: 'Streaming calls of one address (IPv6: a /64) among them. Of internal methods only the total counts.',
+    doc: 'Streaming calls of one address (IPv6: a /64) among them; those of internal methods do not count.',
   }),
 } as const;
 

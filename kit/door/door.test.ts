@@ -1,6 +1,8 @@
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
@@ -136,6 +138,24 @@ describe('limits', () => {
       },
     };
   }
+
+  test('a quiet answer may be as quiet as an idle connection, however often', async () => {
+    const patient = { ...httpLimits, slowReaderTimeout: 200, keepAliveTimeout: 600 };
+    const handler = async (_: never, response: ServerResponse) => {
+      for (const text of ['one', 'two', 'three']) {
+        response.write(text);
+        await sleep(450);
+      }
+      response.end();
+    };
+    const server = createDoorServer(handler as never, patient);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const answer = await fetch(`http://127.0.0.1:${(server.address() as { port: number }).port}/`);
+    expect(await answer.text()).toBe('onetwothree');
+    server.closeAllConnections();
+    server.close();
+  });
 
   test.each([
     ['says nothing', ''],

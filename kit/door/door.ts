@@ -107,10 +107,9 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   const count = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (limit) reply.headers(await limit(addressOf(request)));
   };
-  fastify.addHook('onRoute', (route) => {
-    const hooks = [route.onRequest ?? []].flat();
-    // Routes of calls say so; every other one is counted, and once: a HEAD route takes over its GET route's hooks.
-    if (!route.config?.isRpc && !hooks.includes(count)) route.onRequest = [...hooks, count];
+  fastify.addHook('onRequest', async (request, reply) => {
+    // Routes of calls say so, and a plugin for CORS may answer OPTIONS on all of them.
+    if (!request.routeOptions.config.isRpc || request.method === 'OPTIONS') await count(request, reply);
   });
   await extend?.(fastify);
 

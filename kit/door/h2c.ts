@@ -58,12 +58,7 @@ export function createDoorServer(
   // Node checks its time limits from the moment that a server listens. This one is handed its connections instead.
   http1.emit('listening');
   // Nothing read, nothing written, while a request is under way.
-  http1.setTimeout(limits.slowReaderTimeout, (socket) => {
-    const isFirst = socket.timeout === limits.slowReaderTimeout;
-    // Quiet, but nothing waits for the peer: it may be as quiet as an idle connection.
-    if (isFirst && socket.writableLength === 0) socket.setTimeout(limits.keepAliveTimeout - limits.slowReaderTimeout);
-    else socket.destroy();
-  });
+  http1.setTimeout(limits.slowReaderTimeout, endIfDead(limits));
   http1.on('clientError', (error, socket) => {
     if (!server.emit('clientError', error, socket)) socket.destroy();
   });
@@ -88,6 +83,25 @@ export function createDoorServer(
       for (const socket of sockets) socket.destroy();
     },
   });
+}
+
+/**
+ * Ends a connection on which nothing moved for a while: at once where something
+ * waits for the peer to read it, else once it was as quiet as an idle connection
+ * may be. Node calls this after each such while, and not when something moved.
+ */
+function endIfDead({ slowReaderTimeout: period, keepAliveTimeout }: HttpLimits): (socket: Socket) => void {
+  const quiet = new WeakMap<Socket, { readonly moved: number; readonly since: number }>();
+  return (socket) => {
+    // Idle between two requests: Node waits for longer then, and has waited.
+    if (socket.writableLength > 0 || socket.timeout !== period) return void socket.destroy();
+    const moved = socket.bytesRead + socket.bytesWritten;
+    const known = quiet.get(socket);
+    const since = known?.moved === moved ? known.since : performance.now() - period;
+    if (performance.now() - since >= keepAliveTimeout) return void socket.destroy();
+    quiet.set(socket, { moved, since });
+    socket.setTimeout(period);
+  };
 }
 
 /** Reads just enough of a connection to tell its protocol, then hands it on unread. */

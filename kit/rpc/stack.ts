@@ -38,8 +38,9 @@ export function createService(options: {
   readonly metrics: ServiceMetrics;
 }): RpcApp {
   const { guard, log, metrics } = options;
-  const streams = createBound(options.streams ?? defaultStreams);
-  metrics.watch('signet_streams', () => streams.size);
+  const bounds = options.streams ?? defaultStreams;
+  const streams = { internal: createBound(bounds), others: createBound(bounds) };
+  metrics.watch('signet_streams', () => streams.internal.size + streams.others.size);
   const checks = [...options.checks, streamGate(streams)];
   const calls = createCallLog(log, metrics);
   const own = options.mounted.map(({ desc }) => desc);
@@ -82,13 +83,19 @@ function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefine
   };
 }
 
-/** Bounds the streams that are open at once, those of an address and all. A stream's signal aborts when it ends. */
-function streamGate(streams: Bound): Gate {
+/**
+ * Bounds the streams that are open at once, those of an address and all; a stream's
+ * signal aborts when it ends. Services of the fleet have a total of their own, which
+ * no stranger can use up, and share their addresses.
+ */
+function streamGate(streams: { readonly internal: Bound; readonly others: Bound }): Gate {
   return async ({ method, values, signal }) => {
     if (method.methodKind === 'unary' || signal.aborted) return;
     const rule = accessOf(method);
     const isInternal = rule !== 'public' && rule.internal === true;
-    const release = streams.take(isInternal ? undefined : values.get(callKey)?.address || undefined);
+    const release = isInternal
+      ? streams.internal.take()
+      : streams.others.take(values.get(callKey)?.address || undefined);
     if (!release) throw failure('RATE_LIMITED', { retryAfter: 1 });
     signal.addEventListener('abort', release, { once: true });
   };

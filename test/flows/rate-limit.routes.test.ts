@@ -3,9 +3,10 @@ import { budgetsOf } from '../../services/edge/rate-limit.ts';
 import { ask, openSystem, type System } from '../system.ts';
 
 const perMinute = 20;
+const origin = 'https://app.example.com';
 let system: System;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_RATE_LIMIT: String(perMinute) });
+  system = await openSystem({ SIGNET_RATE_LIMIT: String(perMinute), SIGNET_CORS_ORIGINS: origin });
 });
 afterAll(() => system.close());
 
@@ -38,6 +39,17 @@ test('a request for a method that is no call in any protocol counts against a bu
     headers: { 'content-type': 'text/xml' },
   });
   expect([answer.status, answer.headers.get('ratelimit')]).toEqual([415, expect.stringMatching(/^"light"/)]);
+});
+
+test.each([
+  ['a preflight of an origin on the list', { origin, 'access-control-request-method': 'POST' }],
+  ['a preflight of another origin', { origin: 'https://evil.example', 'access-control-request-method': 'POST' }],
+  ['a request with OPTIONS', {}],
+])('%s counts against a budget, on pages and methods', async (_, headers) => {
+  for (const path of ['/docs', '/nowhere', '/api/v1/auth/login', call]) {
+    const answer = await ask(`${system.edge}${path}`, 'OPTIONS', { headers: headers as Record<string, string> });
+    expect(answer.headers.get('ratelimit'), path).toMatch(/^"light"/);
+  }
 });
 
 test('past the budget every such request is refused, and says when to come back', async () => {

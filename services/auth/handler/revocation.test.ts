@@ -14,11 +14,18 @@ afterEach(() => known.close());
 async function makeReplica() {
   const table = { history: 'first', rows: [] as SequencedRevocation[] };
   const sequence = () => table.rows.at(-1)?.sequence ?? 0n;
+  /** Holds back the reading of pages, once there is one to hold. */
+  const reading: { gate?: Promise<void> | undefined; begun?: () => void } = {};
   known = createLocalRevocations(
     {
       head: async () => ({ history: table.history, sequence: sequence(), lastId: table.rows.at(-1)?.id ?? '' }),
       idAt: async (at) => table.rows.find((row) => row.sequence === at)?.id,
-      after: async (at, limit) => table.rows.filter((row) => row.sequence > at).slice(0, limit),
+      async after(at, limit) {
+        const page = table.rows.filter((row) => row.sequence > at).slice(0, limit);
+        reading.begun?.();
+        await reading.gate;
+        return page;
+      },
     },
     silentLog,
   );
@@ -34,7 +41,20 @@ async function makeReplica() {
   };
   /** A failover to a standby that had no more than this, or a restore. */
   const fallBack = (to: number) => void (table.rows.length = to);
-  return { table, write, fallBack };
+  /** Begins a look at the table that stops in the middle; answers what lets it go on, to its end. */
+  const lookHalfway = async () => {
+    const [gate, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    reading.gate = gate.promise;
+    reading.begun = begun.resolve;
+    const looking = known.pull();
+    await begun.promise;
+    return async () => {
+      reading.gate = undefined;
+      gate.resolve();
+      await looking;
+    };
+  };
+  return { table, write, fallBack, lookHalfway };
 }
 
 /** The messages to a watcher that comes with this position. */
@@ -121,6 +141,41 @@ describe('a failover that lost commits, with as many made since', () => {
     ]);
     expect((await first('first', '2', 'entry 2')).reset, 'before what was lost').toBe(false);
     expect((await first('first', '5', '')).reset, 'a watcher of an older build').toBe(true);
+  });
+
+  test('shows to a watcher that comes while the replica reads the new table', async () => {
+    const { write, fallBack, lookHalfway } = await makeReplica();
+    write(4);
+    await known.pull();
+    fallBack(2);
+    write(2, ' of the standby');
+    const finish = await lookHalfway();
+    const stream = watching('first', '4', 'entry 4');
+    const seen: WatchResponse[] = [(await stream.next()).value];
+    await finish();
+    while (!seen.at(-1)?.current || seen.at(-1)?.lastId !== 'entry 4 of the standby') {
+      seen.push((await stream.next()).value);
+    }
+    expect(seen.flatMap(valuesOf)).toContain('session 3 of the standby');
+    expect(seen.flatMap(valuesOf)).toContain('session 4 of the standby');
+    await stream.return(undefined);
+  });
+
+  test('shows to an open stream whose heartbeat comes while the replica reads the new table', async () => {
+    const { write, fallBack, lookHalfway } = await makeReplica();
+    write(4);
+    await known.pull();
+    const stream = watching('first', '4', 'entry 4');
+    expect((await stream.next()).value).toMatchObject({ reset: false, sequence: '4' });
+    fallBack(2);
+    write(2, ' of the standby');
+    const finish = await lookHalfway();
+    // The heartbeat, a second later.
+    const seen: WatchResponse[] = [(await stream.next()).value];
+    await finish();
+    while (seen.at(-1)?.lastId !== 'entry 4 of the standby') seen.push((await stream.next()).value);
+    expect(seen.flatMap(valuesOf)).toContain('session 4 of the standby');
+    await stream.return(undefined);
   });
 
   test('resets the watchers whose streams are open', async () => {

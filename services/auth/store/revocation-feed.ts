@@ -55,30 +55,35 @@ export function createLocalRevocations(store: RevocationStore, log: Log): LocalR
   let running: Promise<void> | undefined;
   let again = false;
 
-  function take(page: readonly SequencedRevocation[]): void {
-    set.add(page.map(({ revocation }) => create(RevocationSchema, revocation)));
-    recent.push(...page);
+  /** Adds to the recent ones what follows them without a gap. */
+  function keep(read: readonly SequencedRevocation[]): void {
+    recent.push(...read);
     const surplus = recent.length - recentMost;
     if (surplus > 0) recentFrom = recent.splice(0, surplus).at(-1)?.sequence ?? recentFrom;
   }
 
   async function look(): Promise<void> {
     const found = await store.head();
-    const from = head && (await continues(head, found)) ? head : { ...found, sequence: 0n, lastId: '' };
-    if (from !== head) {
-      [recent, recentFrom] = [[], 0n];
-      generation += 1;
-    }
-    let at = from;
+    const goesOn = head !== undefined && (await continues(head, found));
+    let at = head && goesOn ? head : { ...found, sequence: 0n, lastId: '' };
+    let read: SequencedRevocation[] = [];
+    let readFrom = at.sequence;
     while (at.sequence < found.sequence) {
       const page = await store.after(at.sequence, revocationPage);
-      take(page);
+      // At once: what is revoked is refused here, whatever becomes of the rest.
+      set.add(page.map(({ revocation }) => create(RevocationSchema, revocation)));
+      read = [...read, ...page];
+      if (read.length > recentMost) readFrom = read.splice(0, read.length - recentMost).at(-1)?.sequence ?? readFrom;
       const last = page.at(-1);
       // Behind the last of a page that is not full, all has expired.
       const isLast = page.length < revocationPage && (last?.sequence ?? 0n) < found.sequence;
       at = isLast || !last ? found : { history: found.history, sequence: last.sequence, lastId: last.id };
     }
+    // From here on nothing is awaited: a watcher sees all of the new table, or all of the old one.
     const isNew = at !== head;
+    if (!goesOn) generation += 1;
+    if (goesOn && readFrom === head?.sequence) keep(read);
+    else [recent, recentFrom] = [read, readFrom];
     head = at;
     lookedAt = performance.now();
     if (isNew) news.emit('new');
