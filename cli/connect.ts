@@ -32,7 +32,13 @@ export interface SignInOptions {
 const patience = 20_000;
 
 /** Who asks: a token that somebody has, a person, or a service. */
-export type Identity = { readonly token: string } | PersonIdentity | { readonly name: string; readonly key: Secret };
+export type Identity = { readonly token: string } | PersonIdentity | ServiceIdentity;
+
+/** A service's name and private key. */
+export interface ServiceIdentity {
+  readonly name: string;
+  readonly key: Secret;
+}
 
 /** A person's credentials. */
 export interface PersonIdentity {
@@ -53,11 +59,26 @@ export async function signIn({ url, environment, identity, again }: SignInOption
     return accessToken;
   }
 
-  if ('token' in identity) ({ token } = identity);
-  else if ('name' in identity) {
+  function tokenOfService(service: ServiceIdentity): Promise<string> {
     const issuer = environment['SIGNET_ISSUER'] || url;
-    token = await createServiceIdentity({ ...identity, issuer, transport: open }).token();
-  } else token = await logIn(identity);
+    return createServiceIdentity({ ...service, issuer, transport: open }).token();
+  }
+
+  /** A token of a more recent sign-in. Undefined where nobody signs in again. @throws CommandFailure where it is another's */
+  async function tokenAnew(): Promise<string | undefined> {
+    // A service proves who it is for each token.
+    if ('name' in identity) return tokenOfService(identity);
+    const person = await again();
+    if (!person) return undefined;
+    const renewed = await logIn(person);
+    if (claimOf(renewed, 'sub') !== claimOf(token, 'sub')) {
+      throw misuse(`SIGNET_CLI_TOKEN is not a token of ${person.email}: this command began as somebody else.`);
+    }
+    return renewed;
+  }
+
+  if ('token' in identity) ({ token } = identity);
+  else token = await ('name' in identity ? tokenOfService(identity) : logIn(identity));
 
   const authorize: Interceptor = (next) => async (request) => {
     request.header.set('authorization', `Bearer ${token}`);
@@ -65,9 +86,9 @@ export async function signIn({ url, environment, identity, again }: SignInOption
       return await next(request);
     } catch (error) {
       if (reasonOf(error) !== 'REAUTHENTICATION_REQUIRED') throw error;
-      const person = await again();
-      if (!person) throw error;
-      token = await logIn(person);
+      const renewed = await tokenAnew();
+      if (renewed === undefined) throw error;
+      token = renewed;
       request.header.set('authorization', `Bearer ${token}`);
       return next(request);
     }
@@ -131,10 +152,16 @@ export async function identifyAgain(
 
 /** The email in an access token, to ask for its owner's password by. */
 function emailOf(token: string): string | undefined {
+  const email = claimOf(token, 'email');
+  return email !== undefined && /^[^\s\p{Cc}]+$/u.test(email) ? email : undefined;
+}
+
+/** A text among the claims of an access token, which nothing has verified. */
+function claimOf(token: string, name: string): string | undefined {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-    const email = typeof claims === 'object' && claims !== null && 'email' in claims ? claims.email : undefined;
-    return typeof email === 'string' && /^[^\s\p{Cc}]+$/u.test(email) ? email : undefined;
+    const value = typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>)[name] : undefined;
+    return typeof value === 'string' ? value : undefined;
   } catch {
     return undefined;
   }

@@ -23,7 +23,10 @@ const cli = createCli({
 });
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => void cli.stop().finally(() => process.exit(128 + constants.signals[signal])));
+  const leave = () => process.exit(128 + constants.signals[signal]);
+  process.once(signal, () => {
+    cli.stop().then(leave, leave);
+  });
 }
 
 try {

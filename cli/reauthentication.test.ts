@@ -66,6 +66,14 @@ test('SIGNET_CLI_PASSWORD renews it without a question', async () => {
   expect(await openSessions()).toBe(0);
 });
 
+test('a sign-in of another person does not go on with a command that began as somebody else', async () => {
+  const other = await system.person();
+  const { ended, asked } = await putRole({ SIGNET_CLI_EMAIL: other.email, SIGNET_CLI_PASSWORD: other.password });
+  expect([ended, asked]).toEqual([undefined, []]);
+  const { rowCount } = await db.query(`SELECT FROM auth.roles WHERE name = 'of another'`);
+  expect(rowCount).toBe(0);
+});
+
 test('a wrong password is asked for once and refused', async () => {
   const { ended, asked } = await putRole({}, 'not the password');
   expect([ended, asked.length]).toEqual(['INVALID_CREDENTIALS', 1]);

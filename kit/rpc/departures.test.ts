@@ -7,6 +7,7 @@ import {
   type HandlerContext,
   type Transport,
 } from '@connectrpc/connect';
+import { createGrpcWebTransport } from '@connectrpc/connect-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { openDoor, type Door } from '#kit/door/door.ts';
@@ -114,9 +115,15 @@ const calls: Record<string, Call> = {
   'stream, in process': (_, signal) => readAll(createClient(EchoService, createInProcessTransport(app)), signal),
   'unary, gRPC': (text, signal) => createClient(EchoService, channel).echo({ text }, { signal }),
   'stream, gRPC': (_, signal) => readAll(createClient(EchoService, channel), signal),
+  'unary, gRPC-Web': (text, signal) => createClient(EchoService, web()).echo({ text }, { signal }),
+  'stream, gRPC-Web': (_, signal) => readAll(createClient(EchoService, web()), signal),
   REST: (text, signal) => post('/v1/echo', { text }, signal),
   Connect: (text, signal) => post('/signet.test.v1.EchoService/Echo', { text }, signal),
 };
+
+function web(): Transport {
+  return createGrpcWebTransport({ baseUrl: `http://127.0.0.1:${door.port}`, httpVersion: '1.1' });
+}
 
 async function post(path: string, message: unknown, signal: AbortSignal): Promise<string> {
   const body = JSON.stringify(message);

@@ -45,7 +45,8 @@ export function actsWithoutRecentSignIn(services: readonly DescService[]): strin
     .filter((method) => {
       const rule = accessOf(method);
       if (method.idempotency === Idempotency.NO_SIDE_EFFECTS || rule === 'public' || rule.internal) return false;
-      return rule.roles?.includes('admin') && (rule.maxAuthAge ?? Infinity) > recent;
+      const isAdmins = rule.roles?.includes('admin') === true || rule.scopes?.includes('signet:admin') === true;
+      return isAdmins && (rule.maxAuthAge ?? Infinity) > recent;
     })
     .map(({ parent, name }) => `${parent.typeName}/${name}: no max_auth_age of at most ${recent} s`);
 }

@@ -155,6 +155,41 @@ describe('a stranger does not lock out an owner', () => {
   });
 });
 
+describe('a reset makes the places strange again', () => {
+  test('of a thief whose sessions it ended: their network and their device', async () => {
+    const ada = await registered();
+    const thiefsDevice = await deviceTokenOf(ada, abroad);
+    const passwords = createClient(PasswordService, channel);
+    await passwords.requestPasswordReset({ email: ada.email }, at(home));
+    const newPassword = system.secret(randomUUID());
+    const token = await resetLink(ada.email);
+    // Device tokens are told apart by the second in which they were issued.
+    await db.query(`SELECT pg_sleep(1.1)`);
+    const { deviceToken: ownDevice } = await passwords.resetPassword({ token, newPassword }, at(home));
+    await attack({ email: ada.email, password: newPassword });
+    expect(await login(abroad, ada.email, newPassword), 'the network').toBe('LOGIN_LIMITED');
+    expect(await login(abroad, ada.email, newPassword, thiefsDevice), 'the device').toBe('LOGIN_LIMITED');
+    expect(await login('198.51.100.8', ada.email, newPassword, system.secret(ownDevice)), 'of the owner').toBe('OK');
+    expect(await login(home, ada.email, newPassword), 'where the password was reset').toBe('OK');
+  });
+
+  test('and gives back to the device of the owner the tries that were used up there', async () => {
+    const ada = await registered();
+    const device = await deviceTokenOf(ada);
+    for (let index = 0; index < limit + 1; index++) await login(home, ada.email, 'wrong', device);
+    const passwords = createClient(PasswordService, channel);
+    await passwords.requestPasswordReset({ email: ada.email }, at(home));
+    const newPassword = system.secret(randomUUID());
+    const token = await resetLink(ada.email);
+    const renewed = await passwords.resetPassword(
+      { token, newPassword },
+      at(home, { cookie: `signet_device=${device}` }),
+    );
+    await attack({ email: ada.email, password: newPassword });
+    expect(await login(abroad, ada.email, newPassword, system.secret(renewed.deviceToken))).toBe('OK');
+  });
+});
+
 describe('the tries of a known place', () => {
   /** Tries at fifty wrong passwords at once, past the account's limit; how many of them were hashed. */
   async function guess(ada: Awaited<ReturnType<typeof registered>>, address: string, token?: string) {

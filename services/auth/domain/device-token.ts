@@ -12,8 +12,11 @@ export const deviceTokenLife = 180 * 24 * 60 * 60;
 export interface DeviceTokens {
   /** Issues a token for the account, for a new device unless `deviceId` says which. */
   issue(userId: string, deviceId?: string): string;
-  /** The device of a token. Undefined where it is altered, expired, another account's, or not in its only spelling. */
-  verify(userId: string, token: string | undefined): string | undefined;
+  /**
+   * The device of a token. Undefined where it is altered, expired, another account's, or not in its only spelling.
+   * @param from tokens that were issued before it do not count
+   */
+  verify(userId: string, token: string | undefined, from: Date | null): string | undefined;
 }
 
 const form = /^sd1\.([A-Za-z0-9_-]{22})\.([1-9]\d{9,10})\.([A-Za-z0-9_-]{43})$/;
@@ -29,14 +32,16 @@ export function createDeviceTokens(macs: Macs, clock: () => number): DeviceToken
       const expiry = seconds() + deviceTokenLife;
       return `sd1.${deviceId}.${expiry}.${macOf(userId, deviceId, expiry)}`;
     },
-    verify(userId, token = '') {
+    verify(userId, token = '', from) {
       const [, deviceId = '', written = '', mac = ''] = form.exec(token) ?? [];
       const expiry = Number(written);
       // Compared as text: 43 characters hold two bits more than 32 bytes, and only one of the spellings is ours.
       const expected = Buffer.from(macOf(userId, deviceId, expiry));
       const given = Buffer.from(mac);
       const isGenuine = given.length === expected.length && timingSafeEqual(given, expected);
-      return isGenuine && expiry > seconds() ? deviceId : undefined;
+      // In whole seconds, as tokens are issued.
+      const isRecent = from === null || expiry - deviceTokenLife >= Math.floor(from.getTime() / 1_000);
+      return isGenuine && isRecent && expiry > seconds() ? deviceId : undefined;
     },
   };
 }

@@ -49,8 +49,8 @@ export interface Limits {
   tryPassword(account: string, place: Place): Promise<PasswordTry>;
   /** Counts a mail. False where the account has had enough from there: nothing is sent then. @throws LOGIN_LIMITED where the network has */
   tryMail(purpose: LinkPurpose, account: string, place: Place): Promise<boolean>;
-  /** Resets an account's tries: its owner has proved who they are. */
-  forgive(account: string, network: string): Promise<void>;
+  /** Resets an account's tries, and those of the place: its owner has proved who they are. */
+  forgive(account: string, network: string, device: string | undefined): Promise<void>;
 }
 
 /** A try that was counted. */
@@ -152,9 +152,10 @@ export function createLimits(deps: {
       return isLeft || isKnownNetwork || device !== undefined;
     },
 
-    async forgive(account, network) {
+    async forgive(account, network, device) {
       await store.clear(keyOf('login', account));
       await store.clear(keyOf('login', account, network));
+      if (device !== undefined) await store.clear(keyOf('login device', account, device));
     },
   };
 }

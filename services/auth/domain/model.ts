@@ -106,7 +106,7 @@ export interface UserStore {
    */
   findForLogin(email: string, network: string): Promise<LoginRecord | undefined>;
   /** The id of an account by its email, with a password or without, and whether it knows a network as above. */
-  findForMail(email: string, network: string): Promise<{ id: string; isKnownNetwork: boolean } | undefined>;
+  findForMail(email: string, network: string): Promise<MailRecord | undefined>;
   find(id: string): Promise<User | undefined>;
   /** Replaces a password's hash by a better one of the same password, if it still is that one; tells whether it did. */
   rehash(userId: string, oldHash: string, newHash: string): Promise<boolean>;
@@ -124,11 +124,22 @@ export interface UserStore {
   anyWithRole(role: string): Promise<boolean>;
 }
 
+/** What an account knows of a place. */
+interface KnownPlaces {
+  readonly isKnownNetwork: boolean;
+  /** Device tokens that were issued before identify no device. */
+  readonly devicesFrom: Date | null;
+}
+
 /** An account as it is found for a login. */
-export interface LoginRecord {
+export interface LoginRecord extends KnownPlaces {
   readonly user: User;
   readonly passwordHash: string;
-  readonly isKnownNetwork: boolean;
+}
+
+/** An account as it is found for a mail. */
+export interface MailRecord extends KnownPlaces {
+  readonly id: string;
 }
 
 /** A refresh token as the store checks it: the inner MAC, and what the whole MAC must come to. */

@@ -23,7 +23,7 @@ beforeEach(async () => {
   [calls, events, rehashed] = [[], [], []];
   admission = { isAdmitted: true, retryAfter: undefined };
   const user = { id: 'ada', email: 'ada@example.com', name: 'Ada', roles: ['user'], createdAt: new Date() };
-  record = { user, passwordHash: await hasher.hash(password), isKnownNetwork: false };
+  record = { user, passwordHash: await hasher.hash(password), isKnownNetwork: false, devicesFrom: null };
 });
 
 function make(over: Hasher): PasswordCheck {

@@ -44,7 +44,7 @@ export function createPasswordCheck(deps: {
   async function attempt(account: string, typed: string, { ip, deviceToken }: Source): Promise<CheckedPassword> {
     const network = networkOf(ip);
     const found = await users.findForLogin(account, network);
-    const device = found && devices.verify(found.user.id, deviceToken);
+    const device = found && devices.verify(found.user.id, deviceToken, found.devicesFrom);
     const password = normalizePassword(typed);
     let counted: PasswordTry | undefined;
     // Where the try is not admitted, nothing matches, and the work is the same.

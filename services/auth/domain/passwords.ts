@@ -54,7 +54,7 @@ export function createPasswords(deps: {
       const account = normalizeEmail(email);
       const network = networkOf(ip);
       const found = await users.findForMail(account, network);
-      const device = found && devices.verify(found.id, deviceToken);
+      const device = found && devices.verify(found.id, deviceToken, found.devicesFrom);
       const place = { network, isKnownNetwork: found?.isKnownNetwork ?? false, device };
       if (await limits.tryMail('password_reset', account, place)) mailer.later('password_reset', account);
     },
@@ -65,8 +65,10 @@ export function createPasswords(deps: {
       if (!owner) throw failure('INVALID_LINK');
       const hash = await hasher.hash(acceptPassword(next, passwordMin, owner, 'new_password'));
       if (!(await links.resetPassword(token, hash, network))) throw failure('INVALID_LINK');
-      await limits.forgive(owner.email, network);
-      return devices.issue(owner.id, devices.verify(owner.id, deviceToken));
+      // The link proves whose device it is, whatever was reset before.
+      const device = devices.verify(owner.id, deviceToken, null);
+      await limits.forgive(owner.email, network, device);
+      return devices.issue(owner.id, device);
     },
   };
 }

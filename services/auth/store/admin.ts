@@ -143,9 +143,11 @@ export function createAdminStore(db: PrismaClient): AdminStore {
     async deletedAmong(userIds) {
       // The audit event is the proof: a database without the account, restored or new, says nothing about a deletion.
       const rows = await db.$queryRaw<{ id: string }[]>`
-        SELECT DISTINCT e.subject_id AS id FROM auth.audit_events e
-        WHERE e.kind = 'account_deleted' AND e.subject_id = ANY(${[...userIds]}::text[])
-          AND NOT EXISTS (SELECT FROM auth.users u WHERE u.id = e.subject_id::uuid)`;
+        SELECT asked.id::text AS id FROM unnest(${[...userIds]}::uuid[]) AS asked (id)
+        WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.id = asked.id)
+          AND EXISTS (
+            SELECT FROM auth.audit_events e WHERE e.subject_id = asked.id::text AND e.kind = 'account_deleted'
+          )`;
       return rows.map(({ id }) => id);
     },
   };

@@ -40,7 +40,7 @@ export function createLinkStore(db: PrismaClient): LinkStore {
         await tx.$executeRaw`
           UPDATE auth.users
           SET password_hash = ${passwordHash}, password_from = ${network}, password_at = now(),
-              tokens_from = ${tokensFromNow},
+              tokens_from = ${tokensFromNow}, devices_from = now(),
               verified_at = coalesce(verified_at, now()), updated_at = now()
           WHERE id = ${userId}::uuid`;
         const ended = await endSessions(tx, userId, 'password_reset');

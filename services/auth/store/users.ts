@@ -66,13 +66,17 @@ export function endSessions(db: Pick<PrismaClient, '$executeRaw'>, userId: strin
     WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND id::text <> ${keep ?? ''}`;
 }
 
-/** Whether the user called `u` was signed in from a network, or set the password from it, within 30 days. */
+/**
+ * Whether the user called `u` was signed in from a network, or set the password from it, within 30 days. Sign-ins that
+ * a new password ended do not count: they may be those of somebody whom it locked out.
+ */
 function isKnown(network: string): Prisma.Sql {
   return Prisma.sql`
     ${network} <> '' AND (
       (u.password_from = ${network} AND u.password_at > now() - interval '30 days') OR EXISTS (
         SELECT FROM auth.sessions s
         WHERE s.user_id = u.id AND s.network = ${network} AND s.created_at > now() - interval '30 days'
+          AND (s.revoked_reason IS NULL OR s.revoked_reason NOT IN ('password_reset', 'password_change'))
       )
     )`;
 }
@@ -93,15 +97,19 @@ export function createUserStore(db: PrismaClient): UserStore {
       return inserted === 1;
     },
     async findForLogin(email, network) {
-      const [found] = await db.$queryRaw<(UserRow & { password_hash: string; is_known: boolean })[]>`
-        SELECT ${userColumns}, u.password_hash, ${isKnown(network)} AS is_known
+      const [found] = await db.$queryRaw<
+        (UserRow & { password_hash: string; is_known: boolean; devices_from: Date | null })[]
+      >`
+        SELECT ${userColumns}, u.password_hash, u.devices_from, ${isKnown(network)} AS is_known
         FROM auth.users u WHERE u.email = ${email} AND u.disabled_at IS NULL AND u.password_hash IS NOT NULL`;
-      return found && { user: toUser(found), passwordHash: found.password_hash, isKnownNetwork: found.is_known };
+      if (!found) return undefined;
+      const { password_hash: passwordHash, is_known: isKnownNetwork, devices_from: devicesFrom } = found;
+      return { user: toUser(found), passwordHash, isKnownNetwork, devicesFrom };
     },
     async findForMail(email, network) {
-      const [found] = await db.$queryRaw<{ id: string; is_known: boolean }[]>`
-        SELECT u.id, ${isKnown(network)} AS is_known FROM auth.users u WHERE u.email = ${email}`;
-      return found && { id: found.id, isKnownNetwork: found.is_known };
+      const [found] = await db.$queryRaw<{ id: string; is_known: boolean; devices_from: Date | null }[]>`
+        SELECT u.id, u.devices_from, ${isKnown(network)} AS is_known FROM auth.users u WHERE u.email = ${email}`;
+      return found && { id: found.id, isKnownNetwork: found.is_known, devicesFrom: found.devices_from };
     },
     async find(id) {
       const [found] = await db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${id}::uuid`;
