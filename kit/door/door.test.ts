@@ -148,7 +148,7 @@ describe('limits', () => {
       }
       response.end();
     };
-    const server = createDoorServer(handler as never, patient);
+    const server = createDoorServer(handler, patient);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const answer = await fetch(`http://127.0.0.1:${(server.address() as { port: number }).port}/`);
