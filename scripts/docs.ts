@@ -1,38 +1,43 @@
-import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Code } from '@connectrpc/connect';
 import type { Keys } from '#kit/config/config.ts';
 import { catalogue } from '#kit/errors/catalogue.ts';
+import type { AnyService } from '#kit/service/service.ts';
+import { keys as allKeys } from '../services/all/config.ts';
+import { services } from '../services/registry.ts';
 import { root } from './check/check.ts';
+import { composeServices } from './compose.ts';
 
-/** A document whose table is made from code; the words around the table are anybody's. */
+/** A file of which a part is made from code; the words around it are written by hand. */
 export interface Doc {
   /** Path from the project's folder. */
   readonly file: string;
-  /** What stands there before anybody has written more. */
-  readonly title: string;
-  readonly table: () => Promise<string>;
+  /** The lines between which the part stands. */
+  readonly markers: readonly [begin: string, end: string];
+  readonly part: () => Promise<string>;
 }
 
-/** The documents with such a table. */
+const tableMarkers = ['<!-- table: made by npm run generate -->', '<!-- table ends -->'] as const;
+
+/** The files with such a part. */
 export const docs: Doc[] = [
-  { file: 'docs/errors.md', title: 'Errors', table: errorTable },
-  { file: 'docs/configuration.md', title: 'Configuration', table: keyTable },
+  { file: 'docs/errors.md', markers: tableMarkers, part: async () => `\n${await errorTable()}\n` },
+  { file: 'docs/configuration.md', markers: tableMarkers, part: async () => `\n${await keyTable()}\n` },
+  {
+    file: 'docker-compose.yml',
+    markers: ['  # services: made by npm run generate', '  # services end'],
+    part: async () => composeServices(),
+  },
 ];
 
-const begin = '<!-- table: made by npm run generate -->';
-const end = '<!-- table ends -->';
-
-/** A document's text as it should be: its own words, and the table that code makes now. */
-export async function render(doc: Doc): Promise<string> {
-  const file = path.join(root, doc.file);
-  const text = existsSync(file) ? await readFile(file, 'utf8') : `# ${doc.title}\n\n${begin}\n${end}\n`;
+/** A file's text as it should be: its own words, and the part that code makes now. */
+export async function render({ file, markers: [begin, end], part }: Doc): Promise<string> {
+  const text = await readFile(path.join(root, file), 'utf8');
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`${doc.file} needs the lines "${begin}" and "${end}"`);
-  return `${text.slice(0, from)}${begin}\n\n${await doc.table()}\n\n${text.slice(to)}`;
+  if (from < 0 || to < from) throw new Error(`${file} needs the lines "${begin}" and "${end}"`);
+  return `${text.slice(0, from)}${begin}\n${await part()}\n${text.slice(to)}`;
 }
 
 /** Writes every document anew. */
@@ -71,17 +76,14 @@ async function keyTable(): Promise<string> {
   );
 }
 
-/** The exported `keys` of every config.ts: each service's, and that of the process that runs them all. */
+/** The keys of each service, and those of the process that runs them all. */
 export async function serviceKeys(): Promise<[service: string, keys: Keys][]> {
-  const folder = path.join(root, 'services');
-  const names = (await readdir(folder)).filter((name) => existsSync(path.join(folder, name, 'config.ts'))).toSorted();
-  return Promise.all(
-    names.map(async (name): Promise<[string, Keys]> => {
-      const module = (await import(pathToFileURL(path.join(folder, name, 'config.ts')).href)) as { keys?: Keys };
-      if (!module.keys) throw new Error(`services/${name}/config.ts exports no keys`);
-      return [name === 'all' ? 'npm start' : name, module.keys];
-    }),
-  );
+  return [
+    ['npm start', allKeys],
+    ...Object.values<AnyService>(services)
+      .map(({ name, keys }): [string, Keys] => [name, keys])
+      .toSorted(([a], [b]) => a.localeCompare(b)),
+  ];
 }
 
 function line(cells: string[]): string {

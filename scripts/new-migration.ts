@@ -15,6 +15,7 @@ if (!service || !existsSync(path.join(directory, 'schema.prisma')) || !/^[a-z][a
   process.exit(2);
 }
 
+await mkdir(path.join(directory, 'migrations'), { recursive: true });
 const server = await startEmbedded({ dataDir: '', ephemeral: true, log: silentLog });
 try {
   const sql = await schemaDiff(server, directory);

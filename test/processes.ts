@@ -4,7 +4,11 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import type { AnyService } from '#kit/service/service.ts';
 import type { FreshDatabase } from '#kit/testing/postgres.ts';
+import { environmentOf, withKeyPairs } from '../services/fleet/environment.ts';
+import { type ServiceName, serviceNames, services } from '../services/registry.ts';
+import { anyPorts } from './ports.ts';
 
 /** A service in a process of its own. */
 export interface ServiceProcess {
@@ -72,10 +76,7 @@ export async function startTogether(database: FreshDatabase, environment: Record
   const { child, said, output, end } = run('all', {
     DATABASE_URL: database.url.reveal(),
     SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
-    SIGNET_EDGE_PORT: '0',
-    SIGNET_AUTH_PORT: '0',
-    SIGNET_AUTH_GRPC_PORT: '0',
-    SIGNET_USER_PORT: '0',
+    ...anyPorts,
     SIGNET_METRICS_PORT: '0',
     SIGNET_RATE_LIMIT: '0',
     ...environment,
@@ -96,21 +97,21 @@ process.on('exit', () => {
   for (const child of started) child.kill('SIGKILL');
 });
 
-/** Auth, user and edge, each a process, on one database. */
+/** Every service, each a process, on one database. */
 export interface Fleet {
   readonly edge: string;
   readonly userPort: number;
-  readonly processes: { auth: ServiceProcess; user: ServiceProcess; edge: ServiceProcess };
+  readonly processes: Record<ServiceName, ServiceProcess>;
   /** A string that must not turn up in anything that a process writes; checked at `close`. */
   secret(text: string): string;
   /** Starts another auth service on the same database, which nobody is told of. Whoever asked ends it. */
   startReplica(): Promise<ServiceProcess>;
-  /** Starts a service again, on the port that it had. */
-  restart(name: 'auth' | 'user' | 'edge'): Promise<void>;
+  /** Starts a service again, on the ports that it had. */
+  restart(name: ServiceName): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts a fleet. */
+/** Starts a fleet, service by service, without what supervises one. */
 export async function startFleet(database: FreshDatabase, extra: Record<string, string> = {}): Promise<Fleet> {
   const written: string[] = [];
   const hidden = {
@@ -118,57 +119,49 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
     SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
     SIGNET_ADMIN_PASSWORD: 'the admin of the fleet',
   };
-  const keys = { user: generateServiceKey(), edge: generateServiceKey() };
-  const secrets = new Set([...Object.values(hidden), ...Object.values(keys).map(({ key }) => key.reveal())]);
-  const common = { ...hidden, ...extra };
-  const authEnv = (port: unknown, grpc: unknown) => ({
-    ...common,
-    SIGNET_SERVICES: Object.entries(keys)
-      .map(([name, { publicKey }]) => `${name}=${publicKey}`)
-      .join(),
-    SIGNET_AUTH_PORT: String(port),
-    SIGNET_AUTH_GRPC_PORT: String(grpc),
-  });
-  const auth = await startService('auth', authEnv(0, 0));
-  const reachAuth = {
-    SIGNET_JWKS_URL: `http://127.0.0.1:${String(auth.ready['port'])}/.well-known/jwks.json`,
-    SIGNET_AUTH_TARGET: `127.0.0.1:${String(auth.ready['grpc_port'])}`,
-  };
-  const userEnv = (port: unknown) => ({
-    ...common,
-    ...reachAuth,
-    SIGNET_SERVICE_KEY: keys.user.key.reveal(),
-    SIGNET_USER_PORT: String(port),
-  });
-  const user = await startService('user', userEnv(0));
-  const edgeEnv = (port: unknown) => ({
-    ...extra,
-    ...reachAuth,
-    SIGNET_SERVICE_KEY: keys.edge.key.reveal(),
-    SIGNET_USER_TARGET: `127.0.0.1:${String(user.ready['port'])}`,
-    SIGNET_EDGE_PORT: String(port),
-    SIGNET_RATE_LIMIT: '0',
-  });
-  const edge = await startService('edge', edgeEnv(0));
-  const processes = { auth, user, edge };
+  const named = serviceNames.filter((name) => name !== services.auth.name);
+  const pairs = Object.fromEntries(named.map((name) => [name, generateServiceKey()]));
+  const secrets = new Set([...Object.values(hidden), ...Object.values(pairs).map(({ key }) => key.reveal())]);
+  const environment = withKeyPairs({ ...hidden, ...anyPorts, SIGNET_RATE_LIMIT: '0', ...extra }, pairs);
+  const opened = new Map<string, number>();
+  const portOf = async (env: string) => opened.get(env) ?? Number.NaN;
+
+  async function start(name: ServiceName, ports: Record<string, string> = {}): Promise<ServiceProcess> {
+    const arranged = await environmentOf(name, environment, { pairs, portOf, metricsPort: 0 });
+    // Of tests, only those that ask for metrics have them.
+    if (extra['SIGNET_METRICS_PORT'] === undefined) delete arranged['SIGNET_METRICS_PORT'];
+    return startService(name, { ...arranged, SIGNET_LOG_FORMAT: 'json', ...ports });
+  }
+  /** The ports by which a process said that it is ready, by their keys. */
+  function portsOf(name: ServiceName, { ready }: ServiceProcess): Record<string, string> {
+    const { door, grpc }: AnyService['ports'] = services[name].ports;
+    const ports: Record<string, string> = {};
+    if (door) ports[door.env] = String(ready['port']);
+    if (grpc) ports[grpc.env] = String(ready['grpc_port'] ?? ready['port']);
+    return ports;
+  }
+
+  const processes = {} as Record<ServiceName, ServiceProcess>;
+  for (const name of serviceNames) {
+    processes[name] = await start(name);
+    for (const [env, port] of Object.entries(portsOf(name, processes[name]))) opened.set(env, Number(port));
+  }
   return {
-    edge: `http://127.0.0.1:${String(edge.ready['port'])}`,
-    userPort: Number(user.ready['port']),
+    edge: `http://127.0.0.1:${opened.get(services.edge.ports.door.env)}`,
+    userPort: opened.get(services.user.ports.grpc.env) ?? Number.NaN,
     processes,
     secret(text) {
       secrets.add(text);
       return text;
     },
-    startReplica: () => startService('auth', authEnv(0, 0)),
+    startReplica: () => start('auth'),
     async restart(name) {
       written.push(processes[name].output());
-      const { port, grpc_port: grpc } = processes[name].ready;
-      const environment = { auth: () => authEnv(port, grpc), user: () => userEnv(port), edge: () => edgeEnv(port) };
-      processes[name] = await startService(name, environment[name]());
+      processes[name] = await start(name, portsOf(name, processes[name]));
     },
     async close() {
       const codes = await Promise.all(Object.values(processes).map((one) => one.end('SIGTERM')));
-      expect(codes, 'exit codes').toEqual([0, 0, 0]);
+      expect(codes, 'exit codes').toEqual(codes.map(() => 0));
       written.push(...Object.values(processes).map((one) => one.output()));
       for (const one of secrets) {
         expect(written.join('\n').includes(one), 'a process wrote a secret').toBe(false);

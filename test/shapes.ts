@@ -3,7 +3,6 @@ import type { Environment } from '#kit/config/config.ts';
 import { createLog } from '#kit/log/log.ts';
 import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { openAll, readAll } from '../services/all/open.ts';
-import { services } from '../services/all/services.ts';
 import { openFleet, readFleet } from '../services/fleet/open.ts';
 
 declare module 'vitest' {
@@ -30,14 +29,7 @@ export const open: Record<Shape, (environment: Environment, written: (text: stri
     const closers: (() => unknown)[] = [];
     const log = createLog({ level: 'trace', format: 'json', destination: { write: written } });
     const all = await openAll(readAll(environment), log, { add: (close) => closers.push(close) }, noNotice);
-    const { auth, user, edge } = services;
-    const ports: Record<string, number> = {
-      [auth.port.env]: all.auth.door.port,
-      [auth.grpcPort.env]: all.auth.grpc.port,
-      [user.port.env]: all.user.port,
-      [edge.port.env]: all.edge.port,
-    };
-    return { port: (env) => portIn(ports, env), secrets: [], close: () => closeAll(closers) };
+    return { port: all.port, secrets: [], close: () => closeAll(closers) };
   },
 
   async fleet(environment, written) {
@@ -81,12 +73,6 @@ export const open: Record<Shape, (environment: Environment, written: (text: stri
 
 /** Tests know the admin that they configure. */
 const noNotice = { take: () => undefined };
-
-function portIn(ports: Readonly<Record<string, number>>, env: string): number {
-  const port = ports[env];
-  if (port === undefined) throw new Error(`no service has the port ${env}`);
-  return port;
-}
 
 async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
   for (const close of closers.toReversed()) await close();

@@ -5,17 +5,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach } from 'vitest';
+import { portKeys as servicePorts } from './ports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The keys of all ports that a start opens. */
-export const portKeys = [
-  'SIGNET_EDGE_PORT',
-  'SIGNET_AUTH_PORT',
-  'SIGNET_AUTH_GRPC_PORT',
-  'SIGNET_USER_PORT',
-  'SIGNET_METRICS_PORT',
-];
+export const portKeys = [...servicePorts, 'SIGNET_METRICS_PORT'];
 const anyPorts = Object.fromEntries(portKeys.map((key) => [key, '0']));
 
 /** Starts of what `npm start` and `npm run fleet` run, on a data directory of each test's own; ended after it. */

@@ -4,7 +4,8 @@ import type { Environment } from '#kit/config/config.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { generateServiceKey } from '#kit/rpc/service-key.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
-import { services } from '../services/all/services.ts';
+import { services } from '../services/registry.ts';
+import { anyPorts } from './ports.ts';
 import { open } from './shapes.ts';
 
 /** An answer over HTTP, its body read. */
@@ -71,10 +72,7 @@ export async function openSystem(environment: Environment = {}): Promise<System>
     {
       DATABASE_URL: database.url.reveal(),
       SIGNET_MASTER_KEY: masterKey,
-      SIGNET_EDGE_PORT: '0',
-      SIGNET_AUTH_PORT: '0',
-      SIGNET_AUTH_GRPC_PORT: '0',
-      SIGNET_USER_PORT: '0',
+      ...anyPorts,
       SIGNET_RATE_LIMIT: '0',
       SIGNET_SERVICES: `${service.name}=${service.publicKey}`,
       SIGNET_ADMIN_EMAIL: admin.email,
@@ -85,7 +83,7 @@ export async function openSystem(environment: Environment = {}): Promise<System>
   );
 
   const secrets = new Set([masterKey, service.key.reveal(), admin.password, database.url.reveal(), ...opened.secrets]);
-  const edge = `http://127.0.0.1:${opened.port(services.edge.port.env)}`;
+  const edge = `http://127.0.0.1:${opened.port(services.edge.ports.door.env)}`;
   const secret = (text: string) => {
     secrets.add(text);
     return text;
@@ -96,10 +94,10 @@ export async function openSystem(environment: Environment = {}): Promise<System>
   return {
     database,
     edge,
-    auth: `http://127.0.0.1:${opened.port(services.auth.port.env)}`,
+    auth: `http://127.0.0.1:${opened.port(services.auth.ports.door.env)}`,
     service,
-    userPort: opened.port(services.user.port.env),
-    authGrpcPort: opened.port(services.auth.grpcPort.env),
+    userPort: opened.port(services.user.ports.grpc.env),
+    authGrpcPort: opened.port(services.auth.ports.grpc.env),
     rest,
     secret,
     logged: () => written.join(''),

@@ -1,4 +1,7 @@
 import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import type { AnyService } from '#kit/service/service.ts';
+import { environmentOf, withKeyPairs } from '../../services/fleet/environment.ts';
+import { serviceNames, services } from '../../services/registry.ts';
 import { type Child, startChild } from './child.ts';
 import { freePorts, reach } from './reach.ts';
 
@@ -27,9 +30,31 @@ export interface Place {
 /** As an operator would run it; limits are off because the load comes from one address. */
 const common = { NODE_ENV: 'production', SIGNET_LOG_FORMAT: 'json', SIGNET_RATE_LIMIT: '0' };
 
+/** A port for each key that sets one. */
+async function choosePorts(): Promise<ReadonlyMap<string, number>> {
+  const keys = Object.values<AnyService>(services).flatMap(({ ports }) => Object.values(ports));
+  const free = await freePorts(keys.length);
+  return new Map(keys.map(({ env }, index) => [env, free[index] ?? 0]));
+}
+
+function reachedAt(ports: ReadonlyMap<string, number>, processes: readonly Child[]): System {
+  const { auth, user, edge } = services;
+  const at = (env: string) => `127.0.0.1:${ports.get(env)}`;
+  return {
+    processes,
+    edge: `http://${at(edge.ports.door.env)}`,
+    user: at(user.ports.grpc.env),
+    auth: at(auth.ports.grpc.env),
+    authUrl: `http://${at(auth.ports.door.env)}`,
+    async stop() {
+      for (const child of processes) await child.stop();
+    },
+  };
+}
+
 /** All services in one process, as `npm start` runs them, on the given database. */
 export async function startAll(place: Place, logLevel: string): Promise<System> {
-  const [edge = 0, auth = 0, grpc = 0, user = 0] = await freePorts(4);
+  const ports = await choosePorts();
   const child = startChild({
     name: 'all',
     file: 'services/all/main.ts',
@@ -37,63 +62,42 @@ export async function startAll(place: Place, logLevel: string): Promise<System> 
     environment: {
       ...common,
       ...place.environment,
+      ...textOf(ports),
       SIGNET_DATA_DIR: 'all',
       SIGNET_LOG_LEVEL: logLevel,
-      SIGNET_EDGE_PORT: String(edge),
-      SIGNET_AUTH_PORT: String(auth),
-      SIGNET_AUTH_GRPC_PORT: String(grpc),
-      SIGNET_USER_PORT: String(user),
       SIGNET_METRICS_PORT: '0',
     },
   });
   // The edge is what opens last.
-  await reach(child, edge);
-  return {
-    processes: [child],
-    edge: `http://127.0.0.1:${edge}`,
-    user: `127.0.0.1:${user}`,
-    auth: `127.0.0.1:${grpc}`,
-    authUrl: `http://127.0.0.1:${auth}`,
-    stop: () => child.stop(),
-  };
+  await reach(child, ports.get(services.edge.ports.door.env) ?? 0);
+  return reachedAt(ports, [child]);
 }
 
-/** Auth, user and edge, each a process, as Docker Compose runs them. */
+/** Each service a process, as Docker Compose runs them. */
 export async function startFleet(place: Place, logLevel: string): Promise<System> {
-  const [edgePort = 0, authPort = 0, grpcPort = 0, userPort = 0] = await freePorts(4);
-  const keys = { user: generateServiceKey(), edge: generateServiceKey() };
-  const environment = {
-    ...common,
-    ...place.environment,
-    SIGNET_SERVICES: `user=${keys.user.publicKey},edge=${keys.edge.publicKey}`,
-    SIGNET_LOG_LEVEL: logLevel,
-    SIGNET_EDGE_PORT: String(edgePort),
-    SIGNET_AUTH_PORT: String(authPort),
-    SIGNET_AUTH_GRPC_PORT: String(grpcPort),
-    SIGNET_USER_PORT: String(userPort),
-    SIGNET_JWKS_URL: `http://127.0.0.1:${authPort}/.well-known/jwks.json`,
-    SIGNET_AUTH_TARGET: `127.0.0.1:${grpcPort}`,
-    SIGNET_USER_TARGET: `127.0.0.1:${userPort}`,
-  };
-  const start = async (name: string, port: number, own: Readonly<Record<string, string>> = {}) => {
-    const file = `services/${name}/main.ts`;
-    const child = startChild({ name, file, environment: { ...environment, ...own }, cwd: place.dir });
-    await reach(child, port);
-    return child;
-  };
-  const auth = await start('auth', grpcPort);
-  const user = await start('user', userPort, { SIGNET_SERVICE_KEY: keys.user.key.reveal() });
-  const edge = await start('edge', edgePort, { SIGNET_SERVICE_KEY: keys.edge.key.reveal() });
-  return {
-    processes: [edge, user, auth],
-    edge: `http://127.0.0.1:${edgePort}`,
-    user: `127.0.0.1:${userPort}`,
-    auth: `127.0.0.1:${grpcPort}`,
-    authUrl: `http://127.0.0.1:${authPort}`,
-    async stop() {
-      for (const child of [edge, user, auth]) await child.stop();
-    },
-  };
+  const ports = await choosePorts();
+  const named = serviceNames.filter((name) => name !== services.auth.name);
+  const pairs = Object.fromEntries(named.map((name) => [name, generateServiceKey()]));
+  const given = { ...common, ...place.environment, ...textOf(ports), SIGNET_LOG_LEVEL: logLevel };
+  const environment = withKeyPairs(given, pairs);
+  const portOf = async (env: string) => ports.get(env) ?? Number.NaN;
+  const started: Child[] = [];
+  for (const name of serviceNames) {
+    const { SIGNET_METRICS_PORT: _, ...own } = await environmentOf(name, environment, {
+      pairs,
+      portOf,
+      metricsPort: 0,
+    });
+    const child = startChild({ name, file: `services/${name}/main.ts`, environment: own, cwd: place.dir });
+    const { grpc, door }: AnyService['ports'] = services[name].ports;
+    await reach(child, ports.get((grpc ?? door)?.env ?? '') ?? 0);
+    started.unshift(child);
+  }
+  return reachedAt(ports, started);
+}
+
+function textOf(ports: ReadonlyMap<string, number>): Record<string, string> {
+  return Object.fromEntries([...ports].map(([env, port]) => [env, String(port)]));
 }
 
 /** A server of bench/compare on a port of its own. */

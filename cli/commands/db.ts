@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '#kit/config/config.ts';
@@ -8,6 +7,7 @@ import { migrate, migrationsOf, migrationStatus } from '#kit/db/migrate.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { keys } from '../../services/all/config.ts';
+import { servicesWithData } from '../../services/registry.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
 import { CommandFailure, exits } from '../failures.ts';
 
@@ -27,7 +27,7 @@ export function addDb(program: Command, cli: Cli): void {
 async function showStatus({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
   const url = databaseOf(environment);
   const services = [];
-  for (const service of servicesWithData()) {
+  for (const { name: service } of servicesWithData) {
     services.push({ service, ...(await migrationStatus({ url, ...migrationsOf(service) })) });
   }
   if (json) output.json({ services });
@@ -45,7 +45,7 @@ async function showStatus({ environment, output }: Cli, { json }: AnswerOptions)
 async function applyMigrations({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
   const url = databaseOf(environment);
   const services = [];
-  for (const service of servicesWithData()) {
+  for (const { name: service } of servicesWithData) {
     services.push({ service, ...(await migrate({ url, ...migrationsOf(service), log: silentLog })) });
   }
   if (json) return output.json({ services });
@@ -64,13 +64,4 @@ function databaseOf(environment: Cli['environment']): Secret {
     `DATABASE_URL is not set, and no database runs on ${folder}. Start one with npm start, or set DATABASE_URL.`,
     exits.unreachable,
   );
-}
-
-/** Services that have a database: the folders of prisma/. */
-function servicesWithData(): string[] {
-  const entries = readdirSync(path.join(root, 'prisma'), { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .toSorted();
 }

@@ -42,9 +42,14 @@ test('names every bad key at once, and no value', () => {
 
 test('reads several services, and names a key that they share once', () => {
   const services = { a: keys, b: keys };
-  expect(readConfigs(services, { PASSWORD: 'x', TTL: '1s' }).b.ttl).toBe(1_000);
-  const read = () => readConfigs(services, { PASSWORD: 'x', TTL: 'never' });
+  expect(readConfigs(services, () => ({ PASSWORD: 'x', TTL: '1s' })).b.ttl).toBe(1_000);
+  const read = () => readConfigs(services, () => ({ PASSWORD: 'x', TTL: 'never' }));
   expect(read).toThrow(/^configuration:\n {2}TTL: [^\n]+$/);
+});
+
+test('reads each of several services from an environment of its own', () => {
+  const configs = readConfigs({ a: keys, b: keys }, (name) => ({ PASSWORD: 'x', TTL: name === 'a' ? '1s' : '2s' }));
+  expect([configs.a.ttl, configs.b.ttl]).toEqual([1_000, 2_000]);
 });
 
 describe('types', () => {

@@ -40,21 +40,22 @@ export function key<T, O extends Omit<Key<T>, 'env' | 'schema'>>(
 }
 
 /**
- * Reads the configurations of several services that share a process.
+ * Reads the configurations of several services.
+ * @param environmentOf the environment of one of them
  * @throws ConfigError naming all keys of all of them that are missing or wrong, at once
  */
 export function readConfigs<S extends Record<string, Keys>>(
   services: S,
-  env: Environment,
+  environmentOf: (service: string) => Environment,
 ): { readonly [P in keyof S]: Config<S[P]> } {
-  const every = Object.entries(services).flatMap(([service, keys]) =>
-    Object.entries(keys).map(([name, spec]) => [`${service} ${name}`, spec] as const),
-  );
-  const values: Record<string, unknown> = readConfig(Object.fromEntries(every), env);
-  const pick = (service: string, keys: Keys) =>
-    Object.freeze(Object.fromEntries(Object.keys(keys).map((name) => [name, values[`${service} ${name}`]])));
-  const picked = Object.entries(services).map(([service, keys]) => [service, pick(service, keys)]);
-  return Object.fromEntries(picked) as { readonly [P in keyof S]: Config<S[P]> };
+  // A set: several services may have one key.
+  const problems = new Set<string>();
+  const configs = Object.entries(services).map(([service, keys]) => [
+    service,
+    read(keys, environmentOf(service), problems),
+  ]);
+  assertNone(problems);
+  return Object.fromEntries(configs) as { readonly [P in keyof S]: Config<S[P]> };
 }
 
 /**
@@ -62,9 +63,14 @@ export function readConfigs<S extends Record<string, Keys>>(
  * @throws ConfigError naming all keys that are missing or wrong, at once
  */
 export function readConfig<K extends Keys>(keys: K, env: Environment): Config<K> {
-  const values: Record<string, unknown> = {};
-  // A set: several services of a process may have one key.
   const problems = new Set<string>();
+  const config = read(keys, env, problems);
+  assertNone(problems);
+  return config;
+}
+
+function read<K extends Keys>(keys: K, env: Environment, problems: Set<string>): Config<K> {
+  const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(keys)) {
     const text = env[spec.env] || spec.default;
     if (text === undefined) {
@@ -75,6 +81,9 @@ export function readConfig<K extends Keys>(keys: K, env: Environment): Config<K>
     if (result.success) values[name] = result.data;
     else problems.add(`${spec.env}: ${result.error.issues.map((issue) => issue.message).join('; ')}`);
   }
-  if (problems.size > 0) throw new ConfigError(`configuration:\n  ${[...problems].join('\n  ')}`);
   return Object.freeze(values) as Config<K>;
+}
+
+function assertNone(problems: ReadonlySet<string>): void {
+  if (problems.size > 0) throw new ConfigError(`configuration:\n  ${[...problems].join('\n  ')}`);
 }

@@ -89,14 +89,6 @@ export const jwksKeys = {
   }),
 } as const;
 
-/** Key of every service that calls the auth service. */
-export const authTargetKeys = {
-  authTarget: key('SIGNET_AUTH_TARGET', text, {
-    default: 'localhost:9081',
-    doc: 'Where services reach the auth service over gRPC: host:port, or a name that gRPC resolves.',
-  }),
-} as const;
-
 /** Key of every service that calls another. */
 export const serviceKeys = {
   serviceKey: key('SIGNET_SERVICE_KEY', serviceKey, {

@@ -23,7 +23,8 @@ export async function dropDatabase(admin: Secret, name: string): Promise<void> {
   });
 }
 
-async function withAdmin(admin: Secret, work: (client: Client) => Promise<void>): Promise<void> {
+/** Connects as an administrator for as long as the work takes. */
+export async function withAdmin(admin: Secret, work: (client: Client) => Promise<void>): Promise<void> {
   const client = new Client({ ...connection(admin), connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined);
   await client.connect();

@@ -18,10 +18,13 @@ import { streamUntilOver } from './until-over.ts';
  * Calls an app of the same process. It skips the wire and nothing else: gate,
  * interceptors, validation and deadline run as they would for a stranger.
  * Messages are shared, not copied: a handler must not change what it was given.
+ * @param to the app, or what finds it, where it is opened later
  */
-export function createInProcessTransport(app: RpcApp, options: ClientOptions = {}): Transport {
+export function createInProcessTransport(to: RpcApp | (() => RpcApp), options: ClientOptions = {}): Transport {
+  const appOf = typeof to === 'function' ? to : () => to;
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
+      const app = appOf();
       const out = await outgoing(method, { signal, timeoutMs, header }, options);
       return answered(out, () =>
         runUnaryCall({
@@ -47,6 +50,7 @@ export function createInProcessTransport(app: RpcApp, options: ClientOptions = {
       );
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
+      const app = appOf();
       const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
       return answered(out, () =>
         runStreamingCall({

@@ -4,7 +4,9 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Key, Keys } from '#kit/config/config.ts';
-import { services } from '../../services/all/services.ts';
+import type { AnyService } from '#kit/service/service.ts';
+import { services } from '../../services/registry.ts';
+import { notInCompose } from '../compose.ts';
 import { type Check, expectNone, root } from './check.ts';
 
 const composeSchema = z.object({
@@ -19,8 +21,7 @@ const composeSchema = z.object({
   ),
 });
 
-/** What the image decides (deploy/Dockerfile), and what would need a volume. */
-const notHere = new Set(['SIGNET_HOST', 'SIGNET_LOG_FORMAT', 'UV_THREADPOOL_SIZE', 'SIGNET_MAIL_DIR']);
+const keysOfServices = Object.fromEntries(Object.values<AnyService>(services).map(({ name, keys }) => [name, keys]));
 
 /** The one service that may be reached from outside. */
 const door = 'edge';
@@ -29,7 +30,7 @@ const door = 'edge';
  * What is wrong with a Compose file: a service without its process or a key that
  * it needs, a variable that nothing reads, a port or a file that is not there.
  */
-export function composeFaults(text: string, known: Readonly<Record<string, Keys>> = services): string[] {
+export function composeFaults(text: string, known: Readonly<Record<string, Keys>> = keysOfServices): string[] {
   const { services: composed } = composeSchema.parse(parse(text, { merge: true }));
   const faults = Object.keys(known).flatMap((name) => (composed[name] ? [] : [`${name}: is missing`]));
   for (const [name, { command, environment, healthcheck, ports }] of Object.entries(composed)) {
@@ -62,7 +63,7 @@ export function composeFaults(text: string, known: Readonly<Record<string, Keys>
         say(`may leave ${env} unset, which must be set`);
     }
     for (const key of Object.values(keys)) {
-      if (key.env in environment || notHere.has(key.env) || isPort(key)) continue;
+      if (key.env in environment || notInCompose.has(key.env) || isPort(key)) continue;
       say(`is not given ${key.env}, which it reads`);
     }
   }

@@ -48,7 +48,9 @@ test.each([
 test.each([
   ['services/all.ts', 'services/auth/build.ts'],
   ['services/all/open.ts', 'services/auth/build.ts'],
-  ['services/fleet/open.ts', 'services/all/services.ts'],
+  ['services/fleet/open.ts', 'services/registry.ts'],
+  ['services/user/main.ts', 'services/registry.ts'],
+  ['cli/commands/db.ts', 'services/registry.ts'],
   ['services/fleet/open.ts', 'services/auth/config.ts'],
   ['services/auth/build.ts', 'services/auth/store/b.ts'],
   ['services/auth/domain/a.ts', 'kit/errors/failure.ts'],

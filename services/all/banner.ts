@@ -1,34 +1,33 @@
 import { cookieNames } from '#kit/browser/cookies.ts';
 import type { Secret } from '#kit/log/secret.ts';
-
-/** Ports that a person may want to know. */
-export interface Ports {
-  readonly edge: number;
-  readonly auth: number;
-  readonly authGrpc: number;
-  readonly user: number;
-}
+import { domainServices, services } from '../registry.ts';
 
 /** What a person needs to know once everything runs. */
 export function banner(
-  ports: Ports,
+  port: (env: string) => number,
   configs: { readonly auth: { readonly adminEmail: string }; readonly edge: { readonly issuer: string } },
   admin: { readonly email: string; readonly password: Secret | undefined } | undefined,
 ): string {
-  const url = `http://localhost:${ports.edge}`;
+  const { auth, edge } = services;
+  const url = `http://localhost:${port(edge.ports.door.env)}`;
+  const width = Math.max(...Object.keys(services).map((name) => name.length));
+  const line = (name: string, text: string) => `  ${name.padEnd(width)}   ${text}`;
   const lines = [
     '',
     'Signet is running. Ctrl-C stops it.',
     '',
-    `  edge   ${url}   REST, Connect, gRPC-Web and gRPC; every method at ${url}/docs`,
-    `  auth   http://localhost:${ports.auth}   the same for itself; gRPC for services on ${ports.authGrpc}`,
-    `  user   localhost:${ports.user}          gRPC`,
+    line('edge', `${url}   REST, Connect, gRPC-Web and gRPC; every method at ${url}/docs`),
+    line(
+      'auth',
+      `http://localhost:${port(auth.ports.door.env)}   the same for itself; gRPC for services on ${port(auth.ports.grpc.env)}`,
+    ),
+    ...domainServices.map(({ name, ports }) => line(name, `localhost:${port(ports.grpc.env)}          gRPC`)),
     '',
   ];
-  if (admin?.password)
-    lines.push(`  admin  ${admin.email}   password ${admin.password.reveal()}   shown this once`, '');
-  else if (admin) lines.push(`  admin  ${admin.email}   password as in SIGNET_ADMIN_PASSWORD`, '');
-  else lines.push(`  admin  ${configs.auth.adminEmail}   made by an earlier start`, '');
+  if (admin?.password) {
+    lines.push(line('admin', `${admin.email}   password ${admin.password.reveal()}   shown this once`), '');
+  } else if (admin) lines.push(line('admin', `${admin.email}   password as in SIGNET_ADMIN_PASSWORD`), '');
+  else lines.push(line('admin', `${configs.auth.adminEmail}   made by an earlier start`), '');
   if (!cookieNames(configs.edge.issuer).secure) {
     lines.push('  Over plain HTTP, cookies go without Secure and the __Host- prefix: for this machine only.', '');
   }

@@ -4,7 +4,7 @@ import { createAdminNotice } from '#kit/process/admin-notice.ts';
 import { banner } from './banner.ts';
 import { openAll, readAll } from './open.ts';
 import { prepare } from './prepare.ts';
-import { serviceNames } from './services.ts';
+import { serviceNames } from '../registry.ts';
 
 await runProcess(async (closing) => {
   const { config, configs, log, step } = await prepare(closing, readAll);
@@ -15,11 +15,5 @@ await runProcess(async (closing) => {
     () => openAll(configs, log, closing, notice, metrics),
     () => serviceNames.join(', '),
   );
-  const ports = {
-    edge: all.edge.port,
-    auth: all.auth.door.port,
-    authGrpc: all.auth.grpc.port,
-    user: all.user.port,
-  };
-  process.stdout.write(banner(ports, configs, notice.show()));
+  process.stdout.write(banner(all.port, configs, notice.show()));
 });

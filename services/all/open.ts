@@ -1,55 +1,53 @@
-import { type Environment, readConfigs } from '#kit/config/config.ts';
+import { type Config, type Environment, type Keys, readConfigs } from '#kit/config/config.ts';
 import { oneOf } from '#kit/config/types.ts';
 import { openDatabase } from '#kit/db/database.ts';
-import type { Door } from '#kit/door/door.ts';
+import type { Algorithm } from '#kit/guard/algorithms.ts';
+import { asService } from '#kit/guard/as-service.ts';
 import { watchRevocations } from '#kit/guard/revocation-feed.ts';
+import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import type { Log } from '#kit/log/log.ts';
+import type { AdminNotice } from '#kit/process/admin-notice.ts';
 import type { Closing } from '#kit/process/run.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
-import { asService } from '#kit/guard/as-service.ts';
-import type { GrpcServer } from '#kit/rpc/grpc-server.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
 import { createInProcessTransport } from '#kit/rpc/in-process.ts';
-import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { generateServiceKey, publicServiceKey } from '#kit/rpc/service-key.ts';
+import { openService } from '#kit/service/open.ts';
+import { environmentFor } from '#kit/service/registry.ts';
 import { createMetrics, type Metrics } from '#kit/telemetry/metrics.ts';
 import { buildAuth } from '../auth/build.ts';
-import type { AdminNotice } from '#kit/process/admin-notice.ts';
 import { openAuth } from '../auth/open.ts';
 import { buildEdge } from '../edge/build.ts';
 import { openEdge } from '../edge/open.ts';
-import { exposed } from '../edge/services.ts';
-import { buildUser } from '../user/build.ts';
-import { openUser } from '../user/open.ts';
-import { services } from './services.ts';
+import { upstreamsOf } from '../edge/upstream.ts';
+import { domainServices, type ServiceName, services } from '../registry.ts';
 
-// Among themselves they make their own keys, and what signs and verifies in one process may use a shared secret.
-const inOneProcess = {
-  alg: { ...services.auth.alg, schema: oneOf('RS256', 'PS256', 'ES256', 'EdDSA', 'HS256') },
-} as const;
-const serviceKey = { ...services.user.serviceKey, optional: true } as const;
-const together = {
-  auth: { ...services.auth, ...inOneProcess },
-  user: { ...services.user, ...inOneProcess, serviceKey },
-  edge: { ...services.edge, ...inOneProcess, serviceKey },
-};
+/** What a service of one process is configured with. What signs and verifies in one process may use a shared secret. */
+type Together<K extends Keys> = Omit<Config<K>, 'alg' | 'serviceKey'> & { readonly alg: Algorithm };
 
 /** The configurations of all services. */
-export type Configs = ReturnType<typeof readAll>;
+export type Configs = { readonly [N in ServiceName]: Together<(typeof services)[N]['keys']> };
 
 /** All services, open in this process. */
 export interface All {
-  readonly edge: Door;
-  readonly auth: {
-    readonly door: Door;
-    readonly grpc: GrpcServer;
-  };
-  readonly user: GrpcServer;
+  /** The port that a key set. */
+  port(env: string): number;
 }
 
 /** Reads the configurations of all services. @throws ConfigError naming every bad key at once */
-export function readAll(environment: Environment) {
-  return readConfigs(together, environment);
+export function readAll(environment: Environment): Configs {
+  const keys = Object.values(services).map(({ name, keys: own }) => [name, together(own)] as const);
+  return readConfigs(Object.fromEntries(keys), (name) => environmentFor(name, environment)) as unknown as Configs;
+}
+
+/** Among themselves they make their own keys. */
+function together(keys: Keys): Keys {
+  const { alg, serviceKey } = keys;
+  return {
+    ...keys,
+    ...(alg ? { alg: { ...alg, schema: oneOf('RS256', 'PS256', 'ES256', 'EdDSA', 'HS256') } } : {}),
+    ...(serviceKey ? { serviceKey: { ...serviceKey, optional: true } } : {}),
+  };
 }
 
 /**
@@ -65,83 +63,94 @@ export async function openAll(
   notice: Pick<AdminNotice, 'take'>,
   metrics: Metrics = createMetrics(),
 ): Promise<All> {
-  const logs = {
-    auth: log.child({ service: 'auth' }),
-    user: log.child({ service: 'user' }),
-    edge: log.child({ service: 'edge' }),
-  };
-  const database = (name: 'auth' | 'user') => {
-    const opened = openDatabase({
-      url: configs[name].databaseUrl,
-      applicationName: `signet-${name}`,
-      log: logs[name],
-      metrics: metrics.of(name),
-    });
-    closing.add(() => opened.close());
-    return opened;
-  };
+  const logOf = (name: string) => log.child({ service: name });
+  const ports = new Map<string, number>();
+  const apps = new Map<string, RpcApp>();
 
   // Each service proves who it is, as it would over the wire; the keys are for this run alone.
-  const pairs = { user: generateServiceKey(), edge: generateServiceKey() };
-  const known = Object.entries(pairs).map(([name, { publicKey }]) => ({
+  const pairs = new Map(Object.keys(services).map((name) => [name, generateServiceKey()]));
+  const known = [...pairs].map(([name, { publicKey }]) => ({
     name,
     publicKey: publicServiceKey(publicKey),
     roles: [],
   }));
-  const auth = await buildAuth({
-    config: configs.auth,
-    database: database('auth'),
-    services: known,
-    log: logs.auth,
-    metrics: metrics.of('auth'),
+
+  const authLog = logOf('auth');
+  const { databaseUrl } = configs.auth;
+  const authMetrics = metrics.of('auth');
+  const database = openDatabase({
+    url: databaseUrl,
+    applicationName: 'signet-auth',
+    log: authLog,
+    metrics: authMetrics,
   });
+  closing.add(() => database.close());
+  const auth = await buildAuth({ config: configs.auth, database, services: known, log: authLog, metrics: authMetrics });
   closing.add(() => auth.close());
   notice.take(await auth.ensureFirstAdmin());
+  apps.set('auth', auth.app);
   const { door, grpc } = await openAuth(auth, configs.auth, closing);
+  ports.set(services.auth.ports.door.env, door.port).set(services.auth.ports.grpc.env, grpc.port);
 
-  const transportFor = (name: keyof typeof pairs, app: RpcApp) => {
-    const { key } = pairs[name];
-    const { issuer } = configs.auth;
-    const identity = createServiceIdentity({ name, key, issuer, transport: createInProcessTransport(auth.app) });
-    return asService(createInProcessTransport(app), identity);
+  const identityOf = (name: string) =>
+    createServiceIdentity({
+      name,
+      key: pairs.get(name)!.key,
+      issuer: configs.auth.issuer,
+      transport: createInProcessTransport(auth.app),
+    });
+  /** From a service to others, which need not be open yet. */
+  const waysOf = (name: string) => {
+    const identity = identityOf(name);
+    return (called: string) => {
+      const app = () => apps.get(called)!;
+      return asService(createInProcessTransport(app), identity);
+    };
   };
+  const toAuth = waysOf('edge')('auth');
   // Each has a guard of its own, as in a process of its own; what they know is the same.
-  const revocations = watchRevocations({ transport: transportFor('edge', auth.app) });
-  const guardOf = (name: 'user' | 'edge') => {
+  const revocations = watchRevocations({ transport: toAuth });
+  const guardOf = (name: ServiceName) => {
     const guard = guardFor(configs[name], {
       keys: auth.keys(),
       revocations,
       metrics: metrics.of(name),
-      log: logs[name],
+      log: logOf(name),
     });
     closing.add(() => guard.close());
     return guard;
   };
 
-  const user = buildUser({
-    config: configs.user,
-    database: database('user'),
-    guard: guardOf('user'),
-    auth: transportFor('user', auth.app),
-    log: logs.user,
-    metrics: metrics.of('user'),
-  });
-  closing.add(() => user.close());
-  const userServer = await openUser(user, configs.user, closing);
+  for (const service of domainServices) {
+    const name = service.name as ServiceName;
+    const { app, port } = await openService(service, {
+      config: configs[name] as unknown as Parameters<typeof openService>[1]['config'],
+      guard: guardOf(name),
+      to: waysOf(name),
+      log: logOf(name),
+      metrics: metrics.of(name),
+      closing,
+    });
+    apps.set(name, app);
+    ports.set(service.ports.grpc.env, port);
+  }
 
-  const [toAuth, toUser] = [transportFor('edge', auth.app), transportFor('edge', user.app)];
   const guard = guardOf('edge');
   const edge = buildEdge({
     config: configs.edge,
     guard,
-    upstreams: [
-      ...exposed.auth.map((desc) => ({ desc, transport: toAuth })),
-      ...exposed.user.map((desc) => ({ desc, transport: toUser })),
-    ],
-    log: logs.edge,
+    upstreams: upstreamsOf(services.edge.calls, waysOf('edge')),
+    log: logOf('edge'),
     metrics: metrics.of('edge'),
   });
   await guard.ready();
-  const edgeDoor = await openEdge(edge, configs.edge, closing);
-  return { edge: edgeDoor, auth: { door, grpc }, user: userServer };
+  const { port } = await openEdge(edge, configs.edge, closing);
+  ports.set(services.edge.ports.door.env, port);
+  return {
+    port(env) {
+      const opened = ports.get(env);
+      if (opened === undefined) throw new Error(`no service has opened the port of ${env}`);
+      return opened;
+    },
+  };
 }

@@ -3,12 +3,17 @@ import { type Environment, readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
+import { ensureServiceRoles } from '#kit/db/service-roles.ts';
 import type { Log } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
 import { createProgress } from '#kit/process/progress.ts';
 import { type Closing, processLog } from '#kit/process/run.ts';
+import { envName } from '#kit/service/service.ts';
+import { servicesWithData } from '../registry.ts';
 import { type AllConfig, keys } from './config.ts';
 import { masterKeyOf } from './master-key-file.ts';
-import { migrateAll, type SomeConfigs, unknownKeys } from './services.ts';
+import { unknownKeys, withOwnDatabase } from './environment.ts';
+import { migrateAll, type SomeConfigs } from './migrate.ts';
 
 /** What services stand on where they run on one machine, and how they are configured. */
 export interface Prepared<C> {
@@ -55,15 +60,17 @@ export async function prepare<C extends SomeConfigs>(
   const database = await step(
     'database',
     async () => {
-      if (config.databaseUrl) return { url: config.databaseUrl, said: 'the one of DATABASE_URL' };
+      if (config.databaseUrl) return { url: config.databaseUrl, own: {}, said: saidOfGiven(given) };
       const server = await startEmbedded({ dataDir, log });
       closing.add(() => server.stop(), server.interrupt);
-      return { url: server.url(), said: server.reused ? 'PostgreSQL, running already' : 'PostgreSQL' };
+      const own = await ownUrls(server.url());
+      return { url: server.url(), own, said: server.reused ? 'PostgreSQL, running already' : 'PostgreSQL' };
     },
     ({ said }) => said,
   );
 
   const environment = {
+    ...database.own,
     ...given,
     DATABASE_URL: database.url.reveal(),
     SIGNET_MASTER_KEY: masterKey,
@@ -76,4 +83,22 @@ export async function prepare<C extends SomeConfigs>(
     (applied) => (applied.length > 0 ? `${applied.length} applied` : 'up to date'),
   );
   return { config, configs, environment, log, step };
+}
+
+/** What is said of a database that was given. Whose role reaches which data is for the operator to decide, and to know. */
+function saidOfGiven(given: Environment): string {
+  const own = withOwnDatabase(given);
+  const shared = servicesWithData.map(({ name }) => name).filter((name) => !own.includes(name));
+  const text =
+    shared.length > 1 ? `the one of DATABASE_URL; its role serves ${shared.join(', ')}` : 'the one of DATABASE_URL';
+  return own.length > 0 ? `${text}; ${own.join(', ')} with one of its own` : text;
+}
+
+/** In our own PostgreSQL each service has a role of its own: the variables that say so. */
+async function ownUrls(superuser: Secret): Promise<Record<string, string>> {
+  const urls = await ensureServiceRoles(
+    superuser,
+    servicesWithData.map(({ name }) => name),
+  );
+  return Object.fromEntries([...urls].map(([name, url]) => [`${envName(name)}_DATABASE_URL`, url.reveal()]));
 }

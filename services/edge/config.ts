@@ -1,14 +1,6 @@
 import { type Config, key } from '#kit/config/config.ts';
-import {
-  authTargetKeys,
-  jwksKeys,
-  limitKeys,
-  processKeys,
-  serviceKeys,
-  telemetryKeys,
-  tokenKeys,
-} from '#kit/config/shared-keys.ts';
-import { networks, oneOf, origins, port, secret, text, url, whole } from '#kit/config/types.ts';
+import { jwksKeys, limitKeys, processKeys, serviceKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import { networks, oneOf, origins, port, secret, url, whole } from '#kit/config/types.ts';
 
 /** Configuration of the edge. */
 export const keys = {
@@ -17,13 +9,8 @@ export const keys = {
   ...telemetryKeys,
   ...tokenKeys,
   ...jwksKeys,
-  ...authTargetKeys,
   ...serviceKeys,
   port: key('SIGNET_EDGE_PORT', port, { default: '8080', doc: 'The public port: REST, Connect, gRPC-Web and gRPC.' }),
-  userTarget: key('SIGNET_USER_TARGET', text, {
-    default: 'localhost:8082',
-    doc: 'Where the edge reaches the user service over gRPC.',
-  }),
   corsOrigins: key('SIGNET_CORS_ORIGINS', origins, {
     default: '',
     doc: 'Origins whose pages may call the edge with cookies, divided by commas: https://app.example.com.',

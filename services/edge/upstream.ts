@@ -4,6 +4,7 @@ import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { accessOf } from '#kit/guard/access.ts';
 import type { Mounted } from '#kit/rpc/app.ts';
 import { relay } from '#kit/rpc/relay.ts';
+import type { Calls } from '#kit/service/service.ts';
 
 /** A service behind the edge and the way to it. */
 export interface Upstream {
@@ -19,6 +20,14 @@ const passedBack = new Set(['set-cookie', 'etag', 'cache-control', 'content-lang
 
 /** Longest time that the edge waits for a service, ms; a caller with a shorter deadline waits no longer than that. */
 const longestCall = 15_000;
+
+/** What an edge calls, as services behind it. */
+export function upstreamsOf(calls: Calls, to: (service: string) => Transport): Upstream[] {
+  return Object.entries(calls).flatMap(([called, exposed]) => {
+    const transport = to(called);
+    return exposed.map((desc) => ({ desc, transport }));
+  });
+}
 
 /** Tells whether outsiders may reach a method at all. */
 export function isOnEdge(method: DescMethod): boolean {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { generateServiceKey } from '#kit/rpc/service-key.ts';
-import { readConfig } from '#kit/config/config.ts';
-import { serviceNames, services } from '../all/services.ts';
+import { type Keys, readConfig } from '#kit/config/config.ts';
+import { serviceNames, services } from '../registry.ts';
 import { environmentOf, keysOf, withKeyPairs } from './environment.ts';
 
 const pairs = { user: generateServiceKey(), edge: generateServiceKey() };
@@ -23,7 +23,7 @@ test.each(serviceNames)('%s is given what it reads and nothing else, and it is e
   const given = await of(name);
   const foreign = Object.keys(given).filter((env) => !keysOf(name).has(env));
   expect(foreign).toEqual(['PATH']);
-  expect(() => readConfig(services[name], given)).not.toThrow();
+  expect(() => readConfig(services[name].keys as Keys, given)).not.toThrow();
 });
 
 test('the database and the master key stay away from the edge, the master key from all but auth', async () => {

@@ -1,7 +1,9 @@
 import type { Environment } from '#kit/config/config.ts';
 import { jwksKeys, processKeys, serviceKeys, telemetryKeys } from '#kit/config/shared-keys.ts';
 import type { ServiceKeyPair } from '#kit/rpc/service-key.ts';
-import { type ServiceName, serviceNames, services } from '../all/services.ts';
+import { environmentFor, targetEnv } from '#kit/service/registry.ts';
+import type { AnyService } from '#kit/service/service.ts';
+import { type ServiceName, serviceNames, services } from '../registry.ts';
 
 /** Finds the port that a key of some service sets; waits for one that the system chooses. */
 export type PortOf = (env: string) => Promise<number>;
@@ -13,11 +15,11 @@ export type KeyPairs = Partial<Record<ServiceName, ServiceKeyPair>>;
 const ofTheMachine =
   /^(PATH|HOME|USER|LANG|LC_\w+|TZ|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|TMPDIR|TEMP|TMP|SystemRoot|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|SSL_CERT_(FILE|DIR)|UV_THREADPOOL_SIZE)$/;
 
-const servicesKey = services.auth.services.env;
+const servicesKey = services.auth.keys.services.env;
 
 /** The variables that a service reads. */
 export function keysOf(name: ServiceName): ReadonlySet<string> {
-  return new Set(Object.values(services[name]).map(({ env }) => env));
+  return new Set(Object.values(services[name].keys).map(({ env }) => env));
 }
 
 /** An environment in which the auth service knows the keys of a run. Who is not of the run keeps the key that the operator gave. */
@@ -46,8 +48,9 @@ export async function environmentOf(
     [telemetryKeys.metricsPort.env]: () => String(metricsPort && metricsPort + metricsOrder.indexOf(name)),
   };
   const variables = Object.entries(environment).filter(([env]) => ofTheMachine.test(env));
+  const given = environmentFor(name, environment);
   for (const env of keysOf(name)) {
-    const value = arranged[env]?.() ?? (environment[env] || (await addressFor(env, environment, portOf)));
+    const value = arranged[env]?.() ?? (given[env] || (await addressFor(name, env, environment, portOf)));
     variables.push([env, value]);
   }
   return Object.fromEntries(variables.filter((one): one is [string, string] => Boolean(one[1])));
@@ -56,14 +59,19 @@ export async function environmentOf(
 /** The door that users come to is the first. */
 const metricsOrder: readonly ServiceName[] = ['edge', ...serviceNames.filter((name) => name !== 'edge')];
 
-/** The address that a key asks for, where it asks for one of a service of the fleet. */
-async function addressFor(env: string, environment: Environment, portOf: PortOf): Promise<string | undefined> {
+/** The address that a service's key asks for, where it asks for one of a service of the fleet. */
+async function addressFor(
+  name: ServiceName,
+  env: string,
+  environment: Environment,
+  portOf: PortOf,
+): Promise<string | undefined> {
   const at = async (key: string) => `${hostOf(environment)}:${await portOf(key)}`;
-  if (env === jwksKeys.jwksUrl.env) return `http://${await at(services.auth.port.env)}/.well-known/jwks.json`;
-  const [, target] = /^SIGNET_(\w+)_TARGET$/.exec(env) ?? [];
-  if (target === undefined) return undefined;
-  const all = new Set(serviceNames.flatMap((name) => [...keysOf(name)]));
-  return at([`SIGNET_${target}_GRPC_PORT`, `SIGNET_${target}_PORT`].find((key) => all.has(key)) ?? env);
+  if (env === jwksKeys.jwksUrl.env) return `http://${await at(services.auth.ports.door.env)}/.well-known/jwks.json`;
+  const all: Readonly<Record<string, AnyService>> = services;
+  const called = Object.keys(services[name].calls).find((one) => targetEnv(one) === env);
+  const port = called === undefined ? undefined : all[called]?.ports.grpc;
+  return port && at(port.env);
 }
 
 /** Where the services of a fleet reach each other. */

@@ -1,7 +1,7 @@
 import { drainTime, runProcess } from '#kit/process/run.ts';
 import { banner } from '../all/banner.ts';
 import { prepare } from '../all/prepare.ts';
-import { serviceNames, services } from '../all/services.ts';
+import { serviceNames } from '../registry.ts';
 import { createAdminNotice } from '#kit/process/admin-notice.ts';
 import { openFleet, readFleet } from './open.ts';
 
@@ -16,11 +16,5 @@ await runProcess(async (closing, fail) => {
     () => openFleet({ environment, metricsPort: config.metricsPort, log, closing, fail, notice }),
     () => `${serviceNames.join(', ')}, each a process`,
   );
-  const ports = {
-    edge: fleet.port(services.edge.port.env),
-    auth: fleet.port(services.auth.port.env),
-    authGrpc: fleet.port(services.auth.grpcPort.env),
-    user: fleet.port(services.user.port.env),
-  };
-  process.stdout.write(banner(ports, configs, notice.show()));
+  process.stdout.write(banner(fleet.port, configs, notice.show()));
 }, longest);

@@ -1,23 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Environment, readConfigs } from '#kit/config/config.ts';
+import { type Config, type Environment, type Keys, readConfigs } from '#kit/config/config.ts';
 import { serviceKeys } from '#kit/config/shared-keys.ts';
 import type { Log } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import type { Closing, Fail } from '#kit/process/run.ts';
 import { StartError } from '#kit/process/start-error.ts';
 import type { Ready } from '#kit/process/supervisor.ts';
+import type { AnyService } from '#kit/service/service.ts';
 import { generateServiceKey, type ServiceKeyPair } from '#kit/rpc/service-key.ts';
-import { type ServiceName, serviceNames, services } from '../all/services.ts';
+import { environmentFor } from '#kit/service/registry.ts';
+import { type ServiceName, serviceNames, services } from '../registry.ts';
 import type { AdminNotice } from '#kit/process/admin-notice.ts';
 import { startChild } from './child.ts';
 import { environmentOf, keysOf, type KeyPairs, withKeyPairs } from './environment.ts';
 import { supervise } from './supervise.ts';
 
 /** Reads the configurations of all services, as each will in its process. @throws ConfigError naming every bad key at once */
-export function readFleet(environment: Environment) {
+export function readFleet(environment: Environment): Configs {
+  const keys = Object.values(services).map((service) => [service.name, service.keys] as const);
   // The fleet makes one for each of them.
-  return readConfigs(services, { ...environment, [serviceKeys.serviceKey.env]: standIn });
+  const given = { ...environment, [serviceKeys.serviceKey.env]: standIn };
+  return readConfigs(Object.fromEntries<Keys>(keys), (name) => environmentFor(name, given)) as unknown as Configs;
 }
+
+/** The configurations of all services. */
+export type Configs = { readonly [N in ServiceName]: Config<(typeof services)[N]['keys']> };
 
 const standIn = generateServiceKey().key.reveal();
 
@@ -98,8 +105,8 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
 function knownPorts(environment: Environment) {
   const all = new Map<string, PromiseWithResolvers<number>>();
   const settled = new Map<string, number>();
-  for (const { env, default: standard } of serviceNames.flatMap((name) => Object.values(services[name]))) {
-    if (!/^SIGNET_\w+_PORT$/.test(env)) continue;
+  const keys = Object.values<AnyService>(services).flatMap((service) => Object.values(service.ports));
+  for (const { env, default: standard } of keys) {
     const known = Promise.withResolvers<number>();
     all.set(env, known);
     const port = Number(environment[env] || standard);

@@ -1,31 +1,4 @@
-import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
-import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { readConfig } from '#kit/config/config.ts';
-import { readEnvironment } from '#kit/config/environment.ts';
-import { openDatabase } from '#kit/db/database.ts';
-import { migrate, migrationsOf } from '#kit/db/migrate.ts';
-import { processLog, runProcess } from '#kit/process/run.ts';
-import { linkToAuth } from '#kit/rpc/auth-link.ts';
-import { guardFor, jwksFor, logWhenReady } from '#kit/rpc/guard-for.ts';
-import { openTelemetry } from '#kit/telemetry/telemetry.ts';
-import { buildUser } from './build.ts';
-import { keys } from './config.ts';
-import { openUser } from './open.ts';
+import { runService } from '#kit/service/open.ts';
+import { services } from '../registry.ts';
 
-await runProcess(async (closing) => {
-  const config = readConfig(keys, readEnvironment());
-  const log = processLog(config).child({ service: 'user' });
-  const metrics = (await openTelemetry(config, 'user', log, closing)).of('user');
-  await migrate({ url: config.databaseUrl, ...migrationsOf('user'), log });
-  const database = openDatabase({ url: config.databaseUrl, applicationName: 'signet-user', log, metrics });
-  closing.add(() => database.close());
-  const auth = linkToAuth('user', config, [AccountService, AuthService]);
-  closing.add(() => auth.close());
-  const { revocations } = auth;
-  const guard = guardFor(config, { keys: jwksFor(config), revocations, metrics, log });
-  closing.add(() => guard.close());
-  const user = buildUser({ database, guard, auth: auth.transport, config, log, metrics });
-  closing.add(() => user.close());
-  const { port } = await openUser(user, config, closing);
-  return { ports: { [keys.port.env]: port }, serving: logWhenReady(guard, 'user', { port }, log) };
-});
+await runService(services.user);

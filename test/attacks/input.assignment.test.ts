@@ -3,9 +3,13 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { UserSchema } from '#gen/proto/signet/auth/v1/user_pb.ts';
-import { ProfileSchema, UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { ProfileSchema } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { connection } from '#kit/db/database.ts';
+import { accessOf } from '#kit/guard/access.ts';
 import { rulesOf } from '#kit/rest/rule.ts';
+import type { AnyService } from '#kit/service/service.ts';
+import { isOnEdge } from '../../services/edge/upstream.ts';
+import { services, servicesWithData } from '../../services/registry.ts';
 import { type Answer, ask, openSystem, type Person, type System } from '../system.ts';
 
 let system: System;
@@ -27,7 +31,8 @@ afterAll(async () => {
 /** Every column of every table, read from the database, so that a new one is tried as well. */
 async function columns(): Promise<string[]> {
   const { rows } = await db.query<{ column_name: string }>(
-    `SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema IN ('auth', 'user')`,
+    `SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema = ANY($1)`,
+    [servicesWithData.map(({ name }) => name)],
   );
   return rows.map(({ column_name: name }) => name);
 }
@@ -88,7 +93,20 @@ const snapshot = async () =>
     )
   ).rows;
 
-const methods = [AuthService, UserService].flatMap((service) => service.methods);
+/** Methods that a person without a role may call at the edge, by the registry. */
+const methods = Object.values<AnyService>(services)
+  .flatMap(({ contract }) => contract.flatMap((service) => service.methods))
+  .filter((method) => {
+    const rule = accessOf(method);
+    const isForPeople = rule === 'public' || (isOnEdge(method) && !rule.internal && !rule.roles?.length);
+    // A service's assertion is no matter of fields; its form is tried in assertions.test.ts.
+    return isForPeople && method.methodKind === 'unary' && method.name !== 'IssueServiceToken';
+  });
+
+/** A path of a template, of a resource that does not exist. */
+function pathOf(template: string): string {
+  return template.replaceAll(/\{\w+\}/g, () => crypto.randomUUID());
+}
 
 /** Sends the same JSON by every door that the method has. */
 async function everyDoor(method: DescMethod, json: JsonObject): Promise<Answer[]> {
@@ -99,8 +117,8 @@ async function everyDoor(method: DescMethod, json: JsonObject): Promise<Answer[]
   const rest = rulesOf(method).map(({ httpMethod, template, body }) => {
     const query = new URLSearchParams(Object.entries(json).map(([key, value]) => [key, JSON.stringify(value)]));
     return body === '*'
-      ? ask(`${system.edge}${template.text}`, httpMethod, { body: json, token: ada.access })
-      : ask(`${system.edge}${template.text}?${query}`, httpMethod, { token: ada.access });
+      ? ask(`${system.edge}${pathOf(template.text)}`, httpMethod, { body: json, token: ada.access })
+      : ask(`${system.edge}${pathOf(template.text)}?${query}`, httpMethod, { token: ada.access });
   });
   return Promise.all([connect, ...rest]);
 }

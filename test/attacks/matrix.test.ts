@@ -1,40 +1,32 @@
-import { create, type DescMethod, type DescService, getOption, hasOption } from '@bufbuild/protobuf';
+import { create, type DescMethod, getOption, hasOption } from '@bufbuild/protobuf';
 import { Code, ConnectError, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
-import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
-import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
-import { AuditService } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
-import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { EmailService } from '#gen/proto/signet/auth/v1/email_service_pb.ts';
-import { KeyService } from '#gen/proto/signet/auth/v1/key_service_pb.ts';
-import { PasswordService } from '#gen/proto/signet/auth/v1/password_service_pb.ts';
-import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
-import { RoleService } from '#gen/proto/signet/auth/v1/role_service_pb.ts';
-import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
-import { SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
-import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
+import { accessOf } from '#kit/guard/access.ts';
 import { createGrpcTransport as grpcChannel } from '#kit/rpc/grpc-client.ts';
+import type { AnyService } from '#kit/service/service.ts';
+import { services } from '../../services/registry.ts';
 import { ask } from '../system.ts';
 import { expected, expectedAtEdge, type Identity, type Verdict } from './matrix/expected.ts';
 import { openRig, type Rig } from './rig.ts';
 
-const atAuth: readonly DescService[] = [
-  AuthService,
-  PasswordService,
-  EmailService,
-  SessionService,
-  RevocationService,
-  AdminService,
-  RoleService,
-  KeyService,
-  AuditService,
-  ServiceTokenService,
-  AccountService,
-];
-const services = [...atAuth, UserService];
+/** Every service with methods, by the registry: a new one needs no entry here. */
+const serving = Object.values<AnyService>(services).filter(({ contract }) => contract.length > 0);
+const every = serving.flatMap(({ name, contract }) =>
+  contract.flatMap(({ methods }) => methods.map((method) => ({ name, method }))),
+);
+
+/** Services that some rule names, the edge, and one that none does. */
+const callers = new Set([
+  ...every.flatMap(({ method }) => {
+    const rule = accessOf(method);
+    return rule === 'public' ? [] : (rule.callers ?? []);
+  }),
+  services.edge.name,
+  'stranger',
+]);
 
 const user = (roles: string[], age = 0) => ({ kind: 'user', roles, age }) as const;
 const machine = (roles: string[]) => ({ kind: 'machine', roles, age: 0 }) as const;
@@ -52,7 +44,7 @@ const identities: readonly Identity[] = [
   { name: "a service's token in a user's place", bearer: service },
   { name: 'a machine in the place of a service', machineAsCaller: 'user' },
   { name: 'a machine in the place of a service for a user', machineAsCaller: 'user', bearer: user(['user']) },
-  ...['user', 'edge', 'stranger'].flatMap((caller) => [
+  ...[...callers].flatMap((caller) => [
     { name: `the service ${caller}`, caller },
     { name: `the service ${caller} for a user`, caller, bearer: user(['user']) },
     { name: `the service ${caller} for an admin`, caller, bearer: user(['admin']) },
@@ -66,14 +58,13 @@ let close: () => void;
 beforeAll(async () => {
   rig = await openRig();
   const baseUrl = rig.edge;
-  const channels = { auth: grpcChannel(rig.authTarget, atAuth), user: grpcChannel(rig.userTarget, [UserService]) };
-  close = () => Object.values(channels).forEach((channel) => channel.close());
+  const channels = serving.map(({ name, contract }) => [name, grpcChannel(rig.targets[name]!, contract)] as const);
+  close = () => channels.forEach(([, channel]) => channel.close());
   transports = {
     Connect: createConnectTransport({ baseUrl, httpVersion: '1.1' }),
     'gRPC-Web': createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
     gRPC: createGrpcTransport({ baseUrl }),
-    auth: channels.auth,
-    user: channels.user,
+    ...Object.fromEntries(channels),
   };
 });
 afterAll(async () => {
@@ -160,13 +151,10 @@ const looksByItself = new Set(['Logout']);
 /** Ask the database whose session it is, and say of ours, which never were, what the guard says of a bad token. */
 const knowSessions = new Set(['Verify', 'GetProfile', 'UpdateProfile']);
 
-const every = services.flatMap((desc) => desc.methods);
-
 test.each(every)(
-  '$parent.typeName/$name admits whom the contract says, by every way in, and nobody else',
-  async (method) => {
+  '$method.parent.typeName/$method.name admits whom the contract says, by every way in, and nobody else',
+  async ({ name: own, method }) => {
     const atEdge = ['Connect', 'gRPC-Web', 'gRPC'];
-    const own = atAuth.includes(method.parent) ? 'auth' : 'user';
     const wrong: string[] = [];
     for (const identity of identities) {
       if (looksByItself.has(method.name) && identity.bearer && identity.bearer.kind !== 'user') continue;

@@ -8,18 +8,20 @@ import { remoteJwks } from '#kit/guard/jwks.ts';
 import { createLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { asService } from '#kit/guard/as-service.ts';
 import { linkToAuth } from '#kit/rpc/auth-link.ts';
 import { guardFor } from '#kit/rpc/guard-for.ts';
-import { createGrpcTransport as grpcChannel } from '#kit/rpc/grpc-client.ts';
+import { channelsTo } from '#kit/service/channels.ts';
+import { targetOf } from '#kit/service/registry.ts';
+import type { AnyService } from '#kit/service/service.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
 import { createTestKey, type TestKey } from '#kit/testing/tokens.ts';
 import { openAll, readAll } from '../../services/all/open.ts';
 import { createMasterKey } from '../../services/auth/crypto/master-key.ts';
 import { contextOf } from '../../services/auth/crypto/signing-key.ts';
 import { buildEdge } from '../../services/edge/build.ts';
-import { keys as edgeKeys } from '../../services/edge/config.ts';
-import { exposed } from '../../services/edge/services.ts';
+import { upstreamsOf } from '../../services/edge/upstream.ts';
+import { services } from '../../services/registry.ts';
+import { anyPorts } from '../ports.ts';
 import { ask, type System } from '../system.ts';
 
 /** The claims of a token, as an object. */
@@ -35,6 +37,8 @@ export interface Rig {
   /** gRPC ports: `127.0.0.1:<port>`. */
   readonly userTarget: string;
   readonly authTarget: string;
+  /** The same of every service that has one, by name. */
+  readonly targets: Readonly<Record<string, string>>;
   /** Published, of the configured algorithm: RS256. */
   readonly key: TestKey;
   /** Published, of algorithms that are not configured. */
@@ -79,27 +83,28 @@ export async function openRig(): Promise<Rig> {
     readAll({
       DATABASE_URL: database.url.reveal(),
       SIGNET_MASTER_KEY: masterKey.toString('base64'),
-      SIGNET_EDGE_PORT: '0',
-      SIGNET_AUTH_PORT: '0',
-      SIGNET_AUTH_GRPC_PORT: '0',
-      SIGNET_USER_PORT: '0',
+      ...anyPorts,
       SIGNET_RATE_LIMIT: '0',
     }),
     createLog({ level: 'silent', format: 'json' }),
     { add: (close) => closers.push(close) },
     { take: () => undefined },
   );
-  const edge = `http://127.0.0.1:${all.edge.port}`;
+  const edge = `http://127.0.0.1:${all.port(services.edge.ports.door.env)}`;
   const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
   await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
   const login = (await ask(`${edge}/api/v1/auth/login`, 'POST', { body: credentials })).json;
   const good = JSON.parse(Buffer.from(login.access_token.split('.')[1], 'base64url').toString());
   const claims = (): Record<string, unknown> => ({ ...good, jti: crypto.randomUUID() });
+  const withGrpc = Object.values<AnyService>(services).flatMap(({ name, ports }) =>
+    ports.grpc ? [[name, `127.0.0.1:${all.port(ports.grpc.env)}`] as const] : [],
+  );
   return {
+    targets: Object.fromEntries(withGrpc),
     edge,
-    auth: `http://127.0.0.1:${all.auth.door.port}`,
-    userTarget: `127.0.0.1:${all.user.port}`,
-    authTarget: `127.0.0.1:${all.auth.grpc.port}`,
+    auth: `http://127.0.0.1:${all.port(services.auth.ports.door.env)}`,
+    userTarget: `127.0.0.1:${all.port(services.user.ports.grpc.env)}`,
+    authTarget: `127.0.0.1:${all.port(services.auth.ports.grpc.env)}`,
     key,
     otherKeys,
     login: { ...login, ...credentials },
@@ -142,23 +147,22 @@ export async function openSplitEdge(
   authPort = system.authGrpcPort,
 ): Promise<{ edge: string; logged(): string; close(): Promise<void> }> {
   const { name, key } = system.service;
+  const { calls, keys: edgeKeys } = services.edge;
   const config = readConfig(edgeKeys, {
     SIGNET_RATE_LIMIT: '0',
     SIGNET_SERVICE_KEY: key.reveal(),
     SIGNET_AUTH_TARGET: `127.0.0.1:${authPort}`,
+    SIGNET_USER_TARGET: `127.0.0.1:${system.userPort}`,
   });
-  const auth = linkToAuth(name, config, exposed.auth);
+  const closers: (() => unknown)[] = [];
+  const auth = linkToAuth(name, { ...config, authTarget: targetOf(config, 'auth') }, calls['auth'] ?? []);
   const keys = remoteJwks({ url: `${system.auth}/.well-known/jwks.json` });
-  const user = grpcChannel(`127.0.0.1:${system.userPort}`, exposed.user);
+  const to = channelsTo(calls, config, auth, { add: (close) => closers.push(close) });
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
   const guard = guardFor(config, { keys, revocations: auth.revocations, metrics: noMetrics, log });
-  const upstreams = [
-    ...exposed.auth.map((desc) => ({ desc, transport: auth.transport })),
-    ...exposed.user.map((desc) => ({ desc, transport: asService(user, auth.identity) })),
-  ];
   const door = await openDoor({
-    ...buildEdge({ config, guard, upstreams, log, metrics: noMetrics }),
+    ...buildEdge({ config, guard, upstreams: upstreamsOf(calls, to), log, metrics: noMetrics }),
     port: 0,
     host: '127.0.0.1',
   });
@@ -169,8 +173,8 @@ export async function openSplitEdge(
     async close() {
       await door.close();
       guard.close();
+      for (const close of closers) await close();
       auth.close();
-      user.close();
     },
   };
 }

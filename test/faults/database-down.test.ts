@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EmbeddedServer, startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { type All, openAll, readAll } from '../../services/all/open.ts';
-import { migrateAll } from '../../services/all/services.ts';
+import { migrateAll } from '../../services/all/migrate.ts';
+import { anyPorts } from '../ports.ts';
 import { ask, type Asking } from '../system.ts';
 
 /** All services on a PostgreSQL of the test's own, which it takes away. */
@@ -14,9 +15,8 @@ const credentials = { email: 'ada@example.com', password: 'correct horse battery
 
 beforeAll(async () => {
   server = await startEmbedded({ dataDir: '', log: silentLog, ephemeral: true });
-  const ports = Object.fromEntries(['EDGE', 'AUTH', 'AUTH_GRPC', 'USER'].map((name) => [`SIGNET_${name}_PORT`, '0']));
   const configs = readAll({
-    ...ports,
+    ...anyPorts,
     DATABASE_URL: server.url().reveal(),
     SIGNET_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
   });
@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 const rest = (method: string, path: string, asking?: Asking) =>
-  ask(`http://127.0.0.1:${all.edge.port}${path}`, method, asking);
+  ask(`http://127.0.0.1:${all.port('SIGNET_EDGE_PORT')}${path}`, method, asking);
 
 test('with the database gone, what needs it is 503, logout says so too, and nothing falls over', async () => {
   await rest('POST', '/api/v1/auth/register', { body: { ...credentials, name: 'Ada' } });
@@ -52,6 +52,6 @@ test('with the database gone, what needs it is 503, logout says so too, and noth
     expect(text).not.toMatch(/prisma|127\.0\.0\.1|ECONN/i);
   }
   expect((await rest('GET', '/health')).status).toBe(200);
-  expect((await ask(`http://127.0.0.1:${all.auth.door.port}/ready`, 'GET')).status).toBe(503);
+  expect((await ask(`http://127.0.0.1:${all.port('SIGNET_AUTH_PORT')}/ready`, 'GET')).status).toBe(503);
   expect((await rest('GET', '/.well-known/jwks.json')).status).toBe(200);
 });

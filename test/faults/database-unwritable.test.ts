@@ -6,8 +6,9 @@ import { type EmbeddedServer, startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
 import { type All, openAll, readAll } from '../../services/all/open.ts';
-import { migrateAll } from '../../services/all/services.ts';
+import { migrateAll } from '../../services/all/migrate.ts';
 import { type Answer, ask, type Asking } from '../system.ts';
+import { anyPorts } from '../ports.ts';
 
 /** All services on a PostgreSQL of the test's own, which answers and cannot do the work. */
 
@@ -21,16 +22,15 @@ const credentials = { email: 'ada@example.com', password: 'correct horse battery
 
 beforeAll(async () => {
   server = await startEmbedded({ dataDir: '', log: silentLog, ephemeral: true });
-  const ports = Object.fromEntries(['EDGE', 'AUTH', 'AUTH_GRPC', 'USER'].map((name) => [`SIGNET_${name}_PORT`, '0']));
   const configs = readAll({
-    ...ports,
+    ...anyPorts,
     DATABASE_URL: server.url().reveal(),
     SIGNET_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
     SIGNET_RATE_LIMIT: '0',
   });
   await migrateAll(configs, silentLog);
   all = await openAll(configs, silentLog, { add: (close) => closers.push(close) }, { take: () => undefined });
-  user = createGrpcTransport(`127.0.0.1:${all.user.port}`, [Health]);
+  user = createGrpcTransport(`127.0.0.1:${all.port('SIGNET_USER_PORT')}`, [Health]);
   // Another database than that of the services: their settings do not concern it.
   admin = await connect('postgres');
   await rest('POST', '/api/v1/auth/register', { body: { ...credentials, name: 'Ada' } });
@@ -56,7 +56,7 @@ async function connect(database: string): Promise<Client> {
 }
 
 const rest = (method: string, path: string, asking?: Asking) =>
-  ask(`http://127.0.0.1:${all.edge.port}${path}`, method, asking);
+  ask(`http://127.0.0.1:${all.port('SIGNET_EDGE_PORT')}${path}`, method, asking);
 
 /** What needs to write. */
 const writes = (): Promise<Answer[]> =>
@@ -79,7 +79,7 @@ function expectUnavailable(answers: Answer[]): void {
 /** What auth and user say of themselves. */
 async function readiness(): Promise<[number, Serving]> {
   const [auth, health] = await Promise.all([
-    ask(`http://127.0.0.1:${all.auth.door.port}/ready`, 'GET'),
+    ask(`http://127.0.0.1:${all.port('SIGNET_AUTH_PORT')}/ready`, 'GET'),
     createClient(Health, user).check({}),
   ]);
   return [auth.status, health.status];
@@ -128,7 +128,7 @@ test('a disk that is full shows in the statements that fail, and takes readiness
   await ready(up);
   const body = { ...credentials, email: 'eve@example.com', name: 'Eve' };
   expectUnavailable([await rest('POST', '/api/v1/auth/register', { body })]);
-  expect((await ask(`http://127.0.0.1:${all.auth.door.port}/ready`, 'GET')).status).toBe(503);
+  expect((await ask(`http://127.0.0.1:${all.port('SIGNET_AUTH_PORT')}/ready`, 'GET')).status).toBe(503);
   await db.query('DROP FUNCTION full_disk CASCADE');
   await db.end();
   await ready(up);

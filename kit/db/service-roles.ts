@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { Secret } from '#kit/log/secret.ts';
+import { withAdmin } from './create-database.ts';
+
+/**
+ * Gives each service a database role of its own, `signet_<service>`, which owns the
+ * service's schema with everything in it and may enter no other one. What another
+ * role made there is re-owned. Passwords are new each time.
+ * @param admin URL of the database, as a superuser
+ * @returns the URL of each service's role, by service
+ */
+export async function ensureServiceRoles(admin: Secret, services: readonly string[]): Promise<Map<string, Secret>> {
+  const urls = new Map<string, Secret>();
+  await withAdmin(admin, async (client) => {
+    const database = client.escapeIdentifier(new URL(admin.reveal()).pathname.slice(1));
+    for (const service of services) {
+      const role = `signet_${service.replaceAll('-', '_')}`;
+      const password = randomBytes(24).toString('base64url');
+      const [name, schema] = [client.escapeIdentifier(role), client.escapeIdentifier(service)];
+      await client.query('BEGIN');
+      const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
+      if (!rowCount) await client.query(`CREATE ROLE ${name}`);
+      await client.query(
+        `ALTER ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD ${client.escapeLiteral(password)}`,
+      );
+      // The migrations that Prisma writes begin with CREATE SCHEMA IF NOT EXISTS, which asks for the right before it looks.
+      await client.query(`GRANT CREATE ON DATABASE ${database} TO ${name}`);
+      await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+      await client.query(`ALTER SCHEMA ${schema} OWNER TO ${name}`);
+      const { rows } = await client.query<{ statement: string }>(foreignObjects, [service, role]);
+      for (const { statement } of rows) await client.query(statement);
+      await client.query('COMMIT');
+      const url = new URL(admin.reveal());
+      [url.username, url.password] = [role, password];
+      urls.set(service, new Secret(url.href));
+    }
+  });
+  return urls;
+}
+
+/** Statements that give objects of a schema ($1) to a role ($2), where another one owns them. What belongs to a table follows it. */
+const foreignObjects = `
+  SELECT format('ALTER %s %I.%I OWNER TO %I', kind, $1::text, name, $2::text) AS statement FROM (
+    SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+           c.relname, c.relowner, c.relnamespace
+    FROM pg_class c
+    WHERE c.relkind IN ('r', 'p', 'v', 'm')
+       OR (c.relkind = 'S' AND NOT EXISTS (
+            SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')))
+    UNION ALL
+    SELECT 'TYPE', t.typname, t.typowner, t.typnamespace FROM pg_type t WHERE t.typtype IN ('e', 'd')
+  ) AS object (kind, name, owner, namespace)
+  WHERE namespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text)
+    AND owner <> (SELECT oid FROM pg_roles WHERE rolname = $2::text)
+  UNION ALL
+  SELECT format('ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, $2::text)
+  FROM pg_proc p
+  WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text)
+    AND p.proowner <> (SELECT oid FROM pg_roles WHERE rolname = $2::text)`;

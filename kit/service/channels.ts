@@ -1,0 +1,29 @@
+import type { Transport } from '@connectrpc/connect';
+import type { Config, Keys } from '#kit/config/config.ts';
+import { asService } from '#kit/guard/as-service.ts';
+import type { Closing } from '#kit/process/run.ts';
+import type { AuthLink } from '#kit/rpc/auth-link.ts';
+import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { targetOf } from './registry.ts';
+import type { Calls } from './service.ts';
+
+/** Opens gRPC channels to the services that one calls, each with the caller's own token. That to auth is there already. */
+export function channelsTo(
+  calls: Calls,
+  config: Config<Keys>,
+  auth: AuthLink,
+  closing: Closing,
+): (service: string) => Transport {
+  const channels = new Map<string, Transport>([['auth', auth.transport]]);
+  for (const [called, services] of Object.entries(calls)) {
+    if (called === 'auth') continue;
+    const channel = createGrpcTransport(targetOf(config, called), services);
+    closing.add(() => channel.close());
+    channels.set(called, asService(channel, auth.identity));
+  }
+  return (called) => {
+    const channel = channels.get(called);
+    if (!channel) throw new Error(`${called} is not among the services that this one calls`);
+    return channel;
+  };
+}

@@ -1,0 +1,90 @@
+import type { Transport } from '@connectrpc/connect';
+import { type Config, readConfig } from '#kit/config/config.ts';
+import { readEnvironment } from '#kit/config/environment.ts';
+import { openDatabase } from '#kit/db/database.ts';
+import { migrate, migrationsOf } from '#kit/db/migrate.ts';
+import { connectGate } from '#kit/guard/connect.ts';
+import type { Guard } from '#kit/guard/guard.ts';
+import type { Log } from '#kit/log/log.ts';
+import { createConnectionLimit } from '#kit/net/connection-limit.ts';
+import { type Closing, processLog, runProcess } from '#kit/process/run.ts';
+import { onPort } from '#kit/process/start-error.ts';
+import type { RpcApp } from '#kit/rpc/app.ts';
+import { linkToAuth } from '#kit/rpc/auth-link.ts';
+import { serveGrpc } from '#kit/rpc/grpc-server.ts';
+import { guardFor, jwksFor, logWhenReady } from '#kit/rpc/guard-for.ts';
+import { createService } from '#kit/rpc/stack.ts';
+import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
+import { openTelemetry } from '#kit/telemetry/telemetry.ts';
+import { channelsTo } from './channels.ts';
+import { environmentFor, targetOf } from './registry.ts';
+import type { BuiltService, DomainService, ServiceDeps } from './service.ts';
+
+/** What the process that a service lives in gives it. */
+export interface Host {
+  readonly config: Config<DomainService['keys']>;
+  readonly guard: Guard;
+  /** To another service, with this one's own token. */
+  readonly to: (service: string) => Transport;
+  readonly log: Log;
+  readonly metrics: ServiceMetrics;
+  readonly closing: Closing;
+}
+
+/**
+ * Wires a service behind its guard and opens its port, on a migrated database:
+ * the same in a process of its own and beside others.
+ */
+export async function openService(
+  service: DomainService,
+  host: Host,
+): Promise<{ readonly app: RpcApp; readonly port: number }> {
+  const { config, guard, to, log, metrics, closing } = host;
+  const database = openDatabase({
+    url: config.databaseUrl,
+    applicationName: `signet-${service.name}`,
+    log,
+    metrics,
+  });
+  closing.add(() => database.close());
+  const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
+  const { mounted, close } = await build({ database, config, to, log, metrics });
+  if (close) closing.add(close);
+  const app = createService({
+    mounted,
+    checks: [connectGate(guard)],
+    guard,
+    ready: async () => guard.obstacle() ?? ((await database.writable()) ? undefined : 'database'),
+    streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
+    reflection: config.environment !== 'production',
+    log,
+    metrics,
+  });
+  const { connectionLimit: total, connectionLimitAddress: perAddress } = config;
+  const options = {
+    host: config.host,
+    port: config.port,
+    connections: createConnectionLimit({ total, perAddress }, log),
+  };
+  const server = await onPort(config.port, service.ports.grpc.env, () => serveGrpc(app, options));
+  closing.add(() => server.close());
+  return { app, port: server.port };
+}
+
+/** Runs a service in a process of its own. It is one of the registry, which completed its keys. */
+export function runService(service: DomainService): Promise<void> {
+  const { name, calls, keys, ports } = service;
+  return runProcess(async (closing) => {
+    const config = readConfig(keys, environmentFor(name, readEnvironment()));
+    const log = processLog(config).child({ service: name });
+    const metrics = (await openTelemetry(config, name, log, closing)).of(name);
+    await migrate({ url: config.databaseUrl, ...migrationsOf(name), log });
+    const auth = linkToAuth(name, { ...config, authTarget: targetOf(config, 'auth') }, calls['auth'] ?? []);
+    closing.add(() => auth.close());
+    const guard = guardFor(config, { keys: jwksFor(config), revocations: auth.revocations, metrics, log });
+    closing.add(() => guard.close());
+    const to = channelsTo(calls, config, auth, closing);
+    const { port } = await openService(service, { config, guard, to, log, metrics, closing });
+    return { ports: { [ports.grpc.env]: port }, serving: logWhenReady(guard, name, { port }, log) };
+  });
+}

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
+import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
+import { readConfig } from '#kit/config/config.ts';
+import { defineRegistry, environmentFor, targetOf } from './registry.ts';
+import { type AnyService, type Build, defineService } from './service.ts';
+
+const load = async (): Promise<Build> => () => ({ mounted: [] });
+const auth = defineService({ name: 'auth', port: 1, contract: [Health], load });
+const echo = defineService({ name: 'echo', port: 2, contract: [EchoService], calls: { auth: [Health] }, load });
+const environment = { DATABASE_URL: 'postgres://u:p@h/d', SIGNET_SERVICE_KEY: '' };
+
+test('a service gets a key for where it reaches each service that it calls', () => {
+  const { echo: complete } = defineRegistry({ auth, echo });
+  const keys: AnyService['keys'] = { authTarget: complete.keys['authTarget' as never] };
+  expect(targetOf(readConfig(keys, environment), 'auth')).toBe('localhost:1');
+  expect(targetOf(readConfig(keys, { SIGNET_AUTH_TARGET: 'dns:///auth:9' }), 'auth')).toBe('dns:///auth:9');
+});
+
+test.each<[string, Record<string, AnyService>, string]>([
+  ['calls what is not there', { echo }, 'echo calls auth, which is no service with a gRPC port'],
+  [
+    'calls what another does not serve',
+    { auth: { ...auth, contract: [] }, echo },
+    'echo calls grpc.health.v1.Health, which auth does not serve',
+  ],
+  ['has the port of another', { auth, echo: { ...echo, ports: auth.ports } }, 'auth and echo both have the port 1'],
+  [
+    'serves what another serves',
+    { auth, echo: { ...echo, contract: [Health] } },
+    'auth and echo both have grpc.health.v1.Health',
+  ],
+  ['is registered under another name', { auth, other: echo }, 'echo is registered as other'],
+])('a service that %s does not start', (_, definitions, fault) => {
+  expect(() => defineRegistry(definitions)).toThrow(fault);
+});
+
+test('<SERVICE>_DATABASE_URL is the DATABASE_URL of that service and of no other', () => {
+  const given = { DATABASE_URL: 'postgres://all', ECHO_DATABASE_URL: 'postgres://echo' };
+  expect(environmentFor('echo', given)['DATABASE_URL']).toBe('postgres://echo');
+  expect(environmentFor('auth', given)['DATABASE_URL']).toBe('postgres://all');
+});

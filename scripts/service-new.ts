@@ -1,0 +1,54 @@
+// npm run service:new -- <name>: writes a service that starts, with one method
+// that works, and registers it. docs/add-a-service.md goes on from there.
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { AnyService } from '#kit/service/service.ts';
+import { services } from '../services/registry.ts';
+import { root } from './check/check.ts';
+import { runQuietly } from './command.mjs';
+import { filesOf, type Names, registryWith } from './service/files.ts';
+import { pinnedNode } from './setup.mjs';
+
+const name = process.argv[2] ?? '';
+const taken = new Set([...Object.keys(services), 'all', 'fleet', 'test', 'policy', 'type', 'signet']);
+if (!/^[a-z][a-z0-9]{1,30}$/.test(name)) refuse('usage: npm run service:new -- <name: lower-case letters and digits>');
+if (taken.has(name)) refuse(`there is a service, or a part of the project, of the name ${name}`);
+
+const names: Names = { lower: name, pascal: name.slice(0, 1).toUpperCase() + name.slice(1) };
+const files = Object.entries(filesOf(names, nextPort()));
+const present = files.map(([file]) => file).filter((file) => existsSync(path.join(root, file)));
+if (present.length > 0) refuse(`not overwritten: ${present.join(', ')}`);
+
+const registry = path.join(root, 'services', 'registry.ts');
+const registered = registryWith(await readFile(registry, 'utf8'), names);
+for (const [file, text] of files) {
+  await mkdir(path.dirname(path.join(root, file)), { recursive: true });
+  await writeFile(path.join(root, file), text);
+  console.log(`wrote    ${file}`);
+}
+// Code for its protos and its database first: the registry cannot be read without.
+await runQuietly('buf', ['generate', '-o', root], { cwd: root });
+await writeFile(registry, registered);
+console.log('changed  services/registry.ts');
+for (const [script, ...args] of [
+  ['scripts/generate.ts'],
+  ['scripts/new-migration.ts', name, 'init'],
+  ['scripts/format.ts'],
+] as const) {
+  await runQuietly(pinnedNode, ['--disable-warning=ExperimentalWarning', script, ...args], { cwd: root });
+}
+console.log(`wrote    prisma/${name}/migrations, gen/, docs/configuration.md, .env.example, docker-compose.yml
+It runs with npm start:  curl -s http://localhost:8080/api/v1/${name}/visits -X POST -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{}'
+Go on with docs/add-a-service.md.`);
+
+/** The port behind the highest one that a gRPC service has. */
+function nextPort(): number {
+  const ports = Object.values<AnyService>(services).flatMap(({ ports: { grpc } }) => Number(grpc?.default ?? 0));
+  return Math.max(...ports.filter((port) => port < 9_000)) + 1;
+}
+
+function refuse(why: string): never {
+  console.error(why);
+  process.exit(2);
+}

@@ -1,0 +1,155 @@
+/** What a new service is called, in each of its spellings. */
+export interface Names {
+  /** `ride`: folders, the PostgreSQL schema, the package. */
+  readonly lower: string;
+  /** `Ride`: RideService. */
+  readonly pascal: string;
+}
+
+/**
+ * The files of a new service, by path: what each service has, and one method that
+ * works, to be replaced. It counts the visits of its caller.
+ */
+export function filesOf({ lower, pascal }: Names, port: number): Readonly<Record<string, string>> {
+  const proto = `proto/signet/${lower}/v1/${lower}_service.proto`;
+  return {
+    [proto]: `syntax = "proto3";
+
+// What the ${lower} service is for.
+package signet.${lower}.v1;
+
+import "google/api/annotations.proto";
+import "signet/policy/v1/policy.proto";
+
+// The ${lower} service.
+service ${pascal}Service {
+  // Counts a visit of the caller.
+  //
+  // Errors: TOKEN_REQUIRED, INVALID_TOKEN.
+  rpc Visit(VisitRequest) returns (VisitResponse) {
+    option (google.api.http) = {
+      post: "/api/v1/${lower}/visits"
+      body: "*"
+    };
+    option (signet.policy.v1.access) = {
+      authenticated: {}
+    };
+  }
+}
+
+// A visit.
+message VisitRequest {}
+
+// How often the caller has been here.
+message VisitResponse {
+  // This visit included; 1 or more.
+  int32 visits = 1;
+}
+`,
+    [`prisma/${lower}/schema.prisma`]: `// The data of the ${lower} service.
+
+generator client {
+  provider               = "prisma-client"
+  output                 = "../../gen/prisma/${lower}"
+  runtime                = "nodejs"
+  moduleFormat           = "esm"
+  generatedFileExtension = "ts"
+  importFileExtension    = "ts"
+}
+
+datasource db {
+  provider = "postgresql"
+  schemas  = ["${lower}"]
+}
+
+/// How often a person has been here.
+model Visitor {
+  /// The account's id. No foreign key: accounts are another service's.
+  userId String @id @map("user_id") @db.Uuid
+  visits Int    @default(0)
+
+  @@map("visitors")
+  @@schema("${lower}")
+}
+`,
+    [`prisma/${lower}/migrations/migration_lock.toml`]: `# What the migrations beside this file are written for.
+provider = "postgresql"
+`,
+    [`services/${lower}/service.ts`]: `import { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_service_pb.ts';
+import { type Build, defineService } from '#kit/service/service.ts';
+
+/** What the ${lower} service is for. */
+export const ${lower} = defineService({
+  name: '${lower}',
+  port: ${port},
+  contract: [${pascal}Service],
+  load: async (): Promise<Build> => (await import('./build.ts')).build,
+});
+`,
+    [`services/${lower}/build.ts`]: `import { PrismaClient } from '#gen/prisma/${lower}/client.ts';
+import { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_service_pb.ts';
+import { mount } from '#kit/rpc/app.ts';
+import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
+import { ${lower}Handler } from './handler/${lower}.ts';
+import type { ${lower} } from './service.ts';
+import { createVisitorStore } from './store/visitors.ts';
+
+/** Wires the ${lower} service. */
+export function build({ database }: ServiceDeps<typeof ${lower}>): BuiltService {
+  const visitors = createVisitorStore(new PrismaClient({ adapter: database.adapter }));
+  return { mounted: [mount(${pascal}Service, ${lower}Handler(visitors))] };
+}
+`,
+    [`services/${lower}/main.ts`]: `import { runService } from '#kit/service/open.ts';
+import { services } from '../registry.ts';
+
+await runService(services.${lower});
+`,
+    [`services/${lower}/handler/${lower}.ts`]: `import type { ServiceImpl } from '@connectrpc/connect';
+import type { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_service_pb.ts';
+import { userOf } from '#kit/guard/connect.ts';
+import type { VisitorStore } from '../store/visitors.ts';
+
+/** ${pascal}Service: from messages to the domain and back. Who visits comes from the token, never from the request. */
+export function ${lower}Handler(visitors: VisitorStore): ServiceImpl<typeof ${pascal}Service> {
+  return {
+    async visit(_, { values }) {
+      return { visits: await visitors.count(userOf(values).subject) };
+    },
+  };
+}
+`,
+    [`services/${lower}/store/visitors.ts`]: `import type { PrismaClient } from '#gen/prisma/${lower}/client.ts';
+
+/** Persistence port for visitors. */
+export interface VisitorStore {
+  /** Counts a visit, in one statement; answers how many there are. */
+  count(userId: string): Promise<number>;
+}
+
+/** Visitors in PostgreSQL. */
+export function createVisitorStore(db: PrismaClient): VisitorStore {
+  return {
+    async count(userId) {
+      const [row] = await db.$queryRaw<{ visits: number }[]>\`
+        INSERT INTO "${lower}".visitors AS v (user_id, visits) VALUES (\${userId}::uuid, 1)
+        ON CONFLICT (user_id) DO UPDATE SET visits = v.visits + 1
+        RETURNING visits\`;
+      return row?.visits ?? 0;
+    },
+  };
+}
+`,
+  };
+}
+
+/** The registry with a service more. @throws Error where its form is not the one that is known here */
+export function registryWith(text: string, { lower }: Names): string {
+  const entry = /const behind = \{ ([^}]*) \} as const;/.exec(text);
+  const imports = [...text.matchAll(/^import \{ \w+ \} from '\.\/\w+\/service\.ts';\n/gm)].at(-1);
+  if (!entry || !imports) throw new Error('services/registry.ts has no line "const behind = { ... } as const;"');
+  const line = `import { ${lower} } from './${lower}/service.ts';\n`;
+  return text
+    .replace(entry[0], `const behind = { ${entry[1]}, ${lower} } as const;`)
+    .replace(imports[0], imports[0] + line);
+}

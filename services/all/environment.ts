@@ -1,0 +1,19 @@
+import type { Environment } from '#kit/config/config.ts';
+import { envName } from '#kit/service/service.ts';
+import { services, servicesWithData } from '../registry.ts';
+import { keys as allKeys } from './config.ts';
+
+/** Keys of ours in an environment that neither a service nor the command line (docs/cli.md) has: misspelt, most likely. */
+export function unknownKeys(environment: Environment): string[] {
+  const known = new Set(
+    [allKeys, ...Object.values(services).map(({ keys }) => keys)].flatMap((keys) =>
+      Object.values(keys).map(({ env }) => env),
+    ),
+  );
+  return Object.keys(environment).filter((name) => /^SIGNET_(?!CLI_|URL$)/.test(name) && !known.has(name));
+}
+
+/** Services of which the environment names a database of their own. */
+export function withOwnDatabase(environment: Environment): string[] {
+  return servicesWithData.map(({ name }) => name).filter((name) => environment[`${envName(name)}_DATABASE_URL`]);
+}

@@ -1,0 +1,25 @@
+import { defineRegistry } from '#kit/service/registry.ts';
+import { type AnyService, type DomainService, isDomainService } from '#kit/service/service.ts';
+import { auth } from './auth/service.ts';
+import { edgeOver } from './edge/service.ts';
+import { user } from './user/service.ts';
+
+/** What stands behind the edge. A new service is a line here. */
+const behind = { auth, user } as const;
+
+/** Every service, in the order of starting: auth, which all of them need, first, and the edge last. */
+export const services = defineRegistry({ ...behind, edge: edgeOver(behind) });
+
+/** The name of a service. */
+export type ServiceName = keyof typeof services;
+
+/** The names of all services, in the order of starting. */
+export const serviceNames = Object.keys(services) as ServiceName[];
+
+/** All services but auth and the edge. */
+export const domainServices: readonly DomainService[] = Object.values<AnyService>(services).filter(isDomainService);
+
+/** The services that have a database. */
+export const servicesWithData: readonly AnyService[] = Object.values<AnyService>(services).filter(
+  ({ keys }) => 'databaseUrl' in keys,
+);

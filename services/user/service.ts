@@ -1,0 +1,13 @@
+import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
+import { type Build, defineService } from '#kit/service/service.ts';
+
+/** The profiles of people. */
+export const user = defineService({
+  name: 'user',
+  port: 8082,
+  contract: [UserService],
+  calls: { auth: [AccountService, AuthService] },
+  load: async (): Promise<Build> => (await import('./build.ts')).build,
+});
