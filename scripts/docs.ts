@@ -2,12 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Code } from '@connectrpc/connect';
 import type { Keys } from '#kit/config/config.ts';
-import { catalogue } from '#kit/errors/catalogue.ts';
+import { kitReasons, type Reasons } from '#kit/errors/reasons.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { keys as allKeys } from '../services/all/config.ts';
 import { services } from '../services/registry.ts';
 import { root } from './check/check.ts';
 import { composeServices } from './compose.ts';
+import { serviceReasons } from './reasons.ts';
 
 /** A file of which a part is made from code; the words around it are written by hand. */
 export interface Doc {
@@ -46,11 +47,14 @@ export async function writeDocs(): Promise<void> {
 }
 
 async function errorTable(): Promise<string> {
-  const rows = Object.entries(catalogue).map(([reason, { status, code, title }]) => {
-    const grpc = Code[code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
-    return [`\`${reason}\``, String(status), grpc === 'CANCELED' ? 'CANCELLED' : grpc, title];
-  });
-  return markdownTable(['Reason', 'HTTP', 'gRPC', 'Meaning'], rows);
+  const owned: [string, Reasons][] = [['any service', kitReasons], ...(await serviceReasons())];
+  const rows = owned.flatMap(([owner, reasons]) =>
+    Object.entries(reasons).map(([reason, { status, code, title }]) => {
+      const grpc = Code[code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
+      return [`\`${reason}\``, String(status), grpc === 'CANCELED' ? 'CANCELLED' : grpc, owner, title];
+    }),
+  );
+  return markdownTable(['Reason', 'HTTP', 'gRPC', 'Given by', 'Meaning'], rows);
 }
 
 async function keyTable(): Promise<string> {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { runQuietly } from './command.mjs';
 import { writeDocs } from './docs.ts';
 import { writeEnvExample } from './env-example.ts';
+import { writeReasons } from './reasons.ts';
 import { generateClients, root, services } from './setup.mjs';
 
 /** Generates TypeScript from the protos, into `<folder>/gen/proto`. */
@@ -19,7 +20,11 @@ export async function generateComments(file: string): Promise<void> {
 /** Everything that is made from something else. */
 async function generateAll(): Promise<void> {
   await generateProtos(root);
-  await Promise.all([generateComments(path.join(root, 'gen', 'comments.json')), generateClients(services())]);
+  await Promise.all([
+    generateComments(path.join(root, 'gen', 'comments.json')),
+    writeReasons(path.join(root, 'gen', 'reasons.json')),
+    generateClients(services()),
+  ]);
   await writeDocs();
   await writeEnvExample();
 }

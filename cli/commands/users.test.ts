@@ -68,5 +68,5 @@ test('disables and enables', async () => {
 
 test('the last administrator stays', async () => {
   const { exit, stderr } = await asAdmin('users', 'disable', 'root@example.com', '--yes');
-  expect([exit, stderr]).toEqual([1, 'signet: There must be an administrator left. (LAST_ADMIN)\n']);
+  expect([exit, stderr]).toEqual([1, 'signet: The last administrator must keep the role. (LAST_ADMIN)\n']);
 });

@@ -1,6 +1,6 @@
 import { type ConnectError, createConnectRouter, createContextKey, createContextValues } from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
-import type { Reason } from '#kit/errors/catalogue.ts';
+import type { KitReason } from '#kit/errors/reasons.ts';
 import { failure } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
 import { stageKey } from '#kit/rpc/call.ts';
@@ -43,7 +43,7 @@ export function explained(handlers: readonly UniversalHandler[], app: RpcApp): U
 }
 
 /** What Connect said, told by the code that it gave, in whichever protocol. */
-async function reasonIn({ status, trailer, body }: UniversalServerResponse): Promise<Reason> {
+async function reasonIn({ status, trailer, body }: UniversalServerResponse): Promise<KitReason> {
   let text = `${status} grpc-status: ${trailer?.get('grpc-status') ?? ''} `;
   for await (const chunk of body ?? []) text += Buffer.from(chunk).toString('latin1');
   if (/grpc-status: ?8\b|resource_exhausted/.test(text)) return 'PAYLOAD_TOO_LARGE';

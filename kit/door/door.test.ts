@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { mount } from '#kit/rpc/app.ts';
@@ -27,6 +28,9 @@ const app = createService({
       },
       async *count({ to }) {
         for (let number = 1; number <= to; number++) yield { number };
+      },
+      async *chat(requests) {
+        for await (const { text } of requests) yield { text };
       },
     }),
   ],
@@ -198,6 +202,17 @@ describe('limits', () => {
     expect(await ask(connectPath, maxRequestBytes)).toBe(200);
     expect(await ask(connectPath, maxRequestBytes + 1)).toBe(429);
   });
+});
+
+test('a message of a stream that is too large ends the stream with PAYLOAD_TOO_LARGE', async () => {
+  const client = createClient(EchoService, createConnectTransport({ baseUrl: base(), httpVersion: '2' }));
+  async function* messages() {
+    yield { text: 'x'.repeat(maxRequestBytes + 1) };
+  }
+  const read = async () => {
+    for await (const { text } of client.chat(messages())) expect(text).toBe('');
+  };
+  expect(reasonOf(await read().catch((error: unknown) => error))).toBe('PAYLOAD_TOO_LARGE');
 });
 
 test('/health answers as long as the process lives, /ready as long as it can work, and else why not', async () => {

@@ -14,6 +14,7 @@ import { maxRequestBytes } from '#kit/rpc/limits.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import { explained } from './connect-errors.ts';
+import { outsideErrors, outsideGate } from './outside.ts';
 
 /** How long calls may go on once the server closes, before their signals abort, in milliseconds. */
 const shutdownAfter = 1_000;
@@ -31,8 +32,8 @@ export function mountConnect(
   const shutdown = new AbortController();
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
-    requestGate: app.gate,
-    interceptors: [...app.interceptors],
+    requestGate: outsideGate(app.gate),
+    interceptors: [outsideErrors, ...app.interceptors],
     readMaxBytes: maxRequestBytes,
     binaryOptions: { readUnknownFields: false },
     maxTimeoutMs: 24 * 3_600_000,

@@ -1,13 +1,14 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
-import { catalogue } from './catalogue.ts';
 import { failure, outward, reasonOf, violationsOf } from './failure.ts';
+import { kitReasons } from './reasons.ts';
+import { testFailure, testReasons } from '../testing/reasons.ts';
 
 test('a failure carries its reason, its fields and when to come back', () => {
-  const error = failure('SERVER_BUSY', { retryAfter: 1.2, fields: [{ field: 'a.b', description: 'is wrong' }] });
-  expect([error.code, error.rawMessage]).toEqual([Code.ResourceExhausted, catalogue.SERVER_BUSY.title]);
+  const error = testFailure('QUEUE_FULL', { retryAfter: 1.2, fields: [{ field: 'a.b', description: 'is wrong' }] });
+  expect([error.code, error.rawMessage]).toEqual([Code.ResourceExhausted, testReasons.QUEUE_FULL.title]);
   expect([reasonOf(error), violationsOf(error), error.metadata.get('retry-after')]).toEqual([
-    'SERVER_BUSY',
+    'QUEUE_FULL',
     [{ field: 'a.b', description: 'is wrong' }],
     '2',
   ]);
@@ -24,7 +25,7 @@ test('a failure names at most 20 fields, each by at most 200 characters', () => 
 });
 
 test('come back in less than a second is come back in a second', () => {
-  expect(failure('SERVER_BUSY', { retryAfter: 0.01 }).metadata.get('retry-after')).toBe('1');
+  expect(testFailure('QUEUE_FULL', { retryAfter: 0.01 }).metadata.get('retry-after')).toBe('1');
 });
 
 test.each([
@@ -47,7 +48,7 @@ test.each([
 });
 
 test('a failure with a reason leaves as it is', () => {
-  const error = failure('EMAIL_TAKEN');
+  const error = testFailure('TEXT_TAKEN');
   expect(outward(error)).toBe(error);
 });
 
@@ -58,6 +59,8 @@ test('every reason has a status and a code that clients of either kind read alik
     [Code.PermissionDenied]: [403],
     [Code.NotFound]: [404],
     [Code.AlreadyExists]: [409],
+    [Code.Aborted]: [409],
+    [Code.OutOfRange]: [400],
     [Code.FailedPrecondition]: [409],
     [Code.ResourceExhausted]: [413, 429, 431],
     [Code.Canceled]: [499],
@@ -66,7 +69,7 @@ test('every reason has a status and a code that clients of either kind read alik
     [Code.Unavailable]: [503],
     [Code.DeadlineExceeded]: [504],
   };
-  for (const [reason, { code, status, title }] of Object.entries(catalogue)) {
+  for (const [reason, { code, status, title }] of Object.entries(kitReasons)) {
     expect(expected[code], reason).toContain(status);
     expect(title, reason).toMatch(/^[A-Z].*\.$/);
   }

@@ -1,9 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
-import { errorOf, signetReasonOf } from '#kit/guard/error.ts';
+import { type ErrorExtras, errorOf } from '#kit/guard/error.ts';
+import type { ReasonEntry } from '#kit/guard/reasons.ts';
 import { isDatabaseAway } from './away.ts';
-import { catalogue, isReason, type Reason } from './catalogue.ts';
+import { infoOf, statusKey } from './error-info.ts';
+import { isKitReason, type KitReason, kitReasons, reasonOfCode, type Reasons } from './reasons.ts';
 
 /** One field of a request and what is wrong with it. */
 export interface FieldViolation {
@@ -14,15 +16,11 @@ export interface FieldViolation {
 }
 
 /** What a failure may carry besides its reason. */
-export interface FailureOptions {
+export interface FailureOptions extends Pick<ErrorExtras, 'headers' | 'detail' | 'metadata' | 'domain' | 'cause'> {
   /** The fields at fault, sent as google.rpc.BadRequest. */
   readonly fields?: readonly FieldViolation[];
   /** Seconds after which trying again makes sense, sent as Retry-After. */
   readonly retryAfter?: number;
-  /** Further response headers. */
-  readonly headers?: HeadersInit;
-  /** For the log; never leaves the process. */
-  readonly cause?: unknown;
 }
 
 /** Most fields that an error names: an answer to bad input has a bound, whatever the input. */
@@ -31,23 +29,44 @@ export const mostViolations = 20;
 /** Longest name of a field in an error, in characters. */
 const longestField = 200;
 
-/** Creates the error of a reason, for a handler or a domain rule to throw. It names at most 20 fields. */
-export function failure(reason: Reason, options: FailureOptions = {}): ConnectError {
+/** Creates the error of one of the kit's reasons, for a handler or a domain rule to throw. It names at most 20 fields. */
+export function failure(reason: KitReason, options?: FailureOptions): ConnectError {
+  return createFailure(reason, kitReasons[reason], options);
+}
+
+/**
+ * The function that creates the errors of a service's reasons, and of the kit's:
+ *
+ *     export const failure = failureOf(reasons);
+ *     throw failure('RIDE_STATE', { metadata: { state } });
+ */
+export function failureOf<R extends Reasons>(reasons: R) {
+  const known: Reasons = { ...reasons, ...kitReasons };
+  return (reason: (keyof R & string) | KitReason, options?: FailureOptions): ConnectError => {
+    const entry = known[reason];
+    if (!entry) throw new Error(`${reason} is not a reason of this service`);
+    return createFailure(reason, entry, options);
+  };
+}
+
+/** Creates the error of a reason, whoever owns it. Only services' reasons carry their status: the kit's are known. */
+export function createFailure(reason: string, entry: ReasonEntry, options: FailureOptions = {}): ConnectError {
+  const { fields, retryAfter, metadata, ...extras } = options;
   const headers = new Headers(options.headers);
-  if (options.retryAfter !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(options.retryAfter))));
-  const fieldViolations = options.fields
+  if (retryAfter !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
+  const fieldViolations = fields
     ?.slice(0, mostViolations)
     .map(({ field, description }) => ({ field: field.slice(0, longestField), description }));
   const details = fieldViolations?.length
     ? [{ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) }]
     : [];
-  return errorOf(reason, catalogue[reason], { headers, details, cause: options.cause });
+  const status = isKitReason(reason) ? {} : { [statusKey]: String(entry.status) };
+  return errorOf(reason, entry, { ...extras, headers, details, metadata: { ...metadata, ...status } });
 }
 
-/** The catalogue's reason in an error that Signet made; undefined for any other. */
-export function reasonOf(error: unknown): Reason | undefined {
-  const reason = signetReasonOf(error);
-  return reason !== undefined && isReason(reason) ? reason : undefined;
+/** The reason in an error, whichever service gave it; undefined in an error without one that is believed. */
+export function reasonOf(error: unknown): string | undefined {
+  return infoOf(error)?.reason;
 }
 
 /** The fields at fault that an error names; none in an error of another kind. */
@@ -58,27 +77,15 @@ export function violationsOf(error: unknown): FieldViolation[] {
     .flatMap((detail) => detail.fieldViolations.map(({ field, description }) => ({ field, description })));
 }
 
-const byCode: Partial<Record<Code, Reason>> = {
-  [Code.Canceled]: 'CANCELLED',
-  [Code.InvalidArgument]: 'INVALID_ARGUMENT',
-  [Code.DeadlineExceeded]: 'DEADLINE_EXCEEDED',
-  [Code.NotFound]: 'NOT_FOUND',
-  [Code.ResourceExhausted]: 'PAYLOAD_TOO_LARGE',
-  [Code.Unimplemented]: 'UNIMPLEMENTED',
-  [Code.Unavailable]: 'SERVICE_UNAVAILABLE',
-  [Code.Unauthenticated]: 'TOKEN_REQUIRED',
-};
-
 /**
- * Decides what leaves the process: errors with a reason as they are; errors of
- * the transport under the reason of their code; a database that is away as
- * SERVICE_UNAVAILABLE; anything else as INTERNAL. Its text is kept as the cause,
- * for the log alone.
+ * Decides what leaves the process: errors with a reason as they are; any other
+ * under the reason of its code, a masked one as INTERNAL; a database that is away
+ * as SERVICE_UNAVAILABLE. Its text is kept as the cause, for the log alone.
  */
 export function outward(error: unknown): ConnectError {
   if (isDatabaseAway(error)) return failure('SERVICE_UNAVAILABLE', { retryAfter: 1, cause: error });
   if (!(error instanceof ConnectError)) return failure('INTERNAL', { cause: error });
   if (reasonOf(error) !== undefined) return error;
-  const reason = byCode[error.code] ?? 'INTERNAL';
+  const reason = reasonOfCode(error.code);
   return failure(reason, { cause: error, ...(reason === 'SERVICE_UNAVAILABLE' ? { retryAfter: 1 } : {}) });
 }

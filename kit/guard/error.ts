@@ -1,6 +1,6 @@
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
-import { ErrorInfoSchema } from '../../gen/proto/google/rpc/error_details_pb.ts';
+import { ErrorInfoSchema, LocalizedMessageSchema } from '../../gen/proto/google/rpc/error_details_pb.ts';
 import { type GuardReason, guardReasons, type ReasonEntry } from './reasons.ts';
 
 /** ErrorInfo.domain of every error that Signet makes. */
@@ -10,6 +10,12 @@ export const errorDomain = 'signet';
 export interface ErrorExtras {
   /** Response headers, for example WWW-Authenticate. */
   readonly headers?: HeadersInit;
+  /** What this error says beyond its reason's sentence, for people. Sent as google.rpc.LocalizedMessage. */
+  readonly detail?: string;
+  /** What programs need besides the reason: ErrorInfo.metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** ErrorInfo.domain, where the reason is another system's. */
+  readonly domain?: string;
   /** Further google.rpc details. */
   readonly details?: readonly { desc: DescMessage; value: MessageInitShape<DescMessage> }[];
   /** For the log; never leaves the process. */
@@ -18,12 +24,27 @@ export interface ErrorExtras {
 
 /** Makes the error of a reason: a status, its sentence, and google.rpc.ErrorInfo. */
 export function errorOf(reason: string, entry: ReasonEntry, extras: ErrorExtras = {}): ConnectError {
-  const info = { desc: ErrorInfoSchema, value: create(ErrorInfoSchema, { reason, domain: errorDomain }) };
+  const { detail, metadata = {}, domain = errorDomain, details = [], cause } = extras;
+  const info = { desc: ErrorInfoSchema, value: create(ErrorInfoSchema, { reason, domain, metadata }) };
+  const said = detail === undefined ? [] : [localized(detail)];
   const headers = new Headers(extras.headers);
   if (entry.challenge !== undefined && !headers.has('www-authenticate')) {
     headers.set('www-authenticate', entry.challenge);
   }
-  return new ConnectError(entry.title, entry.code, headers, [info, ...(extras.details ?? [])], extras.cause);
+  return new ConnectError(entry.title, entry.code, headers, [info, ...said, ...details], cause);
+}
+
+function localized(message: string) {
+  return { desc: LocalizedMessageSchema, value: create(LocalizedMessageSchema, { locale: 'en', message }) };
+}
+
+/** Longest detail of another's error that is passed on, in characters. */
+const longestDetail = 500;
+
+/** What an error says beyond its reason's sentence; undefined where it says nothing more. */
+export function detailOf(error: unknown): string | undefined {
+  if (!(error instanceof ConnectError)) return undefined;
+  return error.findDetails(LocalizedMessageSchema)[0]?.message.slice(0, longestDetail) || undefined;
 }
 
 /** The error of one of the guard's reasons. */

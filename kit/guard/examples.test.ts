@@ -270,7 +270,11 @@ describe('the Fastify example', () => {
   test('answers 401 to a bad token and 403 to the wrong role', async () => {
     const bad = await get('/me', { authorization: 'Bearer x.y.z' });
     expect([bad.status, bad.headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
-    expect((await get('/admin', await asUser())).status).toBe(403);
+    const wrong = await get('/admin', await asUser());
+    expect([wrong.status, await wrong.json()]).toEqual([
+      403,
+      expect.objectContaining({ code: 'INSUFFICIENT_SCOPE', detail: expect.stringMatching(/^Needs the role admin/) }),
+    ]);
   });
 
   test('answers 503 with Retry-After while the issuer is down and the key unknown', async () => {

@@ -2,7 +2,7 @@ import { ConnectError } from '@connectrpc/connect';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from './claims.ts';
 import { callerHeader, type HeaderSource } from './credentials.ts';
-import { refusalReasonOf } from './error.ts';
+import { detailOf, refusalReasonOf } from './error.ts';
 import { assertGuard, type Guard, userIn } from './guard.ts';
 import type { Identity } from './policy.ts';
 import { guardReasons } from './reasons.ts';
@@ -47,7 +47,16 @@ function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): F
   error.metadata.forEach((value, name) => void reply.header(name, value));
   const { status, title } = guardReasons[code];
   const [instance] = request.url.split('?');
-  const problem = { type: `urn:signet:error:${code}`, title, status, instance, code, request_id: request.id };
+  const detail = detailOf(error);
+  const problem = {
+    type: `urn:signet:error:${code}`,
+    title,
+    status,
+    ...(detail === undefined ? {} : { detail }),
+    instance,
+    code,
+    request_id: request.id,
+  };
   // As bytes, for Fastify adds a charset to text, and the media type has none (RFC 9457 section 6.1).
   return reply
     .code(status)

@@ -6,7 +6,7 @@ import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
 import { Health } from '../../gen/proto/grpc/health/v1/health_pb.ts';
 import { EchoService } from '../../gen/proto/signet/test/v1/echo_service_pb.ts';
 import { connectGate } from './connect.ts';
-import { refusalReasonOf } from './error.ts';
+import { detailOf, refusalReasonOf } from './error.ts';
 import { fastifyGate, identityOfRequest } from './fastify.ts';
 import { grpcGate } from './grpc.ts';
 import { createGuard, type Guard, userIn } from './guard.ts';
@@ -159,7 +159,9 @@ describe('roles', () => {
     expect(await reason(method.adminOnly, await asUser({ roles }))).toBe(expected);
   });
 
-  test('that are missing are not told', async () => {
+  test('that are missing are in the detail, and not in the challenge', async () => {
+    const refused = await guard.admit(method.adminOnly, new Headers(await asUser())).catch((error: unknown) => error);
+    expect(detailOf(refused)).toBe('Needs the role admin or support.');
     expect((await admit(method.adminOnly, await asUser())).challenge).toBe('Bearer error="insufficient_scope"');
   });
 });
@@ -171,6 +173,17 @@ describe('scopes', () => {
       reason: 'INSUFFICIENT_SCOPE',
       challenge: 'Bearer error="insufficient_scope", scope="echo:read echo:write"',
     });
+  });
+
+  test.each([
+    [{ roles: ['raider'] }, 'Needs the role raider.'],
+    [{ roles: ['raider', 'admin', 'support'] }, 'Needs the role raider, admin, or support.'],
+    [{ scopes: ['a:read'] }, 'Needs the scope a:read.'],
+    [{ roles: ['user'], scopes: ['a:read', 'a:write'] }, 'Needs the scopes a:read and a:write.'],
+    [{ roles: ['admin'], scopes: ['a:read'] }, 'Needs the role admin. Needs the scope a:read.'],
+  ])('the detail says what a rule %j needs', async (rule, detail) => {
+    const refused = await guard.check(rule, new Headers(await asUser())).catch((error: unknown) => error);
+    expect([refusalReasonOf(refused), detailOf(refused)]).toEqual(['INSUFFICIENT_SCOPE', detail]);
   });
 });
 
@@ -304,7 +317,7 @@ describe('services: true', () => {
     expect(await reason(method.inside, machine)).toBe('CALLER_NOT_ALLOWED');
     expect(await reason(method.anyService, machine)).toBe('CALLER_NOT_ALLOWED');
     expect(await reason(method.onBehalf, { ...(await asUser()), ...machine })).toBe('CALLER_NOT_ALLOWED');
-    await expect(guard.caller(new Headers(machine))).rejects.toThrow('other services');
+    await expect(guard.caller(new Headers(machine))).rejects.toThrow('Internal method');
   });
 });
 

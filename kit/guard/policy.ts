@@ -82,9 +82,17 @@ function callerCheck(named: readonly string[], needed: boolean, { verifier }: Po
 
 function checkGrants(user: Principal | Caller, { roles = [], scopes = [] }: UserRule): void {
   const hasRole = roles.length === 0 || roles.some((role) => user.roles.includes(role));
-  if (hasRole && scopes.every((scope) => user.scopes.includes(scope))) return;
-  throw refusal('INSUFFICIENT_SCOPE', challenge('insufficient_scope', { scope: scopes.join(' ') }));
+  const hasScopes = scopes.every((scope) => user.scopes.includes(scope));
+  if (hasRole && hasScopes) return;
+  const detail = [
+    ...(hasRole ? [] : [`Needs the role ${anyOf.format(roles)}.`]),
+    ...(hasScopes ? [] : [`Needs the ${scopes.length > 1 ? 'scopes' : 'scope'} ${allOf.format(scopes)}.`]),
+  ].join(' ');
+  throw refusal('INSUFFICIENT_SCOPE', { detail, ...challenge('insufficient_scope', { scope: scopes.join(' ') }) });
 }
+
+const anyOf = new Intl.ListFormat('en', { type: 'disjunction' });
+const allOf = new Intl.ListFormat('en', { type: 'conjunction' });
 
 /**
  * RFC 9470 section 3: what kind of authentication, and how long ago, is needed. A

@@ -12,7 +12,7 @@ export interface ReasonEntry {
   readonly challenge?: string;
 }
 
-/** Why the guard refuses a call. kit/errors makes them part of the one catalogue. */
+/** The reasons for which the guard refuses a call. kit/errors adds those of transport, and services add their own. */
 export const guardReasons = {
   TOKEN_REQUIRED: {
     code: Code.Unauthenticated,
@@ -41,7 +41,7 @@ export const guardReasons = {
   CALLER_NOT_ALLOWED: {
     code: Code.PermissionDenied,
     status: 403,
-    title: 'This is for other services of the fleet only.',
+    title: 'Internal method.',
   },
   KEYS_UNAVAILABLE: {
     code: Code.Unavailable,
@@ -51,7 +51,7 @@ export const guardReasons = {
   REVOCATIONS_STALE: {
     code: Code.Unavailable,
     status: 503,
-    title: 'Revocations have not been heard of recently enough for this.',
+    title: 'Revocation data is stale.',
   },
 } as const satisfies Record<string, ReasonEntry>;
 

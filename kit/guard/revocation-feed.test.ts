@@ -11,7 +11,7 @@ import { createGuard } from './guard.ts';
 import { localJwks } from './jwks.ts';
 import { type RevocationFeed, watchRevocations } from './revocation-feed.ts';
 import { refusalReasonOf } from './error.ts';
-import { failure } from '../errors/failure.ts';
+import { failure } from '../testing/auth-server.ts';
 import { createTestIssuer } from '../testing/tokens.ts';
 
 /** An auth service that says what the test tells it to. */

@@ -1,12 +1,12 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import type { Reason } from '#kit/errors/catalogue.ts';
+import type { KitReason } from '#kit/errors/reasons.ts';
 import { failure, reasonOf } from '#kit/errors/failure.ts';
 import { sendProblem } from './answer.ts';
 import { problemOf } from './problem.ts';
 
-const byStatus: Partial<Record<number, Reason>> = {
+const byStatus: Partial<Record<number, KitReason>> = {
   404: 'NOT_FOUND',
   405: 'METHOD_NOT_ALLOWED',
   413: 'PAYLOAD_TOO_LARGE',
@@ -66,7 +66,7 @@ export function clientErrorAnswer(headers: readonly (readonly [string, string])[
 }
 
 /** What Node's parser has to say, beside that it is not HTTP. */
-const ofParser: Record<string, Reason> = {
+const ofParser: Record<string, KitReason> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
   ERR_HTTP_REQUEST_TIMEOUT: 'DEADLINE_EXCEEDED',
 };

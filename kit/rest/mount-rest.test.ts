@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { createRpcApp, mount } from '#kit/rpc/app.ts';
+import { testFailure } from '#kit/testing/reasons.ts';
 import * as fc from 'fast-check';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -35,7 +36,7 @@ beforeAll(async () => {
         context.responseHeader.set('connection', 'close');
         if (request.fail === 2) return { numbers: ['no number'] as unknown as number[] };
         if (request.fail > 0) {
-          const error = failure('REFRESH_TOKEN_REUSED', { retryAfter: 3 });
+          const error = testFailure('LOGIN_OVER', { retryAfter: 3 });
           error.metadata.append('set-cookie', 'c=; Max-Age=0');
           error.metadata.set('x-internal', 'no');
           throw error;
@@ -164,7 +165,7 @@ describe('a unary method on REST', () => {
     abort.abort();
     await expect(gone).rejects.toThrow('aborted');
     await expect.poll(() => signal.aborted, { timeout: 250 }).toBe(true);
-    expect(signal.reason).toMatchObject({ rawMessage: 'The caller went away.' });
+    expect(signal.reason).toMatchObject({ rawMessage: 'The caller cancelled the request.' });
   });
 
   it('ends the signal of a call that is over', async () => {

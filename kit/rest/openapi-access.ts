@@ -1,13 +1,13 @@
 import { type DescMethod, getOption, hasOption, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { access, AccessSchema } from '#gen/proto/signet/policy/v1/policy_pb.ts';
-import type { Reason } from '#kit/errors/catalogue.ts';
+import type { KitReason } from '#kit/errors/reasons.ts';
 
 /** What a method's access rule means to whoever reads about it. */
 export interface AccessDoc {
   /** OpenAPI security requirements; empty for anybody. */
   readonly security: JsonValue[];
   /** Reasons that the guard may refuse with. */
-  readonly reasons: readonly Reason[];
+  readonly reasons: readonly KitReason[];
   /** The rule itself; undefined where the method has none. */
   readonly rule: JsonValue | undefined;
 }
@@ -35,7 +35,7 @@ export function accessDocOf(method: DescMethod): AccessDoc {
   switch (message.rule.case) {
     case 'authenticated': {
       const { roles, scopes, callers, acr, maxAuthAge } = message.rule.value;
-      const reasons: Reason[] = ['TOKEN_REQUIRED', 'INVALID_TOKEN', 'KEYS_UNAVAILABLE', 'REVOCATIONS_STALE'];
+      const reasons: KitReason[] = ['TOKEN_REQUIRED', 'INVALID_TOKEN', 'KEYS_UNAVAILABLE', 'REVOCATIONS_STALE'];
       if (acr !== '' || maxAuthAge) reasons.push('REAUTHENTICATION_REQUIRED');
       if (roles.length > 0 || scopes.length > 0) reasons.push('INSUFFICIENT_SCOPE');
       if (callers.length > 0) reasons.push('CALLER_NOT_ALLOWED');

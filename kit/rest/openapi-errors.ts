@@ -1,5 +1,9 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import { catalogue, isReason, type Reason } from '#kit/errors/catalogue.ts';
+import { kitReasons } from '#kit/errors/reasons.ts';
+import type { ReasonEntry } from '#kit/guard/reasons.ts';
+
+/** What a document says of reasons, by name. */
+export type DocumentedReasons = Readonly<Record<string, Pick<ReasonEntry, 'status' | 'title'>>>;
 
 /** A method's comment, taken apart. */
 export interface MethodComment {
@@ -8,18 +12,17 @@ export interface MethodComment {
   /** All but the list of errors. */
   readonly description: string;
   /** The reasons that "Errors: A, B." lists. */
-  readonly reasons: readonly Reason[];
+  readonly reasons: readonly string[];
 }
 
-/** Reads a method's comment. A reason that the catalogue does not have is an Error. */
-export function readComment(comment: string, name: string): MethodComment {
+/** Reads a method's comment. @throws Error where it lists a reason that is not known */
+export function readComment(comment: string, name: string, known: DocumentedReasons): MethodComment {
   const paragraphs = comment.split('\n\n');
   const listed = paragraphs.find((paragraph) => paragraph.startsWith('Errors:')) ?? '';
   const description = paragraphs.filter((paragraph) => paragraph !== listed).join('\n\n');
-  const reasons = (listed.slice('Errors:'.length).match(/[A-Z][A-Z_]+/g) ?? []).map((word) => {
-    if (!isReason(word)) throw new Error(`${name}: its comment lists ${word}, which is no reason of the catalogue`);
-    return word;
-  });
+  const reasons = listed.slice('Errors:'.length).match(/[A-Z][A-Z0-9_]+/g) ?? [];
+  const unknown = reasons.find((word) => !Object.hasOwn(known, word));
+  if (unknown) throw new Error(`${name}: its comment lists ${unknown}, which is a reason of no service`);
   return {
     summary: /^[^]*?(?:[.:](?=\s|$)|$)/.exec(description)?.[0].replace(/[.:]$/, '') ?? '',
     description,
@@ -27,13 +30,18 @@ export function readComment(comment: string, name: string): MethodComment {
   };
 }
 
+/** All that a document knows: the kit's reasons and the services'. */
+export function documentedReasons(ofServices: DocumentedReasons): DocumentedReasons {
+  return { ...ofServices, ...kitReasons };
+}
+
 /** Error responses by status, each with the codes that it may have. */
-export function errorResponses(reasons: readonly Reason[]): JsonObject {
-  const byStatus = Map.groupBy(new Set(reasons), (reason) => catalogue[reason].status);
+export function errorResponses(reasons: readonly string[], known: DocumentedReasons): JsonObject {
+  const byStatus = Map.groupBy(new Set(reasons), (reason) => known[reason]?.status ?? 500);
   const responses: JsonObject = {};
   for (const [status, codes] of [...byStatus].toSorted(([a], [b]) => a - b)) {
     responses[String(status)] = {
-      description: codes.map((code) => catalogue[code].title).join(' '),
+      description: codes.map((code) => known[code]?.title).join(' '),
       content: {
         'application/problem+json': {
           schema: {
@@ -65,6 +73,11 @@ export const problemSchema: JsonObject = {
     instance: { type: 'string', format: 'uri-reference', description: 'Path of the request.' },
     code: { type: 'string', description: 'The reason, to program against.' },
     request_id: { type: 'string', description: 'Names the request in logs.' },
+    metadata: {
+      type: 'object',
+      description: 'What programs need besides the code.',
+      additionalProperties: { type: 'string' },
+    },
     errors: {
       type: 'array',
       description: 'The fields at fault.',

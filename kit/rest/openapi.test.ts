@@ -30,11 +30,16 @@ const comments = JSON.parse(readFileSync(new URL('../../gen/comments.json', impo
   string,
   string
 >;
+const reasons = JSON.parse(readFileSync(new URL('../../gen/reasons.json', import.meta.url), 'utf8')) as Record<
+  string,
+  { status: number; title: string }
+>;
 const real = openApiOf([AuthService, UserService], {
   title: 'Signet',
   version: '1',
   servers: ['http://localhost:8080'],
   comments,
+  reasons,
 }) as unknown as Document;
 const echo = openApiOf([EchoService], { title: 'Echo', version: '1' }) as unknown as Document;
 

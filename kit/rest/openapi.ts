@@ -1,8 +1,14 @@
 import type { DescMethod, DescService, JsonObject, JsonValue } from '@bufbuild/protobuf';
-import type { Reason } from '#kit/errors/catalogue.ts';
 import { type Binding, bindMethod } from './binding.ts';
 import { accessDocOf, securitySchemes } from './openapi-access.ts';
-import { defaultResponse, errorResponses, problemSchema, readComment } from './openapi-errors.ts';
+import {
+  defaultResponse,
+  type DocumentedReasons,
+  documentedReasons,
+  errorResponses,
+  problemSchema,
+  readComment,
+} from './openapi-errors.ts';
 import { type Comments, createSchemas, type Schemas } from './openapi-schema.ts';
 import type { Leaf } from './query.ts';
 import type { Segment } from './template.ts';
@@ -15,6 +21,8 @@ export interface OpenApiOptions {
   readonly servers?: readonly string[];
   /** Comments of the protos, as scripts/comments.ts collects them. */
   readonly comments?: Comments;
+  /** The services' own reasons, as scripts/reasons.ts collects them; the kit's are known. */
+  readonly reasons?: DocumentedReasons;
 }
 
 /** Methods that an OpenAPI path item can have; custom ones have no place there. */
@@ -28,6 +36,7 @@ const documented = new Set(['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'HEAD', '
  */
 export function openApiOf(services: readonly DescService[], options: OpenApiOptions): JsonObject {
   const { title, version, servers = [], comments = {} } = options;
+  const known = documentedReasons(options.reasons ?? {});
   const bindings = services.flatMap((service) =>
     service.methods.map((method) => ({ method, bound: bindMethod(method) })),
   );
@@ -38,7 +47,7 @@ export function openApiOf(services: readonly DescService[], options: OpenApiOpti
   const paths: Record<string, JsonObject> = {};
   const namesByShape = new Map<string, readonly string[]>();
   for (const { method, bound } of bindings) {
-    const comment = readComment(comments[`${method.parent.typeName}.${method.name}`] ?? '', method.name);
+    const comment = readComment(comments[`${method.parent.typeName}.${method.name}`] ?? '', method.name, known);
     for (const [index, binding] of bound.entries()) {
       if (!documented.has(binding.httpMethod)) continue;
       // Two templates that differ in their variables' names alone are one path (OpenAPI 3.1 section 4.8.8).
@@ -50,7 +59,7 @@ export function openApiOf(services: readonly DescService[], options: OpenApiOpti
       namesByShape.set(shape, names);
       const item = (paths[pathOf(binding, names)] ??= {});
       item[binding.httpMethod.toLowerCase()] ??= {
-        ...operation(binding, names, schemas, comment.reasons),
+        ...operation(binding, names, schemas, { listed: comment.reasons, known }),
         operationId: `${method.parent.name}_${method.name}${index === 0 ? '' : `_${index + 1}`}`,
         ...(comment.summary === '' ? {} : { summary: comment.summary }),
         ...(comment.description === comment.summary ? {} : { description: comment.description }),
@@ -114,20 +123,20 @@ function operation(
   binding: Binding,
   names: readonly string[],
   schemas: Schemas,
-  listed: readonly Reason[],
+  { listed, known }: { readonly listed: readonly string[]; readonly known: DocumentedReasons },
 ): JsonObject {
   const { method } = binding;
   const { security, reasons, rule } = accessDocOf(method);
   const parameters = [...pathParameters(binding, names, schemas), ...queryParameters(binding, schemas)];
   const body = requestBody(binding, schemas);
-  const invalid: Reason[] = parameters.length > 0 || body ? ['INVALID_ARGUMENT'] : [];
+  const invalid: string[] = parameters.length > 0 || body ? ['INVALID_ARGUMENT'] : [];
   return {
     tags: [method.parent.name],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: body } : {}),
     responses: {
       [String(binding.streams ? 200 : binding.status)]: success(binding, method, schemas),
-      ...errorResponses([...invalid, ...reasons, ...listed]),
+      ...errorResponses([...invalid, ...reasons, ...listed], known),
       default: defaultResponse,
     },
     security,

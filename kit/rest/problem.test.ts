@@ -1,24 +1,43 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, it } from 'vitest';
-import { catalogue, type Reason } from '#kit/errors/catalogue.ts';
 import { failure } from '#kit/errors/failure.ts';
+import { type KitReason, kitReasons } from '#kit/errors/reasons.ts';
+import { testFailure } from '#kit/testing/reasons.ts';
 import { problemOf } from './problem.ts';
 
 const at = { instance: '/x', requestId: 'r' };
 
 describe('problemOf', () => {
-  it.each(Object.keys(catalogue) as Reason[])('tells %s by the catalogue', (reason) => {
+  it.each(Object.keys(kitReasons) as KitReason[])('tells %s by its status and its sentence', (reason) => {
     const { status, headers, body } = problemOf(failure(reason), at);
-    expect(status).toBe(catalogue[reason].status);
+    expect(status).toBe(kitReasons[reason].status);
     expect(headers['content-type']).toBe('application/problem+json');
     expect(body).toEqual({
       type: `urn:signet:error:${reason}`,
-      title: catalogue[reason].title,
+      title: kitReasons[reason].title,
       status,
       instance: '/x',
       code: reason,
       request_id: 'r',
     });
+  });
+
+  it("tells a service's reason by its own status and sentence, its metadata beside them", () => {
+    const error = testFailure('CARD_DECLINED', { metadata: { payment_id: 'p-1' }, detail: 'The bank said no.' });
+    expect(problemOf(error, at).body).toEqual({
+      type: 'urn:signet:error:CARD_DECLINED',
+      title: 'The card was declined.',
+      status: 402,
+      detail: 'The bank said no.',
+      instance: '/x',
+      code: 'CARD_DECLINED',
+      request_id: 'r',
+      metadata: { payment_id: 'p-1' },
+    });
+  });
+
+  it('has no metadata where an error has none', () => {
+    expect(problemOf(testFailure('TEXT_TAKEN'), at).body).not.toHaveProperty('metadata');
   });
 
   it('masks what has no reason', () => {

@@ -1,11 +1,13 @@
-import { catalogue, type Reason } from '#kit/errors/catalogue.ts';
-import { type FieldViolation, outward, reasonOf, violationsOf } from '#kit/errors/failure.ts';
+import { httpStatusOf, infoOf, metadataOf } from '#kit/errors/error-info.ts';
+import { type FieldViolation, outward, violationsOf } from '#kit/errors/failure.ts';
+import { isKitReason, kitReasons } from '#kit/errors/reasons.ts';
+import { detailOf } from '#kit/guard/error.ts';
 
 /** Body of an error answer (RFC 9457), media type application/problem+json. */
 export interface Problem {
   /** `urn:signet:error:<REASON>`. */
   readonly type: string;
-  /** The catalogue's sentence. */
+  /** The reason's sentence. */
   readonly title: string;
   /** HTTP status. */
   readonly status: number;
@@ -13,9 +15,11 @@ export interface Problem {
   readonly detail?: string;
   /** Path of the request, without its query. */
   readonly instance: string;
-  /** The reason, from the catalogue. */
-  readonly code: Reason;
+  /** The reason: one of the kit's, or of the service that gave it. */
+  readonly code: string;
   readonly request_id?: string;
+  /** What programs need besides the reason. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** The fields at fault. */
   readonly errors?: readonly FieldViolation[];
 }
@@ -30,11 +34,12 @@ export interface ProblemAnswer {
 
 const carried = /^(?:www-authenticate|retry-after|allow|(?:x-)?ratelimit.*)$/;
 const longestInstance = 1024;
+/** Longest sentence of another service's reason, in characters. */
+const longestTitle = 500;
 
 /**
- * Makes the answer of an error, whatever it is: one without a reason of the
- * catalogue is told by its transport code, or masked as INTERNAL. A 401 always
- * carries a challenge (RFC 9110 section 11.6.1). No answer of an error may be
+ * Makes the answer of an error, whatever it is: one without a reason is
+ * told by its transport code, or masked as INTERNAL. A 401 always carries a challenge (RFC 9110 section 11.6.1). No answer of an error may be
  * stored by a cache.
  */
 export function problemOf(
@@ -42,9 +47,13 @@ export function problemOf(
   request: { readonly instance: string; readonly requestId?: string | undefined },
 ): ProblemAnswer {
   const leaving = outward(error);
-  const code = reasonOf(leaving) ?? 'INTERNAL';
-  const { status, title } = catalogue[code];
+  const info = infoOf(leaving);
+  const code = info?.reason ?? 'INTERNAL';
+  const title = isKitReason(code) ? kitReasons[code].title : leaving.rawMessage.slice(0, longestTitle);
+  const status = httpStatusOf(leaving);
+  const metadata = metadataOf(info);
   const errors = violationsOf(leaving);
+  const detail = detailOf(leaving) ?? (errors.length > 0 ? inWords(errors) : undefined);
 
   const headers: Record<string, string | string[]> = {
     'content-type': 'application/problem+json',
@@ -59,10 +68,11 @@ export function problemOf(
     type: `urn:signet:error:${code}`,
     title,
     status,
-    ...(errors.length > 0 ? { detail: inWords(errors) } : {}),
+    ...(detail === undefined ? {} : { detail }),
     instance: request.instance.slice(0, longestInstance),
     code,
     ...(request.requestId ? { request_id: request.requestId } : {}),
+    ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
     ...(errors.length > 0 ? { errors } : {}),
   };
   return { status, headers, body };

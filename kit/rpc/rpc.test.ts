@@ -9,6 +9,7 @@ import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { mount, type RpcApp } from './app.ts';
 import { currentCall } from './call.ts';
 import { asService } from '#kit/guard/as-service.ts';
+import { testFailure } from '#kit/testing/reasons.ts';
 import { createGrpcTransport } from './grpc-client.ts';
 import { type GrpcServer, serveGrpc } from './grpc-server.ts';
 import { createInProcessTransport } from './in-process.ts';
@@ -28,7 +29,7 @@ function echo(next?: () => Client<typeof EchoService>) {
         throw failure('SERVICE_UNAVAILABLE');
       }
       if (request.fail === 13) throw new Error('the database password is hunter2');
-      if (request.fail > 0) throw failure('EMAIL_TAKEN');
+      if (request.fail > 0) throw testFailure('TEXT_TAKEN');
       context.responseHeader.set('x-answer', 'header');
       context.responseTrailer.set('x-last', 'trailer');
       if (next && request.text.startsWith('relay:'))
@@ -60,7 +61,7 @@ function echo(next?: () => Client<typeof EchoService>) {
       counting++;
       try {
         for (let number = 1; number <= to; number++) {
-          if (failAfter > 0 && number > failAfter) throw failure('EMAIL_TAKEN');
+          if (failAfter > 0 && number > failAfter) throw testFailure('TEXT_TAKEN');
           yield { number };
         }
       } finally {
@@ -154,7 +155,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
       })(),
     );
     expect(numbers).toEqual([1, 2, 3]);
-    expect(reasonOf(failed)).toBe('EMAIL_TAKEN');
+    expect(reasonOf(failed)).toBe('TEXT_TAKEN');
   });
 
   test('a stream that its reader leaves is cancelled, and the next call works', async () => {
@@ -198,7 +199,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
 
   test('an error keeps reason and details', async () => {
     const failed = await errorOf(client().echo({ text: 'x', fail: 6 }));
-    expect([failed.code, reasonOf(failed)]).toEqual([Code.AlreadyExists, 'EMAIL_TAKEN']);
+    expect([failed.code, reasonOf(failed)]).toEqual([Code.AlreadyExists, 'TEXT_TAKEN']);
   });
 
   test('an unknown error is masked', async () => {

@@ -1,5 +1,5 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { failure, outward } from '#kit/errors/failure.ts';
+import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 import { accessOf, assertCovered } from '#kit/guard/access.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import { identityOf, isAdmitted } from '#kit/guard/connect.ts';
@@ -146,7 +146,12 @@ async function* received<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
-    throw error instanceof ConnectError && error.code !== Code.Aborted ? error : failure('CANCELLED', { cause: error });
+    if (!(error instanceof ConnectError) || error.code === Code.Aborted) throw failure('CANCELLED', { cause: error });
+    // Reading a message that is too large ends the stream, and the transport gives no reason.
+    if (error.code === Code.ResourceExhausted && reasonOf(error) === undefined) {
+      throw failure('PAYLOAD_TOO_LARGE', { cause: error });
+    }
+    throw error;
   }
 }
 

@@ -3,8 +3,10 @@ import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 
 /** Why a call is over before its answer: its deadline, the end of the server, or else its caller. */
 export function whyOver({ reason }: AbortSignal): ConnectError {
-  const why = outward(ConnectError.from(reason, Code.Canceled));
-  return reasonOf(why) === 'INTERNAL' ? failure('CANCELLED', { cause: reason }) : why;
+  const why = ConnectError.from(reason, Code.Canceled);
+  // A transport has its own codes for a caller who leaves: of HTTP/2, ABORTED.
+  const isKnown = reasonOf(why) !== undefined || why.code === Code.DeadlineExceeded;
+  return isKnown ? outward(why) : failure('CANCELLED', { cause: reason });
 }
 
 /**

@@ -7,8 +7,13 @@ import { createServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { RevocationService, WatchResponseSchema } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
-import { failure } from '#kit/errors/failure.ts';
+import { failureOf } from '#kit/errors/failure.ts';
 import type { TestIssuer } from './tokens.ts';
+
+/** The auth service's own reason, which the feed of revocations knows by name. */
+export const failure = failureOf({
+  INVALID_CLIENT: { code: Code.Unauthenticated, status: 401, title: "The service's assertion is not valid." },
+});
 
 /** What a service of the fleet needs of an auth service: tokens of its own, and revocations. */
 export interface AuthServer {

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { generateComments, generateProtos } from '../generate.ts';
+import { writeReasons } from '../reasons.ts';
 import { type Check, expectNone, root } from './check.ts';
 
 /** gen/ is what proto/ makes. Generated anew elsewhere and compared; the tree is not touched. */
@@ -13,6 +14,7 @@ export const generated: Check = {
     try {
       await generateProtos(folder);
       await generateComments(path.join(folder, 'gen', 'comments.json'));
+      await writeReasons(path.join(folder, 'gen', 'reasons.json'));
       const [fresh, kept] = await Promise.all([filesOf(path.join(folder, 'gen')), filesOf(path.join(root, 'gen'))]);
       const names = new Set([...fresh.keys(), ...kept.keys()]);
       const faults = [...names].filter((name) => fresh.get(name) !== kept.get(name)).toSorted();

@@ -54,6 +54,7 @@ test.each([
   ['services/fleet/open.ts', 'services/auth/config.ts'],
   ['services/auth/build.ts', 'services/auth/store/b.ts'],
   ['services/auth/domain/a.ts', 'kit/errors/failure.ts'],
+  ['services/auth/domain/a.ts', 'services/auth/reasons.ts'],
   ['services/auth/domain/a.ts', 'node:crypto'],
   ['services/auth/domain/a.test.ts', 'services/auth/store/b.ts'],
   ['services/auth/store/b.ts', 'gen/prisma/auth/client.ts'],

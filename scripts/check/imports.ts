@@ -10,7 +10,7 @@ export interface Import {
 
 /** All that a domain may stand on, besides itself: nothing here does I/O. */
 const domainMayImport =
-  /^(services\/[^/]+\/(domain|crypto)\/.*|kit\/errors\/.*|kit\/log\/secret\.ts|kit\/log\/log\.ts|kit\/net\/network\.ts|kit\/page\/page\.ts|kit\/password-hash\/.*|kit\/rpc\/roles\.ts|node:crypto|uuid|jose|@zxcvbn-ts\/language-common)$/;
+  /^(services\/[^/]+\/(?:(?:domain|crypto)\/.*|reasons\.ts)|kit\/errors\/.*|kit\/log\/secret\.ts|kit\/log\/log\.ts|kit\/net\/network\.ts|kit\/page\/page\.ts|kit\/password-hash\/.*|kit\/rpc\/roles\.ts|node:crypto|uuid|jose|@zxcvbn-ts\/language-common)$/;
 
 /** Tells which rule an import breaks; undefined where it breaks none. */
 export function faultOf({ from, to }: Import): string | undefined {

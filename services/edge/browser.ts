@@ -2,11 +2,11 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobu
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type CookieNames, readCookie } from '#kit/browser/cookies.ts';
-import { failure } from '#kit/errors/failure.ts';
 import { accessOf } from '#kit/guard/access.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Gate } from '#kit/rpc/app.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
+import { failure } from './reasons.ts';
 
 /** What protects people whose browsers hold cookies of ours. */
 export interface BrowserOptions {

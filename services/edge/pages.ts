@@ -4,17 +4,20 @@ import type { DescService } from '@bufbuild/protobuf';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import { type Page, servePages } from '#kit/door/pages.ts';
+import type { DocumentedReasons } from '#kit/rest/openapi-errors.ts';
 import { openApiOf } from '#kit/rest/openapi.ts';
 
 /** Adds what people read: `/openapi.json`, the reference that draws it at `/docs`, and a way there from `/`. */
 export async function addPages(fastify: FastifyInstance, services: readonly DescService[]): Promise<void> {
-  const [comments, about] = await Promise.all([readJson('../../gen/comments.json'), readJson('../../package.json')]);
+  const files = ['gen/comments.json', 'gen/reasons.json', 'package.json'].map((name) => readJson(`../../${name}`));
+  const [comments, reasons, about] = await Promise.all(files);
   const document = openApiOf(services, {
     title: 'Signet',
-    version: String(about['version']),
+    version: String(about?.['version']),
     // Wherever the document was read from.
     servers: ['/'],
     comments: comments as Record<string, string>,
+    reasons: reasons as DocumentedReasons,
   });
   const json = { contentType: 'application/json; charset=utf-8', body: Buffer.from(JSON.stringify(document)) };
   for (const path of ['/', '/docs/']) fastify.get(path, (_, reply) => reply.redirect('/docs'));

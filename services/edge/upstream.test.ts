@@ -8,6 +8,7 @@ import { identityKey } from '#kit/guard/connect.ts';
 import { type Gate, mount } from '#kit/rpc/app.ts';
 import { createInProcessTransport } from '#kit/rpc/in-process.ts';
 import { createService } from '#kit/rpc/stack.ts';
+import { testFailure } from '#kit/testing/reasons.ts';
 import { forward } from './upstream.ts';
 
 /** Stands for a guard that admits everybody. */
@@ -23,7 +24,7 @@ const behind = createService({
         if (text === 'strangers') throw failure('CALLER_NOT_ALLOWED');
         if (fail > 0) {
           const headers = { 'x-inner': 'not for outsiders' };
-          throw failure('EMAIL_TAKEN', {
+          throw testFailure('TEXT_TAKEN', {
             fields: [{ field: 'text', description: 'is taken' }],
             retryAfter: 3,
             headers,
@@ -36,7 +37,7 @@ const behind = createService({
       inside: () => ({ text: 'inside' }),
       async *count({ to, failAfter }) {
         for (let number = 1; number <= to; number++) {
-          if (number > failAfter && failAfter > 0) throw failure('EMAIL_TAKEN');
+          if (number > failAfter && failAfter > 0) throw testFailure('TEXT_TAKEN');
           yield { number };
         }
       },
@@ -75,8 +76,8 @@ test('passes back the headers that are for callers and none else', async () => {
 
 test('passes an error on with its reason, its fields and when to come back, and none of its other headers', async () => {
   const failed = await client.echo({ fail: 6 }).catch((error: unknown) => error);
-  expect(reasonOf(failed)).toBe('EMAIL_TAKEN');
-  expect(failed).toMatchObject({ rawMessage: 'An account with this email exists.' });
+  expect(reasonOf(failed)).toBe('TEXT_TAKEN');
+  expect(failed).toMatchObject({ rawMessage: 'The text is taken.' });
   const { metadata } = failed as { metadata: Headers };
   expect([metadata.get('retry-after'), metadata.get('x-inner')]).toEqual(['3', null]);
   expect(violationsOf(failed as never)).toEqual([{ field: 'text', description: 'is taken' }]);
@@ -103,7 +104,7 @@ test('passes on what came of a stream before its error', async () => {
   const read = async () => {
     for await (const { number } of client.count({ to: 5, failAfter: 2 })) numbers.push(number);
   };
-  expect(reasonOf(await read().catch((error: unknown) => error))).toBe('EMAIL_TAKEN');
+  expect(reasonOf(await read().catch((error: unknown) => error))).toBe('TEXT_TAKEN');
   expect(numbers).toEqual([1, 2]);
 });
 

@@ -3,7 +3,7 @@ import { type HandlerContext, type ServiceImpl, type Transport } from '@connectr
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { accessOf } from '#kit/guard/access.ts';
 import type { Mounted } from '#kit/rpc/app.ts';
-import { relay } from '#kit/rpc/relay.ts';
+import { translateUpstreamError } from '#kit/rpc/upstream-error.ts';
 import type { Calls } from '#kit/service/service.ts';
 
 /** A service behind the edge and the way to it. */
@@ -65,7 +65,7 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
         passBack(answer.header, context);
         return answer.message;
       } catch (error) {
-        throw relay(error);
+        throw translateUpstreamError(error);
       }
     };
   }
@@ -76,7 +76,7 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
       passBack(answer.header, context);
       yield* answer.message;
     } catch (error) {
-      throw relay(error);
+      throw translateUpstreamError(error);
     }
   };
   if (method.methodKind === 'server_streaming') {
@@ -86,7 +86,7 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
   return async (requests: AsyncIterable<Message>, context: HandlerContext): Promise<Message> => {
     let last: Message | undefined;
     for await (const message of stream(requests, context)) last = message;
-    if (!last) throw relay(new Error('the service answered nothing'));
+    if (!last) throw translateUpstreamError(new Error('the service answered nothing'));
     return last;
   };
 }

@@ -7,6 +7,7 @@ import { failure } from '#kit/errors/failure.ts';
 import { createRpcApp, type Gate, mount } from '#kit/rpc/app.ts';
 import { maxRequestBytes } from '#kit/rpc/limits.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
+import { testFailure } from '#kit/testing/reasons.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '../fastify-errors.ts';
 import { mountRest, type RestOptions } from '../mount-rest.ts';
 
@@ -41,7 +42,7 @@ export async function openEchoDoor(options: EchoDoorOptions = {}): Promise<EchoD
     handled += 1;
     if (request.wait > 0) await sleep(request.wait, undefined, { signal: context.signal });
     if (request.fail === 13) throw new Error('the secret reason');
-    if (request.fail > 0) throw failure('EMAIL_TAKEN');
+    if (request.fail > 0) throw testFailure('TEXT_TAKEN');
     return {
       text: request.text,
       ...(request.nested ? { nested: request.nested } : {}),

@@ -2,8 +2,8 @@ import * as argon2 from '@node-rs/argon2';
 import * as bcrypt from '@node-rs/bcrypt';
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import { failure } from '#kit/errors/failure.ts';
 import { currentCall } from '#kit/rpc/call.ts';
+import { failure } from '../reasons.ts';
 
 /** Hashes passwords off the event loop, a bounded number at once, the rest in a bounded queue. */
 export interface Hasher {

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
-import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
 import type { Hasher } from '../crypto/hasher.ts';
 import type { User, UserStore } from './model.ts';
 import { acceptPassword } from './password.ts';
+import { failure } from '../reasons.ts';
 
 /** What a new account begins with. */
 export interface Registration {

@@ -1,7 +1,7 @@
-import { failure } from '#kit/errors/failure.ts';
 import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
 import { normalizeEmail } from './accounts.ts';
 import type { User } from './model.ts';
+import { failure } from '../reasons.ts';
 
 /** Which accounts are listed. */
 export interface UserFilter {

@@ -1,9 +1,9 @@
-import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
 import type { Limits } from './limits.ts';
 import type { LinkMailer, LinkStore } from './links.ts';
 import type { Source, UserStore } from './model.ts';
 import type { PasswordCheck } from './password-check.ts';
+import { failure } from '../reasons.ts';
 
 /**
  * Verifies addresses. A link alone never does: the person who reads the address's mail may not be the one who

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { failure } from '#kit/errors/failure.ts';
 import type { LinkPurpose } from './links.ts';
+import { failure } from '../reasons.ts';
 
 /** How often something may be tried within a time. */
 export interface Budget {

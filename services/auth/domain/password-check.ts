@@ -1,4 +1,3 @@
-import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
 import type { Hasher } from '../crypto/hasher.ts';
 import { normalizeEmail } from './accounts.ts';
@@ -8,6 +7,7 @@ import type { DeviceTokens } from './device-token.ts';
 import type { LoginRecord, Source, UserStore } from './model.ts';
 import { normalizePassword } from './password.ts';
 import { createTurns } from './turns.ts';
+import { failure } from '../reasons.ts';
 
 /** Checks passwords, as often as the limits allow. */
 export interface PasswordCheck {

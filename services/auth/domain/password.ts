@@ -1,5 +1,5 @@
-import { failure } from '#kit/errors/failure.ts';
 import { isCommonPassword } from './common-passwords.ts';
+import { failure } from '../reasons.ts';
 
 const longest = 256;
 

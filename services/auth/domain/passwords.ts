@@ -1,4 +1,3 @@
-import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
 import type { Hasher } from '../crypto/hasher.ts';
 import { normalizeEmail } from './accounts.ts';
@@ -8,6 +7,7 @@ import type { DeviceTokens } from './device-token.ts';
 import type { Source, UserStore } from './model.ts';
 import { acceptPassword } from './password.ts';
 import type { PasswordCheck } from './password-check.ts';
+import { failure } from '../reasons.ts';
 
 /** Whoever changes a password, as their access token has them. */
 export interface PasswordOwner {

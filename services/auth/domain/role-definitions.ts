@@ -1,7 +1,7 @@
-import { failure } from '#kit/errors/failure.ts';
 import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
 import { builtInRoles } from '#kit/rpc/roles.ts';
 import { builtInScopes, isBuiltIn } from './roles.ts';
+import { failure } from '../reasons.ts';
 
 /** A set of scopes with a name. */
 export interface RoleDefinition {

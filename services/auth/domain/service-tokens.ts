@@ -1,7 +1,7 @@
 import { decodeJwt, jwtVerify } from 'jose';
 import { randomUUID, type KeyObject } from 'node:crypto';
-import { failure } from '#kit/errors/failure.ts';
 import type { Signer } from '../crypto/signing-key.ts';
+import { failure } from '../reasons.ts';
 
 /** A service that may ask for tokens. */
 export interface KnownService {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { failure } from '#kit/errors/failure.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { type Page, type PageRequest, readPage } from '#kit/page/page.ts';
 import type { Macs } from '../crypto/master-key.ts';
@@ -8,6 +7,7 @@ import type { PasswordCheck } from './password-check.ts';
 import type { DeviceTokens } from './device-token.ts';
 import type { Source, PresentedToken, RefreshPlace, SessionRecord, SessionStore, SignedIn, User } from './model.ts';
 import { innerMac, parseRefreshToken } from './refresh-token.ts';
+import { failure } from '../reasons.ts';
 
 /** A sign-in, as far as the request describes it. */
 export interface Device extends Source {

@@ -1,4 +1,4 @@
-import { failure } from '#kit/errors/failure.ts';
+import { failure } from '../reasons.ts';
 
 /** Lets work on one thing run one after the other, while work on others goes on. */
 export interface Turns {

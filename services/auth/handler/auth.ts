@@ -3,7 +3,6 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { createHash } from 'node:crypto';
 import { type AuthService, type Jwk } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { type CookieNames, readCookie } from '#kit/browser/cookies.ts';
-import { failure } from '#kit/errors/failure.ts';
 import { userOf } from '#kit/guard/connect.ts';
 import { bearerToken } from '#kit/guard/credentials.ts';
 import { invalidToken } from '#kit/guard/error.ts';
@@ -17,6 +16,7 @@ import type { Tokens } from '../domain/tokens.ts';
 import { clearTokenCookies, setDeviceCookie, setTokenCookies } from './cookies.ts';
 import { toTokenResponse, toUserMessage } from './messages.ts';
 import { sourceOf } from './source.ts';
+import { failure } from '../reasons.ts';
 
 /** What the handlers of AuthService stand on. */
 export interface AuthHandlerDeps {

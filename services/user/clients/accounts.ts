@@ -1,7 +1,7 @@
 import { createClient, type Transport } from '@connectrpc/connect';
 import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { relay } from '#kit/rpc/relay.ts';
+import { translateUpstreamError } from '#kit/rpc/upstream-error.ts';
 import type { Accounts } from '../domain/profiles.ts';
 
 /** Accounts, as the auth service tells of them. The caller's token goes along by itself. */
@@ -13,14 +13,14 @@ export function createAccounts(auth: Transport): Accounts {
       try {
         await accounts.deleteAccount({});
       } catch (error) {
-        throw relay(error);
+        throw translateUpstreamError(error);
       }
     },
     async deletedAmong(userIds) {
       try {
         return (await accounts.findDeleted({ userIds: [...userIds] }, { timeoutMs: 10_000 })).userIds;
       } catch (error) {
-        throw relay(error);
+        throw translateUpstreamError(error);
       }
     },
     async callersName() {
@@ -28,7 +28,7 @@ export function createAccounts(auth: Transport): Accounts {
         const { user } = await client.verify({});
         return user?.name ?? '';
       } catch (error) {
-        throw relay(error);
+        throw translateUpstreamError(error);
       }
     },
   };

@@ -1,0 +1,175 @@
+import { Code } from '@connectrpc/connect';
+import { guardReasons, type ReasonEntry } from '#kit/guard/reasons.ts';
+
+/** The reasons that a service owns, by name. Part of its definition. */
+export type Reasons = Readonly<Record<string, ReasonEntry>>;
+
+/**
+ * The reasons that any service may give: the guard's, and those of transport and
+ * HTTP. A service adds its own (`defineReasons`). docs/errors.md lists all of them.
+ */
+export const kitReasons = {
+  ...guardReasons,
+
+  INVALID_ARGUMENT: {
+    code: Code.InvalidArgument,
+    status: 400,
+    title: 'The request is not valid.',
+  },
+  OUT_OF_RANGE: {
+    code: Code.OutOfRange,
+    status: 400,
+    title: 'A value is out of range.',
+  },
+  UNAUTHENTICATED: {
+    code: Code.Unauthenticated,
+    status: 401,
+    title: 'Authentication is required.',
+  },
+  PERMISSION_DENIED: {
+    code: Code.PermissionDenied,
+    status: 403,
+    title: 'Permission denied.',
+  },
+  CSRF_REQUIRED: {
+    code: Code.PermissionDenied,
+    status: 403,
+    title: "A request that authenticates by cookie needs its session's X-CSRF-Token.",
+  },
+  NOT_FOUND: {
+    code: Code.NotFound,
+    status: 404,
+    title: 'Not found.',
+  },
+  METHOD_NOT_ALLOWED: {
+    code: Code.Unimplemented,
+    status: 405,
+    title: 'The path exists, but not for this HTTP method.',
+  },
+  ALREADY_EXISTS: {
+    code: Code.AlreadyExists,
+    status: 409,
+    title: 'The resource already exists.',
+  },
+  FAILED_PRECONDITION: {
+    code: Code.FailedPrecondition,
+    status: 409,
+    title: 'The current state does not allow this.',
+  },
+  ABORTED: {
+    code: Code.Aborted,
+    status: 409,
+    title: 'The request conflicts with another one. Try again.',
+  },
+  PAYLOAD_TOO_LARGE: {
+    code: Code.ResourceExhausted,
+    status: 413,
+    title: 'The request body is too large.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    code: Code.InvalidArgument,
+    status: 415,
+    title: 'The request body must be application/json.',
+  },
+  RATE_LIMITED: {
+    code: Code.ResourceExhausted,
+    status: 429,
+    title: 'Too many requests. Try again later.',
+  },
+  RESOURCE_EXHAUSTED: {
+    code: Code.ResourceExhausted,
+    status: 429,
+    title: 'A quota or a limit is exhausted. Try again later.',
+  },
+  HEADERS_TOO_LARGE: {
+    code: Code.ResourceExhausted,
+    status: 431,
+    title: 'The request headers are too large.',
+  },
+  CANCELLED: {
+    code: Code.Canceled,
+    status: 499,
+    title: 'The caller cancelled the request.',
+  },
+  INTERNAL: {
+    code: Code.Internal,
+    status: 500,
+    title: 'Internal error.',
+  },
+  UNIMPLEMENTED: {
+    code: Code.Unimplemented,
+    status: 501,
+    title: 'This method does not exist.',
+  },
+  SERVICE_UNAVAILABLE: {
+    code: Code.Unavailable,
+    status: 503,
+    title: 'The service cannot be reached right now. Try again shortly.',
+  },
+  DEADLINE_EXCEEDED: {
+    code: Code.DeadlineExceeded,
+    status: 504,
+    title: 'The answer took too long.',
+  },
+} as const satisfies Reasons;
+
+/** A reason of the kit. */
+export type KitReason = keyof typeof kitReasons;
+
+/** Tells whether a string is a reason of the kit. */
+export function isKitReason(text: string): text is KitReason {
+  return Object.hasOwn(kitReasons, text);
+}
+
+const byCode: Readonly<Record<Code, KitReason>> = {
+  [Code.Canceled]: 'CANCELLED',
+  [Code.Unknown]: 'INTERNAL',
+  [Code.InvalidArgument]: 'INVALID_ARGUMENT',
+  [Code.DeadlineExceeded]: 'DEADLINE_EXCEEDED',
+  [Code.NotFound]: 'NOT_FOUND',
+  [Code.AlreadyExists]: 'ALREADY_EXISTS',
+  [Code.PermissionDenied]: 'PERMISSION_DENIED',
+  [Code.ResourceExhausted]: 'RESOURCE_EXHAUSTED',
+  [Code.FailedPrecondition]: 'FAILED_PRECONDITION',
+  [Code.Aborted]: 'ABORTED',
+  [Code.OutOfRange]: 'OUT_OF_RANGE',
+  [Code.Unimplemented]: 'UNIMPLEMENTED',
+  [Code.Internal]: 'INTERNAL',
+  [Code.Unavailable]: 'SERVICE_UNAVAILABLE',
+  [Code.DataLoss]: 'INTERNAL',
+  [Code.Unauthenticated]: 'UNAUTHENTICATED',
+};
+
+/** The reason that stands for a status code alone. */
+export function reasonOfCode(code: Code): KitReason {
+  return byCode[code];
+}
+
+/** Tells whether a status code reports a fault of the service: its reason is masked as INTERNAL. */
+export function isMasked(code: Code): boolean {
+  return byCode[code] === 'INTERNAL';
+}
+
+/** The form of a reason (google.rpc.ErrorInfo), at most 63 characters. */
+export const reasonForm = /^[A-Z](?:[A-Z0-9_]{0,61}[A-Z0-9])?$/;
+
+/**
+ * The reasons of a service, checked.
+ * @throws Error where a name has another form or is the kit's, a status is not 4xx or 5xx, a code would be masked,
+ * or a title is not one sentence
+ */
+export function defineReasons<const R extends Reasons>(reasons: R): R {
+  for (const [reason, { code, status, title }] of Object.entries(reasons)) {
+    if (!reasonForm.test(reason)) throw new Error(`${reason}: a reason is UPPER_SNAKE_CASE, at most 63 characters`);
+    if (isKitReason(reason)) throw new Error(`${reason} is a reason of the kit`);
+    if (!isErrorStatus(status)) throw new Error(`${reason}: ${status} is not an HTTP status of an error`);
+    if (isMasked(code)) throw new Error(`${reason}: errors of code ${Code[code]} are masked as INTERNAL`);
+    if (!/^[A-Z].*\.$/.test(title)) throw new Error(`${reason}: the title is not a sentence`);
+  }
+  return reasons;
+}
+
+/** Tells whether a number is an HTTP status of an error: 4xx or 5xx. */
+export function isErrorStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 400 && status <= 599;
+}

@@ -1,0 +1,19 @@
+import { Code } from '@connectrpc/connect';
+import { expect, test } from 'vitest';
+import { assertOwned, serviceReasons } from './reasons.ts';
+
+const taken = { TAKEN: { code: Code.AlreadyExists, status: 409, title: 'It is taken.' } };
+
+test('a reason belongs to one service', () => {
+  expect(() => assertOwned([['cart', taken]])).not.toThrow();
+  expect(() =>
+    assertOwned([
+      ['cart', taken],
+      ['ride', taken],
+    ]),
+  ).toThrow('TAKEN is a reason of cart and of ride');
+});
+
+test('finds the reasons of every service that has some', async () => {
+  expect((await serviceReasons()).map(([service]) => service)).toEqual(expect.arrayContaining(['auth', 'edge']));
+});

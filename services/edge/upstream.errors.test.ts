@@ -1,0 +1,310 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { Metadata, Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ErrorInfoSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
+import { StatusSchema } from '#gen/proto/google/rpc/status_pb.ts';
+import { type EchoRequest, EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
+import { type Door, openDoor } from '#kit/door/door.ts';
+import { failure } from '#kit/errors/failure.ts';
+import { identityKey } from '#kit/guard/connect.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { type Gate, mount } from '#kit/rpc/app.ts';
+import { createGrpcTransport as createChannel, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { type GrpcServer, serveGrpc } from '#kit/rpc/grpc-server.ts';
+import { createInProcessTransport } from '#kit/rpc/in-process.ts';
+import { createService } from '#kit/rpc/stack.ts';
+import { noMetrics } from '#kit/telemetry/metrics.ts';
+import { testFailure } from '#kit/testing/reasons.ts';
+import { forward } from './upstream.ts';
+
+/** Stands for a guard that admits every caller. */
+const admit: Gate = async ({ values }) => void values.set(identityKey, {});
+const common = { checks: [admit], ready: async () => undefined, reflection: false, log: silentLog, metrics: noMetrics };
+
+interface Info {
+  readonly reason: string;
+  readonly domain: string;
+  readonly metadata?: Record<string, string>;
+}
+
+/** An error as a service of another maker ends a call: a status, a message, and maybe google.rpc.ErrorInfo. */
+interface Ending {
+  readonly code: Code;
+  readonly message: string;
+  readonly info?: Info;
+}
+
+/** What a caller outside may be shown. */
+interface Shown {
+  readonly code: Code;
+  readonly status: number;
+  readonly reason: string;
+  readonly title: string;
+  readonly domain?: string;
+  readonly metadata?: Record<string, string>;
+}
+
+const secret = 'row 7 of table rides';
+const masked = { code: Code.Internal, status: 500, reason: 'INTERNAL', title: 'Internal error.' };
+const unavailable = {
+  code: Code.Unavailable,
+  status: 503,
+  reason: 'SERVICE_UNAVAILABLE',
+  title: 'The service cannot be reached right now. Try again shortly.',
+};
+const ridden = { code: Code.FailedPrecondition, reason: 'RIDE_STATE', title: 'The ride is over.' };
+
+/** What an upstream says, and what the edge makes of it. */
+const cases: Record<string, readonly [Ending, Shown]> = {
+  'a plain NOT_FOUND': [
+    { code: Code.NotFound, message: secret },
+    { code: Code.NotFound, status: 404, reason: 'NOT_FOUND', title: 'Not found.' },
+  ],
+  'a plain PERMISSION_DENIED': [
+    { code: Code.PermissionDenied, message: secret },
+    { code: Code.PermissionDenied, status: 403, reason: 'PERMISSION_DENIED', title: 'Permission denied.' },
+  ],
+  'a plain FAILED_PRECONDITION': [
+    { code: Code.FailedPrecondition, message: secret },
+    {
+      code: Code.FailedPrecondition,
+      status: 409,
+      reason: 'FAILED_PRECONDITION',
+      title: 'The current state does not allow this.',
+    },
+  ],
+  'a plain UNAUTHENTICATED': [
+    { code: Code.Unauthenticated, message: secret },
+    { code: Code.Unauthenticated, status: 401, reason: 'UNAUTHENTICATED', title: 'Authentication is required.' },
+  ],
+  'a plain INTERNAL': [{ code: Code.Internal, message: secret }, masked],
+  'a plain UNKNOWN': [{ code: Code.Unknown, message: secret }, masked],
+  'an INTERNAL with a reason': [
+    { code: Code.Internal, message: secret, info: { reason: 'RIDE_BROKEN', domain: 'signet' } },
+    masked,
+  ],
+  'a reason that the edge does not know': [
+    {
+      code: Code.FailedPrecondition,
+      message: 'The ride is over.',
+      info: { reason: 'RIDE_STATE', domain: 'signet', metadata: { http_status: '402', ride_id: '7' } },
+    },
+    { ...ridden, status: 402, metadata: { ride_id: '7' } },
+  ],
+  'a reason of another domain, without a status': [
+    {
+      code: Code.FailedPrecondition,
+      message: 'The ride is over.',
+      info: { reason: 'RIDE_STATE', domain: 'rides.example' },
+    },
+    { ...ridden, status: 409, domain: 'rides.example' },
+  ],
+  'a reason with a status that is no error': [
+    {
+      code: Code.FailedPrecondition,
+      message: 'The ride is over.',
+      info: { reason: 'RIDE_STATE', domain: 'signet', metadata: { http_status: '204' } },
+    },
+    { ...ridden, status: 409 },
+  ],
+  "the guard's reason, in our domain": [
+    { code: Code.Unauthenticated, message: secret, info: { reason: 'INVALID_TOKEN', domain: 'signet' } },
+    { code: Code.Unauthenticated, status: 401, reason: 'INVALID_TOKEN', title: 'The access token is not valid.' },
+  ],
+  "the guard's reason, in another domain": [
+    { code: Code.PermissionDenied, message: secret, info: { reason: 'INSUFFICIENT_SCOPE', domain: 'rides.example' } },
+    { code: Code.PermissionDenied, status: 403, reason: 'PERMISSION_DENIED', title: 'Permission denied.' },
+  ],
+  'a refusal of the edge itself': [
+    { code: Code.PermissionDenied, message: secret, info: { reason: 'CALLER_NOT_ALLOWED', domain: 'signet' } },
+    unavailable,
+  ],
+};
+
+function errorOf({ code, message, info }: Ending): ConnectError {
+  const details = info ? [{ desc: ErrorInfoSchema, value: create(ErrorInfoSchema, info) }] : [];
+  return new ConnectError(message, code, undefined, details);
+}
+
+/** A server of another maker: grpc-js, and nothing of ours. It ends each call as the case named by `text` says. */
+async function startForeign(): Promise<{ port: number; stop: () => void }> {
+  const server = new Server();
+  const { name, parent } = EchoService.method.echo;
+  const definition: ServiceDefinition = {
+    [name]: {
+      path: `/${parent.typeName}/${name}`,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: (bytes: Buffer) => bytes,
+      requestDeserialize: (bytes: Buffer) => bytes,
+      responseSerialize: (bytes: Buffer) => bytes,
+      responseDeserialize: (bytes: Buffer) => bytes,
+    },
+  };
+  server.addService(definition, {
+    [name](call: { request: Buffer }, respond: (error: object) => void) {
+      // Field 1, a string: a tag, a length, and the text.
+      const { code, message, info } = cases[call.request.subarray(2).toString()]![0];
+      const metadata = new Metadata();
+      if (info) {
+        const details = [anyPack(ErrorInfoSchema, create(ErrorInfoSchema, info))];
+        const value = toBinary(StatusSchema, create(StatusSchema, { code, message, details }));
+        metadata.set('grpc-status-details-bin', Buffer.from(value));
+      }
+      respond({ code, details: message, metadata });
+    },
+  });
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  return { port, stop: () => server.forceShutdown() };
+}
+
+/** A service of ours, with a reason of its own. */
+const ours = createService({
+  ...common,
+  mounted: [
+    mount(EchoService, {
+      echo({ text }: EchoRequest): never {
+        const found = cases[text];
+        if (found) throw errorOf(found[0]);
+        if (text === 'state') throw failure('NOT_FOUND', { detail: 'No ride has this id.' });
+        throw testFailure('CARD_DECLINED', {
+          metadata: { payment_id: 'p-1' },
+          fields: [{ field: 'text', description: 'is declined' }],
+        });
+      },
+      // oxlint-disable-next-line require-yield -- it fails before there is anything to yield
+      async *count(): AsyncGenerator<never> {
+        throw testFailure('CARD_DECLINED', { metadata: { payment_id: 'p-1' } });
+      },
+    }),
+  ],
+});
+
+const doors: Record<string, Door> = {};
+const closers: (() => unknown)[] = [];
+let channel: GrpcTransport;
+
+async function openEdge(name: string, transport: Transport): Promise<void> {
+  const edge = createService({ ...common, mounted: [forward({ desc: EchoService, transport }, () => null)] });
+  const door = await openDoor({ app: edge, ready: async () => undefined, log: silentLog, port: 0, host: '127.0.0.1' });
+  doors[name] = door;
+  closers.push(() => door.close());
+}
+
+beforeAll(async () => {
+  const foreign = await startForeign();
+  closers.push(() => foreign.stop());
+  const toForeign = createChannel(`127.0.0.1:${foreign.port}`, [EchoService]);
+  closers.push(() => toForeign.close());
+  const server: GrpcServer = await serveGrpc(ours, { port: 0, host: '127.0.0.1' });
+  closers.push(() => server.close());
+  channel = createChannel(`127.0.0.1:${server.port}`, [EchoService]);
+  closers.push(() => channel.close());
+  await openEdge('a server of another maker', toForeign);
+  await openEdge('a service of ours over a channel', channel);
+  await openEdge('a service of ours in process', createInProcessTransport(ours));
+});
+afterAll(async () => {
+  for (const close of closers.toReversed()) await close();
+});
+
+const transports: Record<string, (baseUrl: string) => Transport> = {
+  Connect: (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1' }),
+  'gRPC-Web': (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
+  gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
+};
+
+const base = (door: string) => `http://127.0.0.1:${doors[door]!.port}`;
+
+async function overRest(door: string, text: string) {
+  const answer = await fetch(`${base(door)}/v1/echo/${encodeURIComponent(text)}`);
+  const body = (await answer.json()) as Record<string, unknown>;
+  return { status: answer.status, headers: answer.headers, body };
+}
+
+async function overRpc(make: (baseUrl: string) => Transport, door: string, text: string): Promise<ConnectError> {
+  const client = createClient(EchoService, make(base(door)));
+  return ConnectError.from(
+    await client.echo({ text }).then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
+  );
+}
+
+const upstreams = ['a server of another maker', 'a service of ours over a channel', 'a service of ours in process'];
+
+/** A service of ours says as a rule what the edge would make of it; only what refuses the edge itself differs. */
+describe.each(upstreams)('behind the edge, %s', (door) => {
+  test.each(Object.entries(cases))('%s is the same over REST and on every RPC protocol', async (text, [, shown]) => {
+    const { status, body } = await overRest(door, text);
+    expect({ status, code: body['code'], title: body['title'], metadata: body['metadata'] }).toEqual({
+      status: shown.status,
+      code: shown.reason,
+      title: shown.title,
+      metadata: shown.metadata,
+    });
+    expect(JSON.stringify(body)).not.toContain(secret);
+    for (const [protocol, make] of Object.entries(transports)) {
+      const error = await overRpc(make, door, text);
+      const infos = error.findDetails(ErrorInfoSchema);
+      expect([error.code, error.rawMessage, infos.length], protocol).toEqual([shown.code, shown.title, 1]);
+      expect(infos[0], protocol).toMatchObject({ reason: shown.reason, domain: shown.domain ?? 'signet' });
+      expect(infos[0]?.metadata, protocol).toEqual(shown.metadata ?? {});
+    }
+  });
+});
+
+describe.each(upstreams.slice(1))("behind the edge, %s with a reason of its service's", (door) => {
+  test('REST has its status, its metadata and its fields', async () => {
+    const { status, body } = await overRest(door, 'pay');
+    expect([status, body]).toEqual([
+      402,
+      expect.objectContaining({
+        type: 'urn:signet:error:CARD_DECLINED',
+        title: 'The card was declined.',
+        metadata: { payment_id: 'p-1' },
+        errors: [{ field: 'text', description: 'is declined' }],
+      }),
+    ]);
+  });
+
+  test('an error keeps what it says beyond its sentence', async () => {
+    const { body } = await overRest(door, 'state');
+    expect(body).toMatchObject({ code: 'NOT_FOUND', detail: 'No ride has this id.' });
+  });
+
+  test.each(Object.entries(transports))('a stream over %s ends with it, without the HTTP status', async (_, make) => {
+    const stream = createClient(EchoService, make(base(door))).count({ to: 1 });
+    const read = async () => {
+      for await (const message of stream) expect(message, 'an error comes first').toBeUndefined();
+    };
+    const error = ConnectError.from(
+      await read().then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      ),
+    );
+    expect(error.findDetails(ErrorInfoSchema)[0]).toMatchObject({
+      reason: 'CARD_DECLINED',
+      metadata: { payment_id: 'p-1' },
+    });
+    expect(error.findDetails(ErrorInfoSchema)[0]?.metadata).not.toHaveProperty('http_status');
+  });
+});
+
+test('the HTTP status travels between services', async () => {
+  const error = ConnectError.from(
+    await createClient(EchoService, channel)
+      .echo({ text: 'pay' })
+      .catch((thrown: unknown) => thrown),
+  );
+  expect(error.findDetails(ErrorInfoSchema)[0]?.metadata).toEqual({ payment_id: 'p-1', http_status: '402' });
+});
