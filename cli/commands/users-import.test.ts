@@ -110,7 +110,7 @@ test('in a dry run, looks at every line and asks no server', async () => {
   expect(listed.exit, 'nothing was made').toBe(1);
 });
 
-test('reads standard input, and splits pages that one call would not take', async () => {
+test('reads standard input, and sends a hundred of the largest accounts in one call', async () => {
   const roles = Array.from({ length: 20 }, (_, n) => `role-${n}-${'x'.repeat(50)}`);
   const accounts = Array.from({ length: 100 }, () => ({ email: address(), name: 'é'.repeat(100), roles }));
   const input = jsonLines(accounts);

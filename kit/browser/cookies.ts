@@ -21,13 +21,17 @@ export function cookieNames(issuer: string): CookieNames {
   const local =
     hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '127.0.0.1' || hostname === '[::1]';
   const secure = !(protocol === 'http:' && local);
-  const prefix = secure ? '__Host-' : '';
   return {
-    access: `${prefix}signet_at`,
-    refresh: `${prefix}signet_rt`,
-    device: `${prefix}signet_device`,
+    access: cookieName('signet_at', secure),
+    refresh: cookieName('signet_rt', secure),
+    device: cookieName('signet_device', secure),
     secure,
   };
+}
+
+/** The name of a cookie that the contract names: with __Host- wherever cookies are Secure. */
+export function cookieName(name: string, secure: boolean): string {
+  return secure ? `__Host-${name}` : name;
 }
 
 /**

@@ -26,6 +26,10 @@ const app = createService({
         if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
         return { text, seen: { address: currentCall()?.address ?? '' } };
       },
+      async create({ text, wait }) {
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait).unref());
+        return { text };
+      },
       async *count({ to }) {
         for (let number = 1; number <= to; number++) yield { number };
       },
@@ -187,20 +191,35 @@ describe('limits', () => {
     expect(await ask(17_000)).toBe(431);
   });
 
-  test('a request of more than 64 KiB is refused over REST and Connect, one of less is not', async () => {
-    const ask = async (path: string, size: number) => {
-      const answer = await fetch(`${base()}${path}`, {
+  test.each([
+    ['a method that declares none', '/v1/echo', 'Echo', maxRequestBytes],
+    ['a method of 128 KiB', '/v1/things', 'Create', 131_072],
+  ])('the largest request of %s is the same over REST and Connect', async (_, path, name, largest) => {
+    const ask = async (to: string, size: number) => {
+      const answer = await fetch(`${base()}${to}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ text: 'hi' }).padEnd(size),
       });
       return answer.status;
     };
-    const connectPath = '/signet.test.v1.EchoService/Echo';
-    expect(await ask('/v1/echo', maxRequestBytes)).toBe(200);
-    expect(await ask('/v1/echo', maxRequestBytes + 1)).toBe(413);
-    expect(await ask(connectPath, maxRequestBytes)).toBe(200);
-    expect(await ask(connectPath, maxRequestBytes + 1)).toBe(429);
+    const connectPath = `/signet.test.v1.EchoService/${name}`;
+    expect(await ask(path, largest)).toBeLessThan(300);
+    expect(await ask(path, largest + 1)).toBe(413);
+    expect(await ask(connectPath, largest)).toBe(200);
+    expect(await ask(connectPath, largest + 1)).toBe(429);
+  });
+
+  test('a REST call takes no longer than its method says', async () => {
+    const ask = async (wait: number) => {
+      const answer = await fetch(`${base()}/v1/things`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ wait }),
+      });
+      return answer.status;
+    };
+    expect([await ask(0), await ask(20_000)]).toEqual([201, 504]);
   });
 });
 

@@ -40,9 +40,6 @@ export interface DoorOptions {
   readonly extend?: (fastify: FastifyInstance) => Promise<void>;
 }
 
-/** Longest time for a unary call over REST, ms. */
-const longestCall = 15_000;
-
 /** A door that is open. */
 export interface Door {
   readonly port: number;
@@ -120,7 +117,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     return reply.code(503).send({ status: 'not ready', missing });
   });
   mountConnect(fastify, app, count);
-  mountRest(fastify, app, { bodyLimit: maxRequestBytes, timeoutMs: longestCall, unmatched: count });
+  mountRest(fastify, app, { unmatched: count });
   return fastify;
 }
 

@@ -10,7 +10,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
 import { addressOf } from '#kit/net/peer-address.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
-import { maxRequestBytes } from '#kit/rpc/limits.ts';
+import { edgeRuleOf } from '#kit/rpc/edge-rule.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import { explained } from './connect-errors.ts';
@@ -30,18 +30,24 @@ export function mountConnect(
   limit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
 ): void {
   const shutdown = new AbortController();
-  const router = createConnectRouter({
-    acceptCompression: [compressionGzip, compressionBrotli],
-    requestGate: outsideGate(app.gate),
-    interceptors: [outsideErrors, ...app.interceptors],
-    readMaxBytes: maxRequestBytes,
-    binaryOptions: { readUnknownFields: false },
-    maxTimeoutMs: 24 * 3_600_000,
-    jsonOptions: { useProtoFieldName: true, alwaysEmitImplicit: true, ignoreUnknownFields: false },
-    shutdownSignal: shutdown.signal,
+  const methods = app.services.flatMap((service) => service.methods);
+  const limits = new Set(methods.map((method) => edgeRuleOf(method).maxRequestBytes));
+  // A router has one limit. Options of a service's own would take the gate and the interceptors away.
+  const found = [...limits].flatMap((readMaxBytes) => {
+    const router = createConnectRouter({
+      acceptCompression: [compressionGzip, compressionBrotli],
+      requestGate: outsideGate(app.gate),
+      interceptors: [outsideErrors, ...app.interceptors],
+      readMaxBytes,
+      binaryOptions: { readUnknownFields: false },
+      maxTimeoutMs: 24 * 3_600_000,
+      jsonOptions: { useProtoFieldName: true, alwaysEmitImplicit: true, ignoreUnknownFields: false },
+      shutdownSignal: shutdown.signal,
+    });
+    for (const { desc, impl } of app.mounted) router.service(desc, impl);
+    return router.handlers.filter(({ method }) => edgeRuleOf(method).maxRequestBytes === readMaxBytes);
   });
-  for (const { desc, impl } of app.mounted) router.service(desc, impl);
-  const handlers = explained(router.handlers, app);
+  const handlers = explained(found, app);
 
   async function serve(handler: UniversalHandler, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { raw } = request;

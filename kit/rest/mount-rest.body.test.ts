@@ -11,7 +11,6 @@ const big = 9 * 1024 * 1024;
 let door: EchoDoor;
 beforeAll(async () => {
   door = await openEchoDoor({
-    rest: { bodyLimit },
     gate: async (context) => {
       if (context.method.name === 'Private') throw failure('TOKEN_REQUIRED');
     },

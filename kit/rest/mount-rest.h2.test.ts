@@ -8,7 +8,6 @@ let session: ClientHttp2Session;
 beforeAll(async () => {
   door = await openEchoDoor({
     http2: true,
-    rest: { bodyLimit: 64 * 1024 },
     gate: async (context) => {
       if (context.method.name === 'Private') throw failure('TOKEN_REQUIRED');
     },

@@ -1,10 +1,11 @@
 import { METHODS } from 'node:http';
 import { Readable } from 'node:stream';
-import type { Message } from '@bufbuild/protobuf';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
+import { type EdgeRule, edgeRuleOf } from '#kit/rpc/edge-rule.ts';
 import { over } from '#kit/rpc/over.ts';
 import { copyHeaders, pathOf, problemFor, queryOf, sendAnswer, sendProblem } from './answer.ts';
 import { type Binding, bindMethod } from './binding.ts';
@@ -23,13 +24,12 @@ declare module 'fastify' {
 
 /** How the REST door behaves. */
 export interface RestOptions {
-  /** Largest request body, in bytes. */
-  readonly bodyLimit: number;
   /**
-   * Longest time for a unary call, body included, in milliseconds. Of a stream, it
-   * is for the gate and the request's body alone.
+   * Largest request body of a method, in bytes, and longest time for a call, body
+   * included, in milliseconds; of a stream, the time is for the gate and the
+   * request's body alone. By default what the method's definition declares.
    */
-  readonly timeoutMs: number;
+  readonly limitsOf?: (method: DescMethod) => Pick<EdgeRule, 'maxRequestBytes' | 'timeoutMs'>;
   /** Silence on an event stream after which a comment is sent, in milliseconds. 15 s by default. */
   readonly heartbeatMs?: number;
   /** Runs for a request that no method is found for, whose gate would count it. */
@@ -53,8 +53,8 @@ export interface RestOptions {
  * string field is answered as text/plain, the text itself; a server stream is
  * text/event-stream.
  */
-export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOptions): void {
-  const { bodyLimit, timeoutMs, heartbeatMs = 15_000, openMs = 1000, unmatched } = options;
+export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOptions = {}): void {
+  const { limitsOf = edgeRuleOf, heartbeatMs = 15_000, openMs = 1000, unmatched } = options;
   const router = createRouter<Binding>(
     rpc.services
       .flatMap((service) => service.methods.flatMap(bindMethod))
@@ -77,13 +77,15 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     await Promise.race([rpc.gate(context), ended]);
     let body = '';
     if (hasBody(request.raw)) {
-      body = jsonText(await readBody(request.raw, context.requestHeader, bodyLimit, context.signal));
+      const { maxRequestBytes } = limitsOf(match.target.method);
+      body = jsonText(await readBody(request.raw, context.requestHeader, maxRequestBytes, context.signal));
     }
     return match.target.request(match.values, queryOf(request.raw.url ?? ''), body);
   }
 
   async function answerUnary(request: FastifyRequest, reply: FastifyReply, match: Match<Binding>): Promise<void> {
     const binding = match.target;
+    const { timeoutMs } = limitsOf(binding.method);
     const context = openContext(request, binding, { timeoutMs, shutdown: undefined });
     const ended = endOf(context, reply);
     try {
@@ -108,7 +110,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     const context = openContext(request, binding, { timeoutMs: undefined, shutdown: draining.signal });
     const ended = endOf(context, reply);
     // The deadline is for getting as far as the handler; what it streams has none.
-    const admission = setTimeout(() => context.abort(failure('DEADLINE_EXCEEDED')), timeoutMs);
+    const admission = setTimeout(() => context.abort(failure('DEADLINE_EXCEEDED')), limitsOf(binding.method).timeoutMs);
     let messages: AsyncIterator<Message> | undefined;
     function finish(): void {
       clearTimeout(admission);

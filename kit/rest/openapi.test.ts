@@ -172,8 +172,10 @@ describe('openApiOf', () => {
       'query colors',
       'query flag',
       'query big',
+      'header accept-language',
+      'header idempotency-key',
     ]);
-    expect(names(echo.paths['/v1/echo']!['post'])).toEqual([]);
+    expect(names(echo.paths['/v1/private']!['post'])).toEqual([]);
   });
 
   it('tells the kinds of answers: message, field, text, events, nothing', () => {

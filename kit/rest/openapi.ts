@@ -1,4 +1,5 @@
 import type { DescMethod, DescService, JsonObject, JsonValue } from '@bufbuild/protobuf';
+import { edgeRuleOf } from '#kit/rpc/edge-rule.ts';
 import { type Binding, bindMethod } from './binding.ts';
 import { accessDocOf, securitySchemes } from './openapi-access.ts';
 import {
@@ -127,9 +128,10 @@ function operation(
 ): JsonObject {
   const { method } = binding;
   const { security, reasons, rule } = accessDocOf(method);
-  const parameters = [...pathParameters(binding, names, schemas), ...queryParameters(binding, schemas)];
+  const inputs = [...pathParameters(binding, names, schemas), ...queryParameters(binding, schemas)];
+  const parameters = [...inputs, ...headerParameters(method)];
   const body = requestBody(binding, schemas);
-  const invalid: string[] = parameters.length > 0 || body ? ['INVALID_ARGUMENT'] : [];
+  const invalid: string[] = inputs.length > 0 || body ? ['INVALID_ARGUMENT'] : [];
   return {
     tags: [method.parent.name],
     ...(parameters.length > 0 ? { parameters } : {}),
@@ -177,6 +179,11 @@ function queryParameters(binding: Binding, schemas: Schemas): JsonObject[] {
     name: leaf.name,
     in: 'query',
   }));
+}
+
+/** The headers that the method's definition names (signet.policy.v1.edge). */
+function headerParameters(method: DescMethod): JsonObject[] {
+  return edgeRuleOf(method).headers.map((name) => ({ name, in: 'header', schema: { type: 'string' } }));
 }
 
 /** The description stands at the parameter, where readers look. */

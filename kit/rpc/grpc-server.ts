@@ -1,4 +1,5 @@
-import { type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { create, type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { EmptySchema } from '@bufbuild/protobuf/wkt';
 import { createContextValues, createHandlerContext, type HandlerContext } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import {
@@ -26,6 +27,7 @@ import { cutSlowReader } from '#kit/net/slow-reader.ts';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf, type RpcApp } from './app.ts';
 import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
+import { edgeRuleOf } from './edge-rule.ts';
 import { maxHeaderBytes, maxRequestBytes } from './limits.ts';
 import { over } from './over.ts';
 import { peerKey } from './peer.ts';
@@ -57,7 +59,7 @@ export async function serveGrpc(
   quietGrpc();
   const closing = new AbortController();
   const server = new Server({
-    'grpc.max_receive_message_length': maxRequestBytes,
+    'grpc.max_receive_message_length': Math.max(maxRequestBytes, ...[...methods.values()].map(limitOf)),
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
     interceptors: [admit(app, methods, contexts, closing.signal)],
@@ -67,7 +69,8 @@ export async function serveGrpc(
       path,
       handlerOf(app, method, contexts),
       (message: Message) => Buffer.from(toBinary(method.output, message)),
-      (bytes: Buffer) => fromBinary(method.input, bytes, { readUnknownFields: false }),
+      (bytes: Buffer) =>
+        bytes.length > limitOf(method) ? tooLarge : fromBinary(method.input, bytes, { readUnknownFields: false }),
       kinds[method.methodKind],
     );
   }
@@ -89,6 +92,13 @@ export async function serveGrpc(
       clearTimeout(timer);
     },
   };
+}
+
+/** grpc-js has one limit for all methods, the largest; a message past its own method's stands as this one. */
+const tooLarge: Message = create(EmptySchema);
+
+function limitOf(method: DescMethod): number {
+  return edgeRuleOf(method).maxRequestBytes;
 }
 
 const kinds = {
@@ -124,6 +134,12 @@ function admit(
         next({
           onReceiveMetadata(metadata, proceed) {
             receive(metadata, proceed).catch(failed((status) => call.sendStatus(status)));
+          },
+          onReceiveMessage(message, proceed) {
+            if (message !== tooLarge) return proceed(message);
+            const why = failure('PAYLOAD_TOO_LARGE');
+            if (begun) app.abandoned(begun, why);
+            call.sendStatus(toStatus(why, begun?.responseHeader));
           },
           // However the call ended: where no handler has it by now, its message did not come, or could not be read.
           onCancel() {

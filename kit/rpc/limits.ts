@@ -1,9 +1,9 @@
 import type { Bounds } from '#kit/net/bound.ts';
 
 /**
- * Largest request message, in bytes, at every door and on every gRPC port. The
- * largest honest one has a few KiB, and reading and checking much more would
- * keep the event loop from everybody else.
+ * Largest request message, in bytes, at every door and on every gRPC port, of a
+ * method that declares no other (signet.policy.v1.edge). The largest honest one
+ * has a few KiB, and reading and checking much more would keep the event loop busy.
  */
 export const maxRequestBytes = 64 * 1024;
 

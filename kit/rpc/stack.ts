@@ -9,6 +9,7 @@ import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from './call.ts';
 import { type CallLog, createCallLog } from './call-log.ts';
+import { edgeRuleOf } from './edge-rule.ts';
 import { healthOf, type Ready } from './health.ts';
 import { defaultStreams } from './limits.ts';
 import { reflectionOf } from './reflection.ts';
@@ -18,8 +19,8 @@ import { validation } from './validation.ts';
 
 /**
  * Services behind the one stack that every service has, with grpc.health.v1 and,
- * where wanted, grpc.reflection.v1 beside them. A method without an access rule
- * throws, so that nothing starts. From the outside in:
+ * where wanted, grpc.reflection.v1 beside them. A method without an access rule,
+ * or with an edge rule that makes no sense, throws, so that nothing starts. From the outside in:
  *
  *   gate, on headers alone:  call (request id, trace) -> the checks, in order (limits, cookies, guard) -> open streams
  *   interceptors:            call context and log -> errors -> validation -> handler
@@ -45,6 +46,7 @@ export function createService(options: {
   const calls = createCallLog(log, metrics);
   const own = options.mounted.map(({ desc }) => desc);
   assertCovered(own, builtInRoles);
+  for (const method of own.flatMap(({ methods }) => methods)) edgeRuleOf(method);
   const mounted = [...options.mounted, healthOf(own, options.ready)];
   if (options.reflection) mounted.push(reflectionOf(mounted.map(({ desc }) => desc)));
   return createRpcApp({

@@ -1,25 +1,21 @@
 import cors from '@fastify/cors';
-import type { DescService } from '@bufbuild/protobuf';
 import type { FastifyInstance } from 'fastify';
 import { anyOriginGate } from '#kit/browser/any-origin.ts';
-import { cookieNames, readCookie } from '#kit/browser/cookies.ts';
+import { cookieNames } from '#kit/browser/cookies.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { connectGate } from '#kit/guard/connect.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import type { Log } from '#kit/log/log.ts';
-import type { Gate, RpcApp } from '#kit/rpc/app.ts';
+import type { Gate, Mounted, RpcApp } from '#kit/rpc/app.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { createService } from '#kit/rpc/stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
-import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
-import { ServerReflection } from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
-import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { type BrowserOptions, cookieGate, csrfGate, originGate } from './browser.ts';
 import type { EdgeConfig } from './config.ts';
 import { addPages } from './pages.ts';
 import { createRateCounters } from './rate-counters.ts';
 import { createRateLimit } from './rate-limit.ts';
-import { forward, isOnEdge, type Upstream } from './upstream.ts';
+import { forward, type Upstream } from './upstream.ts';
 
 /** The edge, wired. */
 export interface Edge {
@@ -50,17 +46,7 @@ export function buildEdge(deps: {
     origins: new Set([new URL(config.issuer).origin, ...config.corsOrigins]),
     csrf: config.csrf,
   };
-  // The cookies of the refresh token and of the device are for the auth service alone; the access token travels as a header.
-  const authCookies = (header: Headers) => {
-    const own = [cookies.refresh, cookies.device].flatMap((name) => {
-      const value = readCookie(header, name);
-      return value === undefined ? [] : [`${name}=${value}`];
-    });
-    return own.length === 0 ? null : own.join('; ');
-  };
-  const mounted = upstreams.map((upstream) =>
-    forward(upstream, upstream.desc.typeName.startsWith(authPackage) ? authCookies : () => null),
-  );
+  const mounted = upstreams.map((upstream) => forward(upstream, cookies));
 
   const { rateLimit: perMinute, redisUrl } = config;
   const counters = perMinute > 0 ? createRateCounters({ redisUrl, perMinute, log }) : undefined;
@@ -73,7 +59,7 @@ export function buildEdge(deps: {
         anyOriginGate(new Set(config.corsOrigins)),
         originGate(browser, async (address) => rateLimit?.light(address)),
         ...(rateLimit ? [rateLimit.gate] : []),
-        exposedGate([...services, Health, ServerReflection]),
+        forwardedGate(mounted),
         cookieGate(browser),
         connectGate(guard),
         csrfGate(browser),
@@ -96,13 +82,11 @@ export function buildEdge(deps: {
   };
 }
 
-const authPackage = `${AuthService.file.proto.package}.`;
-
-/** What is internal is not here at all. */
-function exposedGate(services: readonly DescService[]): Gate {
-  const exposed = new Set(services.flatMap((service) => service.methods).filter(isOnEdge));
+/** A method that no service behind the edge is asked for, because it is internal, does not exist here. */
+function forwardedGate(mounted: readonly Mounted[]): Gate {
+  const left = new Set(mounted.flatMap(({ desc, impl }) => desc.methods.filter(({ localName }) => !impl[localName])));
   return async ({ method }) => {
-    if (!exposed.has(method)) throw failure('UNIMPLEMENTED');
+    if (left.has(method)) throw failure('UNIMPLEMENTED');
   };
 }
 

@@ -192,7 +192,7 @@ const closers: (() => unknown)[] = [];
 let channel: GrpcTransport;
 
 async function openEdge(name: string, transport: Transport): Promise<void> {
-  const edge = createService({ ...common, mounted: [forward({ desc: EchoService, transport }, () => null)] });
+  const edge = createService({ ...common, mounted: [forward({ desc: EchoService, transport }, { secure: true })] });
   const door = await openDoor({ app: edge, ready: async () => undefined, log: silentLog, port: 0, host: '127.0.0.1' });
   doors[name] = door;
   closers.push(() => door.close());

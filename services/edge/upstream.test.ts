@@ -22,17 +22,26 @@ const behind = createService({
     mount(EchoService, {
       echo({ text, fail }, { requestHeader, responseHeader }) {
         if (text === 'strangers') throw failure('CALLER_NOT_ALLOWED');
+        const set = new Headers({ 'x-inner': 'not for outsiders' });
+        if (text === 'cookies') {
+          for (const name of ['preferences', 'signet_rt', 'preferences2'])
+            set.append('set-cookie', `${name}=dark; Path=/`);
+        }
         if (fail > 0) {
-          const headers = { 'x-inner': 'not for outsiders' };
           throw testFailure('TEXT_TAKEN', {
             fields: [{ field: 'text', description: 'is taken' }],
             retryAfter: 3,
-            headers,
+            headers: set,
           });
         }
         responseHeader.set('etag', '"1"');
-        responseHeader.set('x-inner', 'not for outsiders');
+        for (const [name, value] of set) responseHeader.append(name, value);
         return { text, seen: Object.fromEntries(requestHeader) };
+      },
+      private: ({ text }, { requestHeader }) => ({ text, seen: Object.fromEntries(requestHeader) }),
+      async create({ text, wait }) {
+        await new Promise((resolve) => setTimeout(resolve, wait).unref());
+        return { text };
       },
       inside: () => ({ text: 'inside' }),
       async *count({ to, failAfter }) {
@@ -53,19 +62,58 @@ const behind = createService({
   ],
 });
 const upstream = { desc: EchoService, transport: createInProcessTransport(behind) };
-const edge = createService({ ...common, mounted: [forward(upstream, () => 'signet_rt=token')] });
+const edge = createService({ ...common, mounted: [forward(upstream, { secure: false })] });
 const client = createClient(EchoService, createInProcessTransport(edge));
 
 async function* each<T>(...items: T[]): AsyncIterable<T> {
   yield* items;
 }
 
-test('passes a unary call on, with the headers that are for the service and none else', async () => {
-  const headers = { 'accept-language': 'de', 'x-csrf-token': 'csrf', cookie: 'theirs=1', 'x-anything': 'else' };
+test('passes a unary call on, with the headers and cookies that its definition names and none else', async () => {
+  const cookie = 'signet_rt=token; signet_at=access; preferences=dark; theirs=1';
+  const headers = {
+    'accept-language': 'de',
+    'idempotency-key': 'k',
+    'x-csrf-token': 'csrf',
+    cookie,
+    'x-anything': 'else',
+  };
   const { text, seen } = await client.echo({ text: 'hi' }, { headers });
   expect(text).toBe('hi');
-  expect(seen).toMatchObject({ 'accept-language': 'de', 'x-csrf-token': 'csrf', cookie: 'signet_rt=token' });
-  expect(seen).not.toHaveProperty('x-anything');
+  expect(seen).toMatchObject({
+    'accept-language': 'de',
+    'idempotency-key': 'k',
+    cookie: 'signet_rt=token; preferences=dark',
+  });
+  expect(Object.keys(seen)).not.toEqual(expect.arrayContaining(['x-anything']));
+  expect(Object.keys(seen)).not.toEqual(expect.arrayContaining(['x-csrf-token']));
+});
+
+test('passes a method that names none neither header nor cookie', async () => {
+  const headers = { 'accept-language': 'de', cookie: 'signet_rt=token' };
+  const { seen } = await client.private({ text: 'hi' }, { headers });
+  expect(Object.keys(seen)).not.toContain('cookie');
+  expect(Object.keys(seen)).not.toContain('accept-language');
+});
+
+test('takes a cookie under the name that it has over TLS', async () => {
+  const overTls = createService({ ...common, mounted: [forward(upstream, { secure: true })] });
+  const headers = { cookie: 'signet_rt=planted; __Host-signet_rt=token' };
+  const { seen } = await createClient(EchoService, createInProcessTransport(overTls)).echo({}, { headers });
+  expect(seen['cookie']).toBe('__Host-signet_rt=token');
+});
+
+test('passes back the cookies that a method may set and none else, with an answer and with an error', async () => {
+  let back = new Headers();
+  await client.echo({ text: 'cookies' }, { onHeader: (header) => (back = header) });
+  expect(back.getSetCookie()).toEqual(['preferences=dark; Path=/']);
+  const failed = await client.echo({ text: 'cookies', fail: 6 }).catch((error: unknown) => error);
+  expect((failed as { metadata: Headers }).metadata.getSetCookie()).toEqual(['preferences=dark; Path=/']);
+});
+
+test('waits no longer for a service than the method says', async () => {
+  const failed = await client.create({ wait: 20_000 }).catch((error: unknown) => error);
+  expect(reasonOf(failed)).toBe('DEADLINE_EXCEEDED');
 });
 
 test('passes back the headers that are for callers and none else', async () => {

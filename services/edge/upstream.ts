@@ -1,8 +1,10 @@
 import type { DescMethod, DescMethodStreaming, DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
-import { type HandlerContext, type ServiceImpl, type Transport } from '@connectrpc/connect';
+import type { ConnectError, HandlerContext, ServiceImpl, Transport } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
+import { cookieName, type CookieNames, readCookie } from '#kit/browser/cookies.ts';
 import { accessOf } from '#kit/guard/access.ts';
 import type { Mounted } from '#kit/rpc/app.ts';
+import { edgeRuleOf } from '#kit/rpc/edge-rule.ts';
 import { translateUpstreamError } from '#kit/rpc/upstream-error.ts';
 import type { Calls } from '#kit/service/service.ts';
 
@@ -12,14 +14,8 @@ export interface Upstream {
   readonly transport: Transport;
 }
 
-/** Request headers that services behind the edge are given, besides those that travel by themselves. */
-const passedOn = ['accept-language', 'idempotency-key', 'x-csrf-token'];
-
-/** Response headers of theirs that callers are given. */
-const passedBack = new Set(['set-cookie', 'etag', 'cache-control', 'content-language', 'location']);
-
-/** Longest time that the edge waits for a service, ms; a caller with a shorter deadline waits no longer than that. */
-const longestCall = 15_000;
+/** Response headers of services that callers are given, besides the cookies that a method may set. */
+const passedBack = new Set(['etag', 'cache-control', 'content-language', 'location']);
 
 /** What an edge calls, as services behind it. */
 export function upstreamsOf(calls: Calls, to: (service: string) => Transport): Upstream[] {
@@ -37,35 +33,60 @@ export function isOnEdge(method: DescMethod): boolean {
 
 /**
  * A service as the edge has it: every method that is not internal, passed on as it is.
- * @param cookies the part of a request's cookies that the service may see
+ * What of a request's headers and cookies the service gets, and which cookies it
+ * may set, its methods' definitions say (signet.policy.v1.edge).
  */
-export function forward({ desc, transport }: Upstream, cookies: (header: Headers) => string | null): Mounted {
+export function forward({ desc, transport }: Upstream, cookies: Pick<CookieNames, 'secure'>): Mounted {
   const impl: Record<string, unknown> = {};
   for (const method of desc.methods.filter(isOnEdge)) impl[method.localName] = forwarder(method, transport, cookies);
   return { desc, impl: impl as Partial<ServiceImpl<DescService>> };
 }
 
-function forwarder(method: DescMethod, transport: Transport, cookies: (header: Headers) => string | null) {
-  const headerFor = ({ requestHeader }: HandlerContext): Headers => {
+function forwarder(method: DescMethod, transport: Transport, { secure }: Pick<CookieNames, 'secure'>) {
+  const { headers, cookies, setCookies, timeoutMs } = edgeRuleOf(method);
+  const given = cookies.map((name) => cookieName(name, secure));
+  const settable = setCookies.map((name) => `${cookieName(name, secure)}=`);
+
+  function headerFor({ requestHeader }: HandlerContext): Headers {
     const header = new Headers();
-    for (const name of passedOn) {
+    for (const name of headers) {
       const value = requestHeader.get(name);
       if (value !== null) header.set(name, value);
     }
-    const cookie = cookies(requestHeader);
-    if (cookie !== null) header.set('cookie', cookie);
+    const pairs = given.flatMap((name) => {
+      const value = readCookie(requestHeader, name);
+      return value === undefined ? [] : [`${name}=${value}`];
+    });
+    if (pairs.length > 0) header.set('cookie', pairs.join('; '));
     return header;
-  };
+  }
+  function passBack(from: Headers, { responseHeader }: HandlerContext): void {
+    for (const [name, value] of from) if (passedBack.has(name)) responseHeader.append(name, value);
+    setCookiesOf(from, responseHeader);
+  }
+  /** Adds the cookies that the method may set. */
+  function setCookiesOf(from: Headers, to: Headers): void {
+    for (const cookie of from.getSetCookie()) {
+      if (settable.some((start) => cookie.startsWith(start))) to.append('set-cookie', cookie);
+    }
+  }
+  function refused(error: unknown): ConnectError {
+    const failed = translateUpstreamError(error);
+    const set = new Headers(failed.metadata);
+    failed.metadata.delete('set-cookie');
+    setCookiesOf(set, failed.metadata);
+    return failed;
+  }
 
   if (method.methodKind === 'unary') {
     const unary = method as DescMethodUnary;
     return async (request: Message, context: HandlerContext): Promise<Message> => {
       try {
-        const answer = await transport.unary(unary, undefined, longestCall, headerFor(context), request);
+        const answer = await transport.unary(unary, undefined, timeoutMs, headerFor(context), request);
         passBack(answer.header, context);
         return answer.message;
       } catch (error) {
-        throw translateUpstreamError(error);
+        throw refused(error);
       }
     };
   }
@@ -76,7 +97,7 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
       passBack(answer.header, context);
       yield* answer.message;
     } catch (error) {
-      throw translateUpstreamError(error);
+      throw refused(error);
     }
   };
   if (method.methodKind === 'server_streaming') {
@@ -86,11 +107,7 @@ function forwarder(method: DescMethod, transport: Transport, cookies: (header: H
   return async (requests: AsyncIterable<Message>, context: HandlerContext): Promise<Message> => {
     let last: Message | undefined;
     for await (const message of stream(requests, context)) last = message;
-    if (!last) throw translateUpstreamError(new Error('the service answered nothing'));
+    if (!last) throw refused(new Error('the service answered nothing'));
     return last;
   };
-}
-
-function passBack(from: Headers, { responseHeader }: HandlerContext): void {
-  for (const [name, value] of from) if (passedBack.has(name)) responseHeader.append(name, value);
 }

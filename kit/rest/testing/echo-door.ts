@@ -25,7 +25,7 @@ export interface EchoDoor {
 
 /** How the door of a test differs. */
 export interface EchoDoorOptions {
-  readonly rest?: Partial<RestOptions>;
+  readonly rest?: RestOptions & { readonly timeoutMs?: number };
   readonly gate?: Gate;
   readonly interceptors?: readonly Interceptor[];
   readonly impl?: Partial<ServiceImpl<typeof EchoService>>;
@@ -92,7 +92,8 @@ export async function openEchoDoor(options: EchoDoorOptions = {}): Promise<EchoD
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   options.before?.(app);
-  mountRest(app, rpc, { bodyLimit: maxRequestBytes, timeoutMs: 10_000, ...options.rest });
+  const { timeoutMs = 10_000, ...rest } = options.rest ?? {};
+  mountRest(app, rpc, { limitsOf: () => ({ maxRequestBytes, timeoutMs }), ...rest });
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
   return {

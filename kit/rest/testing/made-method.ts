@@ -20,6 +20,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
 import { HttpRuleSchema } from '#gen/proto/google/api/http_pb.ts';
+import { edge, EdgeSchema, example } from '#gen/proto/signet/policy/v1/policy_pb.ts';
 
 /** A field of a made message. */
 export interface FieldInit {
@@ -72,12 +73,16 @@ export function madeMethod(options: {
   readonly serverStreaming?: boolean;
   readonly name?: string;
   readonly idempotency?: Idempotency;
+  readonly edge?: MessageInitShape<typeof EdgeSchema>;
+  readonly example?: string;
 }): DescMethod {
   const name = options.name ?? 'Do';
   const methodOptions = create(MethodOptionsSchema, {
     idempotencyLevel: options.idempotency ?? Idempotency.NO_SIDE_EFFECTS,
   });
   setExtension(methodOptions, http, create(HttpRuleSchema, options.rule));
+  if (options.edge) setExtension(methodOptions, edge, create(EdgeSchema, options.edge));
+  if (options.example !== undefined) setExtension(methodOptions, example, options.example);
   const file = create(FileDescriptorProtoSchema, {
     name: 'made.proto',
     package: 'made.v1',

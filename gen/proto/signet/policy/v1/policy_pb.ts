@@ -2,12 +2,13 @@
 // @generated from file signet/policy/v1/policy.proto (package signet.policy.v1, syntax proto3)
 /* eslint-disable */
 
-// The access rule: who may call a method, declared where the method is.
+// Policy of a method, declared where the method is: who may call it, what a
+// call carries, and what it may cost.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Duration, MethodOptions } from "@bufbuild/protobuf/wkt";
+import type { Duration, MessageOptions, MethodOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -15,7 +16,59 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signet/policy/v1/policy.proto.
  */
 export const file_signet_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zaWduZXQvcG9saWN5L3YxL3BvbGljeS5wcm90bxIQc2lnbmV0LnBvbGljeS52MSKtAQoGQWNjZXNzEioKBnB1YmxpYxgBIAEoCzIYLnNpZ25ldC5wb2xpY3kudjEuUHVibGljSAASOAoNYXV0aGVudGljYXRlZBgCIAEoCzIfLnNpZ25ldC5wb2xpY3kudjEuQXV0aGVudGljYXRlZEgAEi4KCGludGVybmFsGAMgASgLMhouc2lnbmV0LnBvbGljeS52MS5JbnRlcm5hbEgAQg0KBHJ1bGUSBbpIAggBIggKBlB1YmxpYyLBAQoNQXV0aGVudGljYXRlZBINCgVyb2xlcxgBIAMoCRIOCgZzY29wZXMYAiADKAkSDwoHY2FsbGVycxgDIAMoCRILCgNhY3IYBCABKAkSLwoMbWF4X2F1dGhfYWdlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF9zdGFsZW5lc3MYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoIc2VydmljZXMYByABKAgiGwoISW50ZXJuYWwSDwoHY2FsbGVycxgBIAMoCSIXCgRSZXN0Eg8KB3N1Y2Nlc3MYASABKAUqcgoJUmF0ZUNsYXNzEhoKFlJBVEVfQ0xBU1NfVU5TUEVDSUZJRUQQABIXChNSQVRFX0NMQVNTX1NUQU5EQVJEEAESGgoWUkFURV9DTEFTU19DUkVERU5USUFMUxACEhQKEFJBVEVfQ0xBU1NfTElHSFQQAzpSCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgLMhguc2lnbmV0LnBvbGljeS52MS5BY2Nlc3NSBmFjY2VzczpMCgRyZXN0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0oYDIAEoCzIWLnNpZ25ldC5wb2xpY3kudjEuUmVzdFIEcmVzdDpRCgRyYXRlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY04YDIAEoDjIbLnNpZ25ldC5wb2xpY3kudjEuUmF0ZUNsYXNzUgRyYXRlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("Ch1zaWduZXQvcG9saWN5L3YxL3BvbGljeS5wcm90bxIQc2lnbmV0LnBvbGljeS52MSKEAQoERWRnZRIPCgdjb29raWVzGAEgAygJEhMKC3NldF9jb29raWVzGAIgAygJEg8KB2hlYWRlcnMYAyADKAkSGQoRbWF4X3JlcXVlc3RfYnl0ZXMYBCABKAUSKgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKtAQoGQWNjZXNzEioKBnB1YmxpYxgBIAEoCzIYLnNpZ25ldC5wb2xpY3kudjEuUHVibGljSAASOAoNYXV0aGVudGljYXRlZBgCIAEoCzIfLnNpZ25ldC5wb2xpY3kudjEuQXV0aGVudGljYXRlZEgAEi4KCGludGVybmFsGAMgASgLMhouc2lnbmV0LnBvbGljeS52MS5JbnRlcm5hbEgAQg0KBHJ1bGUSBbpIAggBIggKBlB1YmxpYyLBAQoNQXV0aGVudGljYXRlZBINCgVyb2xlcxgBIAMoCRIOCgZzY29wZXMYAiADKAkSDwoHY2FsbGVycxgDIAMoCRILCgNhY3IYBCABKAkSLwoMbWF4X2F1dGhfYWdlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF9zdGFsZW5lc3MYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoIc2VydmljZXMYByABKAgiGwoISW50ZXJuYWwSDwoHY2FsbGVycxgBIAMoCSIXCgRSZXN0Eg8KB3N1Y2Nlc3MYASABKAUqcgoJUmF0ZUNsYXNzEhoKFlJBVEVfQ0xBU1NfVU5TUEVDSUZJRUQQABIXChNSQVRFX0NMQVNTX1NUQU5EQVJEEAESGgoWUkFURV9DTEFTU19DUkVERU5USUFMUxACEhQKEFJBVEVfQ0xBU1NfTElHSFQQAzpSCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgLMhguc2lnbmV0LnBvbGljeS52MS5BY2Nlc3NSBmFjY2VzczpMCgRyZXN0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0oYDIAEoCzIWLnNpZ25ldC5wb2xpY3kudjEuUmVzdFIEcmVzdDpRCgRyYXRlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY04YDIAEoDjIbLnNpZ25ldC5wb2xpY3kudjEuUmF0ZUNsYXNzUgRyYXRlOjoKB2V4YW1wbGUSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjUhgMgASgJUgdleGFtcGxlOkwKBGVkZ2USHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjVhgMgASgLMhYuc2lnbmV0LnBvbGljeS52MS5FZGdlUgRlZGdlOj8KCWxpc3RlbmVycxIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjRhgMgAygJUglsaXN0ZW5lcnNiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_descriptor, file_google_protobuf_duration]);
+
+/**
+ * What a call carries besides its message, and its limits. What is not named
+ * does not pass the edge.
+ *
+ * @generated from message signet.policy.v1.Edge
+ */
+export type Edge = Message<"signet.policy.v1.Edge"> & {
+  /**
+   * Request cookies that the service gets, by their names without `__Host-`.
+   * The access token's is never among them: it travels as a header.
+   *
+   * @generated from field: repeated string cookies = 1;
+   */
+  cookies: string[];
+
+  /**
+   * Cookies that the service may set, by their names without `__Host-`.
+   *
+   * @generated from field: repeated string set_cookies = 2;
+   */
+  setCookies: string[];
+
+  /**
+   * Request headers that the service gets, in lower case.
+   *
+   * @generated from field: repeated string headers = 3;
+   */
+  headers: string[];
+
+  /**
+   * Largest request message, in bytes; 0 is 64 KiB. At most 4 MiB.
+   *
+   * @generated from field: int32 max_request_bytes = 4;
+   */
+  maxRequestBytes: number;
+
+  /**
+   * Longest time for a call, its request message included; unset is 15 s. A
+   * caller's deadline may be shorter. Unary methods only.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 5;
+   */
+  timeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message signet.policy.v1.Edge.
+ * Use `create(EdgeSchema)` to create a new message.
+ */
+export const EdgeSchema: GenMessage<Edge> = /*@__PURE__*/
+  messageDesc(file_signet_policy_v1_policy, 0);
 
 /**
  * Who may call a method. Exactly one of the three.
@@ -60,7 +113,7 @@ export type Access = Message<"signet.policy.v1.Access"> & {
  * Use `create(AccessSchema)` to create a new message.
  */
 export const AccessSchema: GenMessage<Access> = /*@__PURE__*/
-  messageDesc(file_signet_policy_v1_policy, 0);
+  messageDesc(file_signet_policy_v1_policy, 1);
 
 /**
  * Anybody may call.
@@ -75,7 +128,7 @@ export type Public = Message<"signet.policy.v1.Public"> & {
  * Use `create(PublicSchema)` to create a new message.
  */
 export const PublicSchema: GenMessage<Public> = /*@__PURE__*/
-  messageDesc(file_signet_policy_v1_policy, 1);
+  messageDesc(file_signet_policy_v1_policy, 2);
 
 /**
  * A valid access token is needed, and all that is named here besides.
@@ -146,7 +199,7 @@ export type Authenticated = Message<"signet.policy.v1.Authenticated"> & {
  * Use `create(AuthenticatedSchema)` to create a new message.
  */
 export const AuthenticatedSchema: GenMessage<Authenticated> = /*@__PURE__*/
-  messageDesc(file_signet_policy_v1_policy, 2);
+  messageDesc(file_signet_policy_v1_policy, 3);
 
 /**
  * A service of the fleet may call; no user is needed.
@@ -167,7 +220,7 @@ export type Internal = Message<"signet.policy.v1.Internal"> & {
  * Use `create(InternalSchema)` to create a new message.
  */
 export const InternalSchema: GenMessage<Internal> = /*@__PURE__*/
-  messageDesc(file_signet_policy_v1_policy, 3);
+  messageDesc(file_signet_policy_v1_policy, 4);
 
 /**
  * How REST answers a method.
@@ -189,7 +242,7 @@ export type Rest = Message<"signet.policy.v1.Rest"> & {
  * Use `create(RestSchema)` to create a new message.
  */
 export const RestSchema: GenMessage<Rest> = /*@__PURE__*/
-  messageDesc(file_signet_policy_v1_policy, 4);
+  messageDesc(file_signet_policy_v1_policy, 5);
 
 /**
  * A budget of requests that an address has at the edge. Each class is counted
@@ -267,4 +320,30 @@ export const rest: GenExtension<MethodOptions, Rest> = /*@__PURE__*/
  */
 export const rate: GenExtension<MethodOptions, RateClass> = /*@__PURE__*/
   extDesc(file_signet_policy_v1_policy, 2);
+
+/**
+ * A valid request, as JSON text with the proto's field names. It is validated
+ * by `npm run check` and shown in the OpenAPI document.
+ *
+ * @generated from extension: string example = 50004;
+ */
+export const example: GenExtension<MethodOptions, string> = /*@__PURE__*/
+  extDesc(file_signet_policy_v1_policy, 3);
+
+/**
+ * What a call carries besides its message, and its limits.
+ *
+ * @generated from extension: signet.policy.v1.Edge edge = 50005;
+ */
+export const edge: GenExtension<MethodOptions, Edge> = /*@__PURE__*/
+  extDesc(file_signet_policy_v1_policy, 4);
+
+/**
+ * The services that may consume an event whose payload is this message, by
+ * name.
+ *
+ * @generated from extension: repeated string listeners = 50001;
+ */
+export const listeners: GenExtension<MessageOptions, string[]> = /*@__PURE__*/
+  extDesc(file_signet_policy_v1_policy, 5);
 
