@@ -1,6 +1,6 @@
-import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
 import { accessOf } from '#kit/guard/access.ts';
 import type { Gate } from '#kit/rpc/app.ts';
+import { changesState } from '#kit/rpc/asked.ts';
 
 /**
  * Lets pages of every origin read what is public and changes nothing: the JWKS,
@@ -10,7 +10,7 @@ import type { Gate } from '#kit/rpc/app.ts';
  */
 export function anyOriginGate(listed: ReadonlySet<string> = new Set()): Gate {
   return async ({ method, requestHeader, responseHeader }) => {
-    if (method.idempotency !== Idempotency.NO_SIDE_EFFECTS || accessOf(method) !== 'public') return;
+    if (changesState(method) || accessOf(method) !== 'public') return;
     // Said without an Origin, too: a cache may give the answer to a page.
     if (!listed.has(requestHeader.get('origin') ?? '')) responseHeader.set('access-control-allow-origin', '*');
   };

@@ -14,10 +14,12 @@ import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
+import type { AskedGate } from '#kit/rpc/asked.ts';
 import { requestIdFrom } from '#kit/rpc/call.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { maxRequestBytes } from '#kit/rpc/limits.ts';
 import { createDoorServer, type DoorServer, httpLimits } from './h2c.ts';
+import { type HttpRoute, mountRoutes } from './http-route.ts';
 import { mountConnect } from './mount-connect.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -36,7 +38,11 @@ export interface DoorOptions {
    * @throws RATE_LIMITED past a budget
    */
   readonly limit?: (address: string) => Promise<Readonly<Record<string, string>>>;
-  /** Adds routes and hooks of the door's own, before its services are mounted. */
+  /** HTTP beside the services: pages, files, protocols that are not RPC. */
+  readonly routes?: () => Promise<readonly HttpRoute[]>;
+  /** Stands in front of those routes. */
+  readonly gate?: AskedGate;
+  /** Adds plugins and hooks of the door's own, before its routes are mounted. */
   readonly extend?: (fastify: FastifyInstance) => Promise<void>;
 }
 
@@ -72,7 +78,7 @@ export async function openDoor(
 }
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
-  const { app, ready, log, trustedProxies = [], connections, limit, extend } = options;
+  const { app, ready, log, trustedProxies = [], connections, limit, extend, routes, gate } = options;
   // Calls write a line of their own; this is for what goes wrong before one begins, or beside them.
   const logger: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
   const headers = await securityHeaders();
@@ -105,10 +111,11 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     if (limit) reply.headers(await limit(addressOf(request)));
   };
   fastify.addHook('onRequest', async (request, reply) => {
-    // Routes of calls say so, and a plugin for CORS may answer OPTIONS on all of them.
-    if (!request.routeOptions.config.isRpc || request.method === 'OPTIONS') await count(request, reply);
+    // A gate counts most routes; a plugin for CORS may answer OPTIONS on all of them.
+    if (!request.routeOptions.config.isCounted || request.method === 'OPTIONS') await count(request, reply);
   });
   await extend?.(fastify);
+  if (routes) mountRoutes(fastify, await routes(), gate);
 
   fastify.get('/health', async () => ({ status: 'ok' }));
   fastify.get('/ready', async (_, reply) => {

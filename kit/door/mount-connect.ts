@@ -71,7 +71,7 @@ export function mountConnect(
       done();
     });
     for (const handler of handlers) {
-      scope.all(handler.requestPath, { config: { isRpc: true } }, async (request, reply) => {
+      scope.all(handler.requestPath, { config: { isCounted: true } }, async (request, reply) => {
         try {
           await serve(handler, request, reply);
         } catch (error) {

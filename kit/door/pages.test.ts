@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '#kit/log/log.ts';
 import { createRpcApp } from '#kit/rpc/app.ts';
 import { type Door, openDoor } from './door.ts';
-import { servePages } from './pages.ts';
+import { pageRoutes } from './pages.ts';
 
 const body = Buffer.from('hello '.repeat(100_000));
 let door: Door;
@@ -17,9 +17,9 @@ beforeAll(async () => {
     log: silentLog,
     port: 0,
     host: '127.0.0.1',
-    extend: (fastify) =>
-      servePages(fastify, [
-        { path: '/page', contentType: 'text/html', body, headers: { 'content-security-policy': "default-src 'self'" } },
+    routes: () =>
+      pageRoutes([
+        { path: '/page', contentType: 'text/html', body, csp: "default-src 'self'" },
         { path: '/small', contentType: 'text/plain', body: Buffer.from('small') },
       ]),
   });

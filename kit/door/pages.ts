@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isUnchanged } from '#kit/rest/answer.ts';
+import type { HttpRoute } from './http-route.ts';
 
 /** A file that browsers are given. */
 export interface Page {
   readonly path: string;
   readonly contentType: string;
   readonly body: Buffer;
-  /** Further headers of the answer, in lower case. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Its Content-Security-Policy, in place of the one for data. */
+  readonly csp?: string;
 }
 
 /** Smaller answers are not worth a content coding, in bytes. */
@@ -24,24 +25,30 @@ const compress: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
 };
 
 /**
- * Serves pages from memory, compressed once, at start. No file is opened for a
- * request: one that is cut off would leave its file open.
+ * The routes of pages, which are served from memory, compressed once, at start.
+ * No file is opened for a request: one that is cut off would leave its file open.
  */
-export async function servePages(fastify: FastifyInstance, pages: readonly Page[]): Promise<void> {
-  for (const page of pages) {
-    const answer = await prepare(page);
-    fastify.get(page.path, (request, reply) => answer(request, reply));
-  }
+export async function pageRoutes(pages: readonly Page[]): Promise<HttpRoute[]> {
+  return Promise.all(
+    pages.map(async (page) => ({
+      methods: ['GET' as const],
+      path: page.path,
+      access: 'public' as const,
+      rate: 'light' as const,
+      ...(page.csp === undefined ? {} : { csp: page.csp }),
+      answer: await prepare(page),
+    })),
+  );
 }
 
-async function prepare({ contentType, body, headers = {} }: Page) {
+async function prepare({ contentType, body }: Page) {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   const coded = new Map<string, Buffer>();
   for (const [coding, make] of Object.entries(compress)) {
     if (body.length >= worthCompressing) coded.set(coding, await make(body));
   }
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    reply.headers({ 'cache-control': 'no-cache', ...headers, etag, vary: 'accept-encoding' });
+    reply.headers({ 'cache-control': 'no-cache', etag, vary: 'accept-encoding' });
     if (isUnchanged(request, etag)) return reply.code(304).send();
     const coding = [...coded.keys()].find((name) => accepts(request, name));
     if (coding !== undefined) reply.header('content-encoding', coding);

@@ -17,8 +17,8 @@ import { createRouter, type Match } from './router.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A route of calls: their gate decides, and counts them. */
-    isRpc?: boolean;
+    /** A gate counts the requests of this route: the door does not. */
+    isCounted?: boolean;
   }
 }
 
@@ -185,7 +185,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       // A plugin may have taken one: @fastify/cors answers OPTIONS.
       method: door.supportedMethods.filter((method) => !door.hasRoute({ method, url: '/*' })),
       url: '/*',
-      config: { isRpc: true },
+      config: { isCounted: true },
       // `done` is not called: the answer is given here.
       onRequest: (request, reply, _done) => {
         serve(request, reply).catch((error: unknown) => {

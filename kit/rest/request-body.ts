@@ -34,12 +34,13 @@ export async function readBody(raw: RawRequest, header: Headers, limit: number, 
   const encoding = header.get('content-encoding');
   if (encoding !== null && encoding.toLowerCase() !== 'identity') throw failure('UNSUPPORTED_MEDIA_TYPE');
   if (Number(header.get('content-length') ?? 0) > limit) throw failure('PAYLOAD_TOO_LARGE');
-  const bytes = await collect(raw, limit, signal);
+  const bytes = await readBytes(raw, limit, signal);
   if (bytes.length > 0 && type === null) throw failure('UNSUPPORTED_MEDIA_TYPE');
   return bytes;
 }
 
-function collect(raw: RawRequest, limit: number, signal: AbortSignal): Promise<Buffer> {
+/** Reads a body whole, whatever it is. @throws PAYLOAD_TOO_LARGE at the first byte past the limit, and the signal's reason */
+export function readBytes(raw: RawRequest, limit: number, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

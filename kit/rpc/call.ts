@@ -81,7 +81,8 @@ export function requestIdFrom(given: unknown): string {
 /** Headers by which a caller could claim to be somebody. Only services among themselves may send them. */
 const identityHeader = /^x-(signet|user|gateway)-/;
 
-function dropForged(header: Headers): void {
+/** Drops headers that claim an identity: at a door, anyone may have sent them. */
+export function dropForged(header: Headers): void {
   const forged = Array.from(header.keys()).filter((name) => identityHeader.test(name));
   for (const name of forged) header.delete(name);
 }

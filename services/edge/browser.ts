@@ -1,10 +1,8 @@
-import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
-import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+import { createContextKey } from '@connectrpc/connect';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type CookieNames, readCookie } from '#kit/browser/cookies.ts';
-import { accessOf } from '#kit/guard/access.ts';
 import { identityOf } from '#kit/guard/connect.ts';
-import type { Gate } from '#kit/rpc/app.ts';
+import type { AskedGate } from '#kit/rpc/asked.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { failure } from './reasons.ts';
 
@@ -26,19 +24,19 @@ const byCookie = createContextKey(false, { description: 'authenticated by cookie
  * for another site's page to send.
  * @param count counts a refused request, against a budget other than that of signing in: no page uses up its visitor's
  */
-export function originGate({ origins }: BrowserOptions, count: (address: string) => Promise<unknown>): Gate {
-  return async ({ method, requestHeader, values }) => {
-    if (requestHeader.has('authorization') || !changesState(method) || isOurs(requestHeader, origins)) return;
+export function originGate({ origins }: BrowserOptions, count: (address: string) => Promise<unknown>): AskedGate {
+  return async ({ changesState, crossOrigin, requestHeader, values }) => {
+    if (!changesState || crossOrigin || requestHeader.has('authorization') || isOurs(requestHeader, origins)) return;
     await count(values.get(peerKey).address);
     throw failure('CROSS_ORIGIN');
   };
 }
 
 /** Turns the access token's cookie into the Authorization header that the guard reads. */
-export function cookieGate({ cookies }: BrowserOptions): Gate {
-  return async ({ method, requestHeader, values }) => {
-    // A public method takes no identity, so that a stale cookie cannot stand in the way of signing in.
-    if (requestHeader.has('authorization') || accessOf(method) === 'public') return;
+export function cookieGate({ cookies }: BrowserOptions): AskedGate {
+  return async ({ access: rule, requestHeader, values }) => {
+    // What is public takes no identity, so that a stale cookie cannot stand in the way of signing in.
+    if (requestHeader.has('authorization') || rule === 'public') return;
     const access = readCookie(requestHeader, cookies.access);
     if (access === undefined) return;
     requestHeader.set('authorization', `Bearer ${access}`);
@@ -51,10 +49,10 @@ export function cookieGate({ cookies }: BrowserOptions): Gate {
  * changes something. The access token names the hash of it, so that this takes
  * neither a key nor a question to anybody. Stands after the guard.
  */
-export function csrfGate({ csrf }: BrowserOptions): Gate {
-  return async ({ method, requestHeader, values }: HandlerContext) => {
+export function csrfGate({ csrf }: BrowserOptions): AskedGate {
+  return async ({ changesState, requestHeader, values }) => {
     const { user } = identityOf(values);
-    if (!user || !changesState(method) || !(csrf === 'always' || values.get(byCookie))) return;
+    if (!user || !changesState || !(csrf === 'always' || values.get(byCookie))) return;
     const { csrf: hash } = user.claims;
     const expected = Buffer.from(typeof hash === 'string' ? hash : '', 'base64url');
     const given = createHash('sha256')
@@ -62,11 +60,6 @@ export function csrfGate({ csrf }: BrowserOptions): Gate {
       .digest();
     if (expected.length !== given.length || !timingSafeEqual(expected, given)) throw failure('CSRF_REQUIRED');
   };
-}
-
-/** A method changes something unless the contract says that it does not. */
-function changesState({ idempotency }: HandlerContext['method']): boolean {
-  return idempotency !== Idempotency.NO_SIDE_EFFECTS;
 }
 
 /**

@@ -2,17 +2,19 @@ import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import { anyOriginGate } from '#kit/browser/any-origin.ts';
 import { cookieNames } from '#kit/browser/cookies.ts';
+import type { HttpRoute } from '#kit/door/http-route.ts';
 import { failure } from '#kit/errors/failure.ts';
-import { connectGate } from '#kit/guard/connect.ts';
+import { connectGate, identityKey } from '#kit/guard/connect.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Gate, Mounted, RpcApp } from '#kit/rpc/app.ts';
+import { type AskedGate, ofCalls } from '#kit/rpc/asked.ts';
 import type { Ready } from '#kit/rpc/health.ts';
 import { createService } from '#kit/rpc/stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { type BrowserOptions, cookieGate, csrfGate, originGate } from './browser.ts';
 import type { EdgeConfig } from './config.ts';
-import { addPages } from './pages.ts';
+import { edgePages } from './pages.ts';
 import { createRateCounters } from './rate-counters.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { forward, type Upstream } from './upstream.ts';
@@ -24,7 +26,11 @@ export interface Edge {
   readonly log: Log;
   /** Counts a request that is no call. @throws RATE_LIMITED */
   readonly limit?: (address: string) => Promise<Readonly<Record<string, string>>>;
-  /** Adds CORS and pages to the door that the app is opened on. */
+  /** Pages. */
+  readonly routes: () => Promise<readonly HttpRoute[]>;
+  /** The gates of calls, for other HTTP requests. */
+  readonly gate: AskedGate;
+  /** Adds CORS to the door that the app is opened on. */
   readonly extend: (fastify: FastifyInstance) => Promise<void>;
   /** Lets go of what it holds besides the guard and the ways to services. */
   readonly close: () => void;
@@ -40,29 +46,34 @@ export function buildEdge(deps: {
 }): Edge {
   const { config, guard, upstreams, log, metrics } = deps;
   const services = upstreams.map(({ desc }) => desc);
-  const cookies = cookieNames(config.issuer);
+  const names = cookieNames(config.issuer);
   const browser: BrowserOptions = {
-    cookies,
+    cookies: names,
     origins: new Set([new URL(config.issuer).origin, ...config.corsOrigins]),
     csrf: config.csrf,
   };
-  const mounted = upstreams.map((upstream) => forward(upstream, cookies));
+  const mounted = upstreams.map((upstream) => forward(upstream, names));
 
   const { rateLimit: perMinute, redisUrl } = config;
   const counters = perMinute > 0 ? createRateCounters({ redisUrl, perMinute, log }) : undefined;
   const rateLimit = counters && createRateLimit(counters, perMinute);
+  // Each request passes them, a call and any other. The guard stands between cookies and CSRF.
+  const before = [
+    originGate(browser, async (address) => rateLimit?.light(address)),
+    ...(rateLimit ? [rateLimit.gate] : []),
+  ];
+  const [cookies, csrf] = [cookieGate(browser), csrfGate(browser)];
   const ready: Ready = async () => guard.obstacle();
   return {
     app: createService({
       mounted,
       checks: [
         anyOriginGate(new Set(config.corsOrigins)),
-        originGate(browser, async (address) => rateLimit?.light(address)),
-        ...(rateLimit ? [rateLimit.gate] : []),
+        ...before.map(ofCalls),
         forwardedGate(mounted),
-        cookieGate(browser),
+        ofCalls(cookies),
         connectGate(guard),
-        csrfGate(browser),
+        ofCalls(csrf),
       ],
       guard,
       ready,
@@ -74,10 +85,15 @@ export function buildEdge(deps: {
     ready,
     log,
     ...(rateLimit ? { limit: rateLimit.light } : {}),
+    routes: () => edgePages(services),
+    async gate(asked) {
+      for (const gate of [...before, cookies]) await gate(asked);
+      asked.values.set(identityKey, await guard.check(asked.access, asked.requestHeader));
+      await csrf(asked);
+    },
     close: () => counters?.close(),
     async extend(fastify) {
       if (config.corsOrigins.length > 0) await fastify.register(cors, corsOf(config.corsOrigins));
-      await addPages(fastify, services);
     },
   };
 }

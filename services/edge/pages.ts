@@ -1,14 +1,15 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { DescService } from '@bufbuild/protobuf';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify from 'fastify';
 import { readFile } from 'node:fs/promises';
-import { type Page, servePages } from '#kit/door/pages.ts';
+import type { HttpRoute } from '#kit/door/http-route.ts';
+import { type Page, pageRoutes } from '#kit/door/pages.ts';
 import type { DocumentedReasons } from '#kit/rest/openapi-errors.ts';
 import { openApiOf } from '#kit/rest/openapi.ts';
 
-/** Adds what people read: `/openapi.json`, the reference that draws it at `/docs`, and a way there from `/`. */
-export async function addPages(fastify: FastifyInstance, services: readonly DescService[]): Promise<void> {
+/** What people read: `/openapi.json`, the reference that draws it at `/docs`, and a way there from `/`. */
+export async function edgePages(services: readonly DescService[]): Promise<HttpRoute[]> {
   const files = ['gen/comments.json', 'gen/reasons.json', 'package.json'].map((name) => readJson(`../../${name}`));
   const [comments, reasons, about] = await Promise.all(files);
   const document = openApiOf(services, {
@@ -20,8 +21,15 @@ export async function addPages(fastify: FastifyInstance, services: readonly Desc
     reasons: reasons as DocumentedReasons,
   });
   const json = { contentType: 'application/json; charset=utf-8', body: Buffer.from(JSON.stringify(document)) };
-  for (const path of ['/', '/docs/']) fastify.get(path, (_, reply) => reply.redirect('/docs'));
-  await servePages(fastify, [{ path: '/openapi.json', ...json }, ...(await referencePages(document))]);
+  const redirects = ['/', '/docs/'].map((path): HttpRoute => ({
+    methods: ['GET'],
+    path,
+    access: 'public',
+    rate: 'light',
+    answer: (_, reply) => reply.redirect('/docs'),
+  }));
+  const pages = await pageRoutes([{ path: '/openapi.json', ...json }, ...(await referencePages(document))]);
+  return [...redirects, ...pages];
 }
 
 /** The page's own scripts and styles, and calls to this very origin; nothing from anywhere else. */
@@ -43,7 +51,7 @@ async function referencePages(document: unknown): Promise<Page[]> {
   const pageAt = async (path: string): Promise<Page> => {
     const { statusCode, headers, rawPayload: body } = await sample.inject(path);
     if (statusCode !== 200) throw new Error(`Swagger UI has no ${path}`);
-    return { path, contentType: String(headers['content-type']), body, headers: { 'content-security-policy': policy } };
+    return { path, contentType: String(headers['content-type']), body, csp: policy };
   };
   const index = await pageAt('/docs');
   const named = [...index.body.toString().matchAll(/(?:src|href)="(\/docs\/[^"]+)"/g)].map(([, path]) => path!);

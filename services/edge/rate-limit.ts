@@ -1,9 +1,9 @@
 import type { RateLimiterRes } from 'rate-limiter-flexible';
 import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
-import type { Gate } from '#kit/rpc/app.ts';
+import type { AskedGate } from '#kit/rpc/asked.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
-import { type RateClassName, rateClassOf } from '#kit/rpc/rate-class.ts';
+import type { RateClassName } from '#kit/rpc/rate-class.ts';
 import type { RateCounters } from './rate-counters.ts';
 
 /** Time that a budget is for, s. */
@@ -16,8 +16,8 @@ export function budgetsOf(perMinute: number): Readonly<Record<RateClassName, num
 
 /** The limits of an edge. */
 export interface RateLimit {
-  /** Limits calls by the class that a method's definition declares, whatever the protocol. */
-  readonly gate: Gate;
+  /** Limits requests by their class, which a method's definition declares, whatever the protocol. */
+  readonly gate: AskedGate;
   /** Counts a request that is no call, as light. Answers its headers. @throws RATE_LIMITED */
   light(address: string): Promise<Readonly<Record<string, string>>>;
 }
@@ -41,8 +41,8 @@ export function createRateLimit(counters: RateCounters, perMinute: number): Rate
   }
 
   return {
-    async gate({ method, values, responseHeader }) {
-      const headers = await take(rateClassOf(method), values.get(peerKey).address);
+    async gate({ rate, values, responseHeader }) {
+      const headers = await take(rate, values.get(peerKey).address);
       for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
     },
     light: (address) => take('light', address),

@@ -1,0 +1,120 @@
+import { createContextValues } from '@connectrpc/connect';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { failure } from '#kit/errors/failure.ts';
+import { identityOf } from '#kit/guard/connect.ts';
+import type { Identity } from '#kit/guard/policy.ts';
+import { type AccessRule, assertRule } from '#kit/guard/rule.ts';
+import { addressOf } from '#kit/net/peer-address.ts';
+import { copyHeaders } from '#kit/rest/answer.ts';
+import { drain, hasBody, readBytes } from '#kit/rest/request-body.ts';
+import { headersOf } from '#kit/rest/request-context.ts';
+import type { Asked, AskedGate } from '#kit/rpc/asked.ts';
+import { dropForged } from '#kit/rpc/call.ts';
+import { maxRequestBytes } from '#kit/rpc/limits.ts';
+import { peerKey } from '#kit/rpc/peer.ts';
+import type { RateClassName } from '#kit/rpc/rate-class.ts';
+
+/** HTTP beside the services: a page, a file, a protocol that is not RPC. It passes the gates that calls pass. */
+export interface HttpRoute {
+  readonly methods: readonly HTTPMethods[];
+  /** A path in Fastify's form. HEAD comes with GET. */
+  readonly path: string;
+  /** Who may ask; 'public' for pages and for protocols that authenticate by themselves. */
+  readonly access: AccessRule;
+  /** The budget that a request counts against; standard by default. */
+  readonly rate?: RateClassName;
+  /** Pages of other sites may ask it, although it changes something. Public routes only. */
+  readonly crossOrigin?: boolean;
+  /** Content-Security-Policy of its answers, in place of the one for data. */
+  readonly csp?: string;
+  /** Largest request body, in bytes; 64 KiB by default. */
+  readonly maxBodyBytes?: number;
+  /** Answers a request that the gates let pass. What it throws is answered as a problem. */
+  readonly answer: (request: FastifyRequest, reply: FastifyReply, admitted: Admitted) => unknown;
+}
+
+/** What is known of a request that the gates let pass. */
+export interface Admitted {
+  /** Who asks; empty on a public route. */
+  readonly identity: Identity;
+  /** The request's headers, without those that claim an identity, and with a cookie's access token as Authorization. */
+  readonly header: Headers;
+  /** Reads the request body, whatever its type. @throws PAYLOAD_TOO_LARGE past the route's limit */
+  readonly body: () => Promise<Buffer>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    admitted?: Admitted;
+  }
+}
+
+const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Mounts routes behind a gate. The gate runs on headers, before a body is read;
+ * bodies are left unread and unparsed for the route.
+ * @param gate without one, only public routes may be mounted, and the door counts requests as light
+ * @throws Error where a route makes no sense
+ */
+export function mountRoutes(fastify: FastifyInstance, routes: readonly HttpRoute[], gate?: AskedGate): void {
+  for (const route of routes) assertRoute(route, gate);
+  void fastify.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    scope.addHook('onResponse', async ({ raw }) => {
+      if (hasBody(raw)) drain(raw);
+    });
+    for (const route of routes) {
+      scope.route({
+        method: [...route.methods],
+        url: route.path,
+        config: { isCounted: gate !== undefined },
+        onRequest: async (request, reply) => {
+          if (route.csp !== undefined) reply.header('content-security-policy', route.csp);
+          request.admitted = await admit(route, request, reply, gate);
+        },
+        handler: (request, reply) => {
+          if (!request.admitted) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
+          return route.answer(request, reply, request.admitted);
+        },
+      });
+    }
+  });
+}
+
+async function admit(
+  { access, rate = 'standard', crossOrigin = false, maxBodyBytes = maxRequestBytes }: HttpRoute,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  gate?: AskedGate,
+): Promise<Admitted> {
+  const values = createContextValues().set(peerKey, { address: addressOf(request), via: 'door' });
+  const requestHeader = new Headers(headersOf(request.raw.rawHeaders));
+  dropForged(requestHeader);
+  const responseHeader = new Headers({ 'x-request-id': request.id });
+  const changesState = !safe.has(request.method);
+  const asked: Asked = { access, rate, changesState, crossOrigin, requestHeader, responseHeader, values };
+  try {
+    await gate?.(asked);
+  } finally {
+    copyHeaders(responseHeader, reply);
+  }
+  if (Number(requestHeader.get('content-length') ?? 0) > maxBodyBytes) throw failure('PAYLOAD_TOO_LARGE');
+  return {
+    identity: identityOf(values),
+    header: requestHeader,
+    body: () => (hasBody(request.raw) ? readBytes(request.raw, maxBodyBytes, request.signal) : Promise.resolve(empty)),
+  };
+}
+
+const empty = Buffer.alloc(0);
+
+function assertRoute({ methods, path, access, crossOrigin }: HttpRoute, gate?: AskedGate): void {
+  const name = `${methods.join(', ')} ${path}`;
+  assertRule(access);
+  if (methods.length === 0) throw new Error(`${name}: no HTTP method`);
+  if (access === 'public') return;
+  if (!gate) throw new Error(`${name} is not public, and no gate stands in front of it`);
+  if (crossOrigin) throw new Error(`${name} takes credentials: pages of other sites must not use them`);
+}

@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readConfig } from '#kit/config/config.ts';
+import { type Door, openDoor } from '#kit/door/door.ts';
+import { type HttpRoute, mountRoutes } from '#kit/door/http-route.ts';
+import { createGuard, type Guard } from '#kit/guard/guard.ts';
+import { localJwks } from '#kit/guard/jwks.ts';
+import { silentLog } from '#kit/log/log.ts';
+import { noMetrics } from '#kit/telemetry/metrics.ts';
+import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
+import Fastify from 'fastify';
+import { buildEdge, type Edge } from './build.ts';
+import { keys } from './config.ts';
+
+const csp = "default-src 'self'";
+const largest = 100;
+const bodies: string[] = [];
+
+/** Stand for pages, a sign-in form, and the endpoints of another protocol. */
+const routes: HttpRoute[] = [
+  { methods: ['GET'], path: '/page', access: 'public', rate: 'light', csp, answer: () => 'page' },
+  { methods: ['GET'], path: '/data', access: 'public', answer: () => ({ data: true }) },
+  {
+    methods: ['GET', 'POST'],
+    path: '/own',
+    access: {},
+    csp,
+    answer: (_, __, { identity, header }) => ({ sub: identity.user?.subject, forged: header.get('x-user-id') }),
+  },
+  { methods: ['GET'], path: '/admin/page', access: { roles: ['admin'] }, answer: () => 'admin' },
+  { methods: ['POST'], path: '/form', access: 'public', rate: 'credentials', answer: () => 'done' },
+  {
+    methods: ['POST'],
+    path: '/token',
+    access: 'public',
+    crossOrigin: true,
+    maxBodyBytes: largest,
+    async answer(_request, _reply, { body }) {
+      const text = (await body()).toString();
+      bodies.push(text);
+      return text;
+    },
+  },
+  {
+    methods: ['GET'],
+    path: '/broken',
+    access: 'public',
+    csp,
+    answer: () => {
+      throw new Error('the secret reason');
+    },
+  },
+];
+
+const issuerUrl = 'http://localhost:8080';
+let issuer: TestIssuer;
+let guard: Guard;
+let edge: Edge;
+let door: Door;
+
+/** An edge with these routes, and nothing behind it. */
+async function openEdge(environment: Record<string, string> = {}): Promise<{ edge: Edge; door: Door }> {
+  const { serviceKey: _key, alg: _alg, ...own } = keys;
+  const config = readConfig(own, { SIGNET_ISSUER: issuerUrl, ...environment });
+  const made = buildEdge({ config, guard, upstreams: [], log: silentLog, metrics: noMetrics });
+  const open = await openDoor({ ...made, routes: async () => routes, port: 0, host: '127.0.0.1' });
+  return { edge: made, door: open };
+}
+
+beforeAll(async () => {
+  issuer = await createTestIssuer({ issuer: issuerUrl });
+  guard = createGuard({
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    algorithms: ['ES256'],
+    keys: localJwks(async () => issuer.jwks()),
+    revocations: 'none',
+  });
+  await guard.ready();
+  ({ edge, door } = await openEdge());
+});
+afterAll(async () => {
+  await door.close();
+  edge.close();
+  guard.close();
+});
+
+async function ask(path: string, init: RequestInit = {}, at = door) {
+  const answer = await fetch(`http://127.0.0.1:${at.port}${path}`, init);
+  const text = await answer.text();
+  const isJson = /json/.test(answer.headers.get('content-type') ?? '');
+  return { status: answer.status, headers: answer.headers, text, json: isJson ? JSON.parse(text) : undefined };
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+test('an answer has its own policy of content, and beside it what every answer has', async () => {
+  const { status, headers, text } = await ask('/page', { headers: { 'x-request-id': 'mine' } });
+  expect([status, text]).toEqual([200, 'page']);
+  expect(headers.get('content-security-policy')).toBe(csp);
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
+  expect(headers.get('x-request-id')).toBe('mine');
+  expect(headers.get('ratelimit-policy')).toMatch(/^"light"/);
+  const plain = await ask('/data');
+  expect(plain.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(plain.headers.get('ratelimit-policy')).toMatch(/^"standard"/);
+});
+
+test('an error is a problem, masked, under the same policy', async () => {
+  const { status, headers, json, text } = await ask('/broken');
+  expect([status, json.code, json.instance]).toEqual([500, 'INTERNAL', '/broken']);
+  expect(text).not.toContain('secret');
+  expect(headers.get('content-security-policy')).toBe(csp);
+});
+
+describe('the guard', () => {
+  test('asks for a token where the route is not public', async () => {
+    const { status, headers, json } = await ask('/own');
+    expect([status, json.code, headers.get('www-authenticate')]).toEqual([401, 'TOKEN_REQUIRED', 'Bearer']);
+    expect(headers.get('content-security-policy')).toBe(csp);
+  });
+
+  test('says who asks, and headers that claim an identity are gone', async () => {
+    const sub = '018f0000-0000-7000-8000-000000000001';
+    const token = await issuer.userToken({ sub });
+    const { json } = await ask('/own', { headers: { ...bearer(token), 'x-user-id': 'eve' } });
+    expect(json).toEqual({ sub, forged: null });
+  });
+
+  test('refuses the wrong role, and admits the right one', async () => {
+    const refused = await ask('/admin/page', { headers: bearer(await issuer.userToken({ roles: ['user'] })) });
+    expect([refused.status, refused.json.detail]).toEqual([403, 'Needs the role admin.']);
+    expect((await ask('/admin/page', { headers: bearer(await issuer.userToken({ roles: ['admin'] })) })).status).toBe(
+      200,
+    );
+  });
+
+  test('two Authorization headers are none that is good', async () => {
+    const token = await issuer.userToken();
+    const socket = connect(door.port, '127.0.0.1');
+    const line = `Authorization: Bearer ${token}\r\n`;
+    socket.write(`GET /own HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${line}${line}\r\n`);
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1\.1 401/);
+    expect(answer).toContain('INVALID_TOKEN');
+  });
+});
+
+describe('a browser', () => {
+  const csrf = 'the token of the session';
+  const hash = createHash('sha256').update(csrf).digest('base64url');
+  const cookie = async () => ({ cookie: `signet_at=${await issuer.sign({ csrf: hash })}` });
+
+  test('is signed in by its cookie, and needs the CSRF token to change anything', async () => {
+    expect((await ask('/own', { headers: await cookie() })).status).toBe(200);
+    const refused = await ask('/own', { method: 'POST', headers: await cookie() });
+    expect([refused.status, refused.json.code]).toEqual([403, 'CSRF_REQUIRED']);
+    const headers = { ...(await cookie()), 'x-csrf-token': csrf };
+    expect((await ask('/own', { method: 'POST', headers })).status).toBe(200);
+  });
+
+  test("on another site's page asks what changes something in vain, unless the route says that it may", async () => {
+    const headers = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
+    const refused = await ask('/form', { method: 'POST', headers });
+    expect([refused.status, refused.json.code]).toEqual([403, 'CROSS_ORIGIN']);
+    expect((await ask('/form', { method: 'POST' })).status).toBe(200);
+    expect((await ask('/token', { method: 'POST', headers, body: 'a=1' })).status).toBe(200);
+    expect((await ask('/page', { headers })).status).toBe(200);
+  });
+});
+
+describe('a body', () => {
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const chunked = (size: number) => ({
+    method: 'POST',
+    headers: form,
+    duplex: 'half' as const,
+    body: new Blob(['x'.repeat(size)]).stream(),
+  });
+
+  test('is the route’s to read, of any type and up to its limit', async () => {
+    expect(await ask('/token', { method: 'POST', headers: form, body: 'x'.repeat(largest) })).toMatchObject({
+      status: 200,
+    });
+    expect(await ask('/token', chunked(largest))).toMatchObject({ status: 200 });
+    for (const init of [{ method: 'POST', headers: form, body: 'x'.repeat(largest + 1) }, chunked(largest + 1)]) {
+      const { status, json } = await ask('/token', init);
+      expect([status, json.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    }
+    expect(await ask('/token', { method: 'POST' })).toMatchObject({ status: 200, text: '' });
+  });
+
+  test('is not waited for where the gate refuses', async () => {
+    const socket = connect(door.port, '127.0.0.1');
+    socket.write('POST /own HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 50\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 401/);
+    socket.destroy();
+  });
+});
+
+test('fifty requests at once of one address pass as often as the class of the route says', async () => {
+  const limited = await openEdge({ SIGNET_RATE_LIMIT: '30' });
+  const answers = await Promise.all(Array.from({ length: 50 }, () => ask('/form', { method: 'POST' }, limited.door)));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(answers.length - refused.length).toBe(10);
+  expect(refused[0]?.json.code).toBe('RATE_LIMITED');
+  expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0);
+  await limited.door.close();
+  limited.edge.close();
+});
+
+describe('does not start with a route that', () => {
+  const gate = async () => undefined;
+  const answer = () => '';
+  test.each<[string, HttpRoute, typeof gate | undefined, string]>([
+    ['needs a gate and has none', { methods: ['GET'], path: '/x', access: {}, answer }, undefined, 'no gate'],
+    [
+      'takes credentials from every site',
+      { methods: ['POST'], path: '/x', access: {}, crossOrigin: true, answer },
+      gate,
+      'pages of other sites',
+    ],
+    ['has a rule that is none', { methods: ['GET'], path: '/x', access: { roles: [] }, answer }, gate, 'access rule'],
+    ['has no HTTP method', { methods: [], path: '/x', access: 'public', answer }, gate, 'no HTTP method'],
+  ])('%s', (_, route, given, fault) => {
+    expect(() => mountRoutes(Fastify(), [route], given)).toThrow(fault);
+  });
+});
