@@ -5,6 +5,7 @@ import { breaking } from './check/breaking.ts';
 import { type Check, Violation } from './check/check.ts';
 import { compose } from './check/compose.ts';
 import { documented } from './check/docs.ts';
+import { examples } from './check/examples.ts';
 import { generated } from './check/generated.ts';
 import { imports } from './check/imports.ts';
 import { machine } from './check/machine.ts';
@@ -19,6 +20,7 @@ const all: Check[] = [
   migrations,
   access,
   recentSignIn,
+  examples,
   imports,
   compose,
   documented,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
+import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
@@ -41,6 +42,7 @@ const real = openApiOf([AuthService, UserService], {
   comments,
   reasons,
 }) as unknown as Document;
+const ofAdmins = openApiOf([AdminService], { title: 'Signet', version: '1', comments, reasons }) as unknown as Document;
 const echo = openApiOf([EchoService], { title: 'Echo', version: '1' }) as unknown as Document;
 
 const operations = (document: Document): Operation[] =>
@@ -109,6 +111,25 @@ describe('openApiOf', () => {
     const { responses } = real.paths['/api/v1/auth/login']!['post']!;
     expect(Object.keys(responses)).toEqual(['200', '400', '401', '429', 'default']);
     expect(JSON.stringify(responses['401'])).toContain('"enum":["INVALID_CREDENTIALS"]');
+  });
+
+  it("shows the method's example where its parts go: body, path and query", () => {
+    const login = real.paths['/api/v1/auth/login']!['post']!;
+    expect(login.requestBody).toMatchObject({
+      content: { 'application/json': { example: { email: 'ada@example.com', device_label: 'Phone' } } },
+    });
+    const grant = ofAdmins.paths['/api/v1/admin/users/{user_id}/roles/{role}']!['put']!;
+    expect(grant.parameters).toMatchObject([
+      { name: 'user_id', example: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+      { name: 'role', example: 'support' },
+    ]);
+    expect(grant.requestBody).toMatchObject({ content: { 'application/json': { example: {} } } });
+    const list = ofAdmins.paths['/api/v1/admin/users']!['get']!;
+    const examples = Object.fromEntries(
+      list.parameters!.map((one) => [one.name, (one as { example?: unknown }).example]),
+    );
+    expect(examples).toMatchObject({ page_size: 20, role: 'admin', page_token: undefined });
+    expect(JSON.stringify(echo.paths)).not.toContain('"example"');
   });
 
   it('refuses a comment that lists an error which does not exist', () => {

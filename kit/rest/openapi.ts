@@ -1,5 +1,6 @@
-import type { DescMethod, DescService, JsonObject, JsonValue } from '@bufbuild/protobuf';
+import type { DescField, DescMethod, DescService, JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { edgeRuleOf } from '#kit/rpc/edge-rule.ts';
+import { exampleJson } from '#kit/rpc/example.ts';
 import { type Binding, bindMethod } from './binding.ts';
 import { accessDocOf, securitySchemes } from './openapi-access.ts';
 import {
@@ -153,7 +154,7 @@ function pathParameters(binding: Binding, names: readonly string[], schemas: Sch
     const { rest } = partsOf(template.segments.slice(variable?.start, variable?.end));
     if (rest === '') return [];
     const described: JsonObject = {
-      ...parameter(leaf, schemas),
+      ...parameter(leaf, binding, schemas),
       name: names[index] ?? leaf.name,
       in: 'path',
       required: true,
@@ -175,7 +176,7 @@ function pathParameters(binding: Binding, names: readonly string[], schemas: Sch
 
 function queryParameters(binding: Binding, schemas: Schemas): JsonObject[] {
   return [...new Set(binding.query.values())].map((leaf) => ({
-    ...parameter(leaf, schemas),
+    ...parameter(leaf, binding, schemas),
     name: leaf.name,
     in: 'query',
   }));
@@ -186,19 +187,34 @@ function headerParameters(method: DescMethod): JsonObject[] {
   return edgeRuleOf(method).headers.map((name) => ({ name, in: 'header', schema: { type: 'string' } }));
 }
 
-/** The description stands at the parameter, where readers look. */
-function parameter(leaf: Leaf, schemas: Schemas): JsonObject {
+/** The description stands at the parameter, where readers look, and so does the value of the method's example. */
+function parameter(leaf: Leaf, { method }: Binding, schemas: Schemas): JsonObject {
   const field = leaf.fields.at(-1);
   const { description, ...schema } = field ? schemas.field(field) : {};
-  return { ...(description === undefined ? {} : { description }), schema };
+  const example = valueAt(exampleJson(method), leaf.fields);
+  return {
+    ...(description === undefined ? {} : { description }),
+    schema,
+    ...(example === undefined ? {} : { example }),
+  };
+}
+
+function valueAt(json: JsonValue | undefined, fields: readonly DescField[]): JsonValue | undefined {
+  return fields.reduce<JsonValue | undefined>(
+    (value, { name }) => (typeof value === 'object' && value && !Array.isArray(value) ? value[name] : undefined),
+    json,
+  );
 }
 
 function requestBody({ body, method, variables }: Binding, schemas: Schemas): JsonObject | undefined {
   if (body === undefined) return undefined;
-  if (body !== '*') return content(schemas.field(body));
+  const example = exampleJson(method);
+  if (body !== '*') return content(schemas.field(body), example?.[body.name]);
   const omitted = variables.flatMap(({ fields }) => (fields.length === 1 && fields[0] ? [fields[0]] : []));
+  const isOmitted = (name: string) => omitted.some((field) => field.name === name);
   const schema = omitted.length > 0 ? schemas.without(method.input, omitted) : schemas.message(method.input);
-  return { ...content(schema), required: schemas.required(method.input, omitted) };
+  const rest = example && Object.fromEntries(Object.entries(example).filter(([name]) => !isOmitted(name)));
+  return { ...content(schema, rest), required: schemas.required(method.input, omitted) };
 }
 
 function success(binding: Binding, method: DescMethod, schemas: Schemas): JsonObject {
@@ -217,6 +233,6 @@ function success(binding: Binding, method: DescMethod, schemas: Schemas): JsonOb
   };
 }
 
-function content(schema: JsonValue): JsonObject {
-  return { content: { 'application/json': { schema } } };
+function content(schema: JsonValue, example: JsonValue | undefined): JsonObject {
+  return { content: { 'application/json': { schema, ...(example === undefined ? {} : { example }) } } };
 }

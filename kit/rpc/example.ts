@@ -1,0 +1,45 @@
+import {
+  type DescMethod,
+  fromJsonString,
+  getOption,
+  hasOption,
+  type JsonObject,
+  type Message,
+  toJson,
+} from '@bufbuild/protobuf';
+import { isDeepStrictEqual } from 'node:util';
+import { example } from '#gen/proto/signet/policy/v1/policy_pb.ts';
+import { violationsOf } from '#kit/errors/failure.ts';
+import { nameOf } from './app.ts';
+import { assertValid } from './validation.ts';
+
+/** The example of a method as JSON with the proto's field names; undefined where its definition names none. */
+export function exampleJson(method: DescMethod): JsonObject | undefined {
+  return hasOption(method, example) ? (JSON.parse(getOption(method, example)) as JsonObject) : undefined;
+}
+
+/**
+ * The request that a method's definition names as an example (signet.policy.v1.example).
+ * @throws Error where there is none, it is not the JSON of a request with the proto's field names, or it breaks the
+ * request's rules
+ */
+export function exampleOf(method: DescMethod): Message {
+  const name = nameOf(method);
+  if (!hasOption(method, example)) throw new Error(`${name} has no example`);
+  let message: Message;
+  try {
+    message = fromJsonString(method.input, getOption(method, example), { ignoreUnknownFields: false });
+  } catch (error) {
+    throw new Error(`${name}: its example is no ${method.input.name}: ${(error as Error).message}`, { cause: error });
+  }
+  if (!isDeepStrictEqual(toJson(method.input, message, { useProtoFieldName: true }), exampleJson(method))) {
+    throw new Error(`${name}: its example does not have the proto's field names, or has a default`);
+  }
+  try {
+    assertValid(method.input, message);
+  } catch (error) {
+    const faults = violationsOf(error).map(({ field, description }) => `${field} ${description}`);
+    throw new Error(`${name}: its example is not valid: ${faults.join(', ')}`, { cause: error });
+  }
+  return message;
+}

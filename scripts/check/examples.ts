@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { DescService } from '@bufbuild/protobuf';
+import { exampleOf } from '#kit/rpc/example.ts';
+import { contractServices } from '../contract.ts';
+import { type Check, expectNone, root } from './check.ts';
+
+/** Every method of our contract shows a request that it would take. */
+export const examples: Check = {
+  claim: 'every method has a valid example request',
+  async run() {
+    const services = await contractServices();
+    // Services that exist for tests have no readers.
+    const ours = services.filter(({ file }) => existsSync(path.join(root, 'proto', `${file.name}.proto`)));
+    expectNone(faultyExamples(ours));
+  },
+};
+
+/** What is wrong with the examples of services' methods; empty where nothing is. */
+export function faultyExamples(services: readonly DescService[]): string[] {
+  return services
+    .flatMap(({ methods }) => methods)
+    .flatMap((method) => {
+      try {
+        exampleOf(method);
+        return [];
+      } catch (error) {
+        return [(error as Error).message];
+      }
+    });
+}
