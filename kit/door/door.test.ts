@@ -24,7 +24,7 @@ const app = createService({
       async echo({ text, wait }) {
         waiting.push(text);
         if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-        return { text, seen: { address: currentCall()?.address ?? '' } };
+        return { text, seen: { address: currentCall()?.address ?? '', requestId: currentCall()?.requestId ?? '' } };
       },
       async create({ text, wait }) {
         if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait).unref());
@@ -46,6 +46,8 @@ const app = createService({
 });
 
 let door: Door;
+/** Ids of requests, as Fastify has them. */
+const doorIds: string[] = [];
 const sockets: Socket[] = [];
 beforeAll(async () => {
   door = await openDoor({
@@ -54,6 +56,9 @@ beforeAll(async () => {
     log: silentLog,
     port: 0,
     host: '127.0.0.1',
+    extend: async (fastify) => {
+      fastify.addHook('onRequest', async ({ id }) => void doorIds.push(id));
+    },
   });
 });
 afterEach(() => {
@@ -232,6 +237,24 @@ test('a message of a stream that is too large ends the stream with PAYLOAD_TOO_L
     for await (const { text } of client.chat(messages())) expect(text).toBe('');
   };
   expect(reasonOf(await read().catch((error: unknown) => error))).toBe('PAYLOAD_TOO_LARGE');
+});
+
+test.each([
+  ['REST', '/v1/echo', {}],
+  ['Connect', '/signet.test.v1.EchoService/Echo', {}],
+  ['REST, with an id of its own', '/v1/echo', { 'x-request-id': 'mine' }],
+  ['Connect, with an id of its own', '/signet.test.v1.EchoService/Echo', { 'x-request-id': 'mine' }],
+  ['REST, with an id of another form', '/v1/echo', { 'x-request-id': 'a b' }],
+])('a request over %s has one id: in the answer, for the call and in the log of the door', async (_, path, headers) => {
+  const answer = await fetch(`${base()}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: '{}',
+  });
+  const { seen } = (await answer.json()) as { seen: { requestId: string } };
+  const id = answer.headers.get('x-request-id');
+  expect([seen.requestId, doorIds.at(-1)]).toEqual([id, id]);
+  expect(id === 'mine').toBe((headers as Record<string, string>)['x-request-id'] === 'mine');
 });
 
 test('/health answers as long as the process lives, /ready as long as it can work, and else why not', async () => {

@@ -7,6 +7,7 @@ import Fastify, {
 } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { failure } from '#kit/errors/failure.ts';
+import { joinedHeader } from '#kit/guard/raw-headers.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { addressOf, trustIn } from '#kit/net/peer-address.ts';
@@ -98,7 +99,8 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   fastify.addHook('onRequest', (request, reply, done) => {
     // Frames that were read before a connection broke: nobody is there to answer, nor an address to count by.
     if (isGone(request.raw)) return void reply.hijack();
-    joinCredentials(request);
+    const authorization = joinedHeader(request.raw.rawHeaders, 'authorization');
+    if (authorization !== undefined) request.raw.headers.authorization = authorization;
     for (const [name, value] of headers) reply.header(name, value);
     done(sizeOf(request.raw.rawHeaders) > httpLimits.maxHeaderSize ? failure('HEADERS_TOO_LARGE') : undefined);
   });
@@ -131,15 +133,4 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
 /** HTTP/1.1 has this limit from Node itself; of HTTP/2 it takes more than it said it would. */
 function sizeOf(rawHeaders: readonly string[]): number {
   return rawHeaders.reduce((size, part) => size + part.length, 0);
-}
-
-/** Node keeps the first of two Authorization headers. The guard shall see that there were two, and refuse. */
-function joinCredentials({ raw }: FastifyRequest): void {
-  const { rawHeaders } = raw;
-  let found: string | undefined;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() !== 'authorization') continue;
-    found = found === undefined ? rawHeaders[index + 1] : `${found}, ${rawHeaders[index + 1]}`;
-  }
-  if (found !== undefined) raw.headers.authorization = found;
 }

@@ -4,10 +4,9 @@ import { failure } from '#kit/errors/failure.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Identity } from '#kit/guard/policy.ts';
 import { type AccessRule, assertRule } from '#kit/guard/rule.ts';
-import { addressOf } from '#kit/net/peer-address.ts';
 import { copyHeaders } from '#kit/rest/answer.ts';
 import { drain, hasBody, readBytes } from '#kit/rest/request-body.ts';
-import { headersOf } from '#kit/rest/request-context.ts';
+import { headersOf, peerOf } from '#kit/rest/request-context.ts';
 import type { Asked, AskedGate } from '#kit/rpc/asked.ts';
 import { dropForged } from '#kit/rpc/call.ts';
 import { maxRequestBytes } from '#kit/rpc/limits.ts';
@@ -89,7 +88,7 @@ async function admit(
   reply: FastifyReply,
   gate?: AskedGate,
 ): Promise<Admitted> {
-  const values = createContextValues().set(peerKey, { address: addressOf(request), via: 'door' });
+  const values = createContextValues().set(peerKey, peerOf(request));
   const requestHeader = new Headers(headersOf(request.raw.rawHeaders));
   dropForged(requestHeader);
   const responseHeader = new Headers({ 'x-request-id': request.id });

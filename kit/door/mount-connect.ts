@@ -8,11 +8,11 @@ import {
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
-import { addressOf } from '#kit/net/peer-address.ts';
 import type { RpcApp } from '#kit/rpc/app.ts';
 import { edgeRuleOf } from '#kit/rpc/edge-rule.ts';
 import { peerKey } from '#kit/rpc/peer.ts';
 import { isGone } from '#kit/rest/request-body.ts';
+import { peerOf } from '#kit/rest/request-context.ts';
 import { explained } from './connect-errors.ts';
 import { outsideErrors, outsideGate } from './outside.ts';
 
@@ -53,7 +53,7 @@ export function mountConnect(
     const { raw } = request;
     if (!isCall(handler, request)) await limit(request, reply);
     if (isGone(request.raw)) return void reply.hijack();
-    const contextValues = createContextValues().set(peerKey, { address: addressOf(request), via: 'door' });
+    const contextValues = createContextValues().set(peerKey, peerOf(request));
     const answer = await handler(universalRequestFromNodeRequest(raw, reply.raw, undefined, contextValues));
     for (const [name, value] of Object.entries(reply.getHeaders())) {
       if (value !== undefined) reply.raw.setHeader(name, value);

@@ -10,7 +10,7 @@ import {
 } from '@connectrpc/connect';
 import { Health } from '../../gen/proto/grpc/health/v1/health_pb.ts';
 import { assertCovered } from './access.ts';
-import type { Principal } from './claims.ts';
+import type { Caller, Principal } from './claims.ts';
 import { assertGuard, type Guard, userIn } from './guard.ts';
 import type { Identity } from './policy.ts';
 
@@ -19,6 +19,11 @@ const notAdmitted: Identity = Object.freeze({});
 
 /** Context value under which the gate leaves who is calling. */
 export const identityKey = createContextKey<Identity>(notAdmitted, { description: 'identity' });
+
+/** Context value under which `guard.caller` of this very call may be left, so that the gate does not ask it again. */
+export const callerKey = createContextKey<Promise<Caller | undefined> | undefined>(undefined, {
+  description: 'caller',
+});
 
 /** Runs on headers, before a body is read. */
 type RequestGate = (context: HandlerContext) => Promise<void>;
@@ -30,7 +35,8 @@ type RequestGate = (context: HandlerContext) => Promise<void>;
 export function connectGate(guard: Guard): RequestGate {
   assertGuard(guard);
   return async (context) => {
-    context.values.set(identityKey, await guard.admit(context.method, context.requestHeader));
+    const { method, requestHeader, values } = context;
+    values.set(identityKey, await guard.admit(method, requestHeader, values.get(callerKey)));
   };
 }
 

@@ -1,10 +1,11 @@
 import { ConnectError } from '@connectrpc/connect';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from './claims.ts';
-import { callerHeader, type HeaderSource } from './credentials.ts';
+import type { HeaderSource } from './credentials.ts';
 import { detailOf, refusalReasonOf } from './error.ts';
 import { assertGuard, type Guard, userIn } from './guard.ts';
 import type { Identity } from './policy.ts';
+import { joinedHeader } from './raw-headers.ts';
 import { guardReasons } from './reasons.ts';
 import { type AccessRule, assertRule } from './rule.ts';
 
@@ -21,7 +22,7 @@ export function fastifyGate(guard: Guard, rule: AccessRule) {
   assertRule(rule);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     try {
-      identities.set(request, await guard.check(rule, headersOf(request)));
+      identities.set(request, await guard.check(rule, headersOf(request.raw.rawHeaders)));
       return undefined;
     } catch (error) {
       return refuse(request, reply, error);
@@ -64,13 +65,6 @@ function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): F
     .send(Buffer.from(JSON.stringify(problem)));
 }
 
-/** Node keeps the first Authorization header of several and says nothing, so the raw ones are read. */
-function headersOf(request: FastifyRequest): HeaderSource {
-  const found = new Headers();
-  const { rawHeaders } = request.raw;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]?.toLowerCase();
-    if (name === 'authorization' || name === callerHeader) found.append(name, rawHeaders[i + 1] ?? '');
-  }
-  return found;
+function headersOf(rawHeaders: readonly string[]): HeaderSource {
+  return { get: (name) => joinedHeader(rawHeaders, name) ?? null };
 }

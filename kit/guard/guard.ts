@@ -19,8 +19,9 @@ export interface Guard {
    * INVALID_TOKEN, REAUTHENTICATION_REQUIRED, INSUFFICIENT_SCOPE,
    * CALLER_NOT_ALLOWED, KEYS_UNAVAILABLE or REVOCATIONS_STALE; and a plain Error
    * for a method without a valid rule, which `assertCovered` finds at start.
+   * @param known what `caller` answered for this request, where it was asked before
    */
-  admit(method: DescMethod, headers: HeaderSource): Promise<Identity>;
+  admit(method: DescMethod, headers: HeaderSource, known?: Promise<Caller | undefined>): Promise<Identity>;
   /** The same for a rule that is not in a definition. Make the rule once, not per request. */
   check(rule: AccessRule, headers: HeaderSource): Promise<Identity>;
   /** Verifies a user's access token, with no rule. Throws INVALID_TOKEN, KEYS_UNAVAILABLE or REVOCATIONS_STALE. */
@@ -82,14 +83,13 @@ export function createGuard(options: GuardOptions): Guard {
     return made;
   }
 
-  async function admit(method: DescMethod, headers: HeaderSource): Promise<Identity> {
-    return checkOf(byMethod, method, () => accessOf(method))(headers);
-  }
+  const admit: Guard['admit'] = async (method, headers, known) =>
+    checkOf(byMethod, method, () => accessOf(method))(headers, known);
 
-  async function observed(method: DescMethod, headers: HeaderSource): Promise<Identity> {
+  const observed: Guard['admit'] = async (method, headers, known) => {
     const name = `${method.parent.typeName}/${method.name}`;
     try {
-      const identity = await admit(method, headers);
+      const identity = await admit(method, headers, known);
       observe?.decision?.('admitted', name);
       return identity;
     } catch (error) {
@@ -97,7 +97,7 @@ export function createGuard(options: GuardOptions): Guard {
       if (reason) observe?.decision?.(reason, name);
       throw error;
     }
-  }
+  };
 
   let hasKeys = false;
   const keysReady = keys.ready().then(() => void (hasKeys = true));

@@ -14,8 +14,11 @@ export interface Identity {
   readonly caller?: Caller;
 }
 
-/** Admits a request by its headers, or throws the refusal. */
-export type Check = (headers: HeaderSource) => Promise<Identity>;
+/**
+ * Admits a request by its headers, or throws the refusal.
+ * @param known the caller of this request, where it was asked for before
+ */
+export type Check = (headers: HeaderSource, known?: Promise<Caller | undefined>) => Promise<Identity>;
 
 /** What a check asks. */
 export interface PolicyDeps {
@@ -35,21 +38,21 @@ export function compileRule(rule: AccessRule, deps: PolicyDeps): Check {
   if (rule === 'public') return async () => nobody;
   const mayAsk = callerCheck(rule.callers ?? [], rule.internal === true, deps);
   if (rule.internal) {
-    return async (headers) => {
-      const caller = await mayAsk(headers);
+    return async (headers, known) => {
+      const caller = await mayAsk(headers, known);
       const token = bearerToken(headers);
       if (token !== undefined) return { ...caller, user: await deps.verifier.user(token) };
       if (headers.get('authorization')) throw invalidToken('not a bearer token');
       return caller;
     };
   }
-  return async (headers) => {
+  return async (headers, known) => {
     const token = bearerToken(headers);
     if (token === undefined) throw refusal('TOKEN_REQUIRED');
     const bearer = await deps.verifier.bearer(token);
     if (bearer.kind === 'service') throw invalidToken("a fleet token in a user's place");
     if (bearer.kind === 'machine' && !rule.services) throw invalidToken("a machine's token in a user's place");
-    const caller = await mayAsk(headers);
+    const caller = await mayAsk(headers, known);
     checkGrants(bearer.kind === 'user' ? bearer.principal : bearer.caller, rule);
     checkAuthentication(bearer, rule, deps.clock());
     checkStaleness(rule, deps.revocations);
@@ -69,8 +72,8 @@ export async function callerOf(headers: HeaderSource, verifier: Verifier): Promi
 
 /** A caller's token must be good wherever there is one, and there wherever `named` or `needed` says so. */
 function callerCheck(named: readonly string[], needed: boolean, { verifier }: PolicyDeps) {
-  return async (headers: HeaderSource): Promise<{ caller?: Caller }> => {
-    const caller = await callerOf(headers, verifier);
+  return async (headers: HeaderSource, known?: Promise<Caller | undefined>): Promise<{ caller?: Caller }> => {
+    const caller = await (known ?? callerOf(headers, verifier));
     if (!caller) {
       if (needed || named.length > 0) throw refusal('CALLER_NOT_ALLOWED');
       return {};

@@ -2,16 +2,15 @@ import { type ContextValues, createContextValues, createHandlerContext } from '@
 import type { FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
 import { addressOf } from '#kit/net/peer-address.ts';
-import { peerKey } from '#kit/rpc/peer.ts';
+import { type Peer, peerKey } from '#kit/rpc/peer.ts';
 import type { Binding } from './binding.ts';
 
 /** A call's context, with what ends it. */
 export type RestContext = ReturnType<typeof createHandlerContext>;
 
 /**
- * Request headers as the gate and the handlers see them, from the raw list: Node's own
- * `headers` drops a second Authorization in silence, here the two stand joined
- * by a comma, which no token is. HTTP/2 pseudo-headers are left out.
+ * Request headers as the gate and the handlers see them, each as often as it came, from
+ * the raw list (see joinedHeader). HTTP/2 pseudo-headers are left out.
  */
 export function headersOf(rawHeaders: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
@@ -22,13 +21,18 @@ export function headersOf(rawHeaders: readonly string[]): [string, string][] {
   return pairs;
 }
 
+/** Who sent a request, as the door sees it. */
+export function peerOf(request: FastifyRequest): Peer {
+  return { address: addressOf(request), via: 'door', requestId: request.id };
+}
+
 /** Opens the context of a call. The caller of this must `abort` it when the call is over. */
 export function openContext(
   request: FastifyRequest,
   binding: Binding,
   options: { readonly timeoutMs: number | undefined; readonly shutdown: AbortSignal | undefined },
 ): RestContext {
-  const contextValues: ContextValues = createContextValues().set(peerKey, { address: addressOf(request), via: 'door' });
+  const contextValues: ContextValues = createContextValues().set(peerKey, peerOf(request));
   const host = request.headers[':authority'] ?? request.headers.host ?? '';
   const init = {
     service: binding.method.parent,

@@ -98,16 +98,16 @@ export const peerHeaders = { address: 'x-signet-peer', agent: 'x-signet-agent' }
  */
 export async function beginCall(
   context: HandlerContext,
-  isService: (header: Headers) => Promise<boolean>,
+  isService: (context: HandlerContext) => Promise<boolean>,
 ): Promise<Call> {
   const header = context.requestHeader;
   const peer = context.values.get(peerKey);
   if (peer.via === 'door') dropForged(header);
   const claimed = header.get(peerHeaders.address);
-  const believed = claimed !== null && isIP(claimed) && (await isService(header)) ? claimed : undefined;
+  const believed = claimed !== null && isIP(claimed) && (await isService(context)) ? claimed : undefined;
   const remaining = context.timeoutMs();
   const method = nameOf(context.method);
-  const requestId = requestIdFrom(header.get('x-request-id'));
+  const requestId = peer.requestId ?? requestIdFrom(header.get('x-request-id'));
   const parent = callersTrace(header);
   const span = serverSpan(method, parent, {
     'signet.protocol': context.protocolName,

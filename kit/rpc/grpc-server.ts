@@ -27,6 +27,7 @@ import { cutSlowReader } from '#kit/net/slow-reader.ts';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf, type RpcApp } from './app.ts';
 import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
+import { joinedHeader } from '#kit/guard/raw-headers.ts';
 import { edgeRuleOf } from './edge-rule.ts';
 import { maxHeaderBytes, maxRequestBytes } from './limits.ts';
 import { over } from './over.ts';
@@ -284,9 +285,7 @@ async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
 /**
  * Sees to what grpc-js does not, on the HTTP/2 servers that it keeps to itself:
  * connections that are one too many, peers that do not read, and two
- * `authorization` fields. Node keeps the first of two, and grpc-js shows no other.
- * The guard shall see that there were two, and refuse; so they are joined before
- * grpc-js looks.
+ * `authorization` fields, which are joined before grpc-js looks.
  */
 function guardSessions(server: Server, connections?: ConnectionLimit): void {
   const { http2Servers } = server as unknown as { http2Servers: Map<Http2Server, unknown> };
@@ -297,8 +296,8 @@ function guardSessions(server: Server, connections?: ConnectionLimit): void {
     });
     http2.prependListener('stream', (stream, headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
       cutSlowReader(stream);
-      const given = raw?.filter((_, index) => raw[index - 1] === 'authorization' && index % 2 === 1) ?? [];
-      if (given.length > 1) headers.authorization = given.join(', ');
+      const authorization = joinedHeader(raw ?? [], 'authorization');
+      if (authorization !== undefined) headers.authorization = authorization;
     });
   }
 }

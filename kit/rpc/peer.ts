@@ -6,6 +6,8 @@ export interface Peer {
   readonly address: string;
   /** door: anybody, from outside. mesh: the network that services share. */
   readonly via: 'door' | 'mesh';
+  /** The id that a door gave the request, in the form of ours. */
+  readonly requestId?: string;
 }
 
 /** Context value under which every transport puts the peer of a call. */

@@ -2,7 +2,12 @@ import { createClient } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
+import { connectGate } from '#kit/guard/connect.ts';
+import { createGuard } from '#kit/guard/guard.ts';
+import { localJwks } from '#kit/guard/jwks.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { createTestIssuer } from '#kit/testing/tokens.ts';
+import { currentCall } from './call.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { mount } from './app.ts';
 import { createInProcessTransport } from './in-process.ts';
@@ -20,4 +25,38 @@ test('a service without a guard among its checks serves public methods alone', a
   const client = createClient(EchoService, createInProcessTransport(app));
   expect((await client.echo({})).text).toBe('hi');
   expect(await client.private({}).then(() => undefined, reasonOf)).toBe('INTERNAL');
+});
+
+test.each([
+  ['an internal method', 'anyService'],
+  ['a public method', 'echo'],
+] as const)("verifies the calling service's token once for %s, and believes it who asked", async (_, method) => {
+  const issuer = await createTestIssuer();
+  const asked: unknown[] = [];
+  const guard = createGuard({
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    algorithms: ['ES256'],
+    keys: localJwks(async () => issuer.jwks()),
+    revocations: { isRevoked: (token) => asked.push(token) < 0, age: () => 0 },
+  });
+  await guard.ready();
+  const answer = () => ({ text: currentCall()?.address ?? '' });
+  const app = createService({
+    mounted: [mount(EchoService, { anyService: answer, echo: answer })],
+    checks: [connectGate(guard)],
+    guard,
+    ready: async () => undefined,
+    reflection: false,
+    log: silentLog,
+    metrics: noMetrics,
+  });
+  const client = createClient(EchoService, createInProcessTransport(app));
+  const headers = { 'x-signet-caller': await issuer.callerToken('order'), 'x-signet-peer': '192.0.2.7' };
+  expect((await client[method]({}, { headers })).text).toBe('192.0.2.7');
+  expect(asked).toHaveLength(1);
+  const forged = { ...headers, 'x-signet-caller': await issuer.userToken() };
+  const refused = await client[method]({}, { headers: forged }).then(({ text }) => text, reasonOf);
+  expect(refused).toBe(method === 'echo' ? '' : 'CALLER_NOT_ALLOWED');
+  guard.close();
 });

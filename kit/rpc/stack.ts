@@ -1,8 +1,8 @@
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import { Code, ConnectError, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 import { accessOf, assertCovered } from '#kit/guard/access.ts';
 import type { Guard } from '#kit/guard/guard.ts';
-import { identityOf, isAdmitted } from '#kit/guard/connect.ts';
+import { callerKey, identityOf, isAdmitted } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
 import { type Bound, type Bounds, createBound } from '#kit/net/bound.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
@@ -64,9 +64,14 @@ export function createService(options: {
 }
 
 function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefined, { end }: CallLog): Gate {
-  const isService = async (header: Headers): Promise<boolean> => {
-    const caller = await guard?.caller(header).catch(() => undefined);
-    return caller !== undefined;
+  const isService = async ({ requestHeader, values }: HandlerContext): Promise<boolean> => {
+    if (!guard) return false;
+    const caller = guard.caller(requestHeader);
+    values.set(callerKey, caller);
+    return caller.then(
+      (found) => found !== undefined,
+      () => false,
+    );
   };
   return async (context) => {
     const call = await beginCall(context, isService);
