@@ -1,7 +1,7 @@
 import * as argon2 from '@node-rs/argon2';
 import * as bcrypt from '@node-rs/bcrypt';
 import { keys } from '../../services/auth/config.ts';
-import { createHasher } from '../../services/auth/crypto/hasher.ts';
+import { createHasher } from '../../services/auth/passwords/rules/hasher.ts';
 import type { Facts } from './bench.ts';
 
 const rounds = 31;
@@ -12,7 +12,7 @@ const rounds = 31;
  */
 export async function imported(): Promise<Facts> {
   const [memory, passes] = [Number(keys.argon2Memory.default), Number(keys.argon2Passes.default)];
-  const hasher = await createHasher({ memory, passes, queue: 1, threadPool: 4 });
+  const hasher = await createHasher({ memory, passes, queue: 1, threadPool: 4, cores: 2 });
   const kinds: readonly { readonly name: string; readonly hash: string | undefined }[] = [
     { name: 'no such account', hash: undefined },
     { name: "Signet's own hash", hash: await hasher.hash('the password') },

@@ -1,3 +1,4 @@
+import { stringifySetCookie } from 'cookie';
 import { trimWhitespace } from '#kit/guard/whitespace.ts';
 
 /** What the cookies of a deployment are called, and whether they need TLS. */
@@ -32,6 +33,20 @@ export function cookieNames(issuer: string): CookieNames {
 /** The name of a cookie that the contract names: with __Host- wherever cookies are Secure. */
 export function cookieName(name: string, secure: boolean): string {
   return secure ? `__Host-${name}` : name;
+}
+
+/**
+ * A Set-Cookie value for the whole host, which no script can read.
+ * @param maxAge s; 0 takes the cookie away
+ */
+export function cookie(
+  { secure }: CookieNames,
+  name: string,
+  value: string,
+  maxAge: number,
+  sameSite: 'strict' | 'lax' = 'strict',
+): string {
+  return stringifySetCookie({ name, value, path: '/', httpOnly: true, sameSite, secure, maxAge });
 }
 
 /**

@@ -48,7 +48,7 @@ export async function readPage<T>(
   const after = pageToken === '' ? undefined : afterOf(pageToken, list);
   const rows = await read({ take: size + 1, after }).catch((error: unknown) => {
     // A token that somebody made up, with a sort key that is no time, or no id: data exceptions are class 22.
-    throw after && sqlStateOf(error)?.startsWith('22') ? wrongToken(error) : error;
+    throw after && sqlStateOf(error)?.startsWith('22') ? wrongPageToken(error) : error;
   });
   const items = rows.slice(0, size);
   const last = items.at(-1);
@@ -67,10 +67,11 @@ function afterOf(pageToken: string, list: Uint8Array): readonly string[] {
   } catch {
     // Not a token at all: said below.
   }
-  throw wrongToken();
+  throw wrongPageToken();
 }
 
-function wrongToken(cause?: unknown) {
+/** The failure of a page token that is not one of the list. */
+export function wrongPageToken(cause?: unknown) {
   return failure('INVALID_ARGUMENT', {
     fields: [{ field: 'page_token', description: 'is not the next_page_token of this list' }],
     cause,

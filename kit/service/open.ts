@@ -16,6 +16,7 @@ import { guardFor, jwksFor, logWhenReady } from '#kit/rpc/guard-for.ts';
 import { createService } from '#kit/rpc/stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
+import { startWork } from '#kit/work/work.ts';
 import { channelsTo } from './channels.ts';
 import { environmentFor, targetOf } from './registry.ts';
 import type { BuiltService, DomainService, ServiceDeps } from './service.ts';
@@ -48,8 +49,9 @@ export async function openService(
   });
   closing.add(() => database.close());
   const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
-  const { mounted, close } = await build({ database, config, to, log, metrics });
-  if (close) closing.add(close);
+  const { mounted, work = [] } = await build({ database, config, to, log, metrics });
+  const atWork = startWork(work, { log, metrics });
+  closing.add(() => atWork.close());
   const app = createService({
     mounted,
     checks: [connectGate(guard)],

@@ -15,6 +15,7 @@ import type { Database } from '#kit/db/database.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Mounted } from '#kit/rpc/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
+import type { Work } from '#kit/work/work.ts';
 
 /** Protobuf services that a service calls, by the name of the service that has them. */
 export type Calls = Readonly<Record<string, readonly DescService[]>>;
@@ -67,8 +68,8 @@ export interface ServiceDeps<S extends DomainService = DomainService> {
 /** A service that is wired. */
 export interface BuiltService {
   readonly mounted: readonly Mounted[];
-  /** Ends what goes on without a caller. */
-  readonly close?: () => unknown;
+  /** What goes on without a caller. */
+  readonly work?: readonly Work[];
 }
 
 /** A service's `build`. What it takes is known where it is called, by the definition that it belongs to. */

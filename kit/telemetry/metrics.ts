@@ -22,6 +22,8 @@ export interface ServiceMetrics {
   call(method: string, code: string, seconds: number): void;
   /** Counts an error that no caller hears of, because its call had ended. */
   strayError(): void;
+  /** Counts a run of background work (kit/work), and how long it took, s. */
+  work(name: string, outcome: 'ok' | 'failed', seconds: number): void;
   /** Counts what the service's guard does. */
   readonly guard: Required<GuardObserver>;
   /** Has something shown, read whenever somebody looks. */
@@ -44,6 +46,7 @@ export interface Metrics {
 export const noMetrics: ServiceMetrics = {
   call: () => undefined,
   strayError: () => undefined,
+  work: () => undefined,
   guard: { decision: () => undefined, cache: () => undefined },
   watch: () => undefined,
 };
@@ -84,6 +87,19 @@ export function createMetrics(): Metrics {
     labelNames: ['service'],
     registers,
   });
+  const works = new Counter({
+    name: 'signet_work_runs_total',
+    help: 'Runs of background work, by outcome (ok, failed).',
+    labelNames: ['service', 'work', 'outcome'],
+    registers,
+  });
+  const workDurations = new Histogram({
+    name: 'signet_work_duration_seconds',
+    help: 'Duration of a run of background work.',
+    labelNames: ['service', 'work'],
+    buckets,
+    registers,
+  });
   const unhandled = new Counter({
     name: 'signet_unhandled_rejections_total',
     help: 'Rejected promises that nothing handled. Each is a fault of ours, in the log.',
@@ -115,6 +131,10 @@ export function createMetrics(): Metrics {
         durations.observe({ service, method }, seconds);
       },
       strayError: () => stray.inc({ service }),
+      work(name, outcome, seconds) {
+        works.inc({ service, work: name, outcome });
+        workDurations.observe({ service, work: name }, seconds);
+      },
       guard: {
         decision: (outcome) => decisions.inc({ service, outcome }),
         cache: (hit) => lookups.inc({ service, result: hit ? 'hit' : 'miss' }),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { faultOf, importsOf } from './imports.ts';
+import { faultOf, followed, importsOf } from './imports.ts';
+import { circleIn, isOnlyReexports, placeOf, reexportsOf } from './rooms.ts';
 
 test('finds imports of every kind, types and side effects included', () => {
   const text = `
@@ -11,10 +12,10 @@ test('finds imports of every kind, types and side effects included', () => {
     import {
       e,
     } from 'pg';`;
-  expect(importsOf('services/auth/domain/x.ts', text).map(({ to }) => to)).toEqual([
-    'services/auth/domain/a.ts',
-    'services/auth/store/b.ts',
-    'services/auth/domain/effect.ts',
+  expect(importsOf('services/user/domain/x.ts', text).map(({ to }) => to)).toEqual([
+    'services/user/domain/a.ts',
+    'services/user/store/b.ts',
+    'services/user/domain/effect.ts',
     'kit/c.ts',
     'gen/prisma/d.ts',
     'pg',
@@ -30,16 +31,32 @@ test.each([
   ['services/all/open.ts', 'services/fleet/open.ts', 'what runs together imports'],
   ['kit/rpc/app.ts', 'services/auth/build.ts', 'the kit imports a service'],
   ['kit/guard/guard.ts', 'kit/errors/failure.ts', 'the guard imports something of ours'],
-  ['services/auth/domain/a.ts', 'services/auth/store/b.ts', 'domain imports'],
-  ['services/auth/domain/a.ts', 'services/auth/handler/b.ts', 'domain imports'],
-  ['services/auth/domain/a.ts', 'services/auth/clients/b.ts', 'domain imports'],
-  ['services/auth/domain/a.ts', 'gen/prisma/auth/client.ts', 'domain imports'],
-  ['services/auth/domain/a.ts', 'fastify', 'domain imports'],
-  ['services/auth/domain/a.ts', 'pg', 'domain imports'],
-  ['services/auth/domain/a.ts', 'node:fs/promises', 'domain imports'],
-  ['services/auth/domain/a.ts', 'kit/db/database.ts', 'domain imports'],
-  ['services/auth/domain/a.ts', 'pino', 'domain imports'],
-  ['cli/commands/users.ts', 'services/auth/store/users.ts', 'the command line imports'],
+  ['services/user/domain/a.ts', 'services/user/store/b.ts', 'rules import'],
+  ['services/user/domain/a.ts', 'services/user/handler/b.ts', 'rules import'],
+  ['services/user/domain/a.ts', 'services/user/clients/b.ts', 'rules import'],
+  ['services/user/domain/a.ts', 'gen/prisma/user/client.ts', 'rules import'],
+  ['services/user/domain/a.ts', 'fastify', 'rules import'],
+  ['services/user/domain/a.ts', 'pg', 'rules import'],
+  ['services/user/domain/a.ts', 'node:fs/promises', 'rules import'],
+  ['services/user/domain/a.ts', 'kit/db/database.ts', 'rules import'],
+  ['services/user/domain/a.ts', 'pino', 'rules import'],
+  ['cli/commands/users.ts', 'services/auth/users/store.ts', 'the command line imports'],
+  ['services/user/handler/a.ts', 'services/user/store/b.ts', 'a handler imports a store'],
+  ['services/user/store/a.ts', 'services/user/handler/b.ts', 'a store imports a handler'],
+  ['services/user/store/a.ts', 'kit/rpc/call.ts', 'a store asks for the current call'],
+  ['services/auth/keys/handler.ts', 'services/auth/keys/store.ts', 'a handler imports a store'],
+  ['services/auth/keys/handler/a.ts', 'services/auth/keys/store/b.ts', 'a handler imports a store'],
+  ['services/auth/keys/rules.ts', 'services/auth/keys/store.ts', 'rules import'],
+  ['services/auth/keys/rules/a.ts', 'services/auth/keys/clients/b.ts', 'rules import'],
+  ['services/auth/keys/rules/a.ts', 'services/auth/config.ts', 'rules import'],
+  ['services/auth/keys/rules/a.ts', 'services/auth/roles/public.ts', 'rules import'],
+  ['services/auth/keys/rules/a.ts', 'kit/rpc/call.ts', 'rules import'],
+  ['services/auth/keys/rules/a.ts', 'gen/proto/signet/auth/v1/key_service_pb.ts', 'rules import'],
+  ['services/auth/keys/rules.ts', 'services/auth/roles/rules.ts', "besides the room's public file"],
+  ['services/auth/keys/store.ts', 'services/auth/roles/store.ts', "besides the room's public file"],
+  ['services/auth/keys/build.ts', 'services/auth/roles/build.ts', "besides the room's public file"],
+  ['services/auth/build.ts', 'services/auth/roles/store.ts', "besides the room's public file"],
+  ['services/auth/keys/store.ts', 'services/auth/config.ts', 'other than its build'],
   ['services/all/main.ts', 'cli/main.ts', 'imports the command line'],
 ])('refuses that %s imports %s', (from, to, fault) => {
   expect(faultOf({ from, to })).toContain(fault);
@@ -52,12 +69,21 @@ test.each([
   ['services/user/main.ts', 'services/registry.ts'],
   ['cli/commands/db.ts', 'services/registry.ts'],
   ['services/fleet/open.ts', 'services/auth/config.ts'],
-  ['services/auth/build.ts', 'services/auth/store/b.ts'],
-  ['services/auth/domain/a.ts', 'kit/errors/failure.ts'],
-  ['services/auth/domain/a.ts', 'services/auth/reasons.ts'],
-  ['services/auth/domain/a.ts', 'node:crypto'],
-  ['services/auth/domain/a.test.ts', 'services/auth/store/b.ts'],
-  ['services/auth/store/b.ts', 'gen/prisma/auth/client.ts'],
+  ['services/user/build.ts', 'services/user/store/b.ts'],
+  ['services/user/domain/a.ts', 'kit/errors/failure.ts'],
+  ['services/user/domain/a.ts', 'node:crypto'],
+  ['services/user/domain/a.test.ts', 'services/user/store/b.ts'],
+  ['services/user/store/b.ts', 'gen/prisma/auth/client.ts'],
+  ['services/auth/build.ts', 'services/auth/roles/build.ts'],
+  ['services/auth/build.ts', 'services/auth/roles/public.ts'],
+  ['services/auth/keys/build.ts', 'services/auth/config.ts'],
+  ['services/auth/keys/build.ts', 'services/auth/keys/store.ts'],
+  ['services/auth/keys/build.ts', 'services/auth/roles/public.ts'],
+  ['services/auth/keys/handler.ts', 'services/auth/keys/rules/a.ts'],
+  ['services/auth/keys/store.ts', 'services/auth/keys/rules.ts'],
+  ['services/auth/keys/rules.test.ts', 'services/auth/roles/store.ts'],
+  ['services/user/domain/a.ts', 'services/user/reasons.ts'],
+  ['services/auth/keys/rules.ts', 'services/auth/reasons.ts'],
   ['kit/guard/guard.ts', 'gen/proto/signet/policy/v1/policy_pb.ts'],
   ['kit/guard/guard.ts', 'kit/guard/rule.ts'],
   ['kit/guard/guard.test.ts', 'kit/testing/tokens.ts'],
@@ -66,4 +92,50 @@ test.each([
   ['cli/connect.test.ts', 'test/system.ts'],
 ])('allows that %s imports %s', (from, to) => {
   expect(faultOf({ from, to })).toBeUndefined();
+});
+
+test('what comes through the public file of a room counts as what it is', () => {
+  const text = `export { a, type B } from './rules/a.ts';\nexport { c } from './store.ts';`;
+  const file = 'services/auth/roles/public.ts';
+  const publics = new Map([[file, reexportsOf(importsOf(file, text))]]);
+  const faultsOf = (from: string, names: string) =>
+    importsOf(from, `import { ${names} } from '../roles/public.ts';`)
+      .flatMap((found) => followed(found, publics))
+      .map(faultOf);
+  expect(faultsOf('services/auth/keys/rules.ts', 'a as b, type B')).toEqual([undefined]);
+  expect(faultsOf('services/auth/keys/store.ts', 'a, c')).toEqual([undefined, undefined]);
+  expect(faultsOf('services/auth/keys/rules.ts', 'a, c')).toEqual([undefined, expect.stringContaining('rules import')]);
+  expect(faultsOf('services/auth/keys/handler.ts', 'c')).toEqual(['a handler imports a store']);
+});
+
+test.each([
+  ["/** Why. */\nexport { a, type B } from './rules.ts';\nexport type {\n  C,\n} from './store.ts';", true],
+  ["export * from './rules.ts';", false],
+  ["export { a as b } from './rules.ts';", false],
+  ["import { a } from './rules.ts';\nexport { a };", false],
+  ['export const a = 1;', false],
+])('a public file re-exports by name and does nothing else: %j is %s', (text, isGood) => {
+  expect(isOnlyReexports(text)).toBe(isGood);
+});
+
+test.each([
+  ['services/auth/keys/store.states.test.ts', 'store'],
+  ['services/auth/keys/rules/a.ts', 'rules'],
+  ['services/auth/keys/helpers.ts', 'unknown'],
+  ['services/auth/keys/crypto/a.ts', 'unknown'],
+  ['services/auth/build.ts', undefined],
+  ['services/user/domain/a.ts', 'rules'],
+])('the layer of %s is %s', (file, layer) => {
+  expect(placeOf(file)?.layer).toBe(layer);
+});
+
+test('a circle of rooms is found, whether by two steps or by three', () => {
+  const step = (from: string, to: string) => ({
+    from: `services/auth/${from}/store.ts`,
+    to: `services/auth/${to}/rules.ts`,
+    via: `services/auth/${to}/public.ts`,
+  });
+  expect(circleIn([step('a', 'b'), step('a', 'c'), step('b', 'c'), step('d', 'a')])).toBeUndefined();
+  expect(circleIn([step('x', 'a'), step('a', 'b'), step('b', 'a')])).toEqual(['auth/a', 'auth/b', 'auth/a']);
+  expect(circleIn([step('a', 'b'), step('b', 'c'), step('c', 'a')])).toHaveLength(4);
 });

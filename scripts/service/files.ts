@@ -34,6 +34,7 @@ service ${pascal}Service {
     option (signet.policy.v1.access) = {
       authenticated: {}
     };
+    option (signet.policy.v1.example) = '{}';
   }
 }
 

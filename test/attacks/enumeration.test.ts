@@ -4,7 +4,7 @@ import { connection } from '#kit/db/database.ts';
 import { type Answer, ask, openSystem, type System } from '../system.ts';
 
 // Whether somebody has an account is not told by what a stranger is answered. What an answer costs is counted beside
-// the check of passwords (services/auth/domain/password-check.test.ts).
+// the check of passwords (services/auth/passwords/rules/authenticator.test.ts).
 
 let system: System;
 const emails: Record<string, string> = { 'an unknown email': 'nobody@example.com' };

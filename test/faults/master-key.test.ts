@@ -10,8 +10,8 @@ import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type Auth, buildAuth } from '../../services/auth/build.ts';
 import { keys } from '../../services/auth/config.ts';
-import { createMasterKey } from '../../services/auth/crypto/master-key.ts';
-import { contextOf } from '../../services/auth/crypto/signing-key.ts';
+import { createMasterKey } from '../../services/auth/secrets/rules/master-key.ts';
+import { contextOf } from '../../services/auth/keys/rules/signing-key.ts';
 import { openDoor } from '#kit/door/door.ts';
 import { ask } from '../system.ts';
 

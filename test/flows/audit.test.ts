@@ -5,7 +5,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
 import { privateServiceKey } from '#kit/guard/service-key.ts';
-import { auditKinds, type AuditKind } from '../../services/auth/domain/audit.ts';
+import { auditKinds, type AuditKind } from '../../services/auth/audit/rules/events.ts';
 import { admin, openSystem, type Person, type System } from '../system.ts';
 
 // Every kind of event is written by its act: who, on whom, from where, in which request, and nothing secret.

@@ -1,12 +1,9 @@
-import type { Log } from '#kit/log/log.ts';
 import type { Accounts, ProfileStore } from './profiles.ts';
 
 /** Accounts asked about at once. */
 const batch = 500;
 /** Batches of one sweep: a table larger than that is swept over several. */
 const batches = 20;
-/** Time between sweeps, ms. */
-const every = 60_000;
 
 /**
  * Creates the sweep that erases profiles of deleted accounts: those whose erasure failed after the account was
@@ -27,21 +24,5 @@ export function createSweep(deps: {
       after = ids.length === batch ? ids.at(-1) : undefined;
       if (after === undefined) return;
     }
-  };
-}
-
-/** Sweeps once a minute until closed. `close` waits for the sweep under way. */
-export function startSweeper(sweep: () => Promise<void>, log: Log): { close(): Promise<void> } {
-  let running: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    running ??= sweep()
-      .catch((error: unknown) => log.warn({ err: error }, 'failed to sweep profiles of deleted accounts'))
-      .finally(() => (running = undefined));
-  }, every).unref();
-  return {
-    async close() {
-      clearInterval(timer);
-      await running;
-    },
   };
 }

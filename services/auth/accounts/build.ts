@@ -1,0 +1,29 @@
+import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
+import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
+import { mount } from '#kit/rpc/app.ts';
+import type { Ground } from '../ground.ts';
+import type { Hasher } from '../passwords/public.ts';
+import { accountHandler } from './handler/account.ts';
+import { adminHandler } from './handler/admin.ts';
+import { registerHandler } from './handler/register.ts';
+import { createAdmin } from './rules/administration.ts';
+import { ensureFirstAdmin } from './rules/first-admin.ts';
+import { createImports } from './rules/imports.ts';
+import { createAccounts } from './rules/registration.ts';
+import { createAdminStore } from './store/administration.ts';
+import { createImportStore } from './store/imports.ts';
+import { createRegistrationStore } from './store/registration.ts';
+
+/** Builds accounts: their registration, administration, import and deletion. */
+export function buildAccounts({ config, db }: Ground, hasher: Hasher) {
+  const { passwordMin, adminEmail: email, adminPassword: password } = config;
+  const store = createRegistrationStore(db);
+  const accounts = createAccounts({ store, hasher, passwordMin, clock: Date.now });
+  const admin = createAdmin(createAdminStore(db));
+  const imports = createImports(createImportStore(db), Date.now);
+  return {
+    ensureFirstAdmin: () => ensureFirstAdmin({ store, accounts }, { email, password }),
+    methods: registerHandler(accounts),
+    mounted: [mount(AdminService, adminHandler(admin, imports)), mount(AccountService, accountHandler(admin))],
+  };
+}

@@ -1,0 +1,29 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
+import { currentActor } from '../../audit/public.ts';
+import { toUserMessage } from '../../users/public.ts';
+import type { Admin } from '../rules/administration.ts';
+import type { Imports } from '../rules/imports.ts';
+import { toImport, toImportResult } from './messages.ts';
+
+/** AdminService: from messages to the domain and back. */
+export function adminHandler(admin: Admin, imports: Imports): ServiceImpl<typeof AdminService> {
+  return {
+    async listUsers({ emailPrefix, role, disabled, ...page }) {
+      const { items, nextPageToken } = await admin.list({ emailPrefix, role, disabled }, page);
+      return { users: items.map(toUserMessage), nextPageToken };
+    },
+    getUser: async ({ userId }) => toUserMessage(await admin.get(userId)),
+    disableUser: async ({ userId }) => toUserMessage(await admin.disable(userId, currentActor())),
+    enableUser: async ({ userId }) => toUserMessage(await admin.enable(userId, currentActor())),
+    grantRole: async ({ userId, role }) => toUserMessage(await admin.grant(userId, role, currentActor())),
+    async revokeRole({ userId, role }) {
+      await admin.revoke(userId, role, currentActor());
+      return {};
+    },
+    revokeUserSessions: async ({ userId }) => ({ revokedCount: await admin.signOut(userId, currentActor()) }),
+    importUsers: async ({ users }) => ({
+      results: (await imports.importAll(users.map(toImport), currentActor())).map(toImportResult),
+    }),
+  };
+}

@@ -1,0 +1,1 @@
+export type { FirstAdmin } from './rules/first-admin.ts';

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { reasonOf, violationsOf } from '#kit/errors/failure.ts';
+import { Secret } from '#kit/log/secret.ts';
+import { system } from '../../audit/public.ts';
+import type { Accounts, RegistrationStore } from './registration.ts';
+
+/** The admin that the first start makes. */
+export interface FirstAdmin {
+  readonly email: string;
+  /** Set where it was made up: this is the only time that anybody can see it. */
+  readonly password: Secret | undefined;
+}
+
+/** Thrown where the first admin cannot be made as the configuration has it; says which key to change. */
+export class FirstAdminError extends Error {
+  override readonly name = 'FirstAdminError';
+}
+
+/**
+ * Makes the first admin, unless there is one. Where replicas start at once, one of them does.
+ * @throws FirstAdminError where the email belongs to another account, or the password is refused
+ */
+export async function ensureFirstAdmin(
+  deps: { readonly store: Pick<RegistrationStore, 'anyWithRole'>; readonly accounts: Accounts },
+  wanted: { readonly email: string; readonly password: Secret | undefined },
+): Promise<FirstAdmin | undefined> {
+  if (await deps.store.anyWithRole('admin')) return undefined;
+  const password = wanted.password ?? new Secret(randomBytes(15).toString('base64url'));
+  try {
+    const { email } = await deps.accounts.register({
+      email: wanted.email,
+      password: password.reveal(),
+      name: 'Admin',
+      roles: ['admin'],
+      by: system,
+    });
+    return { email, password: wanted.password ? undefined : password };
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (reason === 'PASSWORD_REJECTED') {
+      const why = violationsOf(error).map(({ description }) => description);
+      throw new FirstAdminError(
+        `SIGNET_ADMIN_PASSWORD cannot be the password of ${wanted.email}: it ${why.join('; ')}.`,
+      );
+    }
+    if (reason !== 'EMAIL_TAKEN') throw error;
+    // Another replica made it, or an ordinary account has the address.
+    if (await deps.store.anyWithRole('admin')) return undefined;
+    throw new FirstAdminError(
+      `no account has the role admin, and the account of ${wanted.email} (SIGNET_ADMIN_EMAIL) is an ordinary one. ` +
+        'Set SIGNET_ADMIN_EMAIL to an address without an account.',
+    );
+  }
+}

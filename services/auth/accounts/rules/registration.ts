@@ -1,0 +1,50 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Actor } from '../../audit/public.ts';
+import { acceptPassword, type Hasher } from '../../passwords/public.ts';
+import { normalizeEmail, type User } from '../../users/public.ts';
+import { failure } from '../../reasons.ts';
+
+/** What a new account begins with. */
+export interface Registration {
+  readonly email: string;
+  readonly password: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly by: Actor;
+  /** Aborted when the caller stops waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Makes accounts. */
+export interface Accounts {
+  /** @throws PASSWORD_REJECTED, EMAIL_TAKEN, SERVER_BUSY */
+  register(registration: Registration): Promise<User>;
+}
+
+/** Persistence port for new accounts. */
+export interface RegistrationStore {
+  /** Adds an account, its password set from the actor's network, unless its email is taken; tells whether it did. */
+  insertOnce(user: User, passwordHash: string, by: Actor): Promise<boolean>;
+  /** Whether any account holds a role. */
+  anyWithRole(role: string): Promise<boolean>;
+}
+
+/** Creates the registration of accounts. */
+export function createAccounts(deps: {
+  readonly store: RegistrationStore;
+  readonly hasher: Hasher;
+  readonly passwordMin: number;
+  readonly clock: () => number;
+}): Accounts {
+  const { store, hasher, passwordMin, clock } = deps;
+  return {
+    async register({ email: written, password, name: given, roles, by, signal }) {
+      const email = normalizeEmail(written);
+      const name = given.trim();
+      const accepted = acceptPassword(password, passwordMin, { email, name });
+      const user: User = { id: uuidv7(), email, name, roles: [...roles].toSorted(), createdAt: new Date(clock()) };
+      if (!(await store.insertOnce(user, await hasher.hash(accepted, signal), by))) throw failure('EMAIL_TAKEN');
+      return user;
+    },
+  };
+}

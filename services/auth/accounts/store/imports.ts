@@ -1,0 +1,83 @@
+import { v7 as uuidv7 } from 'uuid';
+import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { builtInRoles } from '#kit/rpc/roles.ts';
+import { auditColumns, auditValues } from '../../audit/public.ts';
+import type { ImportStore, NewAccount } from '../rules/imports.ts';
+
+/** What became of an account, as the statement tells. */
+interface Row {
+  id: string;
+  created: boolean;
+  rolesKnown: boolean;
+}
+
+const eventOfRow = {
+  id: Prisma.sql`g.event_id`,
+  subject: Prisma.sql`g.id::text`,
+  details: Prisma.sql`jsonb_build_object('roles', to_jsonb(g.roles), 'email_verified', g.verified_at IS NOT NULL,
+    'has_password', g.password_hash IS NOT NULL)`,
+};
+
+/** Accounts from elsewhere in PostgreSQL. */
+export function createImportStore(db: PrismaClient): ImportStore {
+  return {
+    async insertEachOnce(accounts, by) {
+      const event = { kind: 'user_imported', outcome: 'success', actor: by } as const;
+      const roles = [...new Set(accounts.flatMap(({ user }) => user.roles))];
+      // Roles are held until the end: one that is being deleted must not be given meanwhile. Accounts go in by the order
+      // of their emails, so that two imports of the same ones do not wait for each other.
+      const rows = await db.$queryRaw<Row[]>`
+        WITH given AS (
+          SELECT * FROM jsonb_to_recordset(${JSON.stringify(accounts.map(toRow))}::jsonb) AS g (
+            id uuid, event_id uuid, place int, email text, name text, password_hash text, roles text[],
+            verified_at timestamptz, created_at timestamptz
+          )
+        ), defined AS (
+          SELECT name FROM auth.roles WHERE name = ANY (${roles}::text[]) FOR SHARE
+        ), sound AS (
+          SELECT * FROM given WHERE roles <@ (${[...builtInRoles]}::text[] || ARRAY(SELECT name FROM defined))
+        ), made AS (
+          INSERT INTO auth.users (id, email, name, password_hash, roles, verified_at, created_at)
+          SELECT id, email, name, password_hash, roles, verified_at, created_at FROM sound
+          ORDER BY email COLLATE "C", place
+          ON CONFLICT DO NOTHING RETURNING id
+        ), noted AS (
+          INSERT INTO auth.audit_events ${auditColumns}
+          SELECT ${auditValues(event, eventOfRow)} FROM given g JOIN made USING (id) ORDER BY g.place
+        )
+        SELECT g.id, made.id IS NOT NULL AS created, sound.id IS NOT NULL AS "rolesKnown"
+        FROM given g LEFT JOIN sound USING (id) LEFT JOIN made USING (id)`;
+      const became = new Map(rows.map((row) => [row.id, row]));
+      const taken = accounts.filter(({ user: { id } }) => became.get(id)?.rolesKnown && !became.get(id)?.created);
+      const holders = await holdersOf(taken.map(({ user }) => user.email));
+      return accounts.map(({ user: { id, email } }) => {
+        const row = became.get(id);
+        if (!row?.rolesKnown) return { outcome: 'role_unknown' };
+        return row.created ? { outcome: 'created' } : { outcome: 'email_taken', userId: holders.get(email) ?? '' };
+      });
+    },
+  };
+
+  /** Who has the emails. A statement of its own: what another import made meanwhile, the one before does not see. */
+  async function holdersOf(emails: readonly string[]): Promise<Map<string, string>> {
+    if (emails.length === 0) return new Map();
+    const rows = await db.$queryRaw<{ id: string; email: string }[]>`
+      SELECT id, email FROM auth.users WHERE email = ANY (${[...emails]}::text[])`;
+    return new Map(rows.map(({ id, email }) => [email, id]));
+  }
+}
+
+function toRow({ user, passwordHash }: NewAccount, place: number) {
+  const { id, email, name, roles, verifiedAt, createdAt } = user;
+  return {
+    id,
+    event_id: uuidv7(),
+    place,
+    email,
+    name,
+    password_hash: passwordHash,
+    roles,
+    verified_at: verifiedAt,
+    created_at: createdAt,
+  };
+}

@@ -1,0 +1,11 @@
+import { AuditService } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
+import { mount } from '#kit/rpc/app.ts';
+import type { Ground } from '../ground.ts';
+import { auditHandler } from './handler/audit.ts';
+import { createAuditLog } from './rules/log.ts';
+import { createAuditStore } from './store/log.ts';
+
+/** Builds the audit log: what reads it. Each room writes its own events. */
+export function buildAudit({ db }: Ground) {
+  return { mounted: [mount(AuditService, auditHandler(createAuditLog(createAuditStore(db))))] };
+}

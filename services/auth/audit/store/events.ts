@@ -1,0 +1,33 @@
+import { v7 as uuidv7 } from 'uuid';
+import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import type { NewAuditEvent } from '../rules/events.ts';
+
+/**
+ * Writes an event, in the transaction of what it is about or by itself. The trigger `audit_events_chain` puts it into the
+ * chain at commit.
+ */
+export function insertAudit(db: Pick<PrismaClient, '$executeRaw'>, event: NewAuditEvent) {
+  return db.$executeRaw`INSERT INTO auth.audit_events ${auditColumns} VALUES (${auditValues(event)})`;
+}
+
+/** The columns of an event, for statements that write one on a condition: INSERT ... SELECT auditValues(event) WHERE ... */
+export const auditColumns = Prisma.sql`(id, kind, outcome, actor_id, subject_id, ip, request_id, details)`;
+
+/** What only a statement knows of the event that it writes, or of each of several: columns of its tables. */
+export interface AuditSources {
+  readonly id?: Prisma.Sql;
+  readonly subject?: Prisma.Sql;
+  readonly details?: Prisma.Sql;
+}
+
+/** The values that belong to `auditColumns`. A statement that writes several events has an id for each. */
+export function auditValues(event: NewAuditEvent, sources: AuditSources = {}): Prisma.Sql {
+  const { kind, outcome, actor } = event;
+  const {
+    id = Prisma.sql`${uuidv7()}::uuid`,
+    subject = Prisma.sql`${event.subjectId ?? ''}`,
+    details = Prisma.sql`${JSON.stringify(event.details ?? {})}::jsonb`,
+  } = sources;
+  return Prisma.sql`${id}, ${kind}, ${outcome}, ${actor.id}, ${subject}, ${actor.ip},
+    ${actor.requestId}, ${details}`;
+}

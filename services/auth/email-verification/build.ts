@@ -1,0 +1,25 @@
+import { EmailService } from '#gen/proto/signet/auth/v1/email_service_pb.ts';
+import { mount } from '#kit/rpc/app.ts';
+import type { Ground } from '../ground.ts';
+import type { Limits } from '../limits/public.ts';
+import type { LinkMailer, LinkStore } from '../links/public.ts';
+import type { PasswordAuthenticator } from '../passwords/public.ts';
+import type { UserStore } from '../users/public.ts';
+import { emailHandler } from './handler.ts';
+import { createEmailVerification } from './rules.ts';
+import { createEmailVerificationStore } from './store.ts';
+
+/** Builds the verification of addresses. */
+export function buildEmailVerification(
+  { db, cookies }: Ground,
+  deps: {
+    readonly users: UserStore;
+    readonly authenticator: PasswordAuthenticator;
+    readonly limits: Limits;
+    readonly links: LinkStore;
+    readonly mailer: LinkMailer;
+  },
+) {
+  const emails = createEmailVerification({ ...deps, store: createEmailVerificationStore(db) });
+  return { mounted: [mount(EmailService, emailHandler(emails, cookies))] };
+}

@@ -1,0 +1,39 @@
+import { KeyService } from '#gen/proto/signet/auth/v1/key_service_pb.ts';
+import { localJwks } from '#kit/guard/jwks.ts';
+import { longestTokenLife } from '#kit/guard/verifier.ts';
+import { mount } from '#kit/rpc/app.ts';
+import { every } from '#kit/work/work.ts';
+import type { Ground } from '../ground.ts';
+import type { MasterKey } from '../secrets/public.ts';
+import { keyHandler } from './handler/keys.ts';
+import { publicKeyHandler } from './handler/public-keys.ts';
+import { openKeyring } from './rules/keyring.ts';
+import { createKeys } from './rules/keys.ts';
+import { generateSigningKey } from './rules/signing-key.ts';
+import { createKeyStore } from './store.ts';
+
+/** Builds the signing keys: those in memory, and what rotates them. */
+export async function buildKeys({ config, db, log }: Ground, master: MasterKey) {
+  const { alg, keyPending: pending, keyRotation: rotation } = config;
+  const store = createKeyStore(db);
+  const keyring = await openKeyring({ store, master, alg, sourceOf: localJwks, log });
+  const keys = createKeys({
+    store,
+    generate: () => generateSigningKey(alg, master),
+    reload: () => keyring.reload(),
+    times: { rotation, pending, tokenLife: longestTokenLife },
+    log,
+  });
+  // A quarter of the time for which a key is published before it signs: by then every replica publishes it.
+  const period = Math.min(30_000, pending / 4);
+  const reload = every('read signing keys', period, keyring.reload);
+  const maxAge = Math.max(1, Math.floor(Math.min(60_000, pending / 4) / 1_000));
+  return {
+    keyring,
+    methods: publicKeyHandler(keyring, maxAge),
+    mounted: [mount(KeyService, keyHandler(keys))],
+    work: [reload, every('rotate signing keys', period, keys.tick)],
+    /** Has the keys read now: another replica changed them. */
+    changed: reload.wake,
+  };
+}

@@ -1,0 +1,146 @@
+import { exportSPKI, importJWK, type JWK } from 'jose';
+import type { KeySource } from '#kit/guard/keys.ts';
+import type { Log } from '#kit/log/log.ts';
+import { system } from '../../audit/public.ts';
+import type { MasterKey } from '../../secrets/public.ts';
+import type { KeyStore } from './keys.ts';
+import {
+  assertOurs,
+  generateSigningKey,
+  openSecret,
+  openSigner,
+  type Signer,
+  type SigningAlgorithm,
+  type StoredKey,
+} from './signing-key.ts';
+
+/** The keys of this auth service, in memory. */
+export interface Keyring {
+  /** The key that new tokens are signed with. */
+  active(): Signer;
+  /** The public keys whose private part this service holds, the active one first. HS256 keys are not among them. */
+  jwks(): readonly JWK[];
+  /** The active public key (RFC 7468); undefined where there is none to show (HS256). */
+  pem(): string | undefined;
+  /** For a guard of this process: hears of every change at once. */
+  source(): KeySource;
+  /** Reads the keys from the store; those in memory stay where that fails. */
+  reload(): Promise<void>;
+}
+
+/** Opens the keyring; the first start makes the first key, and another `alg` than the last one's makes a new one. */
+export async function openKeyring(deps: {
+  readonly store: KeyStore;
+  readonly master: MasterKey;
+  readonly alg: SigningAlgorithm;
+  /** Makes a guard's source of keys of what is published here. */
+  readonly sourceOf: (load: () => Promise<unknown>) => KeySource;
+  readonly log: Log;
+}): Promise<Keyring> {
+  const { store, master, alg, sourceOf, log } = deps;
+  await ensureActive(store, master, alg, log);
+  let held = await read({ store, master, log });
+  const sources = new Set<KeySource>();
+  let reading: Promise<void> = Promise.resolve();
+  const reload = (): Promise<void> => {
+    // One after the other: of two reads at once the older could come last.
+    const before = reading.catch(() => undefined);
+    reading = (async () => {
+      await before;
+      held = await read({ store, master, log }, held);
+      await Promise.all([...sources].map((source) => source.refresh()));
+    })();
+    return reading;
+  };
+  return {
+    active: () => held.signer,
+    jwks: () => held.jwks,
+    pem: () => held.pem,
+    source() {
+      if (alg === 'HS256') return secretSource(() => held.secrets);
+      const source = sourceOf(async () => ({ keys: held.jwks }));
+      sources.add(source);
+      return source;
+    },
+    reload,
+  };
+}
+
+interface Held {
+  readonly signer: Signer;
+  /** Keys that were looked into, by all that counts of them: whether they are ours. */
+  readonly known: ReadonlyMap<string, boolean>;
+  readonly jwks: readonly JWK[];
+  readonly pem: string | undefined;
+  /** HS256 keys, by kid. */
+  readonly secrets: ReadonlyMap<string, CryptoKey>;
+}
+
+async function read(
+  { store, master, log }: { store: KeyStore; master: MasterKey; log: Log },
+  previous?: Held,
+): Promise<Held> {
+  const published = await store.listPublished();
+  const [active] = published;
+  if (active?.state !== 'active') throw new Error('there is no signing key');
+  const isSame = previous?.signer.kid === active.kid;
+  const signer = isSame ? previous.signer : await openSigner(active, master);
+  const known = new Map<string, boolean>();
+  const ours: StoredKey[] = [];
+  for (const key of published) {
+    const id = identityOf(key);
+    // The one that signs must be good: without it, what is in memory stays.
+    if (key === active && !previous?.known.get(id)) await assertOurs(key, master);
+    const isOurs = key === active || (previous?.known.get(id) ?? (await isPair(key, master, log)));
+    known.set(id, isOurs);
+    if (isOurs) ours.push(key);
+  }
+  const jwks = ours.filter(({ alg }) => alg !== 'HS256').map(({ publicJwk }) => publicJwk);
+  const secrets = new Map<string, CryptoKey>();
+  for (const key of ours.filter(({ alg }) => alg === 'HS256'))
+    secrets.set(key.kid, previous?.secrets.get(key.kid) ?? (await openSecret(key, master)));
+  const pem = isSame ? previous.pem : await pemOf(active.publicJwk, active.alg);
+  return { signer, known, jwks, secrets, pem };
+}
+
+/** All that a row says of a key: where any of it changes, the key is looked into again. */
+function identityOf({ kid, alg, publicJwk, sealedPrivate }: StoredKey): string {
+  return JSON.stringify([kid, alg, publicJwk, Buffer.from(sealedPrivate).toString('base64')]);
+}
+
+/** Says once, for each key, that it is not published and why. */
+async function isPair(key: StoredKey, master: MasterKey, log: Log): Promise<boolean> {
+  try {
+    await assertOurs(key, master);
+    return true;
+  } catch (error) {
+    log.error({ err: error, kid: key.kid }, 'a stored key is not published: its private part is not ours');
+    return false;
+  }
+}
+
+async function pemOf(publicJwk: JWK, alg: SigningAlgorithm): Promise<string | undefined> {
+  if (alg === 'HS256') return undefined;
+  return exportSPKI((await importJWK(publicJwk, alg, { extractable: true })) as CryptoKey);
+}
+
+/** HS256 keys of this process, for its own guards: what is held is all there is. */
+function secretSource(secrets: () => ReadonlyMap<string, CryptoKey>): KeySource {
+  const held = (kid: string, alg: string) => (alg === 'HS256' ? secrets().get(kid) : undefined);
+  return {
+    held,
+    get: async (kid, alg) => held(kid, alg),
+    refresh: async () => true,
+    ready: async () => undefined,
+    trouble: () => undefined,
+    close: () => undefined,
+  };
+}
+
+/** Where replicas start at once, one makes the key and all use it. */
+async function ensureActive(store: KeyStore, master: MasterKey, alg: SigningAlgorithm, log: Log): Promise<void> {
+  const active = await store.findActive();
+  if (active?.alg === alg) return;
+  const key = await generateSigningKey(alg, master);
+  if (await store.activate(key, active?.kid, system)) log.info({ kid: key.kid, alg }, 'a signing key was made');
+}

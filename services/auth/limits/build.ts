@@ -1,0 +1,21 @@
+import { sweeping } from '#kit/work/sweep.ts';
+import { insertAudit } from '../audit/public.ts';
+import type { Ground } from '../ground.ts';
+import type { Macs } from '../secrets/public.ts';
+import { createDeviceTokens } from './rules/device-token.ts';
+import { createLimits } from './rules/limits.ts';
+import { createAttemptStore } from './store.ts';
+
+/** Builds the limits on what guessers repeat, and the tokens of devices that strangers cannot use up. */
+export function buildLimits({ config, db }: Ground, macs: Macs) {
+  const store = createAttemptStore(db);
+  const limits = createLimits({
+    store,
+    account: config.loginLimit,
+    network: config.loginLimitAddress,
+    async onLimited(budget, by) {
+      await insertAudit(db, { kind: 'login', outcome: 'limited', actor: { ...by, id: '' }, details: { budget } });
+    },
+  });
+  return { limits, devices: createDeviceTokens(macs, Date.now), work: [sweeping('attempts', store)] };
+}

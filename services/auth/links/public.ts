@@ -1,0 +1,2 @@
+export type { LinkMailer, LinkStore } from './rules.ts';
+export { endLinks, useLink } from './store.ts';

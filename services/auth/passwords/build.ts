@@ -1,0 +1,58 @@
+import { availableParallelism } from 'node:os';
+import { PasswordService } from '#gen/proto/signet/auth/v1/password_service_pb.ts';
+import { mount } from '#kit/rpc/app.ts';
+import { insertAudit } from '../audit/public.ts';
+import type { Ground } from '../ground.ts';
+import type { DeviceTokens, Limits } from '../limits/public.ts';
+import type { LinkMailer, LinkStore } from '../links/public.ts';
+import type { UserStore } from '../users/public.ts';
+import { passwordHandler } from './handler.ts';
+import { createPasswordAuthenticator } from './rules/authenticator.ts';
+import { createHasher } from './rules/hasher.ts';
+import { createPasswords } from './rules/passwords.ts';
+import { createPasswordStore } from './store.ts';
+
+/** Builds passwords: their hashes, their check, their change. */
+export async function buildPasswords(
+  { config, db, cookies, metrics }: Ground,
+  deps: {
+    readonly users: UserStore;
+    readonly limits: Limits;
+    readonly devices: DeviceTokens;
+    readonly links: LinkStore;
+    readonly mailer: LinkMailer;
+  },
+) {
+  const { users, limits, devices, links, mailer } = deps;
+  const { passwordMin, hashQueue } = config;
+  const hasher = await createHasher({
+    memory: config.argon2Memory,
+    passes: config.argon2Passes,
+    queue: hashQueue,
+    threadPool: config.threadPool,
+    cores: availableParallelism(),
+  });
+  metrics.watch('signet_password_hashes_running', () => hasher.load().running);
+  metrics.watch('signet_password_hashes_waiting', () => hasher.load().waiting);
+  const store = createPasswordStore(db);
+  const authenticator = createPasswordAuthenticator({
+    store,
+    hasher,
+    limits,
+    devices,
+    mostWaiting: hashQueue,
+    audit: (event) => insertAudit(db, event),
+  });
+  const passwords = createPasswords({
+    users,
+    store,
+    hasher,
+    authenticator,
+    limits,
+    devices,
+    links,
+    mailer,
+    passwordMin,
+  });
+  return { hasher, authenticator, mounted: [mount(PasswordService, passwordHandler(passwords, cookies))] };
+}

@@ -1,0 +1,65 @@
+import { ConnectError } from '@connectrpc/connect';
+import * as argon2 from '@node-rs/argon2';
+import * as bcrypt from '@node-rs/bcrypt';
+import { expect, test } from 'vitest';
+import { reasonOf } from '#kit/errors/failure.ts';
+import { faultOfHash } from '#kit/password-hash/password-hash.ts';
+import { createHasher } from './hasher.ts';
+
+const cost = { memory: 19_456, passes: 2, cores: 2 };
+
+test('makes a PHC string with the parameters that it was given', async () => {
+  const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
+  const hash = await hasher.hash('a password');
+  expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  expect(await hasher.verify(hash, 'a password')).toBe(true);
+  expect(await hasher.verify(hash, 'another')).toBe(false);
+});
+
+test('answers no where there is no hash, having done the work all the same', async () => {
+  const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
+  expect(await hasher.verify(undefined, 'nobody has this password')).toBe(false);
+});
+
+test('checks a hash of every kind that accounts may bring along', async () => {
+  const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
+  const hashes = [];
+  for (const version of ['2a', '2b', '2y'] as const) {
+    hashes.push(await bcrypt.hash('a password', { cost: 4, version }));
+  }
+  // Argon2 1.0 and 1.3, as the binding numbers them.
+  for (const version of [0, 1]) {
+    for (const parallelism of [1, 4, 16]) {
+      const options = { memoryCost: 8 * parallelism, timeCost: 1, parallelism, version };
+      hashes.push(await argon2.hash('a password', options));
+    }
+  }
+  expect(hashes.map(faultOfHash)).toEqual(hashes.map(() => undefined));
+  for (const hash of hashes) {
+    expect([hash, await hasher.verify(hash, 'a password')]).toEqual([hash, true]);
+    expect([hash, await hasher.verify(hash, 'another')]).toEqual([hash, false]);
+  }
+});
+
+test('lets as many wait as the queue is long, and refuses the next with the time to come back', async () => {
+  const hasher = await createHasher({ ...cost, queue: 5, threadPool: 3 });
+  const results = await Promise.allSettled(Array.from({ length: 7 }, () => hasher.hash('x')));
+  expect(results.map(({ status }) => status)).toEqual([...Array(6).fill('fulfilled'), 'rejected']);
+  const { reason } = results[6] as PromiseRejectedResult;
+  expect(reasonOf(ConnectError.from(reason))).toBe('SERVER_BUSY');
+  expect(Number(ConnectError.from(reason).metadata.get('retry-after'))).toBeGreaterThanOrEqual(1);
+});
+
+test('spends nothing on a caller that has gone while waiting', async () => {
+  const hasher = await createHasher({ ...cost, queue: 5, threadPool: 1 });
+  const [first, second] = await Promise.allSettled([hasher.hash('x'), hasher.hash('x', AbortSignal.abort())]);
+  expect([first.status, second.status]).toEqual(['fulfilled', 'rejected']);
+  expect(reasonOf((second as PromiseRejectedResult).reason)).toBe('CANCELLED');
+});
+
+test('takes work again once the queue has emptied', async () => {
+  const hasher = await createHasher({ ...cost, queue: 0, threadPool: 1 });
+  const results = await Promise.allSettled([hasher.hash('x'), hasher.hash('x')]);
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  await expect(hasher.hash('x')).resolves.toContain('$argon2id$');
+});

@@ -1,0 +1,75 @@
+import { networkOf } from '#kit/net/network.ts';
+import type { DeviceTokens, Limits, Source } from '../../limits/public.ts';
+import type { LinkMailer, LinkStore } from '../../links/public.ts';
+import { normalizeEmail, type UserStore } from '../../users/public.ts';
+import type { PasswordAuthenticator, PasswordStore } from './authenticator.ts';
+import type { Hasher } from './hasher.ts';
+import { acceptPassword } from './password.ts';
+import { failure } from '../../reasons.ts';
+
+/** Whoever changes a password, as their access token has them. */
+export interface PasswordOwner {
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
+/** Changes passwords. */
+export interface Passwords {
+  /** @throws INVALID_CREDENTIALS, PASSWORD_REJECTED, LOGIN_LIMITED, SERVER_BUSY */
+  change(owner: PasswordOwner, current: string, next: string, source: Source): Promise<void>;
+  /** Sends a link, if there is such an account. Answers before it is known. @throws LOGIN_LIMITED */
+  requestReset(email: string, source: Source): Promise<void>;
+  /** Sets a password by a link; answers a device token. @throws INVALID_LINK, PASSWORD_REJECTED, SERVER_BUSY */
+  reset(token: string, next: string, source: Source): Promise<string>;
+}
+
+/** Creates the change of passwords. */
+export function createPasswords(deps: {
+  readonly users: UserStore;
+  readonly store: Pick<PasswordStore, 'findForMail' | 'change' | 'reset'>;
+  readonly hasher: Hasher;
+  readonly authenticator: PasswordAuthenticator;
+  readonly limits: Limits;
+  readonly devices: DeviceTokens;
+  readonly links: LinkStore;
+  readonly mailer: LinkMailer;
+  readonly passwordMin: number;
+}): Passwords {
+  const { users, store, hasher, authenticator, limits, devices, links, mailer, passwordMin } = deps;
+  return {
+    async change({ userId, sessionId }, current, next, source) {
+      // The address may have changed since the token was made.
+      const owner = await users.find(userId);
+      if (!owner) throw failure('INVALID_CREDENTIALS');
+      const accepted = acceptPassword(next, passwordMin, owner, 'new_password');
+      const proof = await authenticator.authenticate(owner.email, current, source);
+      const hash = await hasher.hash(accepted, source.signal);
+      // Another request changed it meanwhile: what was given as the current one is not.
+      if (proof.account.id !== userId || !(await store.change(proof, hash, sessionId, source)))
+        throw failure('INVALID_CREDENTIALS');
+    },
+
+    async requestReset(email, source) {
+      const { ip, deviceToken } = source;
+      const account = normalizeEmail(email);
+      const network = networkOf(ip);
+      const found = await store.findForMail(account, network);
+      const device = found && devices.verify(found.id, deviceToken, found.devicesFrom);
+      const place = { by: source, network, isKnownNetwork: found?.isKnownNetwork ?? false, device };
+      if (await limits.tryMail('password_reset', account, place)) mailer.later('password_reset', account, source);
+    },
+
+    async reset(token, next, source) {
+      const { ip, deviceToken, signal } = source;
+      const owner = await links.find('password_reset', token);
+      if (!owner) throw failure('INVALID_LINK');
+      const accepted = acceptPassword(next, passwordMin, owner, 'new_password');
+      const hash = await hasher.hash(accepted, signal);
+      if (!(await store.reset(token, hash, source))) throw failure('INVALID_LINK');
+      // The link proves whose device it is, whatever was reset before.
+      const device = devices.verify(owner.id, deviceToken, null);
+      await limits.forgive(owner.email, networkOf(ip), device);
+      return devices.issue(owner.id, device);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { mount } from '#kit/rpc/app.ts';
+import { sweeping } from '#kit/work/sweep.ts';
+import { every } from '#kit/work/work.ts';
+import type { Ground } from '../ground.ts';
+import { revocationHandler } from './handler.ts';
+import { createLocalRevocations } from './rules.ts';
+import { createRevocationStore } from './store/revocations.ts';
+
+/** The table is read so often, in case that a notification was lost; ms. */
+const pollEvery = 1_000;
+
+/** Builds what knows of revocations, and tells verifiers of them; resolves once everything in the table is known. */
+export async function buildRevocation({ db }: Ground) {
+  const store = createRevocationStore(db);
+  const known = createLocalRevocations(store);
+  const poll = every('read revocations', pollEvery, known.pull);
+  await known.ready();
+  const closing = new AbortController();
+  return {
+    known,
+    work: [poll, sweeping('revocations', store)],
+    /** Has the table read now: another replica wrote to it. */
+    changed: poll.wake,
+    mounted: [mount(RevocationService, revocationHandler(known, closing.signal))],
+    close() {
+      closing.abort();
+      known.close();
+    },
+  };
+}

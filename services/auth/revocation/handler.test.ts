@@ -1,0 +1,210 @@
+import { create } from '@bufbuild/protobuf';
+import { createHandlerContext, type HandlerContext } from '@connectrpc/connect';
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  RevocationSchema,
+  RevocationService,
+  type WatchResponse,
+} from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { revocationHandler } from './handler.ts';
+import { createLocalRevocations, type LocalRevocations, type SequencedRevocation } from './rules.ts';
+
+let known: LocalRevocations;
+const closing = new AbortController();
+afterEach(() => known.close());
+
+/** A table of revocations, and a replica that has read it. */
+async function makeReplica() {
+  const table = { history: 'first', rows: [] as SequencedRevocation[] };
+  const sequence = () => table.rows.at(-1)?.sequence ?? 0n;
+  /** Holds back the reading of pages, once there is one to hold. */
+  const reading: { gate?: Promise<void> | undefined; begun?: () => void } = {};
+  known = createLocalRevocations({
+    head: async () => ({ history: table.history, sequence: sequence(), lastId: table.rows.at(-1)?.id ?? '' }),
+    idAt: async (at) => table.rows.find((row) => row.sequence === at)?.id,
+    async after(at, limit) {
+      const page = table.rows.filter((row) => row.sequence > at).slice(0, limit);
+      reading.begun?.();
+      await reading.gate;
+      return page;
+    },
+  });
+  await known.ready();
+  /** @param mark tells entries of one number apart */
+  const write = (count: number, mark = '') => {
+    for (let index = 0; index < count; index++) {
+      const at = sequence() + 1n;
+      const expiresAt = Math.floor(Date.now() / 1_000) + 3_610;
+      const target = { case: 'sessionId' as const, value: `session ${at}${mark}` };
+      table.rows.push({
+        sequence: at,
+        id: `entry ${at}${mark}`,
+        revocation: create(RevocationSchema, { target, expiresAt }),
+      });
+    }
+  };
+  /** A failover to a standby that had no more than this, or a restore. */
+  const fallBack = (to: number) => void (table.rows.length = to);
+  /** Begins a look at the table that stops in the middle; answers what lets it go on, to its end. */
+  const lookHalfway = async () => {
+    const [gate, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    reading.gate = gate.promise;
+    reading.begun = begun.resolve;
+    const looking = known.pull();
+    await begun.promise;
+    return async () => {
+      reading.gate = undefined;
+      gate.resolve();
+      await looking;
+    };
+  };
+  return { table, write, fallBack, lookHalfway };
+}
+
+/** The messages to a watcher that comes with this position. */
+async function* watching(history: string, sequence: string, lastId: string): AsyncGenerator<WatchResponse> {
+  const { watch } = revocationHandler(known, closing.signal);
+  const leave = new AbortController();
+  const context = createHandlerContext({
+    service: RevocationService,
+    method: RevocationService.method.watch,
+    protocolName: 'test',
+    requestMethod: 'POST',
+    url: 'http://test/',
+    requestSignal: leave.signal,
+  }) as HandlerContext;
+  const request = { $typeName: 'signet.auth.v1.WatchRequest', history, sequence, lastId } as const;
+  try {
+    for await (const message of watch(request, context)) yield message as WatchResponse;
+  } finally {
+    leave.abort();
+  }
+}
+
+/** What that watcher is sent first. */
+async function first(history: string, sequence: string, lastId: string): Promise<WatchResponse> {
+  for await (const message of watching(history, sequence, lastId)) return message;
+  throw new Error('nothing was sent');
+}
+
+const valuesOf = ({ revocations }: WatchResponse) => revocations.map(({ target }) => target.value);
+const tokenOf = (sid: string) => ({ sub: 'ada', sid, jti: 'token', kid: 'key', roles: [], iat: 0 });
+
+test('a new watcher is sent everything, and one that comes back what it has not had', async () => {
+  const { write } = await makeReplica();
+  write(3);
+  await known.pull();
+  const all = await first('', '0', '');
+  expect(all).toMatchObject({ history: 'first', sequence: '3', lastId: 'entry 3', reset: true, current: true });
+  expect(valuesOf(all)).toEqual(['session 1', 'session 2', 'session 3']);
+  const rest = await first('first', '2', 'entry 2');
+  expect([rest.reset, valuesOf(rest), rest.lastId]).toEqual([false, ['session 3'], 'entry 3']);
+  expect(await first('first', '3', 'entry 3')).toMatchObject({ reset: false, current: true, revocations: [] });
+});
+
+test('a replica that lags behind what its watcher had from another looks at the table, and resets nothing', async () => {
+  const { write } = await makeReplica();
+  write(2);
+  await known.pull();
+  // Another replica has read these, and sent them.
+  write(2);
+  expect(known.head()?.sequence).toBe(2n);
+  expect(await first('first', '4', 'entry 4')).toMatchObject({ sequence: '4', reset: false, revocations: [] });
+});
+
+test('a table that was put back to an older state is sent from its beginning', async () => {
+  const { table, write, fallBack } = await makeReplica();
+  write(4);
+  await known.pull();
+  fallBack(2);
+  await known.pull();
+  expect(await first('first', '4', 'entry 4')).toMatchObject({ sequence: '2', reset: true, current: true });
+  table.history = 'second';
+  await known.pull();
+  expect(await first('first', '2', 'entry 2')).toMatchObject({ history: 'second', reset: true });
+});
+
+describe('a failover that lost commits, with as many made since', () => {
+  test('shows by the entry at the position, to a watcher that comes back', async () => {
+    const { write, fallBack } = await makeReplica();
+    write(4);
+    await known.pull();
+    fallBack(2);
+    write(3, ' of the standby');
+    // The replica has not noticed yet: it looks before it says that it does not know the position.
+    const all = await first('first', '5', 'entry 5 of the standby');
+    expect([all.reset, valuesOf(all)]).toEqual([false, []]);
+    const missed = await first('first', '4', 'entry 4');
+    expect(missed).toMatchObject({ reset: true, sequence: '5', lastId: 'entry 5 of the standby' });
+    expect(valuesOf(missed)).toEqual([
+      'session 1',
+      'session 2',
+      'session 3 of the standby',
+      'session 4 of the standby',
+      'session 5 of the standby',
+    ]);
+    expect((await first('first', '2', 'entry 2')).reset, 'before what was lost').toBe(false);
+    expect((await first('first', '5', '')).reset, 'a watcher of an older build').toBe(true);
+  });
+
+  test('shows to a watcher that comes while the replica reads the new table', async () => {
+    const { write, fallBack, lookHalfway } = await makeReplica();
+    write(4);
+    await known.pull();
+    fallBack(2);
+    write(2, ' of the standby');
+    const finish = await lookHalfway();
+    const stream = watching('first', '4', 'entry 4');
+    const seen: WatchResponse[] = [(await stream.next()).value];
+    await finish();
+    while (!seen.at(-1)?.current || seen.at(-1)?.lastId !== 'entry 4 of the standby') {
+      seen.push((await stream.next()).value);
+    }
+    expect(seen.flatMap(valuesOf)).toContain('session 3 of the standby');
+    expect(seen.flatMap(valuesOf)).toContain('session 4 of the standby');
+    await stream.return(undefined);
+  });
+
+  test('shows to an open stream whose heartbeat comes while the replica reads the new table', async () => {
+    const { write, fallBack, lookHalfway } = await makeReplica();
+    write(4);
+    await known.pull();
+    const stream = watching('first', '4', 'entry 4');
+    expect((await stream.next()).value).toMatchObject({ reset: false, sequence: '4' });
+    fallBack(2);
+    write(2, ' of the standby');
+    const finish = await lookHalfway();
+    // The heartbeat, a second later.
+    const seen: WatchResponse[] = [(await stream.next()).value];
+    await finish();
+    while (seen.at(-1)?.lastId !== 'entry 4 of the standby') seen.push((await stream.next()).value);
+    expect(seen.flatMap(valuesOf)).toContain('session 4 of the standby');
+    await stream.return(undefined);
+  });
+
+  test('resets the watchers whose streams are open', async () => {
+    const { write, fallBack } = await makeReplica();
+    write(4);
+    await known.pull();
+    const stream = watching('first', '4', 'entry 4');
+    expect((await stream.next()).value).toMatchObject({ reset: false, sequence: '4' });
+    fallBack(2);
+    write(2, ' of the standby');
+    const next = stream.next();
+    await known.pull();
+    const { value } = await next;
+    expect([value?.reset, value?.lastId]).toEqual([true, 'entry 4 of the standby']);
+    await stream.return(undefined);
+  });
+
+  test('has the replica forget nothing of what was lost, before it expires', async () => {
+    const { write, fallBack } = await makeReplica();
+    write(4);
+    await known.pull();
+    fallBack(2);
+    write(2, ' of the standby');
+    await known.pull();
+    const sessions = ['session 2', 'session 3', 'session 4', 'session 3 of the standby', 'session 4 of the standby'];
+    expect(sessions.map((sid) => known.isRevoked(tokenOf(sid)))).toEqual([true, true, true, true, true]);
+  });
+});

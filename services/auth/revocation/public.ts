@@ -1,0 +1,1 @@
+export { secondsFromNow, tokensFromNow, tookLong } from './store/tokens-from.ts';

@@ -1,0 +1,72 @@
+import { create } from '@bufbuild/protobuf';
+import type { PrismaClient } from '#gen/prisma/auth/client.ts';
+import { RevocationSchema } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import { columns } from '#kit/store/columns.ts';
+import type { Swept } from '#kit/work/sweep.ts';
+import type { RevocationStore, SequencedRevocation } from '../rules.ts';
+
+interface Row {
+  sequence: bigint;
+  id: string;
+  kind: 'session' | 'token' | 'subject' | 'role' | 'key';
+  target: string;
+  notBefore: Date | null;
+  revokedAt: Date;
+  expiresAt: Date;
+}
+
+const revocationColumns = columns<Row>('', {
+  sequence: true,
+  id: true,
+  kind: true,
+  target: true,
+  notBefore: true,
+  revokedAt: true,
+  expiresAt: true,
+});
+
+/** Revocations in PostgreSQL. */
+export function createRevocationStore(db: PrismaClient): RevocationStore & Swept {
+  return {
+    async head() {
+      const { history, revocationSequence: sequence, revocationId: lastId } = await db.head.findFirstOrThrow();
+      return { history, sequence, lastId };
+    },
+    async idAt(sequence) {
+      const found = await db.revocation.findUnique({ where: { sequence }, select: { id: true } });
+      return found?.id;
+    },
+    async after(sequence, limit) {
+      const rows = await db.$queryRaw<Row[]>`
+        SELECT ${revocationColumns} FROM auth.revocations
+        WHERE sequence > ${sequence} AND expires_at > now() ORDER BY sequence LIMIT ${limit}`;
+      return rows.map(toRevocation);
+    },
+    async sweep() {
+      // The last one stays, so that a position at it is known when the next one comes.
+      await db.$executeRaw`
+        DELETE FROM auth.revocations
+        WHERE expires_at < now() AND sequence < (SELECT revocation_sequence FROM auth.heads)`;
+    },
+  };
+}
+
+const cases = { session: 'sessionId', token: 'tokenId', subject: 'subject', role: 'role', key: 'keyId' } as const;
+
+function toRevocation({ sequence, id, kind, target, ...times }: Row): SequencedRevocation {
+  return {
+    sequence,
+    id,
+    revocation: create(RevocationSchema, {
+      target: { case: cases[kind], value: target },
+      notBefore: times.notBefore ? seconds(times.notBefore) : 0,
+      revokedAt: Math.floor(times.revokedAt.getTime() / 1_000),
+      expiresAt: seconds(times.expiresAt),
+    }),
+  };
+}
+
+/** Whole seconds since 1970, rounded up: later is safer. */
+function seconds(time: Date): number {
+  return Math.ceil(time.getTime() / 1_000);
+}

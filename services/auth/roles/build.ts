@@ -1,0 +1,17 @@
+import { RoleService } from '#gen/proto/signet/auth/v1/role_service_pb.ts';
+import { mount } from '#kit/rpc/app.ts';
+import type { Ground } from '../ground.ts';
+import { roleHandler } from './handler.ts';
+import { createRoleDefinitions } from './rules/definitions.ts';
+import { scopesFor } from './rules/scopes.ts';
+import { createRoleStore } from './store.ts';
+
+/** Builds the roles that operators define. */
+export function buildRoles({ db }: Ground) {
+  const store = createRoleStore(db);
+  return {
+    /** The scopes that roles give together. */
+    scopesOf: async (roles: readonly string[]) => scopesFor(roles, await store.scopesOf(roles)),
+    mounted: [mount(RoleService, roleHandler(createRoleDefinitions(store)))],
+  };
+}

@@ -1,0 +1,1 @@
+export { isBuiltIn, scopesFor } from './rules/scopes.ts';

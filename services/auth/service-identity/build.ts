@@ -1,0 +1,29 @@
+import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import { fleetAudienceOf } from '#kit/guard/verifier.ts';
+import { mount } from '#kit/rpc/app.ts';
+import { sweeping } from '#kit/work/sweep.ts';
+import type { Ground } from '../ground.ts';
+import { serviceTokenHandler } from './handler.ts';
+import { createServiceTokens } from './rules.ts';
+import { createAssertionStore } from './store.ts';
+
+/** Builds the identity of services: their tokens. */
+export function buildServiceIdentity(
+  { config, db }: Ground,
+  deps: Pick<Parameters<typeof createServiceTokens>[0], 'services' | 'signer' | 'scopesFor'>,
+) {
+  const { issuer, audience, accessTtl } = config;
+  const store = createAssertionStore(db);
+  const tokens = createServiceTokens({
+    ...deps,
+    store,
+    issuer,
+    audience,
+    fleetAudience: fleetAudienceOf(audience),
+    accessTtl,
+  });
+  return {
+    mounted: [mount(ServiceTokenService, serviceTokenHandler(tokens))],
+    work: [sweeping('assertions', store)],
+  };
+}

@@ -1,0 +1,13 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import { currentActor } from '../audit/public.ts';
+import type { ServiceTokens } from './rules.ts';
+
+/** ServiceTokenService: from messages to the domain and back. */
+export function serviceTokenHandler(tokens: ServiceTokens): ServiceImpl<typeof ServiceTokenService> {
+  return {
+    async issueServiceToken({ clientAssertion }) {
+      return { ...(await tokens.issue(clientAssertion, currentActor())), tokenType: 'Bearer' };
+    },
+  };
+}

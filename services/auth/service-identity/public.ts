@@ -1,0 +1,1 @@
+export type { KnownService } from './rules.ts';

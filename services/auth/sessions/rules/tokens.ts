@@ -1,0 +1,99 @@
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { Signer } from '../../keys/public.ts';
+import type { Macs } from '../../secrets/public.ts';
+import { formatRefreshToken } from './refresh-token.ts';
+import type { SignedIn } from './session.ts';
+
+/** The tokens of a session, as they are handed out. */
+export interface IssuedTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly csrfToken: string;
+  /** Life of the access token, s. */
+  readonly expiresIn: number;
+  /** Life of the session, unless it is refreshed, s. */
+  readonly sessionExpiresIn: number;
+}
+
+/** Makes tokens. */
+export interface Tokens {
+  issue(signedIn: SignedIn): Promise<IssuedTokens>;
+  /** The CSRF token of a session: the same for its whole life, and nobody else's. */
+  csrfFor(sessionId: string): string;
+  /** Tells whether a CSRF token is the session's. */
+  csrfMatches(sessionId: string, presented: string | null): boolean;
+}
+
+/** Makes the maker of tokens. Times in ms. */
+export function createTokens(deps: {
+  readonly signer: () => Signer;
+  readonly macs: Macs;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly accessTtl: number;
+}): Tokens {
+  const { signer, macs, issuer, audience, accessTtl } = deps;
+  const csrfFor = (sessionId: string) => macs.mac('csrf', sessionId).toString('base64url');
+
+  return {
+    csrfFor,
+    csrfMatches(sessionId, presented) {
+      const expected = Buffer.from(csrfFor(sessionId));
+      const given = Buffer.from(presented ?? '');
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    },
+    async issue({ user, scopes, session, at, tokensFrom }) {
+      // The database's time at the statement that read the account: whoever changes it moves
+      // `tokensFrom` past every token made from what it was before. A token made right after that
+      // is issued at that time, up to two seconds ahead.
+      const now = seconds(at);
+      const iat = Math.max(now, tokensFrom ? seconds(tokensFrom) : 0);
+      const sessionEnd = seconds(session.expiresAt);
+      // A token does not outlive its session.
+      const exp = Math.min(iat + Math.floor(accessTtl / 1_000), Math.max(sessionEnd, iat + 1));
+      const csrfToken = csrfFor(session.id);
+      const accessToken = await signer().sign({
+        iss: issuer,
+        sub: user.id,
+        aud: audience,
+        exp,
+        iat,
+        nbf: now,
+        jti: randomUUID(),
+        sid: session.id,
+        client_id: session.clientId,
+        scope: scopes.join(' '),
+        roles: user.roles,
+        email: user.email,
+        // Until it is true, the address is whatever was typed at registration.
+        email_verified: user.verifiedAt !== undefined,
+        amr: session.amr,
+        acr: acrOf(session.amr),
+        auth_time: seconds(session.authTime),
+        // Lets the edge check a CSRF token without a key and without asking.
+        csrf: createHash('sha256').update(csrfToken).digest('base64url'),
+      });
+      return {
+        accessToken,
+        refreshToken: formatRefreshToken(
+          (text) => macs.mac('refresh', text),
+          session.id,
+          session.counter,
+          session.secret,
+        ),
+        csrfToken,
+        expiresIn: exp - iat,
+        sessionExpiresIn: Math.max(1, sessionEnd - iat),
+      };
+    },
+  };
+}
+
+function seconds(time: Date): number {
+  return Math.floor(time.getTime() / 1_000);
+}
+
+/** Authentication context class: `mfa` where there was more than one factor. */
+function acrOf(amr: readonly string[]): string {
+  return amr.includes('mfa') ? 'mfa' : 'pwd';
+}

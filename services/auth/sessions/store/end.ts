@@ -1,0 +1,8 @@
+import type { PrismaClient } from '#gen/prisma/auth/client.ts';
+
+/** Ends sessions of a user; answers their number. The trigger `sessions_end` writes the revocation of each. */
+export function endSessions(db: Pick<PrismaClient, '$executeRaw'>, userId: string, reason: string, keep?: string) {
+  return db.$executeRaw`
+    UPDATE auth.sessions SET revoked_at = now(), revoked_reason = ${reason}
+    WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND id::text <> ${keep ?? ''}`;
+}

@@ -1,0 +1,48 @@
+import type { PrismaClient } from '#gen/prisma/auth/client.ts';
+import { columns, present } from '#kit/store/columns.ts';
+import type { User, UserStore } from './rules.ts';
+
+/** A user's row. */
+export interface UserRow {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly roles: string[];
+  readonly createdAt: Date;
+  readonly disabledAt: Date | null;
+  readonly verifiedAt: Date | null;
+}
+
+/** The columns of a user that is called `u`. */
+export const userColumns = columns<UserRow>('u', {
+  id: true,
+  email: true,
+  name: true,
+  roles: true,
+  createdAt: true,
+  disabledAt: true,
+  verifiedAt: true,
+});
+
+/** A user's row, in the domain's words, and nothing else that the row may have. */
+export function toUser({ id, email, name, roles, createdAt, disabledAt, verifiedAt }: UserRow): User {
+  return present({ id, email, name, roles, createdAt, disabledAt, verifiedAt });
+}
+
+/**
+ * Locks a user's row until the end of the transaction. Whatever opens a session or ends several does this
+ * first, in a statement of its own: the next one then sees all that others have done to the user's sessions.
+ */
+export function lockUser(db: Pick<PrismaClient, '$queryRaw'>, userId: string) {
+  return db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${userId}::uuid FOR NO KEY UPDATE`;
+}
+
+/** Accounts in PostgreSQL. */
+export function createUserStore(db: PrismaClient): UserStore {
+  return {
+    async find(id) {
+      const [found] = await db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${id}::uuid`;
+      return found && toUser(found);
+    },
+  };
+}
