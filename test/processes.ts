@@ -106,7 +106,7 @@ export interface Fleet {
   secret(text: string): string;
   /** Starts another auth service on the same database, which nobody is told of. Whoever asked ends it. */
   startReplica(): Promise<ServiceProcess>;
-  /** Starts a service again, on the ports that it had. */
+  /** Starts a service again, on the ports that it had, and waits until it listens. */
   restart(name: ServiceName): Promise<void>;
   close(): Promise<void>;
 }
@@ -126,11 +126,15 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
   const opened = new Map<string, number>();
   const portOf = async (env: string) => opened.get(env) ?? Number.NaN;
 
-  async function start(name: ServiceName, ports: Record<string, string> = {}): Promise<ServiceProcess> {
+  async function start(
+    name: ServiceName,
+    ports: Record<string, string> = {},
+    word?: 'listens',
+  ): Promise<ServiceProcess> {
     const arranged = await environmentOf(name, environment, { pairs, portOf, metricsPort: 0 });
     // Of tests, only those that ask for metrics have them.
     if (extra['SIGNET_METRICS_PORT'] === undefined) delete arranged['SIGNET_METRICS_PORT'];
-    return startService(name, { ...arranged, SIGNET_LOG_FORMAT: 'json', ...ports });
+    return startService(name, { ...arranged, SIGNET_LOG_FORMAT: 'json', ...ports }, word);
   }
   /** The ports by which a process said that it is ready, by their keys. */
   function portsOf(name: ServiceName, { ready }: ServiceProcess): Record<string, string> {
@@ -157,7 +161,9 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
     startReplica: () => start('auth'),
     async restart(name) {
       written.push(processes[name].output());
-      processes[name] = await start(name, portsOf(name, processes[name]));
+      // What it needs of auth may be away: that it can work is for the test to wait for.
+      const word = name === services.auth.name ? undefined : 'listens';
+      processes[name] = await start(name, portsOf(name, processes[name]), word);
     },
     async close() {
       const codes = await Promise.all(Object.values(processes).map((one) => one.end('SIGTERM')));
