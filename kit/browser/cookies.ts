@@ -57,7 +57,10 @@ export function cookie(
  * cookies there are never two.
  */
 export function readCookie(header: Headers, name: string): string | undefined {
-  const values = (header.get('cookie') ?? '')
+  const all = header.get('cookie') ?? '';
+  // Taken apart only where there may be something: that costs twenty times as much as to look.
+  if (!all.includes(`${name}=`)) return undefined;
+  const values = all
     .split(';')
     // Browsers pass on other kinds of space as part of a name; trim() would make ours of such a name.
     .map(trimWhitespace)
