@@ -20,6 +20,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Unless told, vitest leaves one of two processors idle.
+    maxWorkers: 2,
     reporters: ['default', './kit/testing/left-out.ts'],
     projects: [
       {
