@@ -109,7 +109,7 @@ await runService(services.${lower});
     [`services/${lower}/handler/${lower}.ts`]: `import type { ServiceImpl } from '@connectrpc/connect';
 import type { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_service_pb.ts';
 import { userOf } from '#kit/guard/connect.ts';
-import type { VisitorStore } from '../store/visitors.ts';
+import type { VisitorStore } from '../domain/visitors.ts';
 
 /** ${pascal}Service: from messages to the domain and back. Who visits comes from the token, never from the request. */
 export function ${lower}Handler(visitors: VisitorStore): ServiceImpl<typeof ${pascal}Service> {
@@ -120,13 +120,14 @@ export function ${lower}Handler(visitors: VisitorStore): ServiceImpl<typeof ${pa
   };
 }
 `,
-    [`services/${lower}/store/visitors.ts`]: `import type { PrismaClient } from '#gen/prisma/${lower}/client.ts';
-
-/** Persistence port for visitors. */
+    [`services/${lower}/domain/visitors.ts`]: `/** Persistence port for visitors. */
 export interface VisitorStore {
   /** Counts a visit, in one statement; answers how many there are. */
   count(userId: string): Promise<number>;
 }
+`,
+    [`services/${lower}/store/visitors.ts`]: `import type { PrismaClient } from '#gen/prisma/${lower}/client.ts';
+import type { VisitorStore } from '../domain/visitors.ts';
 
 /** Visitors in PostgreSQL. */
 export function createVisitorStore(db: PrismaClient): VisitorStore {
