@@ -64,7 +64,7 @@ export async function signIn({ url, environment, identity, again }: SignInOption
     return createServiceIdentity({ ...service, issuer, transport: open }).token();
   }
 
-  /** A token of a more recent sign-in. Undefined where nobody signs in again. @throws CommandFailure where it is another's */
+  /** Gets a token by signing in again. Undefined without credentials. @throws CommandFailure if it belongs to another account */
   async function tokenAnew(): Promise<string | undefined> {
     // A service proves who it is for each token.
     if ('name' in identity) return tokenOfService(identity);
@@ -72,7 +72,7 @@ export async function signIn({ url, environment, identity, again }: SignInOption
     if (!person) return undefined;
     const renewed = await logIn(person);
     if (claimOf(renewed, 'sub') !== claimOf(token, 'sub')) {
-      throw misuse(`SIGNET_CLI_TOKEN is not a token of ${person.email}: this command began as somebody else.`);
+      throw misuse(`SIGNET_CLI_TOKEN belongs to another account than ${person.email}.`);
     }
     return renewed;
   }

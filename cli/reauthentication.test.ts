@@ -66,7 +66,7 @@ test('SIGNET_CLI_PASSWORD renews it without a question', async () => {
   expect(await openSessions()).toBe(0);
 });
 
-test('a sign-in of another person does not go on with a command that began as somebody else', async () => {
+test('refuses to continue a command after a sign-in to another account', async () => {
   const other = await system.person();
   const { ended, asked } = await putRole({ SIGNET_CLI_EMAIL: other.email, SIGNET_CLI_PASSWORD: other.password });
   expect([ended, asked]).toEqual([undefined, []]);

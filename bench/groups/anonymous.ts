@@ -9,7 +9,7 @@ const room = 15_000;
 const json = { 'content-type': 'application/json' };
 const baseline = 'no header, no token: 401';
 
-/** What a request costs that nobody vouches for: each at the worst that its sender can make of it. */
+/** Measures anonymous requests, each in the most expensive form that its sender can give it. */
 export async function anonymous(bench: Bench): Promise<Group> {
   const system = await startAll(await bench.place('anonymous'), 'warn');
   const get = (path: string, status: number, headers: Record<string, string> = {}) => ({
