@@ -51,7 +51,13 @@ type Begun = HandlerContext & Ending;
  */
 export async function serveGrpc(
   app: RpcApp,
-  options: { readonly port: number; readonly host?: string; readonly connections?: ConnectionLimit },
+  options: {
+    readonly port: number;
+    readonly host?: string;
+    readonly connections?: ConnectionLimit;
+    /** How long a peer may leave what waits for it unread, ms; 30,000 unless told. */
+    readonly slowReaderTimeout?: number;
+  },
 ): Promise<GrpcServer> {
   const contexts = new WeakMap<Metadata, Begun>();
   const methods = new Map(
@@ -82,7 +88,7 @@ export async function serveGrpc(
       (error, bound) => (error ? reject(error) : resolve(bound)),
     );
   });
-  guardSessions(server, options.connections);
+  guardSessions(server, options);
   return {
     port,
     async close(graceMs = 5_000) {
@@ -287,7 +293,10 @@ async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
  * connections that are one too many, peers that do not read, and two
  * `authorization` fields, which are joined before grpc-js looks.
  */
-function guardSessions(server: Server, connections?: ConnectionLimit): void {
+function guardSessions(
+  server: Server,
+  { connections, slowReaderTimeout }: { readonly connections?: ConnectionLimit; readonly slowReaderTimeout?: number },
+): void {
   const { http2Servers } = server as unknown as { http2Servers: Map<Http2Server, unknown> };
   for (const http2 of http2Servers.keys()) {
     http2.prependListener('session', (session) => {
@@ -295,7 +304,7 @@ function guardSessions(server: Server, connections?: ConnectionLimit): void {
       if (connections?.admit(session.socket) === false) setImmediate(() => session.destroy());
     });
     http2.prependListener('stream', (stream, headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
-      cutSlowReader(stream);
+      cutSlowReader(stream, slowReaderTimeout);
       const authorization = joinedHeader(raw ?? [], 'authorization');
       if (authorization !== undefined) headers.authorization = authorization;
     });
