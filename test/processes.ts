@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import type { FreshDatabase } from '#kit/testing/postgres.ts';
 import { environmentOf, withKeyPairs } from '../services/fleet/environment.ts';

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '#kit/config/config.ts';
+import { callIds } from '#kit/call/call.ts';
 import { createLog } from '#kit/log/log.ts';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { openAll, readAll } from '../services/all/open.ts';
 import { openFleet, readFleet } from '../services/fleet/open.ts';
 
@@ -27,14 +28,14 @@ export interface Opened {
 export const open: Record<Shape, (environment: Environment, written: (text: string) => void) => Promise<Opened>> = {
   async 'one process'(environment, written) {
     const closers: (() => unknown)[] = [];
-    const log = createLog({ level: 'trace', format: 'json', destination: { write: written } });
+    const log = createLog({ level: 'trace', format: 'json', destination: { write: written }, ids: callIds });
     const all = await openAll(readAll(environment), log, { add: (close) => closers.push(close) }, noNotice);
     return { port: all.port, secrets: [], close: () => closeAll(closers) };
   },
 
   async fleet(environment, written) {
     const closers: (() => unknown)[] = [];
-    const log = createLog({ level: 'trace', format: 'json', destination: { write: written } });
+    const log = createLog({ level: 'trace', format: 'json', destination: { write: written }, ids: callIds });
     const secrets: string[] = [];
     let failed: unknown;
     const given = {

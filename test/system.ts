@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, inject } from 'vitest';
 import type { Environment } from '#kit/config/config.ts';
 import type { Secret } from '#kit/log/secret.ts';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { services } from '../services/registry.ts';
 import { anyPorts } from './ports.ts';

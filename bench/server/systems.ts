@@ -1,4 +1,4 @@
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { environmentOf, withKeyPairs } from '../../services/fleet/environment.ts';
 import { serviceNames, services } from '../../services/registry.ts';

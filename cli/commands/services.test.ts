@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readConfig } from '#kit/config/config.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { privateServiceKey } from '#kit/guard/service-key.ts';
-import { publicServiceKey } from '#kit/rpc/service-key.ts';
+import { publicServiceKey } from '#kit/identity/service-key.ts';
 import { keys } from '../../services/auth/config.ts';
 import { openSystem } from '../../test/system.ts';
 import { run } from '../testing/run.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
 import { misuse } from '../failures.ts';
 

@@ -4,7 +4,7 @@ import { violationsOf } from '#kit/errors/failure.ts';
 import { faultOfHash } from '#kit/password-hash/password-hash.ts';
 import { decode } from '#kit/rest/decode.ts';
 import { jsonText } from '#kit/rest/json-text.ts';
-import { assertValid } from '#kit/rpc/validation.ts';
+import { assertValid } from '#kit/contract/validation.ts';
 import type { Line } from './lines.ts';
 
 /** What a line of the file says. */

@@ -1,6 +1,6 @@
 import { accessOf } from '#kit/guard/access.ts';
-import type { Gate } from '#kit/rpc/app.ts';
-import { changesState } from '#kit/rpc/asked.ts';
+import type { Gate } from '#kit/call/app.ts';
+import { changesState } from '#kit/call/asked.ts';
 
 /**
  * Lets pages of every origin read what is public and changes nothing: the JWKS,

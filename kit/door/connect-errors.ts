@@ -2,8 +2,8 @@ import { type ConnectError, createConnectRouter, createContextKey, createContext
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { KitReason } from '#kit/errors/reasons.ts';
 import { failure } from '#kit/errors/failure.ts';
-import type { RpcApp } from '#kit/rpc/app.ts';
-import { stageKey } from '#kit/rpc/call.ts';
+import type { RpcApp } from '#kit/call/app.ts';
+import { stageKey } from '#kit/call/call.ts';
 
 const whyKey = createContextKey<ConnectError | undefined>(undefined, {
   description: 'why a request could not be read',

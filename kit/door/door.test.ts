@@ -9,10 +9,10 @@ import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { mount } from '#kit/rpc/app.ts';
-import { currentCall } from '#kit/rpc/call.ts';
-import { maxRequestBytes } from '#kit/rpc/limits.ts';
-import { createService } from '#kit/rpc/stack.ts';
+import { mount } from '#kit/call/app.ts';
+import { currentCall } from '#kit/call/call.ts';
+import { maxRequestBytes } from '#kit/contract/limits.ts';
+import { createService } from '#kit/service/stack.ts';
 import { type Door, openDoor } from './door.ts';
 import { createDoorServer, httpLimits } from './h2c.ts';
 

@@ -8,7 +8,7 @@ import {
 import { createServer as createTcp, type Server as TcpServer, type Socket } from 'node:net';
 import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { cutSlowReader, slowReaderTimeout } from '#kit/net/slow-reader.ts';
-import { maxHeaderBytes } from '#kit/rpc/limits.ts';
+import { maxHeaderBytes } from '#kit/contract/limits.ts';
 
 /** Limits of a door's HTTP side. Times in ms, sizes in bytes. */
 export interface HttpLimits {

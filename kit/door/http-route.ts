@@ -7,11 +7,11 @@ import { type AccessRule, assertRule } from '#kit/guard/rule.ts';
 import { copyHeaders } from '#kit/rest/answer.ts';
 import { drain, hasBody, readBytes } from '#kit/rest/request-body.ts';
 import { headersOf, peerOf } from '#kit/rest/request-context.ts';
-import type { Asked, AskedGate } from '#kit/rpc/asked.ts';
-import { dropForged } from '#kit/rpc/call.ts';
-import { maxRequestBytes } from '#kit/rpc/limits.ts';
-import { peerKey } from '#kit/rpc/peer.ts';
-import type { RateClassName } from '#kit/rpc/rate-class.ts';
+import type { Asked, AskedGate } from '#kit/call/asked.ts';
+import { dropForged } from '#kit/call/call.ts';
+import { maxRequestBytes } from '#kit/contract/limits.ts';
+import { peerKey } from '#kit/call/peer.ts';
+import type { RateClassName } from '#kit/contract/rate-class.ts';
 
 /** HTTP beside the services: a page, a file, a protocol that is not RPC. It passes the gates that calls pass. */
 export interface HttpRoute {

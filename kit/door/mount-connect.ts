@@ -8,9 +8,9 @@ import {
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
-import type { RpcApp } from '#kit/rpc/app.ts';
-import { edgeRuleOf } from '#kit/rpc/edge-rule.ts';
-import { peerKey } from '#kit/rpc/peer.ts';
+import type { RpcApp } from '#kit/call/app.ts';
+import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
+import { peerKey } from '#kit/call/peer.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import { peerOf } from '#kit/rest/request-context.ts';
 import { explained } from './connect-errors.ts';

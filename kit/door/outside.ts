@@ -1,7 +1,7 @@
 import type { ConnectError, Interceptor } from '@connectrpc/connect';
 import { withoutHttpStatus } from '#kit/errors/error-info.ts';
 import { outward } from '#kit/errors/failure.ts';
-import type { Gate } from '#kit/rpc/app.ts';
+import type { Gate } from '#kit/call/app.ts';
 
 /** An error as RPC clients outside get it: the HTTP status of its reason is for the edge alone. */
 function outside(error: unknown): ConnectError {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '#kit/log/log.ts';
-import { createRpcApp } from '#kit/rpc/app.ts';
+import { createRpcApp } from '#kit/call/app.ts';
 import { type Door, openDoor } from './door.ts';
 import { pageRoutes } from './pages.ts';
 

@@ -9,7 +9,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AuthServer, startAuthServer } from '#kit/testing/auth-server.ts';
 import { type JwksServer, startJwksServer } from '#kit/testing/jwks-server.ts';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
 import { ErrorInfoSchema } from '../../gen/proto/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../gen/proto/google/rpc/status_pb.ts';

@@ -1,7 +1,7 @@
 import { createClient } from '@connectrpc/connect';
 import { createRouterTransport } from '@connectrpc/connect';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { type AuthServer, startAuthServer } from '#kit/testing/auth-server.ts';
 import { type JwksServer, startJwksServer } from '#kit/testing/jwks-server.ts';
 import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';

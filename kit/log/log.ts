@@ -1,6 +1,5 @@
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
-import { currentCall } from '#kit/rpc/call.ts';
 
 /** A structured logger. */
 export type Log = Logger;
@@ -13,11 +12,12 @@ export interface LogOptions {
   readonly format: 'pretty' | 'json';
   /** Where lines go; standard output unless told. */
   readonly destination?: pino.DestinationStream;
+  /** Fields of every line, read as it is written: the ids of the current call (kit/call). */
+  readonly ids?: () => object;
 }
 
 /**
- * Makes a logger. Secrets print as `[redacted]` because of their type (secret.ts). Whatever
- * is written on behalf of a call has its request id and trace id, by which lines of all services are joined.
+ * Creates a logger. Secrets print as `[redacted]` because of their type (secret.ts).
  */
 export function createLog(options: LogOptions): Log {
   const destination = options.destination ?? standardOutput();
@@ -26,7 +26,8 @@ export function createLog(options: LogOptions): Log {
       ? pretty({ destination, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true })
       : destination;
   const { isoTime: timestamp } = pino.stdTimeFunctions;
-  return pino({ level: options.level, base: null, timestamp, mixin: idsOfCall }, stream);
+  const mixin = options.ids && { mixin: options.ids };
+  return pino({ level: options.level, base: null, timestamp, ...mixin }, stream);
 }
 
 /** Standard output, which may end before us: a terminal that closes, a reader of a pipe that dies. Lines are lost then. */
@@ -34,11 +35,6 @@ function standardOutput(): pino.DestinationStream {
   const output = pino.destination(1);
   output.on('error', () => undefined);
   return output;
-}
-
-function idsOfCall(): object {
-  const call = currentCall();
-  return call ? { request_id: call.requestId, trace_id: call.trace.traceId } : {};
 }
 
 /** A logger that writes nothing. */

@@ -1,4 +1,3 @@
-import { createLog, type Log } from '#kit/log/log.ts';
 import { explain } from './start-error.ts';
 import { isSupervised, type Message, type Started } from './supervisor.ts';
 
@@ -16,14 +15,6 @@ export type Fail = (error: unknown) => void;
 
 /** Longest wait for calls under way when a process is asked to end, ms. */
 export const drainTime = 10_000;
-
-/** The log that a configuration asks for. */
-export function processLog(config: {
-  readonly logLevel: string;
-  readonly logFormat: 'pretty' | 'json' | undefined;
-}): Log {
-  return createLog({ level: config.logLevel, format: config.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json') });
-}
 
 /**
  * Runs a process: starts it, drains it on SIGTERM, SIGINT and SIGHUP, closes what

@@ -12,7 +12,7 @@ import {
 } from '@bufbuild/protobuf';
 import { rest } from '#gen/proto/signet/policy/v1/policy_pb.ts';
 import { failure, type FieldViolation } from '#kit/errors/failure.ts';
-import { nameOf } from '#kit/rpc/app.ts';
+import { nameOf } from '#kit/contract/method-name.ts';
 import { decode, parse } from './decode.ts';
 import { diagnose } from './diagnose.ts';
 import { type Leaf, leafAt, put, queryLeaves, readQuery } from './query.ts';

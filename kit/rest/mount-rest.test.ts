@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
-import { createRpcApp, mount } from '#kit/rpc/app.ts';
+import { createRpcApp, mount } from '#kit/call/app.ts';
 import { testFailure } from '#kit/testing/reasons.ts';
 import * as fc from 'fast-check';
 import Fastify from 'fastify';

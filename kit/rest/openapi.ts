@@ -1,6 +1,6 @@
 import type { DescField, DescMethod, DescService, JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { edgeRuleOf } from '#kit/rpc/edge-rule.ts';
-import { exampleJson } from '#kit/rpc/example.ts';
+import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
+import { exampleJson } from '#kit/contract/example.ts';
 import { type Binding, bindMethod } from './binding.ts';
 import { accessDocOf, securitySchemes } from './openapi-access.ts';
 import {

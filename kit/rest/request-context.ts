@@ -2,7 +2,7 @@ import { type ContextValues, createContextValues, createHandlerContext } from '@
 import type { FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
 import { addressOf } from '#kit/net/peer-address.ts';
-import { type Peer, peerKey } from '#kit/rpc/peer.ts';
+import { type Peer, peerKey } from '#kit/call/peer.ts';
 import type { Binding } from './binding.ts';
 
 /** A call's context, with what ends it. */

@@ -2,8 +2,8 @@ import type { Transport } from '@connectrpc/connect';
 import type { Config, Keys } from '#kit/config/config.ts';
 import { asService } from '#kit/guard/as-service.ts';
 import type { Closing } from '#kit/process/run.ts';
-import type { AuthLink } from '#kit/rpc/auth-link.ts';
-import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
+import type { AuthLink } from '#kit/identity/auth-link.ts';
+import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { targetOf } from './registry.ts';
 import type { Calls } from './service.ts';
 

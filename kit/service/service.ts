@@ -13,7 +13,7 @@ import {
 import { port } from '#kit/config/types.ts';
 import type { Database } from '#kit/db/database.ts';
 import type { Log } from '#kit/log/log.ts';
-import type { Mounted } from '#kit/rpc/app.ts';
+import type { Mounted } from '#kit/call/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import type { Work } from '#kit/work/work.ts';
 

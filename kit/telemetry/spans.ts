@@ -1,7 +1,7 @@
 import { type Attributes, context, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { reasonOf } from '#kit/errors/failure.ts';
-import type { Trace } from '#kit/rpc/trace.ts';
+import type { Trace } from './trace.ts';
 
 /** Does nothing, and costs next to nothing, until `startTracing` has run. */
 const tracer = trace.getTracer('signet');

@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { createLog, silentLog } from '#kit/log/log.ts';
-import { type Call, currentCall, runInCall } from '#kit/rpc/call.ts';
+import { type Call, currentCall, runInCall } from '#kit/call/call.ts';
 import { createMetrics, noMetrics } from '#kit/telemetry/metrics.ts';
 import { every, type RunningWork, startWork, type Work } from './work.ts';
 

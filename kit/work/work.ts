@@ -1,5 +1,5 @@
 import type { Log } from '#kit/log/log.ts';
-import { outsideCalls } from '#kit/rpc/call.ts';
+import { outsideCalls } from '#kit/call/call.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 
 /** Work that no call asked for. It does nothing until `startWork` starts it. */

@@ -1,7 +1,7 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
 import { accessOf, assertCovered } from '#kit/guard/access.ts';
-import { builtInRoles } from '#kit/rpc/roles.ts';
+import { builtInRoles } from '#kit/contract/roles.ts';
 import { contractServices } from '../contract.ts';
 import { type Check, expectNone, Violation } from './check.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { DescService } from '@bufbuild/protobuf';
-import { exampleOf } from '#kit/rpc/example.ts';
+import { exampleOf } from '#kit/contract/example.ts';
 import { contractServices } from '../contract.ts';
 import { type Check, expectNone, root } from './check.ts';
 

@@ -29,7 +29,7 @@ test.each([
   ['services/user/build.ts', 'services/fleet/open.ts', 'a service imports another'],
   ['services/fleet/open.ts', 'services/auth/build.ts', 'a service imports another'],
   ['services/all/open.ts', 'services/fleet/open.ts', 'what runs together imports'],
-  ['kit/rpc/app.ts', 'services/auth/build.ts', 'the kit imports a service'],
+  ['kit/call/app.ts', 'services/auth/build.ts', 'the kit imports a service'],
   ['kit/guard/guard.ts', 'kit/errors/failure.ts', 'the guard imports something of ours'],
   ['services/user/domain/a.ts', 'services/user/store/b.ts', 'rules import'],
   ['services/user/domain/a.ts', 'services/user/handler/b.ts', 'rules import'],
@@ -43,14 +43,14 @@ test.each([
   ['cli/commands/users.ts', 'services/auth/users/store.ts', 'the command line imports'],
   ['services/user/handler/a.ts', 'services/user/store/b.ts', 'a handler imports a store'],
   ['services/user/store/a.ts', 'services/user/handler/b.ts', 'a store imports a handler'],
-  ['services/user/store/a.ts', 'kit/rpc/call.ts', 'a store asks for the current call'],
+  ['services/user/store/a.ts', 'kit/call/call.ts', 'a store asks for the current call'],
   ['services/auth/keys/handler.ts', 'services/auth/keys/store.ts', 'a handler imports a store'],
   ['services/auth/keys/handler/a.ts', 'services/auth/keys/store/b.ts', 'a handler imports a store'],
   ['services/auth/keys/rules.ts', 'services/auth/keys/store.ts', 'rules import'],
   ['services/auth/keys/rules/a.ts', 'services/auth/keys/clients/b.ts', 'rules import'],
   ['services/auth/keys/rules/a.ts', 'services/auth/config.ts', 'rules import'],
   ['services/auth/keys/rules/a.ts', 'services/auth/roles/public.ts', 'rules import'],
-  ['services/auth/keys/rules/a.ts', 'kit/rpc/call.ts', 'rules import'],
+  ['services/auth/keys/rules/a.ts', 'kit/call/call.ts', 'rules import'],
   ['services/auth/keys/rules/a.ts', 'gen/proto/signet/auth/v1/key_service_pb.ts', 'rules import'],
   ['services/auth/keys/rules.ts', 'services/auth/roles/rules.ts', "besides the room's public file"],
   ['services/auth/keys/store.ts', 'services/auth/roles/store.ts', "besides the room's public file"],
@@ -127,6 +127,14 @@ test.each([
   ['services/user/domain/a.ts', 'rules'],
 ])('the layer of %s is %s', (file, layer) => {
   expect(placeOf(file)?.layer).toBe(layer);
+});
+
+test('folders of the kit import in one direction, but for their tests', () => {
+  const step = (from: string, to: string) => ({ from: `kit/${from}.ts`, to: `kit/${to}.ts` });
+  expect(
+    circleIn([step('call/a', 'log/b'), step('service/a', 'call/b'), step('log/b.test', 'call/a')]),
+  ).toBeUndefined();
+  expect(circleIn([step('call/a', 'log/b'), step('log/c', 'call/d')])).toEqual(['kit/call', 'kit/log', 'kit/call']);
 });
 
 test('a circle of rooms is found, whether by two steps or by three', () => {

@@ -15,7 +15,7 @@ export interface Import {
 
 /** All that rules may stand on, besides rules: nothing here does I/O. */
 const rulesMayImport =
-  /^(services\/[^/]+\/reasons\.ts|kit\/errors\/.*|kit\/guard\/(algorithms|jwk|keys|revocations|revocation-set)\.ts|kit\/log\/secret\.ts|kit\/log\/log\.ts|kit\/net\/network\.ts|kit\/page\/page\.ts|kit\/password-hash\/.*|kit\/process\/start-error\.ts|kit\/rpc\/roles\.ts|kit\/states\/.*|node:crypto|node:events|uuid|jose|p-limit|@node-rs\/(argon2|bcrypt)|@zxcvbn-ts\/language-common)$/;
+  /^(services\/[^/]+\/reasons\.ts|kit\/errors\/.*|kit\/guard\/(algorithms|jwk|keys|revocations|revocation-set)\.ts|kit\/log\/secret\.ts|kit\/log\/log\.ts|kit\/net\/network\.ts|kit\/page\/page\.ts|kit\/password-hash\/.*|kit\/process\/start-error\.ts|kit\/contract\/roles\.ts|kit\/states\/.*|node:crypto|node:events|uuid|jose|p-limit|@node-rs\/(argon2|bcrypt)|@zxcvbn-ts\/language-common)$/;
 
 /** Tells which rule an import breaks; undefined where it breaks none. */
 export function faultOf({ from, to, via }: Import): string | undefined {
@@ -39,7 +39,7 @@ export function faultOf({ from, to, via }: Import): string | undefined {
   if (here?.layer === 'rules' && there?.layer !== 'rules' && !rulesMayImport.test(to)) {
     return 'rules import something besides rules, errors and pure functions';
   }
-  if (here?.layer === 'store' && to === 'kit/rpc/call.ts') return 'a store asks for the current call';
+  if (here?.layer === 'store' && to === 'kit/call/call.ts') return 'a store asks for the current call';
   if (here?.service !== there?.service || !here || !there) return undefined;
   if (here.layer === 'handler' && there.layer === 'store') return 'a handler imports a store';
   if (here.layer === 'store' && there.layer === 'handler') return 'a store imports a handler';
@@ -92,7 +92,7 @@ export function followed(found: Import, publics: ReadonlyMap<string, ReadonlyMap
 
 /** Who may import whom (docs of the layout). */
 export const imports: Check = {
-  claim: 'no service imports another, and rooms meet through their public files',
+  claim: 'no service imports another, rooms meet through their public files, and no folder of the kit imports upward',
   async run() {
     const files = await sources();
     const faults: string[] = [];
@@ -110,7 +110,7 @@ export const imports: Check = {
       if (fault) faults.push(`${found.from}: ${fault} (${found.to})`);
     }
     const circle = circleIn(all);
-    if (circle) faults.push(`rooms import each other in a circle: ${circle.join(' -> ')}`);
+    if (circle) faults.push(`folders import each other in a circle: ${circle.join(' -> ')}`);
     expectNone(faults);
   },
 };

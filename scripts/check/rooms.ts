@@ -51,13 +51,22 @@ export function isOnlyReexports(text: string): boolean {
   return rest.trim() === '';
 }
 
-/** A circle of rooms, each of which imports the next; tests and the service's own build aside. */
+/** The room of a service that a file is in, or the folder of the kit; undefined where it is in neither. */
+function roomOf(file: string): string | undefined {
+  const [folder] = /^kit\/[^/]+(?=\/)/.exec(file) ?? [];
+  const place = placeOf(file);
+  return folder ?? (place?.room && `${place.service}/${place.room}`);
+}
+
+/**
+ * A circle of rooms, or of the kit's folders, each of which imports the next; tests and the service's own build aside.
+ * Without one, every import of the kit leads down.
+ */
 export function circleIn(all: readonly Import[]): string[] | undefined {
   const next = new Map<string, Set<string>>();
   for (const { from, to } of all) {
-    const [here, there] = [placeOf(from), placeOf(to)];
-    if (!here?.room || !there?.room || from.endsWith('.test.ts')) continue;
-    const [a, b] = [`${here.service}/${here.room}`, `${there.service}/${there.room}`];
+    const [a, b] = [roomOf(from), roomOf(to)];
+    if (a === undefined || b === undefined || /\.test\.ts$|\/testing\//.test(from)) continue;
     if (a !== b) next.set(a, (next.get(a) ?? new Set()).add(b));
   }
   const clear = new Set<string>();

@@ -89,7 +89,7 @@ export const ${lower} = defineService({
 `,
     [`services/${lower}/build.ts`]: `import { PrismaClient } from '#gen/prisma/${lower}/client.ts';
 import { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_service_pb.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
 import { ${lower}Handler } from './handler/${lower}.ts';
 import type { ${lower} } from './service.ts';

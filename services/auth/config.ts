@@ -6,7 +6,7 @@ import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { keyTimes } from '#kit/guard/keys.ts';
 import { longestTokenLife } from '#kit/guard/verifier.ts';
 import { Secret } from '#kit/log/secret.ts';
-import { publicServiceKey } from '#kit/rpc/service-key.ts';
+import { publicServiceKey } from '#kit/identity/service-key.ts';
 
 /** 32 bytes, written in base64. */
 const key256 = z

@@ -1,7 +1,7 @@
 import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { CookieNames } from '#kit/browser/cookies.ts';
 import type { Log } from '#kit/log/log.ts';
-import type { Mounted } from '#kit/rpc/app.ts';
+import type { Mounted } from '#kit/call/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import type { Work } from '#kit/work/work.ts';
 import type { AuthConfig } from './config.ts';

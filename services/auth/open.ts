@@ -2,7 +2,7 @@ import { type Door, openDoor } from '#kit/door/door.ts';
 import { createConnectionLimit } from '#kit/net/connection-limit.ts';
 import { onPort } from '#kit/process/start-error.ts';
 import type { Closing } from '#kit/process/run.ts';
-import { type GrpcServer, serveGrpc } from '#kit/rpc/grpc-server.ts';
+import { type GrpcServer, serveGrpc } from '#kit/transport/grpc-server.ts';
 import type { Auth } from './build.ts';
 import { type AuthConfig, keys } from './config.ts';
 

@@ -2,8 +2,8 @@ import { createContextKey } from '@connectrpc/connect';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type CookieNames, readCookie } from '#kit/browser/cookies.ts';
 import { identityOf } from '#kit/guard/connect.ts';
-import type { AskedGate } from '#kit/rpc/asked.ts';
-import { peerKey } from '#kit/rpc/peer.ts';
+import type { AskedGate } from '#kit/call/asked.ts';
+import { peerKey } from '#kit/call/peer.ts';
 import { failure } from './reasons.ts';
 
 /** What protects people whose browsers hold cookies of ours. */

@@ -1,8 +1,9 @@
 import { readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
-import { processLog, runProcess } from '#kit/process/run.ts';
-import { linkToAuth } from '#kit/rpc/auth-link.ts';
-import { guardFor, jwksFor, logWhenReady } from '#kit/rpc/guard-for.ts';
+import { runProcess } from '#kit/process/run.ts';
+import { processLog } from '#kit/service/process-log.ts';
+import { linkToAuth } from '#kit/identity/auth-link.ts';
+import { guardFor, jwksFor, logWhenReady } from '#kit/identity/guard-for.ts';
 import { channelsTo } from '#kit/service/channels.ts';
 import { targetOf } from '#kit/service/registry.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';

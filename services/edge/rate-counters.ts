@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
-import type { RateClassName } from '#kit/rpc/rate-class.ts';
+import type { RateClassName } from '#kit/contract/rate-class.ts';
 import { budgetsOf, type Counted, rateWindow } from './rate-limit.ts';
 
 /** Counts requests by class and address. */

@@ -1,9 +1,9 @@
 import type { RateLimiterRes } from 'rate-limiter-flexible';
 import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
-import type { AskedGate } from '#kit/rpc/asked.ts';
-import { peerKey } from '#kit/rpc/peer.ts';
-import type { RateClassName } from '#kit/rpc/rate-class.ts';
+import type { AskedGate } from '#kit/call/asked.ts';
+import { peerKey } from '#kit/call/peer.ts';
+import type { RateClassName } from '#kit/contract/rate-class.ts';
 import type { RateCounters } from './rate-counters.ts';
 
 /** Time that a budget is for, s. */

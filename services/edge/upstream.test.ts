@@ -5,9 +5,9 @@ import { failure, reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { identityKey } from '#kit/guard/connect.ts';
-import { type Gate, mount } from '#kit/rpc/app.ts';
-import { createInProcessTransport } from '#kit/rpc/in-process.ts';
-import { createService } from '#kit/rpc/stack.ts';
+import { type Gate, mount } from '#kit/call/app.ts';
+import { createInProcessTransport } from '#kit/transport/in-process.ts';
+import { createService } from '#kit/service/stack.ts';
 import { testFailure } from '#kit/testing/reasons.ts';
 import { forward } from './upstream.ts';
 

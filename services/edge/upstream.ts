@@ -3,9 +3,9 @@ import type { ConnectError, HandlerContext, ServiceImpl, Transport } from '@conn
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { cookieName, type CookieNames, readCookie } from '#kit/browser/cookies.ts';
 import { accessOf } from '#kit/guard/access.ts';
-import type { Mounted } from '#kit/rpc/app.ts';
-import { edgeRuleOf } from '#kit/rpc/edge-rule.ts';
-import { translateUpstreamError } from '#kit/rpc/upstream-error.ts';
+import type { Mounted } from '#kit/call/app.ts';
+import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
+import { translateUpstreamError } from '#kit/transport/upstream-error.ts';
 import type { Calls } from '#kit/service/service.ts';
 
 /** A service behind the edge and the way to it. */

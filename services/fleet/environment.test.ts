@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { type Keys, readConfig } from '#kit/config/config.ts';
 import { serviceNames, services } from '../registry.ts';
 import { environmentOf, keysOf, withKeyPairs } from './environment.ts';

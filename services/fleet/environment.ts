@@ -1,6 +1,6 @@
 import type { Environment } from '#kit/config/config.ts';
 import { jwksKeys, processKeys, serviceKeys, telemetryKeys } from '#kit/config/shared-keys.ts';
-import type { ServiceKeyPair } from '#kit/rpc/service-key.ts';
+import type { ServiceKeyPair } from '#kit/identity/service-key.ts';
 import { environmentFor, targetEnv } from '#kit/service/registry.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { type ServiceName, serviceNames, services } from '../registry.ts';

@@ -7,7 +7,7 @@ import type { Closing, Fail } from '#kit/process/run.ts';
 import { StartError } from '#kit/process/start-error.ts';
 import type { Ready } from '#kit/process/supervisor.ts';
 import type { AnyService } from '#kit/service/service.ts';
-import { generateServiceKey, type ServiceKeyPair } from '#kit/rpc/service-key.ts';
+import { generateServiceKey, type ServiceKeyPair } from '#kit/identity/service-key.ts';
 import { environmentFor } from '#kit/service/registry.ts';
 import { type ServiceName, serviceNames, services } from '../registry.ts';
 import type { AdminNotice } from '#kit/process/admin-notice.ts';

@@ -1,6 +1,6 @@
 import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
 import { every } from '#kit/work/work.ts';
 import { createAccounts } from './clients/accounts.ts';

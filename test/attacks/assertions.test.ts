@@ -10,9 +10,9 @@ import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_ser
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { connection } from '#kit/db/database.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { privateServiceKey } from '#kit/guard/service-key.ts';
-import { generateServiceKey, publicServiceKey } from '#kit/rpc/service-key.ts';
+import { generateServiceKey, publicServiceKey } from '#kit/identity/service-key.ts';
 import { openSystem, type Person, type System } from '../system.ts';
 import { encode } from './rig.ts';
 

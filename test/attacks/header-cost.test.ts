@@ -1,7 +1,7 @@
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { maxHeaderBytes } from '#kit/rpc/limits.ts';
+import { maxHeaderBytes } from '#kit/contract/limits.ts';
 import { openSystem, type System } from '../system.ts';
 import { portOf, requestText } from './wire.ts';
 

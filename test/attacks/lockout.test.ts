@@ -9,7 +9,7 @@ import { PasswordService } from '#gen/proto/signet/auth/v1/password_service_pb.t
 import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
 import { connection } from '#kit/db/database.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { type Mailbox, openMailbox } from '../mailbox.ts';
 import { admin, openSystem, type System } from '../system.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { accessOf } from '#kit/guard/access.ts';
-import { createGrpcTransport as grpcChannel } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport as grpcChannel } from '#kit/transport/grpc-client.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { services } from '../../services/registry.ts';
 import { ask } from '../system.ts';

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { createGrpcTransport as createChannel } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport as createChannel } from '#kit/transport/grpc-client.ts';
 import { ask, openSystem, type System } from '../system.ts';
 import { portOf } from './wire.ts';
 

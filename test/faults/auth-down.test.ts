@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type Fleet, startFleet } from '../processes.ts';
 import { ask, type Asking } from '../system.ts';

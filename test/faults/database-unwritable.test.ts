@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { type EmbeddedServer, startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { type All, openAll, readAll } from '../../services/all/open.ts';
 import { migrateAll } from '../../services/all/migrate.ts';
 import { type Answer, ask, type Asking } from '../system.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { connection } from '#kit/db/database.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { openSystem, type Person, type System } from '../system.ts';
 
 // A standby that had not yet got the last commits takes over, and as many are made on it: the numbers on the

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type Fleet, type ServiceProcess, startFleet } from '../processes.ts';
 import { ask } from '../system.ts';

@@ -11,7 +11,7 @@ import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
-import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { portKeys, useStarts } from '../starts.ts';
 import { ask } from '../system.ts';
 

@@ -5,8 +5,8 @@ import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { guardedConnect, identityOf, userOf } from '#kit/guard/connect.ts';
 import { createServiceGuard, type ServiceGuard } from '#kit/guard/service-guard.ts';
-import { createGrpcTransport } from '#kit/rpc/grpc-client.ts';
-import { generateServiceKey } from '#kit/rpc/service-key.ts';
+import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { openSystem, type System } from '../system.ts';
 
 // A service that is not Signet's: of Signet it has a name, a key, and kit/guard.

@@ -2,7 +2,7 @@ import { createClient } from '@connectrpc/connect';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { admin, ask, openSystem, type System } from '../system.ts';
 
 let system: System;

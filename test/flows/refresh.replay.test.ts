@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc-client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { openSystem, type Person, type System } from '../system.ts';
 

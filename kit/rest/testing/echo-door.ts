@@ -4,9 +4,9 @@ import type { HandlerContext, Interceptor, ServiceImpl } from '@connectrpc/conne
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
-import { createRpcApp, type Gate, mount } from '#kit/rpc/app.ts';
-import { maxRequestBytes } from '#kit/rpc/limits.ts';
-import { peerKey } from '#kit/rpc/peer.ts';
+import { createRpcApp, type Gate, mount } from '#kit/call/app.ts';
+import { maxRequestBytes } from '#kit/contract/limits.ts';
+import { peerKey } from '#kit/call/peer.ts';
 import { testFailure } from '#kit/testing/reasons.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '../fastify-errors.ts';
 import { mountRest, type RestOptions } from '../mount-rest.ts';

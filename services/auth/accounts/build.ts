@@ -1,6 +1,6 @@
 import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
 import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import type { Ground } from '../ground.ts';
 import type { Hasher } from '../passwords/public.ts';
 import { accountHandler } from './handler/account.ts';

@@ -1,5 +1,5 @@
 import { AuditService } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import type { Ground } from '../ground.ts';
 import { auditHandler } from './handler/audit.ts';
 import { createAuditLog } from './rules/log.ts';

@@ -1,5 +1,5 @@
 import { EmailService } from '#gen/proto/signet/auth/v1/email_service_pb.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import type { Ground } from '../ground.ts';
 import type { Limits } from '../limits/public.ts';
 import type { LinkMailer, LinkStore } from '../links/public.ts';

@@ -1,7 +1,7 @@
 import { KeyService } from '#gen/proto/signet/auth/v1/key_service_pb.ts';
 import { localJwks } from '#kit/guard/jwks.ts';
 import { longestTokenLife } from '#kit/guard/verifier.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import { every } from '#kit/work/work.ts';
 import type { Ground } from '../ground.ts';
 import type { MasterKey } from '../secrets/public.ts';

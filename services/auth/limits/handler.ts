@@ -1,5 +1,5 @@
 import { cookie, type CookieNames, readCookie } from '#kit/browser/cookies.ts';
-import { currentCall } from '#kit/rpc/call.ts';
+import { currentCall } from '#kit/call/call.ts';
 import { currentActor } from '../audit/public.ts';
 import { deviceTokenLife } from './rules/device-token.ts';
 import type { Source } from './rules/source.ts';

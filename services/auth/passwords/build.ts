@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { PasswordService } from '#gen/proto/signet/auth/v1/password_service_pb.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import { insertAudit } from '../audit/public.ts';
 import type { Ground } from '../ground.ts';
 import type { DeviceTokens, Limits } from '../limits/public.ts';

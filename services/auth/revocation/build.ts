@@ -1,5 +1,5 @@
 import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import { sweeping } from '#kit/work/sweep.ts';
 import { every } from '#kit/work/work.ts';
 import type { Ground } from '../ground.ts';

@@ -1,5 +1,5 @@
 import { RoleService } from '#gen/proto/signet/auth/v1/role_service_pb.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import type { Ground } from '../ground.ts';
 import { roleHandler } from './handler.ts';
 import { createRoleDefinitions } from './rules/definitions.ts';

@@ -1,6 +1,6 @@
 import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
 import { fleetAudienceOf } from '#kit/guard/verifier.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import { sweeping } from '#kit/work/sweep.ts';
 import type { Ground } from '../ground.ts';
 import { serviceTokenHandler } from './handler.ts';

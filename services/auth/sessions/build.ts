@@ -1,6 +1,6 @@
 import { SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
 import type { Guard } from '#kit/guard/guard.ts';
-import { mount } from '#kit/rpc/app.ts';
+import { mount } from '#kit/call/app.ts';
 import { sweeping } from '#kit/work/sweep.ts';
 import type { Ground } from '../ground.ts';
 import type { Signer } from '../keys/public.ts';

@@ -1,7 +1,7 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import type { CookieNames } from '#kit/browser/cookies.ts';
-import { currentCall } from '#kit/rpc/call.ts';
+import { currentCall } from '#kit/call/call.ts';
 import { setDeviceCookie, sourceOf } from '../limits/public.ts';
 import { ownClient, setTokenCookies, type Tokens, toTokenResponse } from '../sessions/public.ts';
 import type { SignIn } from './rules.ts';

@@ -1,7 +1,7 @@
 import { createClient, type Transport } from '@connectrpc/connect';
 import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { translateUpstreamError } from '#kit/rpc/upstream-error.ts';
+import { translateUpstreamError } from '#kit/transport/upstream-error.ts';
 import type { Accounts } from '../domain/profiles.ts';
 
 /** Accounts, as the auth service tells of them. The caller's token goes along by itself. */

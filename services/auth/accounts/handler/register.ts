@@ -1,6 +1,6 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
-import { currentCall } from '#kit/rpc/call.ts';
+import { currentCall } from '#kit/call/call.ts';
 import { currentActor } from '../../audit/public.ts';
 import { toUserMessage } from '../../users/public.ts';
 import type { Accounts } from '../rules/registration.ts';

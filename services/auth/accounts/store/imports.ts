@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
-import { builtInRoles } from '#kit/rpc/roles.ts';
+import { builtInRoles } from '#kit/contract/roles.ts';
 import { auditColumns, auditValues } from '../../audit/public.ts';
 import type { ImportStore, NewAccount } from '../rules/imports.ts';
 

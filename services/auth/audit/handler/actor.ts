@@ -1,4 +1,4 @@
-import { currentCall } from '#kit/rpc/call.ts';
+import { currentCall } from '#kit/call/call.ts';
 import type { Actor } from '../rules/events.ts';
 
 /** The caller of the method under way, for the audit events of what it does. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { Log } from '#kit/log/log.ts';
-import { outsideCalls } from '#kit/rpc/call.ts';
+import { outsideCalls } from '#kit/call/call.ts';
 import type { Actor } from '../../audit/public.ts';
 import { hashOfLink, type LinkMailer, type LinkPurpose, type LinkStore, type SendMail } from '../rules.ts';
 

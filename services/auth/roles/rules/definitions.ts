@@ -1,5 +1,5 @@
 import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
-import { builtInRoles } from '#kit/rpc/roles.ts';
+import { builtInRoles } from '#kit/contract/roles.ts';
 import type { Actor } from '../../audit/public.ts';
 import { builtInScopes, isBuiltIn } from './scopes.ts';
 import { failure } from '../../reasons.ts';

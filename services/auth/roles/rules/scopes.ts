@@ -1,4 +1,4 @@
-import type { BuiltInRole } from '#kit/rpc/roles.ts';
+import type { BuiltInRole } from '#kit/contract/roles.ts';
 
 /** What the scopes begin with that come with Signet. Those of operators, and of OpenID Connect, do not. */
 const reserved = 'signet:';

@@ -6,7 +6,7 @@ import { userOf } from '#kit/guard/connect.ts';
 import { bearerToken } from '#kit/guard/credentials.ts';
 import { invalidToken } from '#kit/guard/error.ts';
 import type { Guard } from '#kit/guard/guard.ts';
-import { currentCall } from '#kit/rpc/call.ts';
+import { currentCall } from '#kit/call/call.ts';
 import { currentActor } from '../../audit/public.ts';
 import { toUserMessage } from '../../users/public.ts';
 import { parseRefreshToken } from '../rules/refresh-token.ts';

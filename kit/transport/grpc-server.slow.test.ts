@@ -4,9 +4,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { mount } from './app.ts';
+import { mount } from '#kit/call/app.ts';
 import { serveGrpc } from './grpc-server.ts';
-import { createService } from './stack.ts';
+import { createService } from '#kit/service/stack.ts';
 
 test('ends a stream whose peer reads nothing, and the work for it', async () => {
   const ended = Promise.withResolvers<void>();

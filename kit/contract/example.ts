@@ -10,7 +10,7 @@ import {
 import { isDeepStrictEqual } from 'node:util';
 import { example } from '#gen/proto/signet/policy/v1/policy_pb.ts';
 import { violationsOf } from '#kit/errors/failure.ts';
-import { nameOf } from './app.ts';
+import { nameOf } from './method-name.ts';
 import { assertValid } from './validation.ts';
 
 /** The example of a method as JSON with the proto's field names; undefined where its definition names none. */

@@ -8,11 +8,12 @@ import {
   type UnaryResponse,
 } from '@connectrpc/connect';
 import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
-import { nameOf, type RpcApp } from './app.ts';
-import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
-import { over } from './over.ts';
-import { peerKey } from './peer.ts';
-import { streamUntilOver } from './until-over.ts';
+import { type RpcApp } from '#kit/call/app.ts';
+import { nameOf } from '#kit/contract/method-name.ts';
+import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
+import { over } from '#kit/call/over.ts';
+import { peerKey } from '#kit/call/peer.ts';
+import { streamUntilOver } from '#kit/call/until-over.ts';
 
 /**
  * Calls an app of the same process. It skips the wire and nothing else: gate,

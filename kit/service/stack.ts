@@ -5,17 +5,17 @@ import type { Guard } from '#kit/guard/guard.ts';
 import { callerKey, identityOf, isAdmitted } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
 import { type Bound, type Bounds, createBound } from '#kit/net/bound.ts';
-import { createRpcApp, type Gate, type Mounted, type RpcApp } from './app.ts';
+import { createRpcApp, type Gate, type Mounted, type RpcApp } from '#kit/call/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
-import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from './call.ts';
-import { type CallLog, createCallLog } from './call-log.ts';
-import { edgeRuleOf } from './edge-rule.ts';
+import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from '#kit/call/call.ts';
+import { type CallLog, createCallLog } from '#kit/call/call-log.ts';
+import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { healthOf, type Ready } from './health.ts';
-import { defaultStreams } from './limits.ts';
+import { defaultStreams } from '#kit/contract/limits.ts';
 import { reflectionOf } from './reflection.ts';
-import { builtInRoles } from './roles.ts';
-import { streamUntilOver, untilOver, whyOver } from './until-over.ts';
-import { validation } from './validation.ts';
+import { builtInRoles } from '#kit/contract/roles.ts';
+import { streamUntilOver, untilOver, whyOver } from '#kit/call/until-over.ts';
+import { validation } from '#kit/contract/validation.ts';
 
 /**
  * Services behind the one stack that every service has, with grpc.health.v1 and,

@@ -7,6 +7,7 @@ import {
   type ServiceImpl,
 } from '@connectrpc/connect';
 import { invokeUnaryImplementation, transformInvokeImplementation } from '@connectrpc/connect/protocol';
+import { nameOf } from '#kit/contract/method-name.ts';
 import { failure } from '#kit/errors/failure.ts';
 
 /** Runs on headers alone, before a body is read. Throws to refuse the call. */
@@ -82,9 +83,4 @@ export function createRpcApp(options: {
       return transformInvokeImplementation(specOf(method), context, interceptors)(input);
     },
   };
-}
-
-/** Full name of a method: `signet.auth.v1.AuthService/Login`. */
-export function nameOf(method: DescMethod): string {
-  return `${method.parent.typeName}/${method.name}`;
 }

@@ -1,7 +1,7 @@
 import { type DescMethod, getOption } from '@bufbuild/protobuf';
 import type { Duration } from '@bufbuild/protobuf/wkt';
 import { edge } from '#gen/proto/signet/policy/v1/policy_pb.ts';
-import { nameOf } from './app.ts';
+import { nameOf } from './method-name.ts';
 import { maxRequestBytes } from './limits.ts';
 
 /** What a method's definition says of a call besides its message (signet.policy.v1.edge). */

@@ -5,10 +5,10 @@ import type { Span } from '@opentelemetry/api';
 import { v7 as uuidv7 } from 'uuid';
 import type { Identity } from '#kit/guard/policy.ts';
 import { inSpan, placeOf, serverSpan } from '#kit/telemetry/spans.ts';
-import { nameOf } from './app.ts';
+import { nameOf } from '#kit/contract/method-name.ts';
 import { peerKey } from './peer.ts';
-import { randomPart } from './random-part.ts';
-import { callersTrace, continueTrace, type Trace } from './trace.ts';
+import { randomPart } from '#kit/telemetry/random-part.ts';
+import { callersTrace, continueTrace, type Trace } from '#kit/telemetry/trace.ts';
 
 /** What a call carries from its door to whatever it calls in turn. */
 export interface Call {
@@ -46,6 +46,12 @@ const storage = new AsyncLocalStorage<Call>();
 /** The call that the running code works for; undefined for work nobody asked for. */
 export function currentCall(): Call | undefined {
   return storage.getStore();
+}
+
+/** The request id and trace id of the current call, for its log lines: they join the lines of all services. */
+export function callIds(): object {
+  const call = currentCall();
+  return call ? { request_id: call.requestId, trace_id: call.trace.traceId } : {};
 }
 
 /** Runs a function on behalf of a call. */

@@ -7,7 +7,7 @@ import {
   ServerReflection,
   ServerReflectionResponseSchema,
 } from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
-import { mount, type Mounted } from './app.ts';
+import { mount, type Mounted } from '#kit/call/app.ts';
 
 /** grpc.reflection.v1: lets buf curl and grpcurl call services whose protos they don't have. */
 export function reflectionOf(services: readonly DescService[]): Mounted {

@@ -6,7 +6,7 @@ import { silentLog } from '#kit/log/log.ts';
 import { madeMethod } from '#kit/rest/testing/made-method.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { edgeRuleOf } from './edge-rule.ts';
-import { createService } from './stack.ts';
+import { createService } from '#kit/service/stack.ts';
 
 type Edge = MessageInitShape<typeof EdgeSchema>;
 

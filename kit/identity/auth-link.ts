@@ -5,7 +5,7 @@ import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_ser
 import { type RevocationFeed, watchRevocations } from '#kit/guard/revocation-feed.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { asService } from '#kit/guard/as-service.ts';
-import { createGrpcTransport } from './grpc-client.ts';
+import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { createServiceIdentity, type ServiceIdentity } from '#kit/guard/service-identity.ts';
 
 /** What a service has of the auth service: an identity of its own, a way to ask, and the revocations. */

@@ -25,13 +25,14 @@ import { failure, outward } from '#kit/errors/failure.ts';
 import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { cutSlowReader } from '#kit/net/slow-reader.ts';
 import { quietGrpc } from './quiet-grpc.ts';
-import { nameOf, type RpcApp } from './app.ts';
+import { type RpcApp } from '#kit/call/app.ts';
+import { nameOf } from '#kit/contract/method-name.ts';
 import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
 import { joinedHeader } from '#kit/guard/raw-headers.ts';
-import { edgeRuleOf } from './edge-rule.ts';
-import { maxHeaderBytes, maxRequestBytes } from './limits.ts';
-import { over } from './over.ts';
-import { peerKey } from './peer.ts';
+import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
+import { maxHeaderBytes, maxRequestBytes } from '#kit/contract/limits.ts';
+import { over } from '#kit/call/over.ts';
+import { peerKey } from '#kit/call/peer.ts';
 
 /** A gRPC server on a port. */
 export interface GrpcServer {

@@ -14,11 +14,11 @@ import { openDoor, type Door } from '#kit/door/door.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { createLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { mount } from './app.ts';
+import { mount } from '#kit/call/app.ts';
 import { createGrpcTransport } from './grpc-client.ts';
 import { type GrpcServer, serveGrpc } from './grpc-server.ts';
 import { createInProcessTransport } from './in-process.ts';
-import { createService } from './stack.ts';
+import { createService } from '#kit/service/stack.ts';
 
 /** Where a call can be when its caller leaves. */
 const places = ['the first check', 'the last check', 'the handler', 'a later await', 'a failing handler'] as const;

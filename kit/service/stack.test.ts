@@ -7,10 +7,10 @@ import { createGuard } from '#kit/guard/guard.ts';
 import { localJwks } from '#kit/guard/jwks.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { createTestIssuer } from '#kit/testing/tokens.ts';
-import { currentCall } from './call.ts';
+import { currentCall } from '#kit/call/call.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { mount } from './app.ts';
-import { createInProcessTransport } from './in-process.ts';
+import { mount } from '#kit/call/app.ts';
+import { createInProcessTransport } from '#kit/transport/in-process.ts';
 import { createService } from './stack.ts';
 
 test('a service without a guard among its checks serves public methods alone', async () => {

@@ -5,10 +5,10 @@ import { type EchoRequest, EchoRequestSchema, EchoService } from '#gen/proto/sig
 import { reasonOf } from '#kit/errors/failure.ts';
 import { createLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { mount } from './app.ts';
+import { mount } from '#kit/call/app.ts';
 import { createGrpcTransport, type GrpcTransport } from './grpc-client.ts';
 import { type GrpcServer, serveGrpc } from './grpc-server.ts';
-import { createService } from './stack.ts';
+import { createService } from '#kit/service/stack.ts';
 
 let server: GrpcServer;
 let transport: GrpcTransport;

@@ -12,9 +12,9 @@ import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
 import { Client, type ClientDuplexStream, credentials, type Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { quietGrpc } from './quiet-grpc.ts';
-import { nameOf } from './app.ts';
+import { nameOf } from '#kit/contract/method-name.ts';
 import { fromStatus, toHeaders, toMetadata } from '#kit/guard/grpc-metadata.ts';
-import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from './outgoing.ts';
+import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
 
 /** A Transport over a gRPC channel. */
 export interface GrpcTransport extends Transport {

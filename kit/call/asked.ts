@@ -4,7 +4,7 @@ import type { ContextValues, HandlerContext } from '@connectrpc/connect';
 import { accessOf } from '#kit/guard/access.ts';
 import type { AccessRule } from '#kit/guard/rule.ts';
 import type { Gate } from './app.ts';
-import { type RateClassName, rateClassOf } from './rate-class.ts';
+import { type RateClassName, rateClassOf } from '#kit/contract/rate-class.ts';
 
 /** What a gate looks at, of a call of a method and of any other HTTP request alike. */
 export interface Asked {

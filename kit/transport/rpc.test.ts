@@ -6,14 +6,14 @@ import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure, reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
-import { mount, type RpcApp } from './app.ts';
-import { currentCall } from './call.ts';
+import { mount, type RpcApp } from '#kit/call/app.ts';
+import { currentCall } from '#kit/call/call.ts';
 import { asService } from '#kit/guard/as-service.ts';
 import { testFailure } from '#kit/testing/reasons.ts';
 import { createGrpcTransport } from './grpc-client.ts';
 import { type GrpcServer, serveGrpc } from './grpc-server.ts';
 import { createInProcessTransport } from './in-process.ts';
-import { createService } from './stack.ts';
+import { createService } from '#kit/service/stack.ts';
 
 /** What the handlers saw of calls that were cancelled. */
 const cancelled: string[] = [];

@@ -9,11 +9,11 @@ import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { startAuthServer } from '#kit/testing/auth-server.ts';
 import { startJwksServer } from '#kit/testing/jwks-server.ts';
 import { createTestIssuer } from '#kit/testing/tokens.ts';
-import { mount } from './app.ts';
+import { mount } from '#kit/call/app.ts';
 import { createGrpcTransport } from './grpc-client.ts';
 import { serveGrpc } from './grpc-server.ts';
-import { generateServiceKey } from './service-key.ts';
-import { createService } from './stack.ts';
+import { generateServiceKey } from '#kit/identity/service-key.ts';
+import { createService } from '#kit/service/stack.ts';
 
 let proxy: Server;
 let connections: number;

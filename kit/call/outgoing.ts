@@ -2,9 +2,9 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import type { StreamResponse, UnaryResponse } from '@connectrpc/connect';
 import type { Span } from '@opentelemetry/api';
 import { clientSpan, endSpan, placeOf } from '#kit/telemetry/spans.ts';
-import { nameOf } from './app.ts';
+import { nameOf } from '#kit/contract/method-name.ts';
 import { currentCall, peerHeaders } from './call.ts';
-import { propagateTrace } from './trace.ts';
+import { propagateTrace } from '#kit/telemetry/trace.ts';
 import { streamUntilOver } from './until-over.ts';
 
 /** What every call to another service carries, whatever the transport. */

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import type { Need } from '#kit/guard/trouble.ts';
-import { mount, type Mounted } from './app.ts';
+import { mount, type Mounted } from '#kit/call/app.ts';
 
 /** What keeps a service from working, in a word that is safe to show. */
 export type Obstacle = Need | 'database';
