@@ -1,11 +1,9 @@
 // npm run signet -- <command>: looks after a Signet from the command line.
-import { CommanderError } from 'commander';
 import { constants } from 'node:os';
 import { readEnvironment } from '#kit/config/environment.ts';
 import { createCli } from './cli.ts';
-import { exits, told } from './failures.ts';
 import { createOutput } from './output.ts';
-import { createProgram } from './program.ts';
+import { runCommand } from './run.ts';
 import { createTerminal } from './terminal.ts';
 
 for (const stream of [process.stdout, process.stderr]) {
@@ -29,17 +27,4 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-try {
-  await createProgram(cli).parseAsync(process.argv);
-} catch (error) {
-  if (error instanceof CommanderError) {
-    // It has said what it had to say. Help that was asked for is no error; help instead of a command is.
-    process.exitCode = error.exitCode === 0 ? exits.ok : exits.usage;
-  } else {
-    const { lines, exit } = told(error);
-    const [first = '', ...others] = lines;
-    output.note(first);
-    for (const line of others) output.aside(line);
-    process.exitCode = exit;
-  }
-}
+process.exitCode = await runCommand(cli, process.argv.slice(2));

@@ -17,10 +17,15 @@ export interface Output {
   note(text: string): void;
   /** A line that belongs to the note before it. */
   aside(text: string): void;
+  /** Our own text as it is: help on standard output, usage on standard error. */
+  readonly help: { readonly out: (text: string) => void; readonly err: (text: string) => void };
 }
 
+/** The part of an output stream that is used. */
+export type OutputStream = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>;
+
 /** Writes to a process's streams; bold heads where a terminal shows them. */
-export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
+export function createOutput(stdout: OutputStream, stderr: OutputStream): Output {
   const isPlain = !stdout.isTTY || Boolean(process.env['NO_COLOR']) || process.env['TERM'] === 'dumb';
   const bold = (text: string) => (isPlain ? text : `\u001B[1m${text}\u001B[22m`);
   const line = (text: string) => void stdout.write(`${text}\n`);
@@ -39,6 +44,7 @@ export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStr
     line: (text) => line(harmless(text)),
     note: (text) => void stderr.write(`signet: ${harmless(text)}\n`),
     aside: (text) => void stderr.write(`${harmless(text)}\n`),
+    help: { out: (text) => void stdout.write(text), err: (text) => void stderr.write(text) },
   };
 }
 

@@ -22,7 +22,11 @@ export function createProgram(cli: Cli): Command {
     .description('Looks after a Signet.')
     .usage('<command> [options]')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'signet: ')) })
+    .configureOutput({
+      writeOut: cli.output.help.out,
+      writeErr: cli.output.help.err,
+      outputError: (text, write) => write(text.replace(/^error: /, 'signet: ')),
+    })
     .addHelpText('after', signingIn);
   for (const add of [addUsers, addSessions, addKeys, addRoles, addAudit, addDb, addConfig, addServices]) {
     add(program, cli);

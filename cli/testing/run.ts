@@ -2,6 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { createCli } from '../cli.ts';
+import { createOutput } from '../output.ts';
+import { runCommand } from '../run.ts';
+import type { Terminal } from '../terminal.ts';
 import { admin, type System } from '../../test/system.ts';
 
 /** How a command ended, and what it said. */
@@ -24,13 +28,33 @@ export interface Running {
   readonly input?: string | Buffer;
 }
 
+/** Runs a command, without a terminal: in this process, or in one of its own where it reads a file or standard input. */
+export async function run(args: readonly string[], running: Running = {}): Promise<Ended> {
+  if (running.cwd !== undefined || running.input !== undefined) return spawned(args, running);
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof written) => ({
+    isTTY: false,
+    write: (text: string | Uint8Array) => {
+      written[name] += String(text);
+      return true;
+    },
+  });
+  const [stdout, stderr] = [stream('stdout'), stream('stderr')];
+  const output = createOutput(stdout, stderr);
+  const { environment = {} } = running;
+  const exit = await runCommand(createCli({ environment, output, terminal: noTerminal }), args);
+  return { exit, ...written, json: () => JSON.parse(written.stdout) };
+}
+
+const noTerminal: Terminal = {
+  isThere: false,
+  ask: () => Promise.reject(new Error('a question without a terminal')),
+  askHidden: () => Promise.reject(new Error('a question without a terminal')),
+};
+
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-/** Runs the command line as a process of its own, without a terminal. */
-export async function run(
-  args: readonly string[],
-  { environment = {}, cwd = tmpdir(), input }: Running = {},
-): Promise<Ended> {
+async function spawned(args: readonly string[], { environment = {}, cwd = tmpdir(), input }: Running): Promise<Ended> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     cwd,
     env: { PATH: process.env['PATH'], ...environment },
