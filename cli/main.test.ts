@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { childEnvironment } from '#kit/testing/child.ts';
 import { run } from './testing/run.ts';
 
 const token = { SIGNET_CLI_TOKEN: 'a.b.c' };
@@ -79,7 +80,7 @@ test('something else that answers ends it with 3', async () => {
 test('a reader that has enough is no error', async () => {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
   const child = spawn(process.execPath, [main, 'config', 'print'], {
-    env: { PATH: process.env['PATH'] },
+    env: childEnvironment,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.destroy();

@@ -19,6 +19,18 @@ export const serviceNames = Object.keys(services) as ServiceName[];
 /** All services but auth and the edge. */
 export const domainServices: readonly DomainService[] = Object.values<AnyService>(services).filter(isDomainService);
 
+/** The named services with those that they call, auth and the edge, in the order of starting. */
+export function withCalled(names: readonly ServiceName[]): ServiceName[] {
+  const wanted = new Set<string>(['auth', 'edge']);
+  function add(name: string): void {
+    if (wanted.has(name)) return;
+    wanted.add(name);
+    Object.keys(services[name as ServiceName].calls).forEach(add);
+  }
+  names.forEach(add);
+  return serviceNames.filter((name) => wanted.has(name));
+}
+
 /** The services that have a database. */
 export const servicesWithData: readonly AnyService[] = Object.values<AnyService>(services).filter(
   ({ keys }) => 'databaseUrl' in keys,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { generateServiceKey } from '#kit/identity/service-key.ts';
 import type { AnyService } from '#kit/service/service.ts';
+import { childEnvironment } from '#kit/testing/child.ts';
 import type { FreshDatabase } from '#kit/testing/postgres.ts';
 import { environmentOf, withKeyPairs } from '../services/fleet/environment.ts';
 import { type ServiceName, serviceNames, services } from '../services/registry.ts';
@@ -26,7 +27,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 function run(name: string, environment: Record<string, string>) {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', `services/${name}/main.ts`], {
     cwd: root,
-    env: { PATH: process.env['PATH'], UV_THREADPOOL_SIZE: '8', SIGNET_LOG_FORMAT: 'json', ...environment },
+    env: { ...childEnvironment, UV_THREADPOOL_SIZE: '8', SIGNET_LOG_FORMAT: 'json', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   started.add(child);

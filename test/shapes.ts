@@ -1,10 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import type { Environment } from '#kit/config/config.ts';
 import { callIds } from '#kit/call/call.ts';
 import { createLog } from '#kit/log/log.ts';
 import { generateServiceKey } from '#kit/identity/service-key.ts';
+import { targetEnv } from '#kit/service/registry.ts';
+import { childEnvironment } from '#kit/testing/child.ts';
 import { openAll, readAll } from '../services/all/open.ts';
 import { openFleet, readFleet } from '../services/fleet/open.ts';
+import { type ServiceName, serviceNames } from '../services/registry.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -24,26 +26,48 @@ export interface Opened {
   close(): Promise<void>;
 }
 
-/** Opens all services as a shape has them; `written` takes what they log. */
-export const open: Record<Shape, (environment: Environment, written: (text: string) => void) => Promise<Opened>> = {
-  async 'one process'(environment, written) {
+/** Passwords hashed as in production, or in almost no time. */
+export type Hashing = 'real' | 'light';
+
+/** What to open. */
+export interface Opening {
+  /** The services; others are unavailable. */
+  readonly names: readonly ServiceName[];
+  readonly hashing: Hashing;
+  readonly environment: Environment;
+  /** Takes what they log. */
+  readonly written: (text: string) => void;
+}
+
+/** Far below what a configuration may have: only a test's wiring can set it. */
+const lightArgon2 = { argon2Memory: 8, argon2Passes: 1 };
+
+/** Opens services as a shape has them. */
+export const open: Record<Shape, (opening: Opening) => Promise<Opened>> = {
+  async 'one process'({ names, hashing, environment, written }) {
     const closers: (() => unknown)[] = [];
     const log = createLog({ level: 'trace', format: 'json', destination: { write: written }, ids: callIds });
-    const all = await openAll(readAll(environment), log, { add: (close) => closers.push(close) }, noNotice);
+    const configs = readAll(environment);
+    const all = await openAll(
+      hashing === 'light' ? { ...configs, auth: { ...configs.auth, ...lightArgon2 } } : configs,
+      log,
+      { add: (close) => closers.push(close) },
+      noNotice,
+      { only: names },
+    );
     return { port: all.port, secrets: [], close: () => closeAll(closers) };
   },
 
-  async fleet(environment, written) {
+  async fleet({ names, environment, written }) {
     const closers: (() => unknown)[] = [];
     const log = createLog({ level: 'trace', format: 'json', destination: { write: written }, ids: callIds });
     const secrets: string[] = [];
     let failed: unknown;
     const given = {
-      PATH: process.env['PATH'],
-      // One after the other they load the same files: Node need not compile them each time.
-      NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url)),
+      ...childEnvironment,
       SIGNET_LOG_LEVEL: 'trace',
       SIGNET_LOG_FORMAT: 'json',
+      ...unreachable(names),
       ...environment,
     };
     readFleet(given);
@@ -60,6 +84,7 @@ export const open: Record<Shape, (environment: Environment, written: (text: stri
         return pair;
       },
       output: written,
+      only: names,
     });
     return {
       port: fleet.port,
@@ -71,6 +96,12 @@ export const open: Record<Shape, (environment: Environment, written: (text: stri
     };
   },
 };
+
+/** Addresses at which the services that do not run are not reached either, should they run on this machine. */
+function unreachable(names: readonly ServiceName[]): Record<string, string> {
+  const others = serviceNames.filter((name) => !names.includes(name));
+  return Object.fromEntries(others.map((name) => [targetEnv(name), '127.0.0.1:1']));
+}
 
 /** Tests know the admin that they configure. */
 const noNotice = { take: () => undefined };

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach } from 'vitest';
+import { childEnvironment } from '#kit/testing/child.ts';
 import { portKeys as servicePorts } from './ports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -41,7 +42,7 @@ export function useStarts() {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', `services/${name}/main.ts`], {
       cwd: root,
       env: {
-        PATH: process.env['PATH'],
+        ...childEnvironment,
         SIGNET_DATA_DIR: dataDir,
         SIGNET_LOG_LEVEL: 'warn',
         ...anyPorts,

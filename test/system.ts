@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { expect, inject } from 'vitest';
 import type { Environment } from '#kit/config/config.ts';
-import type { Secret } from '#kit/log/secret.ts';
+import { Secret } from '#kit/log/secret.ts';
 import { generateServiceKey } from '#kit/identity/service-key.ts';
+import type { AnyService } from '#kit/service/service.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
-import { services } from '../services/registry.ts';
+import { type ServiceName, services, withCalled } from '../services/registry.ts';
 import { anyPorts } from './ports.ts';
-import { open } from './shapes.ts';
+import { type Hashing, open, type Shape } from './shapes.ts';
 
 /** An answer over HTTP, its body read. */
 export interface Answer {
@@ -35,7 +36,7 @@ export interface Person {
   readonly csrf: string;
 }
 
-/** All services on a database and ports of their own; in this process, or each in its own, as the project says (vitest.config.ts). */
+/** Services on a database and ports of their own. */
 export interface System {
   readonly database: FreshDatabase;
   /** Base URL of the edge. */
@@ -46,6 +47,8 @@ export interface System {
   readonly service: { readonly name: string; readonly key: Secret };
   /** gRPC port of the user service. */
   readonly userPort: number;
+  /** The gRPC address of each service that is open and has one, `host:port` by name. */
+  readonly targets: Readonly<Record<string, string>>;
   /** The auth service's port for other services. */
   readonly authGrpcPort: number;
   /** Asks the edge over REST, below `/api/v1` unless the path begins with `//`. */
@@ -62,14 +65,36 @@ export interface System {
 /** The first admin of every test system. */
 export const admin = { email: 'root@example.com', password: 'the admin of the tests' };
 
-/** Opens a system. Keys of the environment may be given; limits on requests are off unless they are. */
-export async function openSystem(environment: Environment = {}): Promise<System> {
-  const database = await freshDatabase();
+/** How to open a system. */
+export interface SystemOptions {
+  /**
+   * Keys of the environment. Limits on requests are off unless given. With DATABASE_URL the system uses that
+   * migrated database and leaves it there.
+   */
+  readonly env?: Environment;
+  /** The services, which come with those that they call, auth and the edge: the user service alone, unless given. */
+  readonly services?: readonly ServiceName[];
+  /** All in this process or each in its own: as the project says (vitest.config.ts), unless given. */
+  readonly shape?: Shape;
+  /** `light` in one process, where neither the cost of passwords nor its limits are the subject. */
+  readonly hashing?: Hashing;
+  /** Changes the database before a service opens. */
+  readonly prepare?: (url: Secret, masterKey: Secret) => Promise<void>;
+}
+
+/** Opens a system. */
+export async function openSystem(options: SystemOptions = {}): Promise<System> {
+  const { env: environment = {}, shape = inject('shape'), hashing = 'real' } = options;
+  const names = withCalled(options.services ?? ['user']);
+  const database = await databaseOf(environment);
   const written: string[] = [];
   const service = { name: 'beside', ...generateServiceKey() };
-  const masterKey = randomBytes(32).toString('base64');
-  const opened = await open[inject('shape')](
-    {
+  const masterKey = environment['SIGNET_MASTER_KEY'] ?? randomBytes(32).toString('base64');
+  await options.prepare?.(database.url, new Secret(masterKey));
+  const opened = await open[shape]({
+    names,
+    hashing,
+    environment: {
       DATABASE_URL: database.url.reveal(),
       SIGNET_MASTER_KEY: masterKey,
       ...anyPorts,
@@ -79,8 +104,8 @@ export async function openSystem(environment: Environment = {}): Promise<System>
       SIGNET_ADMIN_PASSWORD: admin.password,
       ...environment,
     },
-    (text) => written.push(text),
-  );
+    written: (text) => written.push(text),
+  });
 
   const secrets = new Set([masterKey, service.key.reveal(), admin.password, database.url.reveal(), ...opened.secrets]);
   const edge = `http://127.0.0.1:${opened.port(services.edge.ports.door.env)}`;
@@ -98,6 +123,12 @@ export async function openSystem(environment: Environment = {}): Promise<System>
     service,
     userPort: opened.port(services.user.ports.grpc.env),
     authGrpcPort: opened.port(services.auth.ports.grpc.env),
+    targets: Object.fromEntries(
+      names.flatMap((name) => {
+        const { grpc }: AnyService['ports'] = services[name].ports;
+        return grpc ? [[name, `127.0.0.1:${opened.port(grpc.env)}`]] : [];
+      }),
+    ),
     rest,
     secret,
     logged: () => written.join(''),
@@ -128,6 +159,11 @@ export async function openSystem(environment: Environment = {}): Promise<System>
       for (const one of secrets) expect(text.includes(one), 'a secret was logged').toBe(false);
     },
   };
+}
+
+/** The database that an environment names, or a fresh one. */
+async function databaseOf({ DATABASE_URL: given }: Environment): Promise<FreshDatabase> {
+  return given === undefined ? freshDatabase() : { url: new Secret(given), drop: async () => undefined };
 }
 
 /** Asks any URL, and reads the whole answer. */

@@ -34,7 +34,7 @@ test('a service signs in by its key, and acts in its own name', async () => {
   const { service_key: key, services_entry: entry } = (
     await run(['services', 'keygen', 'reports', '--role', 'admin', '--json'])
   ).json();
-  const system = await openSystem({ SIGNET_SERVICES: entry });
+  const system = await openSystem({ env: { SIGNET_SERVICES: entry } });
   try {
     const environment = {
       SIGNET_URL: system.edge,

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { openSystem, type System } from '../../test/system.ts';
+import { childEnvironment } from '#kit/testing/child.ts';
 import { as, run } from '../testing/run.ts';
 
 let system: System;
@@ -133,7 +134,7 @@ test('says behind which line it stopped, and waits for nothing more, where the s
   const main = fileURLToPath(new URL('../main.ts', import.meta.url));
   const ada = await system.person();
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'users', 'import', '-'], {
-    env: { PATH: process.env['PATH'], ...as(system, ada) },
+    env: { ...childEnvironment, ...as(system, ada) },
     cwd: tmpdir(),
   });
   let stderr = '';

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '#kit/testing/child.ts';
 import { createCli } from '../cli.ts';
 import { createOutput } from '../output.ts';
 import { runCommand } from '../run.ts';
@@ -57,7 +58,7 @@ const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 async function spawned(args: readonly string[], { environment = {}, cwd = tmpdir(), input }: Running): Promise<Ended> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     cwd,
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { ...childEnvironment, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   // Most commands read nothing, and may be gone before it is written.

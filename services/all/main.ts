@@ -12,7 +12,7 @@ await runProcess(async (closing) => {
   const notice = createAdminNotice(closing);
   const all = await step(
     'services',
-    () => openAll(configs, log, closing, notice, metrics),
+    () => openAll(configs, log, closing, notice, { metrics }),
     () => serviceNames.join(', '),
   );
   process.stdout.write(banner(all.port, configs, notice.show()));

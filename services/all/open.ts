@@ -1,6 +1,7 @@
 import { type Config, type Environment, type Keys, readConfigs } from '#kit/config/config.ts';
 import { oneOf } from '#kit/config/types.ts';
 import { openDatabase } from '#kit/db/database.ts';
+import { failure } from '#kit/errors/failure.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { asService } from '#kit/guard/as-service.ts';
 import { watchRevocations } from '#kit/guard/revocation-feed.ts';
@@ -20,7 +21,7 @@ import { openAuth } from '../auth/open.ts';
 import { buildEdge } from '../edge/build.ts';
 import { openEdge } from '../edge/open.ts';
 import { upstreamsOf } from '../edge/upstream.ts';
-import { domainServices, type ServiceName, services } from '../registry.ts';
+import { domainServices, type ServiceName, serviceNames, services } from '../registry.ts';
 
 /** What a service of one process is configured with. What signs and verifies in one process may use a shared secret. */
 type Together<K extends Keys> = Omit<Config<K>, 'alg' | 'serviceKey'> & { readonly alg: Algorithm };
@@ -32,6 +33,13 @@ export type Configs = { readonly [N in ServiceName]: Together<(typeof services)[
 export interface All {
   /** The port that a key set. */
   port(env: string): number;
+}
+
+/** What may be asked of `openAll` besides. */
+export interface OpenOptions {
+  readonly metrics?: Metrics;
+  /** The services to open (`withCalled`); all, unless given. Others are unavailable. */
+  readonly only?: readonly ServiceName[];
 }
 
 /** Reads the configurations of all services. @throws ConfigError naming every bad key at once */
@@ -61,7 +69,7 @@ export async function openAll(
   log: Log,
   closing: Closing,
   notice: Pick<AdminNotice, 'take'>,
-  metrics: Metrics = createMetrics(),
+  { metrics = createMetrics(), only = serviceNames }: OpenOptions = {},
 ): Promise<All> {
   const logOf = (name: string) => log.child({ service: name });
   const ports = new Map<string, number>();
@@ -103,10 +111,15 @@ export async function openAll(
   const waysOf = (name: string) => {
     const identity = identityOf(name);
     return (called: string) => {
-      const app = () => apps.get(called)!;
+      const app = () => appOf(called);
       return asService(createInProcessTransport(app), identity);
     };
   };
+  function appOf(name: string): RpcApp {
+    const app = apps.get(name);
+    if (!app) throw failure('SERVICE_UNAVAILABLE');
+    return app;
+  }
   const toAuth = waysOf('edge')('auth');
   // Each has a guard of its own, as in a process of its own; what they know is the same.
   const revocations = watchRevocations({ transport: toAuth });
@@ -121,7 +134,7 @@ export async function openAll(
     return guard;
   };
 
-  for (const service of domainServices) {
+  for (const service of domainServices.filter(({ name }) => only.includes(name as ServiceName))) {
     const name = service.name as ServiceName;
     const { app, port } = await openService(service, {
       config: configs[name] as unknown as Parameters<typeof openService>[1]['config'],

@@ -42,6 +42,8 @@ export interface FleetOptions {
   readonly notice: Pick<AdminNotice, 'take'>;
   /** Makes a service's key pair. */
   readonly generateKey?: () => ServiceKeyPair;
+  /** The services to open (`withCalled`); all, unless given. */
+  readonly only?: readonly ServiceName[];
   /** Takes what the processes write. */
   readonly output?: ((text: string) => void) | undefined;
 }
@@ -62,7 +64,16 @@ const patience = 30_000;
  * @throws StartError with the words of a process that does not start
  */
 export async function openFleet(options: FleetOptions): Promise<Fleet> {
-  const { metricsPort, log, closing, fail, notice, generateKey = generateServiceKey, output } = options;
+  const {
+    metricsPort,
+    log,
+    closing,
+    fail,
+    notice,
+    generateKey = generateServiceKey,
+    only = serviceNames,
+    output,
+  } = options;
   const identified = serviceNames.filter((name) => keysOf(name).has(serviceKeys.serviceKey.env));
   const pairs: KeyPairs = Object.fromEntries(identified.map((name) => [name, generateKey()]));
   const environment = withKeyPairs(options.environment, pairs);
@@ -97,7 +108,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
   }
 
   await open('auth');
-  await Promise.all(serviceNames.filter((name) => name !== 'auth').map(open));
+  await Promise.all(only.filter((name) => name !== 'auth').map(open));
   return { port: ports.get };
 }
 

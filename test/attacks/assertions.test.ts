@@ -27,7 +27,9 @@ let db: Client;
 let ada: Person;
 beforeAll(async () => {
   const entry = ({ publicKey }: typeof reports, name: string, roles = '') => `${name}=${publicKey}${roles}`;
-  system = await openSystem({ SIGNET_SERVICES: [entry(reports, 'reports', ':admin'), entry(other, 'other')].join() });
+  system = await openSystem({
+    env: { SIGNET_SERVICES: [entry(reports, 'reports', ':admin'), entry(other, 'other')].join() },
+  });
   auth = createGrpcTransport(`127.0.0.1:${system.authGrpcPort}`, [
     ServiceTokenService,
     AdminService,

@@ -18,9 +18,11 @@ let db: Client;
 let caller: string;
 beforeAll(async () => {
   system = await openSystem({
-    SIGNET_HASH_QUEUE: '1000',
-    SIGNET_LOGIN_LIMIT: '4',
-    SIGNET_LOGIN_LIMIT_ADDRESS: '12',
+    env: {
+      SIGNET_HASH_QUEUE: '1000',
+      SIGNET_LOGIN_LIMIT: '4',
+      SIGNET_LOGIN_LIMIT_ADDRESS: '12',
+    },
   });
   channel = createGrpcTransport(`127.0.0.1:${system.authGrpcPort}`, [
     AuthService,

@@ -58,7 +58,7 @@ const lengths = [1_000, 2_000, 4_000, 8_000, 15_000];
 let system: System;
 let client: Client;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_LOG_LEVEL: 'silent' });
+  system = await openSystem({ env: { SIGNET_LOG_LEVEL: 'silent' } });
   client = await openClient(portOf(system.edge));
 });
 afterAll(async () => {

@@ -19,7 +19,7 @@ const sessions = new Map<string, ClientHttp2Session>();
 
 beforeAll(async () => {
   smtp = await listenForMail();
-  system = await openSystem({ SMTP_URL: `smtp://127.0.0.1:${(smtp.address() as AddressInfo).port}` });
+  system = await openSystem({ env: { SMTP_URL: `smtp://127.0.0.1:${(smtp.address() as AddressInfo).port}` } });
   [ada, eve] = await Promise.all([system.person(), system.person()]);
 });
 afterAll(async () => {

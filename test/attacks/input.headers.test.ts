@@ -10,7 +10,7 @@ let system: System;
 let ada: Person;
 let split: Awaited<ReturnType<typeof openSplitEdge>>;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_SESSION_LIMIT: '1000' });
+  system = await openSystem({ env: { SIGNET_SESSION_LIMIT: '1000' } });
   ada = await system.person();
   split = await openSplitEdge(system);
 });

@@ -9,7 +9,7 @@ let system: System;
 let token: string;
 let ada: Person;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_SESSION_LIMIT: '1000' });
+  system = await openSystem({ env: { SIGNET_SESSION_LIMIT: '1000' } });
   token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
   const people = [await system.person(), await system.person(), await system.person('raider')];
   [ada] = people as [Person, ...Person[]];

@@ -76,7 +76,7 @@ function head(method: string, path: string): Buffer {
 const endStream = 1;
 const endHeaders = 4;
 
-describe('ends the connection of whoever', () => {
+describe.concurrent('ends the connection of whoever', () => {
   test.each<[string, number, (socket: Socket) => void]>([
     ['says nothing', limits.headersTimeout, () => undefined],
     ['sends a byte and no more', limits.headersTimeout, (socket) => socket.write('G')],
@@ -161,7 +161,9 @@ describe('ends the connection of whoever', () => {
     );
     expect(took).toBeLessThan(limits.requestTimeout + limits.keepAliveTimeout + slack);
   });
+});
 
+describe('ends the connection of whoever', () => {
   test.each<[string, string | Buffer]>([
     ['HTTP/1.1', 'GET /large HTTP/1.1\r\nHost: a\r\n\r\n'],
     ['HTTP/2', Buffer.concat([preface, closedWindow, frame(1, endHeaders | endStream, 1, head('GET', '/large'))])],

@@ -26,10 +26,12 @@ let caller: string;
 beforeAll(async () => {
   mailbox = await openMailbox();
   system = await openSystem({
-    SMTP_URL: mailbox.url,
-    SIGNET_HASH_QUEUE: '1000',
-    SIGNET_LOGIN_LIMIT: String(limit),
-    SIGNET_LOGIN_LIMIT_ADDRESS: '30',
+    env: {
+      SMTP_URL: mailbox.url,
+      SIGNET_HASH_QUEUE: '1000',
+      SIGNET_LOGIN_LIMIT: String(limit),
+      SIGNET_LOGIN_LIMIT_ADDRESS: '30',
+    },
   });
   const services = [AuthService, EmailService, PasswordService, ServiceTokenService];
   channel = createGrpcTransport(`127.0.0.1:${system.authGrpcPort}`, services);

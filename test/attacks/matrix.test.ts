@@ -112,10 +112,9 @@ function verdictOf(reason: string | undefined, code?: Code): Verdict {
   return reason !== undefined && guardReasons.has(reason) ? (reason as Verdict) : 'admitted';
 }
 
-async function overRpc(transport: Transport, method: DescMethod, identity: Identity): Promise<Verdict> {
+async function overRpc(transport: Transport, method: DescMethod, headers: Record<string, string>): Promise<Verdict> {
   const stop = new AbortController();
   try {
-    const headers = headersOf(identity);
     if (method.methodKind === 'unary') {
       await transport.unary(method as never, stop.signal, 10_000, headers, create(method.input) as never);
     } else {
@@ -134,12 +133,12 @@ async function* one(message: unknown): AsyncIterable<never> {
   yield message as never;
 }
 
-async function overRest(method: DescMethod, identity: Identity): Promise<Verdict> {
+async function overRest(method: DescMethod, headers: Record<string, string>): Promise<Verdict> {
   const { pattern, body } = getOption(method, http);
   const path = (pattern.value as string).replaceAll(/\{\w+\}/g, () => crypto.randomUUID());
   const verb = String(pattern.case).toUpperCase();
   const answer = await ask(`${rig.edge}${path}`, verb, {
-    headers: headersOf(identity),
+    headers,
     ...(body === '' ? {} : { body: {} }),
   });
   return verdictOf(answer.json?.code);
@@ -158,11 +157,12 @@ test.each(every)(
     const wrong: string[] = [];
     for (const identity of identities) {
       if (looksByItself.has(method.name) && identity.bearer && identity.bearer.kind !== 'user') continue;
+      const headers = headersOf(identity);
       const seen: Record<string, [Verdict, Verdict]> = {};
       for (const way of atEdge)
-        seen[way] = [await overRpc(transports[way]!, method, identity), expectedAtEdge(method, identity)];
-      seen[own] = [await overRpc(transports[own]!, method, identity), expected(method, identity)];
-      if (hasOption(method, http)) seen['REST'] = [await overRest(method, identity), expectedAtEdge(method, identity)];
+        seen[way] = [await overRpc(transports[way]!, method, headers), expectedAtEdge(method, identity)];
+      seen[own] = [await overRpc(transports[own]!, method, headers), expected(method, identity)];
+      if (hasOption(method, http)) seen['REST'] = [await overRest(method, headers), expectedAtEdge(method, identity)];
       for (const [way, [is, should]] of Object.entries(seen))
         if (is !== should && !(should === 'admitted' && is === 'INVALID_TOKEN' && knowSessions.has(method.name)))
           wrong.push(`${identity.name}, ${way}: ${is} instead of ${should}`);

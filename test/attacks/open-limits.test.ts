@@ -14,10 +14,12 @@ const perAddress = { streams: 4, connections: 12 };
 let system: System;
 beforeAll(async () => {
   system = await openSystem({
-    SIGNET_STREAM_LIMIT: '5',
-    SIGNET_STREAM_LIMIT_ADDRESS: String(perAddress.streams),
-    SIGNET_CONNECTION_LIMIT: '100',
-    SIGNET_CONNECTION_LIMIT_ADDRESS: String(perAddress.connections),
+    env: {
+      SIGNET_STREAM_LIMIT: '5',
+      SIGNET_STREAM_LIMIT_ADDRESS: String(perAddress.streams),
+      SIGNET_CONNECTION_LIMIT: '100',
+      SIGNET_CONNECTION_LIMIT_ADDRESS: String(perAddress.connections),
+    },
   });
 });
 afterAll(() => system.close());

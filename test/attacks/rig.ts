@@ -1,4 +1,4 @@
-import { randomBytes, sign as signBytes, KeyObject } from 'node:crypto';
+import { sign as signBytes, KeyObject } from 'node:crypto';
 import { exportPKCS8 } from 'jose';
 import { Client } from 'pg';
 import { readConfig } from '#kit/config/config.ts';
@@ -12,17 +12,13 @@ import { linkToAuth } from '#kit/identity/auth-link.ts';
 import { guardFor } from '#kit/identity/guard-for.ts';
 import { channelsTo } from '#kit/service/channels.ts';
 import { targetOf } from '#kit/service/registry.ts';
-import type { AnyService } from '#kit/service/service.ts';
-import { freshDatabase } from '#kit/testing/postgres.ts';
 import { createTestKey, type TestKey } from '#kit/testing/tokens.ts';
-import { openAll, readAll } from '../../services/all/open.ts';
 import { createMasterKey } from '../../services/auth/secrets/rules/master-key.ts';
 import { contextOf } from '../../services/auth/keys/rules/signing-key.ts';
 import { buildEdge } from '../../services/edge/build.ts';
 import { upstreamsOf } from '../../services/edge/upstream.ts';
-import { services } from '../../services/registry.ts';
-import { anyPorts } from '../ports.ts';
-import { ask, type System } from '../system.ts';
+import { serviceNames, services } from '../../services/registry.ts';
+import { openSystem, type System } from '../system.ts';
 
 /** The claims of a token, as an object. */
 export type Claims = Readonly<Record<string, unknown>>;
@@ -60,61 +56,47 @@ export interface Rig {
 
 /** Opens a rig. */
 export async function openRig(): Promise<Rig> {
-  const [database, key, ...otherKeys] = await Promise.all([
-    freshDatabase(),
+  const [key, ...otherKeys] = await Promise.all([
     createTestKey('RS256'),
     createTestKey('ES256'),
     createTestKey('EdDSA'),
   ]);
-  const db = new Client(connection(database.url));
+  const system = await openSystem({
+    shape: 'one process',
+    services: serviceNames,
+    prepare: (url, masterKey) => publish([key, ...otherKeys], url, masterKey),
+  });
+  const { email, password, access, refresh, csrf } = await system.person();
+  const good = JSON.parse(Buffer.from(access.split('.')[1] ?? '', 'base64url').toString());
+  const claims = (): Record<string, unknown> => ({ ...good, jti: crypto.randomUUID() });
+  const { edge, auth, targets } = system;
+  return {
+    targets,
+    edge,
+    auth,
+    userTarget: `127.0.0.1:${system.userPort}`,
+    authTarget: `127.0.0.1:${system.authGrpcPort}`,
+    key,
+    otherKeys,
+    login: { access_token: access, refresh_token: refresh, csrf_token: csrf, email, password },
+    claims,
+    mint: (given = claims(), header = headerOf(key)) => signText(JSON.stringify(header), JSON.stringify(given), key),
+    close: () => system.close(),
+  };
+}
+
+/** Makes the auth service publish keys: those that are sealed under its master key. */
+async function publish(keys: readonly TestKey[], url: Secret, masterKey: Secret): Promise<void> {
+  const master = createMasterKey(new Secret(Buffer.from(masterKey.reveal(), 'base64')));
+  const db = new Client(connection(url));
   await db.connect();
-  // Only what is sealed under the master key is published.
-  const masterKey = randomBytes(32);
-  const master = createMasterKey(new Secret(masterKey));
-  for (const { kid, alg, jwk, privateKey } of [key, ...otherKeys]) {
+  for (const { kid, alg, jwk, privateKey } of keys) {
     await db.query(
       `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private) VALUES ($1, $2, 'retired', $3, $4)`,
       [kid, alg, JSON.stringify(jwk), master.seal(Buffer.from(await exportPKCS8(privateKey)), contextOf(kid))],
     );
   }
   await db.end();
-  const closers: (() => unknown)[] = [];
-  const all = await openAll(
-    readAll({
-      DATABASE_URL: database.url.reveal(),
-      SIGNET_MASTER_KEY: masterKey.toString('base64'),
-      ...anyPorts,
-      SIGNET_RATE_LIMIT: '0',
-    }),
-    createLog({ level: 'silent', format: 'json' }),
-    { add: (close) => closers.push(close) },
-    { take: () => undefined },
-  );
-  const edge = `http://127.0.0.1:${all.port(services.edge.ports.door.env)}`;
-  const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
-  await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
-  const login = (await ask(`${edge}/api/v1/auth/login`, 'POST', { body: credentials })).json;
-  const good = JSON.parse(Buffer.from(login.access_token.split('.')[1], 'base64url').toString());
-  const claims = (): Record<string, unknown> => ({ ...good, jti: crypto.randomUUID() });
-  const withGrpc = Object.values<AnyService>(services).flatMap(({ name, ports }) =>
-    ports.grpc ? [[name, `127.0.0.1:${all.port(ports.grpc.env)}`] as const] : [],
-  );
-  return {
-    targets: Object.fromEntries(withGrpc),
-    edge,
-    auth: `http://127.0.0.1:${all.port(services.auth.ports.door.env)}`,
-    userTarget: `127.0.0.1:${all.port(services.user.ports.grpc.env)}`,
-    authTarget: `127.0.0.1:${all.port(services.auth.ports.grpc.env)}`,
-    key,
-    otherKeys,
-    login: { ...login, ...credentials },
-    claims,
-    mint: (given = claims(), header = headerOf(key)) => signText(JSON.stringify(header), JSON.stringify(given), key),
-    async close() {
-      for (const close of closers.toReversed()) await close();
-      await database.drop();
-    },
-  };
 }
 
 /** The header of an access token. */

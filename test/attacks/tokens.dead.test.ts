@@ -12,7 +12,7 @@ let ways: Way[];
 let db: Client;
 let adminToken: string;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_KEY_PENDING: '10s', SIGNET_SESSION_LIMIT: '3' });
+  system = await openSystem({ env: { SIGNET_KEY_PENDING: '10s', SIGNET_SESSION_LIMIT: '3' } });
   db = new Client(connection(system.database.url));
   await db.connect();
   ways = openWays({

@@ -63,7 +63,7 @@ export async function openRig(
   const scheme = tls ? 'https' : 'http';
   const ours = `${scheme}://${ourHost}:${site.port}`;
   const theirs = (host: string) => `${scheme}://${host}:${attacker.port}`;
-  const system = await openSystem({ SIGNET_ISSUER: ours, ...environment(ours, theirs) });
+  const system = await openSystem({ env: { SIGNET_ISSUER: ours, ...environment(ours, theirs) } });
   site.passOn(system.edge);
   site.page('/home', 'home');
   return {

@@ -2,46 +2,35 @@ import { createClient } from '@connectrpc/connect';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
-import { type EmbeddedServer, startEmbedded } from '#kit/db/embedded.ts';
-import { silentLog } from '#kit/log/log.ts';
+import type { EmbeddedServer } from '#kit/db/embedded.ts';
 import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
-import { type All, openAll, readAll } from '../../services/all/open.ts';
-import { migrateAll } from '../../services/all/migrate.ts';
-import { type Answer, ask, type Asking } from '../system.ts';
-import { anyPorts } from '../ports.ts';
+import { startOwnServer } from '../own-server.ts';
+import { type Answer, ask, openSystem, type System } from '../system.ts';
 
 /** All services on a PostgreSQL of the test's own, which answers and cannot do the work. */
 
 let server: EmbeddedServer;
-let all: All;
+let system: System;
 let user: GrpcTransport;
 let admin: Client;
 let tokens: { access_token: string; refresh_token: string };
-const closers: (() => unknown)[] = [];
 const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
 
 beforeAll(async () => {
-  server = await startEmbedded({ dataDir: '', log: silentLog, ephemeral: true });
-  const configs = readAll({
-    ...anyPorts,
-    DATABASE_URL: server.url().reveal(),
-    SIGNET_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
-    SIGNET_RATE_LIMIT: '0',
-  });
-  await migrateAll(configs, silentLog);
-  all = await openAll(configs, silentLog, { add: (close) => closers.push(close) }, { take: () => undefined });
-  user = createGrpcTransport(`127.0.0.1:${all.port('SIGNET_USER_PORT')}`, [Health]);
+  server = await startOwnServer();
+  system = await openSystem({ env: { DATABASE_URL: server.url().reveal() } });
+  user = createGrpcTransport(`127.0.0.1:${system.userPort}`, [Health]);
   // Another database than that of the services: their settings do not concern it.
   admin = await connect('postgres');
-  await rest('POST', '/api/v1/auth/register', { body: { ...credentials, name: 'Ada' } });
-  tokens = (await rest('POST', '/api/v1/auth/login', { body: credentials })).json;
+  await system.rest('POST', '/auth/register', { body: { ...credentials, name: 'Ada' } });
+  tokens = (await system.rest('POST', '/auth/login', { body: credentials })).json;
   // The services get their own tokens with the first call, for a quarter of an hour.
-  await rest('GET', '/api/v1/users/profile', { token: tokens.access_token });
+  await system.rest('GET', '/users/profile', { token: tokens.access_token });
 });
 afterAll(async () => {
   await admin.end().catch(() => undefined);
   user.close();
-  for (const close of closers.toReversed()) await close();
+  await system.close();
   await server.stop();
 });
 
@@ -55,18 +44,15 @@ async function connect(database: string): Promise<Client> {
   return client;
 }
 
-const rest = (method: string, path: string, asking?: Asking) =>
-  ask(`http://127.0.0.1:${all.port('SIGNET_EDGE_PORT')}${path}`, method, asking);
-
 /** What needs to write. */
 const writes = (): Promise<Answer[]> =>
   Promise.all([
-    rest('POST', '/api/v1/auth/login', { body: credentials }),
-    rest('POST', '/api/v1/auth/register', { body: { ...credentials, email: 'eve@example.com', name: 'Eve' } }),
-    rest('POST', '/api/v1/auth/refresh', { body: { refresh_token: tokens.refresh_token } }),
-    rest('POST', '/api/v1/auth/logout', { body: { refresh_token: tokens.refresh_token } }),
-    rest('PATCH', '/api/v1/users/profile', { token: tokens.access_token, body: { bio: 'x' } }),
-    rest('DELETE', '/api/v1/users/account', { token: tokens.access_token }),
+    system.rest('POST', '/auth/login', { body: credentials }),
+    system.rest('POST', '/auth/register', { body: { ...credentials, email: 'eve@example.com', name: 'Eve' } }),
+    system.rest('POST', '/auth/refresh', { body: { refresh_token: tokens.refresh_token } }),
+    system.rest('POST', '/auth/logout', { body: { refresh_token: tokens.refresh_token } }),
+    system.rest('PATCH', '/users/profile', { token: tokens.access_token, body: { bio: 'x' } }),
+    system.rest('DELETE', '/users/account', { token: tokens.access_token }),
   ]);
 
 function expectUnavailable(answers: Answer[]): void {
@@ -78,10 +64,7 @@ function expectUnavailable(answers: Answer[]): void {
 
 /** What auth and user say of themselves. */
 async function readiness(): Promise<[number, Serving]> {
-  const [auth, health] = await Promise.all([
-    ask(`http://127.0.0.1:${all.port('SIGNET_AUTH_PORT')}/ready`, 'GET'),
-    createClient(Health, user).check({}),
-  ]);
+  const [auth, health] = await Promise.all([ask(`${system.auth}/ready`, 'GET'), createClient(Health, user).check({})]);
   return [auth.status, health.status];
 }
 
@@ -97,14 +80,14 @@ test('a server that is read-only: writes are 503, reads go on, readiness goes do
   await admin.query('SELECT pg_reload_conf()');
   await ready(down);
   expectUnavailable(await writes());
-  const profile = await rest('GET', '/api/v1/users/profile', { token: tokens.access_token });
+  const profile = await system.rest('GET', '/users/profile', { token: tokens.access_token });
   expect([profile.status, profile.json.name], profile.text).toEqual([200, 'Ada']);
-  expect((await rest('GET', '/health')).status).toBe(200);
+  expect((await system.rest('GET', '//health')).status).toBe(200);
 
   await admin.query('ALTER SYSTEM RESET default_transaction_read_only');
   await admin.query('SELECT pg_reload_conf()');
   await ready(up);
-  expect((await rest('POST', '/api/v1/auth/login', { body: credentials })).status).toBe(200);
+  expect((await system.rest('POST', '/auth/login', { body: credentials })).status).toBe(200);
 });
 
 test('a database that new sessions find read-only, as after a failover, is left as soon as it takes writes', async () => {
@@ -115,7 +98,7 @@ test('a database that new sessions find read-only, as after a failover, is left 
   await admin.query('ALTER DATABASE signet RESET default_transaction_read_only');
   await ready(up);
   await expect
-    .poll(async () => (await rest('POST', '/api/v1/auth/login', { body: credentials })).status, { timeout: 20_000 })
+    .poll(async () => (await system.rest('POST', '/auth/login', { body: credentials })).status, { timeout: 20_000 })
     .toBe(200);
 });
 
@@ -127,8 +110,8 @@ test('a disk that is full shows in the statements that fail, and takes readiness
     CREATE TRIGGER full_disk BEFORE INSERT ON auth.users FOR EACH ROW EXECUTE FUNCTION full_disk();`);
   await ready(up);
   const body = { ...credentials, email: 'eve@example.com', name: 'Eve' };
-  expectUnavailable([await rest('POST', '/api/v1/auth/register', { body })]);
-  expect((await ask(`http://127.0.0.1:${all.port('SIGNET_AUTH_PORT')}/ready`, 'GET')).status).toBe(503);
+  expectUnavailable([await system.rest('POST', '/auth/register', { body })]);
+  expect((await ask(`${system.auth}/ready`, 'GET')).status).toBe(503);
   await db.query('DROP FUNCTION full_disk CASCADE');
   await db.end();
   await ready(up);

@@ -6,7 +6,7 @@ let token: string;
 let adminId: string;
 let ada: Person;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_SESSION_LIMIT: '1000' });
+  system = await openSystem({ env: { SIGNET_SESSION_LIMIT: '1000' } });
   const { json } = await system.rest('POST', '/auth/login', { body: admin });
   [token, adminId] = [system.secret(json.access_token), json.user.id];
   ada = await system.person();

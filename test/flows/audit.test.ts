@@ -15,7 +15,7 @@ let db: Client;
 let adminToken: string;
 let adminId: string;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_KEY_PENDING: '10s', SIGNET_SESSION_LIMIT: '1000' });
+  system = await openSystem({ env: { SIGNET_KEY_PENDING: '10s', SIGNET_SESSION_LIMIT: '1000' } });
   db = new Client(connection(system.database.url));
   await db.connect();
   const { json } = await system.rest('POST', '/auth/login', { body: admin });

@@ -117,7 +117,7 @@ describe('the user service, directly', () => {
 });
 
 test('in production nobody is told what there is to call', async () => {
-  const closed = await openSystem({ NODE_ENV: 'production' });
+  const closed = await openSystem({ env: { NODE_ENV: 'production' } });
   expect((await curl('--protocol', 'grpc', '--list-services', closed.edge)).ok).toBe(false);
   expect((await curl('--protocol', 'grpc', '--list-services', `http://127.0.0.1:${closed.userPort}`)).ok).toBe(false);
   await closed.close();

@@ -366,7 +366,7 @@ describe('beside the contract', () => {
 });
 
 test('the rate limit holds for an address, whatever it asks over whatever protocol, and says when to come back', async () => {
-  const limited = await openSystem({ SIGNET_RATE_LIMIT: '10' });
+  const limited = await openSystem({ env: { SIGNET_RATE_LIMIT: '10' } });
   const answers = [];
   for (let index = 0; index < 6; index++) {
     answers.push(await limited.rest('GET', '/users/profile'));
@@ -388,7 +388,7 @@ test('the rate limit holds for an address, whatever it asks over whatever protoc
 const algorithms = inject('shape') === 'fleet' ? ['ES256'] : ['PS256', 'ES256', 'EdDSA'];
 
 test.each(algorithms)('tokens are signed with %s where it is configured', async (alg) => {
-  const other = await openSystem({ SIGNET_ALG: alg });
+  const other = await openSystem({ env: { SIGNET_ALG: alg } });
   const { access } = await other.person();
   expect(JSON.parse(Buffer.from(access.split('.')[0] ?? '', 'base64url').toString()).alg).toBe(alg);
   expect((await other.rest('GET', '/users/profile', { token: access })).status).toBe(200);

@@ -9,9 +9,11 @@ let db: Client;
 beforeAll(async () => {
   mailbox = await openMailbox();
   system = await openSystem({
-    SMTP_URL: mailbox.url,
-    SIGNET_LOGIN_LIMIT: '4',
-    SIGNET_LOGIN_LIMIT_ADDRESS: '1000',
+    env: {
+      SMTP_URL: mailbox.url,
+      SIGNET_LOGIN_LIMIT: '4',
+      SIGNET_LOGIN_LIMIT_ADDRESS: '1000',
+    },
   });
   db = new Client({ connectionString: system.database.url.reveal() });
   await db.connect();

@@ -16,7 +16,9 @@ let system: System;
 let guard: ServiceGuard;
 beforeAll(async () => {
   system = await openSystem({
-    SIGNET_SERVICES: `greeter=${greeter.publicKey},machine=${machine.publicKey}:support`,
+    env: {
+      SIGNET_SERVICES: `greeter=${greeter.publicKey},machine=${machine.publicKey}:support`,
+    },
   });
   system.secret(greeter.key.reveal());
 });

@@ -7,7 +7,7 @@ import { ask, openSystem, type System } from '../system.ts';
 // HS256 is for one process that both issues and verifies, and for nothing else.
 
 let system: System;
-beforeAll(async () => (system = await openSystem({ SIGNET_ALG: 'HS256' })));
+beforeAll(async () => (system = await openSystem({ env: { SIGNET_ALG: 'HS256' } })));
 afterAll(() => system.close());
 
 const decoded = (token: string, part: 0 | 1) =>

@@ -6,7 +6,7 @@ import { admin, openSystem, type Person, type System } from '../system.ts';
 let system: System;
 let adminToken: string;
 beforeAll(async () => {
-  system = await openSystem();
+  system = await openSystem({ hashing: 'light' });
   adminToken = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
 });
 afterAll(() => system.close());

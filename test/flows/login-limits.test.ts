@@ -8,7 +8,7 @@ import { admin, ask, openSystem, type System } from '../system.ts';
 let system: System;
 let channel: GrpcTransport;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_HASH_QUEUE: '1000', SIGNET_LOGIN_LIMIT_ADDRESS: '60' });
+  system = await openSystem({ env: { SIGNET_HASH_QUEUE: '1000', SIGNET_LOGIN_LIMIT_ADDRESS: '60' } });
   channel = createGrpcTransport(`127.0.0.1:${system.authGrpcPort}`, [AuthService]);
 });
 afterAll(async () => {

@@ -10,9 +10,11 @@ let system: System;
 let db: Client;
 beforeAll(async () => {
   system = await openSystem({
-    SIGNET_ARGON2_PASSES: '3',
-    SIGNET_LOGIN_LIMIT: '1000',
-    SIGNET_LOGIN_LIMIT_ADDRESS: '10000',
+    env: {
+      SIGNET_ARGON2_PASSES: '3',
+      SIGNET_LOGIN_LIMIT: '1000',
+      SIGNET_LOGIN_LIMIT_ADDRESS: '10000',
+    },
   });
   db = new Client(connection(system.database.url));
   await db.connect();

@@ -6,7 +6,7 @@ const perMinute = 20;
 const origin = 'https://app.example.com';
 let system: System;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_RATE_LIMIT: String(perMinute), SIGNET_CORS_ORIGINS: origin });
+  system = await openSystem({ env: { SIGNET_RATE_LIMIT: String(perMinute), SIGNET_CORS_ORIGINS: origin } });
 });
 afterAll(() => system.close());
 

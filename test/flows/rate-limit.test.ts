@@ -15,9 +15,11 @@ let system: System;
 let person: Person;
 beforeAll(async () => {
   system = await openSystem({
-    SIGNET_RATE_LIMIT: String(budget),
-    SIGNET_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8',
-    SIGNET_CORS_ORIGINS: page,
+    env: {
+      SIGNET_RATE_LIMIT: String(budget),
+      SIGNET_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8',
+      SIGNET_CORS_ORIGINS: page,
+    },
   });
   person = await system.person();
 });
@@ -141,7 +143,9 @@ describe('what counts as one address', () => {
   });
 
   test('nobody is believed about others who is no proxy of ours', async () => {
-    const open = await openSystem({ SIGNET_RATE_LIMIT: String(budget), SIGNET_TRUSTED_PROXIES: '10.0.0.1, ::1' });
+    const open = await openSystem({
+      env: { SIGNET_RATE_LIMIT: String(budget), SIGNET_TRUSTED_PROXIES: '10.0.0.1, ::1' },
+    });
     expect(await passed(40, (index) => ask(open.edge, `203.0.113.${index}`))).toBe(budget);
     await open.close();
   });
@@ -157,7 +161,7 @@ describeWith([redisProgram], 'two edges with one Redis', () => {
       SIGNET_TRUSTED_PROXIES: '127.0.0.1',
       REDIS_URL: redis.url.reveal(),
     };
-    edges = await Promise.all([openSystem(environment), openSystem(environment)]);
+    edges = await Promise.all([openSystem({ env: environment }), openSystem({ env: environment })]);
   });
   afterAll(async () => {
     for (const edge of edges) await edge.close();

@@ -7,7 +7,7 @@ import { type Answer, openSystem, type System } from '../system.ts';
 let system: System;
 let db: Client;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_REFRESH_GRACE: '1h' });
+  system = await openSystem({ env: { SIGNET_REFRESH_GRACE: '1h' } });
   db = new Client(connection(system.database.url));
   await db.connect();
 });

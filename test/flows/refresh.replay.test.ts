@@ -21,7 +21,7 @@ describe.each(['audit', 'end'] as const)('SIGNET_REFRESH_REPLAY=%s', (replay) =>
   let caller: string;
   let person: Person;
   beforeAll(async () => {
-    system = await openSystem({ SIGNET_REFRESH_REPLAY: replay });
+    system = await openSystem({ env: { SIGNET_REFRESH_REPLAY: replay } });
     channel = createGrpcTransport(`127.0.0.1:${system.authGrpcPort}`, [AuthService, ServiceTokenService]);
     db = new Client({ connectionString: system.database.url.reveal() });
     await db.connect();

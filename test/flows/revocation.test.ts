@@ -10,7 +10,7 @@ let system: System;
 let direct: GrpcTransport;
 let adminToken: string;
 beforeAll(async () => {
-  system = await openSystem();
+  system = await openSystem({ hashing: 'light' });
   direct = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
   const { json } = await system.rest('POST', '/auth/login', { body: admin });
   adminToken = system.secret(json.access_token);

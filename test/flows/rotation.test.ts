@@ -12,7 +12,7 @@ let direct: GrpcTransport;
 let adminToken: string;
 beforeAll(async () => {
   // The shortest that may be configured.
-  system = await openSystem({ SIGNET_KEY_PENDING: '10s' });
+  system = await openSystem({ env: { SIGNET_KEY_PENDING: '10s' }, hashing: 'light' });
   direct = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
   adminToken = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
 });

@@ -6,7 +6,7 @@ import { openSystem, type Person, type System } from '../system.ts';
 let system: System;
 let db: Client;
 beforeAll(async () => {
-  system = await openSystem({ SIGNET_SESSION_IDLE: '10m' });
+  system = await openSystem({ env: { SIGNET_SESSION_IDLE: '10m' } });
   db = new Client(connection(system.database.url));
   await db.connect();
 });
