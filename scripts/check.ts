@@ -1,6 +1,6 @@
 // npm run check: everything that must hold of the tree and needs no running
 // system. Arguments pick claims by a word in them: npm run check -- lint types
-import { access, recentSignIn } from './check/access.ts';
+import { access, edgeRules, recentSignIn, served } from './check/access.ts';
 import { breaking } from './check/breaking.ts';
 import { type Check, Violation } from './check/check.ts';
 import { compose } from './check/compose.ts';
@@ -19,6 +19,8 @@ const all: Check[] = [
   generated,
   migrations,
   access,
+  edgeRules,
+  served,
   recentSignIn,
   examples,
   imports,

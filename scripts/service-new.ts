@@ -3,6 +3,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Script } from 'node:vm';
+import { parse } from 'yaml';
 import type { AnyService } from '#kit/service/service.ts';
 import { services } from '../services/registry.ts';
 import { root } from './check/check.ts';
@@ -11,8 +13,21 @@ import { filesOf, type Names, registryWith } from './service/files.ts';
 import { pinnedNode } from './setup.mjs';
 
 const name = process.argv[2] ?? '';
-const taken = new Set([...Object.keys(services), 'all', 'fleet', 'test', 'policy', 'type', 'signet']);
+const composed = parse(await readFile(path.join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+  services: object;
+};
+const taken = new Set([
+  ...Object.keys(services),
+  ...Object.keys(composed.services),
+  'all',
+  'fleet',
+  'test',
+  'policy',
+  'type',
+  'signet',
+]);
 if (!/^[a-z][a-z0-9]{1,30}$/.test(name)) refuse('usage: npm run service:new -- <name: lower-case letters and digits>');
+if (isReserved(name)) refuse(`${name} is a reserved word of JavaScript`);
 if (taken.has(name)) refuse(`there is a service, or a part of the project, of the name ${name}`);
 
 const names: Names = { lower: name, pascal: name.slice(0, 1).toUpperCase() + name.slice(1) };
@@ -46,6 +61,17 @@ Go on with docs/add-a-service.md.`);
 function nextPort(): number {
   const ports = Object.values<AnyService>(services).flatMap(({ ports: { grpc } }) => Number(grpc?.default ?? 0));
   return Math.max(...ports.filter((port) => port < 9_000)) + 1;
+}
+
+/** Tells whether a module can have no variable of a name. */
+function isReserved(word: string): boolean {
+  try {
+    // Parsed, never run.
+    void new Script(`'use strict'; const ${word} = 0;`);
+    return word === 'await';
+  } catch {
+    return true;
+  }
 }
 
 function refuse(why: string): never {

@@ -84,11 +84,12 @@ export async function startTogether(database: FreshDatabase, environment: Record
   });
   const ports = await said((text) => {
     const [, metrics] = /"port":(\d+),"msg":"metrics are shown"/.exec(text) ?? [];
-    const shown =
-      /edge +http:\S+:(\d+) [^]+auth +http:\S+:(\d+) .+ on (\d+)\n +user +\S+:(\d+) [^]+--list-methods/.exec(text);
+    const shown = /edge +http:\S+:(\d+) [^]+auth +http:\S+:(\d+) .+ on (\d+)\n([^]+)--list-methods/.exec(text);
     if (!shown) return undefined;
-    const [edge, auth, authGrpc, user] = shown.slice(1).map(Number) as [number, number, number, number];
-    return { edge, auth, authGrpc, user, metrics: Number(metrics) };
+    const [edge, auth, authGrpc] = shown.slice(1, 4).map(Number) as [number, number, number];
+    const others = [...(shown[4] ?? '').matchAll(/^ +(\w+) +localhost:(\d+) +gRPC$/gm)];
+    const grpc = new Map([['auth', authGrpc], ...others.map(([, name = '', port]) => [name, Number(port)] as const)]);
+    return { edge, auth, grpc, metrics: Number(metrics) };
   });
   return { ports, pid: child.pid, output, end, hasEnded: () => child.exitCode !== null || child.signalCode !== null };
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { emptyDatabase, type FreshDatabase } from '#kit/testing/postgres.ts';
+import { servicesWithData } from '../../services/registry.ts';
 import { run } from '../testing/run.ts';
 
 let database: FreshDatabase;
@@ -17,7 +18,9 @@ const on = (url: string) => ({ environment: { DATABASE_URL: url } });
 test('brings a database up to date, tells what it did, and finds nothing to do the second time', async () => {
   const environment = on(database.url.reveal());
   const before = await run(['db', 'status', '--json'], environment);
-  expect(before.json().services.map((one: { service: string }) => one.service)).toEqual(['auth', 'user']);
+  expect(before.json().services.map((one: { service: string }) => one.service)).toEqual(
+    servicesWithData.map(({ name }) => name),
+  );
   const { applied, pending } = before.json().services[0];
   expect([applied, pending[0], pending.length > 1]).toEqual([[], '20261122000000_init', true]);
 
@@ -29,6 +32,23 @@ test('brings a database up to date, tells what it did, and finds nothing to do t
   expect(after.stdout).toMatch(/^user +\d{14}_\w+ +applied$/m);
   const second = await run(['db', 'migrate'], environment);
   expect([second.exit, second.stdout]).toEqual([0, 'up to date\n']);
+});
+
+test('works on the database of the service where that is another one', async () => {
+  const other = await emptyDatabase();
+  const environment = { DATABASE_URL: database.url.reveal(), USER_DATABASE_URL: other.url.reveal() };
+  expect((await run(['db', 'migrate'], { environment })).exit).toBe(0);
+  const schemasOf = async (url: string) => {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query(
+      `SELECT nspname FROM pg_namespace WHERE nspname IN ('auth', 'user') ORDER BY 1`,
+    );
+    await client.end();
+    return rows.map(({ nspname }) => nspname);
+  };
+  expect([await schemasOf(database.url.reveal()), await schemasOf(other.url.reveal())]).toEqual([['auth'], ['user']]);
+  await other.drop();
 });
 
 test('a database that does not fit the code is told, and ends it with 1', async () => {

@@ -3,9 +3,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '#kit/config/config.ts';
 import { runningServer } from '#kit/db/embedded/running.ts';
+import { giveToServiceRole } from '#kit/db/service-roles.ts';
 import { migrate, migrationsOf, migrationStatus } from '#kit/db/migrate.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
+import { environmentFor } from '#kit/service/registry.ts';
 import { keys } from '../../services/all/config.ts';
 import { servicesWithData } from '../../services/registry.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
@@ -15,7 +17,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** `db`: brings databases up to date. Works on the database itself, without a server. */
 export function addDb(program: Command, cli: Cli): void {
-  const db = program.command('db').description('the database: DATABASE_URL, or that of npm start while it runs');
+  const db = program
+    .command('db')
+    .description('the database: DATABASE_URL or <SERVICE>_DATABASE_URL, or that of npm start while it runs');
 
   const status = db.command('status').description('show which migrations the database has and lacks');
   example(answering(status), 'db status').action((options: AnswerOptions) => showStatus(cli, options));
@@ -25,9 +29,9 @@ export function addDb(program: Command, cli: Cli): void {
 }
 
 async function showStatus({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
-  const url = databaseOf(environment);
   const services = [];
   for (const { name: service } of servicesWithData) {
+    const { url } = databaseOf(service, environment);
     services.push({ service, ...(await migrationStatus({ url, ...migrationsOf(service) })) });
   }
   if (json) output.json({ services });
@@ -43,23 +47,27 @@ async function showStatus({ environment, output }: Cli, { json }: AnswerOptions)
 }
 
 async function applyMigrations({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
-  const url = databaseOf(environment);
   const services = [];
   for (const { name: service } of servicesWithData) {
+    const { url, isEmbedded } = databaseOf(service, environment);
     services.push({ service, ...(await migrate({ url, ...migrationsOf(service), log: silentLog })) });
+    if (isEmbedded) await giveToServiceRole(url, service);
   }
   if (json) return output.json({ services });
   const applied = services.flatMap((one) => one.applied.map((name) => `applied ${one.service}/${name}`));
   for (const line of applied.length > 0 ? applied : ['up to date']) output.line(line);
 }
 
-/** The database of DATABASE_URL, or the one that `npm start` runs on the data directory. */
-function databaseOf(environment: Cli['environment']): Secret {
-  const { databaseUrl, dataDir } = readConfig(keys, environment);
-  if (databaseUrl) return databaseUrl;
+/** The database of a service: of its own URL or DATABASE_URL, or the one that `npm start` runs on the data directory. */
+function databaseOf(
+  service: string,
+  environment: Cli['environment'],
+): { readonly url: Secret; readonly isEmbedded: boolean } {
+  const { databaseUrl, dataDir } = readConfig(keys, environmentFor(service, environment));
+  if (databaseUrl) return { url: databaseUrl, isEmbedded: false };
   const folder = path.resolve(root, dataDir);
   const found = runningServer(folder);
-  if (found) return found;
+  if (found) return { url: found, isEmbedded: true };
   throw new CommandFailure(
     `DATABASE_URL is not set, and no database runs on ${folder}. Start one with npm start, or set DATABASE_URL.`,
     exits.unreachable,

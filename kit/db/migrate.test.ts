@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { emptyDatabase, type FreshDatabase } from '#kit/testing/postgres.ts';
+import { schemas } from '#kit/testing/schemas.ts';
 import { migrate, migrationStatus, migrationsOf } from './migrate.ts';
 
 let database: FreshDatabase;
@@ -130,7 +131,7 @@ test('works for a role that may not make schemas, where the schema is there', as
 
 test("applies our own services' migrations", async () => {
   let tables = 0;
-  for (const service of ['auth', 'user']) {
+  for (const service of schemas) {
     const of = migrationsOf(service);
     const schema = await readFile(path.join(of.directory, '../schema.prisma'), 'utf8');
     // And the record of the migrations.
@@ -139,7 +140,8 @@ test("applies our own services' migrations", async () => {
     const { applied } = await migrate({ url: database.url, ...of, log: silentLog });
     expect(applied).toEqual(names);
   }
-  expect(await query(`SELECT count(*)::int AS tables FROM pg_tables WHERE schemaname IN ('auth', 'user')`)).toEqual([
+  const list = schemas.map((schema) => `'${schema}'`).join();
+  expect(await query(`SELECT count(*)::int AS tables FROM pg_tables WHERE schemaname IN (${list})`)).toEqual([
     { tables },
   ]);
 });

@@ -1,11 +1,31 @@
 import { Client } from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
-import { emptyDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { schemas } from '#kit/testing/schemas.ts';
+import { createDatabase } from './create-database.ts';
 import { connection } from './database.ts';
+import { type EmbeddedServer, startEmbedded } from './embedded.ts';
 import { migrate, migrationsOf } from './migrate.ts';
-import { ensureServiceRoles } from './service-roles.ts';
+import { ensureServiceRoles, giveToServiceRole } from './service-roles.ts';
+
+// Roles belong to a server, not to a database: these tests have their own.
+let server: EmbeddedServer;
+beforeAll(async () => (server = await startEmbedded({ dataDir: '', log: silentLog, ephemeral: true })));
+afterAll(() => server.stop());
+
+async function emptyDatabase(): Promise<Secret> {
+  const name = `roles_${randomBytes(6).toString('hex')}`;
+  await createDatabase(server.url('postgres'), name);
+  return server.url(name);
+}
+
+async function migratedDatabase(service: string): Promise<Secret> {
+  const url = await emptyDatabase();
+  await migrate({ url, ...migrationsOf(service), log: silentLog });
+  return url;
+}
 
 async function open(url: Secret): Promise<Client> {
   const client = new Client(connection(url));
@@ -15,8 +35,7 @@ async function open(url: Secret): Promise<Client> {
 }
 
 test('each service owns its schema, and may enter no other one', async () => {
-  const { url, drop } = await freshDatabase();
-  onTestFinished(drop);
+  const url = await emptyDatabase();
   const urls = await ensureServiceRoles(url, ['roles-a', 'roles-b']);
   const a = await open(urls.get('roles-a')!);
   const b = await open(urls.get('roles-b')!);
@@ -27,11 +46,10 @@ test('each service owns its schema, and may enter no other one', async () => {
   await expect(b.query('ALTER ROLE signet_roles_b SUPERUSER')).rejects.toThrow('permission denied');
 });
 
-test.each(['auth', 'user'])(
+test.each(schemas)(
   'what a superuser made for %s is re-owned, and its migrations go on as the role',
   async (service) => {
-    const { url, drop } = await freshDatabase();
-    onTestFinished(drop);
+    const url = await migratedDatabase(service);
     const foreign = async () => {
       const client = await open(url);
       const { rows } = await client.query(
@@ -52,10 +70,26 @@ test.each(['auth', 'user'])(
   },
 );
 
-test.each(['auth', 'user'])('the role of %s can apply all migrations of it', async (service) => {
-  const { url, drop } = await emptyDatabase();
-  onTestFinished(drop);
+test.each(schemas)('the role of %s can apply all migrations of it', async (service) => {
+  const url = await emptyDatabase();
   const urls = await ensureServiceRoles(url, [service]);
   const { applied } = await migrate({ url: urls.get(service)!, ...migrationsOf(service), log: silentLog });
   expect(applied.length).toBeGreaterThan(0);
+});
+
+test('what is migrated as a superuser while roles exist can be given to the role', async () => {
+  const url = await emptyDatabase();
+  const urls = await ensureServiceRoles(url, ['user']);
+  await migrate({ url, ...migrationsOf('user'), log: silentLog });
+  const role = await open(urls.get('user')!);
+  await expect(role.query('SELECT FROM "user".profiles')).rejects.toThrow('permission denied');
+  await giveToServiceRole(url, 'user');
+  expect((await role.query('SELECT FROM "user".profiles')).rowCount).toBe(0);
+});
+
+test('a schema that the role of another service has made ready is refused', async () => {
+  const url = await emptyDatabase();
+  const urls = await ensureServiceRoles(url, ['roles-a']);
+  await (await open(urls.get('roles-a')!)).query('CREATE SCHEMA payment');
+  await expect(ensureServiceRoles(url, ['payment'])).rejects.toThrow('belongs to signet_roles_a');
 });

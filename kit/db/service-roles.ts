@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Client } from 'pg';
 import { Secret } from '#kit/log/secret.ts';
+import { StartError } from '#kit/process/start-error.ts';
 import { withAdmin } from './create-database.ts';
 
 /**
@@ -8,13 +10,14 @@ import { withAdmin } from './create-database.ts';
  * role made there is re-owned. Passwords are new each time.
  * @param admin URL of the database, as a superuser
  * @returns the URL of each service's role, by service
+ * @throws StartError where a schema belongs to the role of another service
  */
 export async function ensureServiceRoles(admin: Secret, services: readonly string[]): Promise<Map<string, Secret>> {
   const urls = new Map<string, Secret>();
   await withAdmin(admin, async (client) => {
     const database = client.escapeIdentifier(new URL(admin.reveal()).pathname.slice(1));
     for (const service of services) {
-      const role = `signet_${service.replaceAll('-', '_')}`;
+      const role = roleOf(service);
       const password = randomBytes(24).toString('base64url');
       const [name, schema] = [client.escapeIdentifier(role), client.escapeIdentifier(service)];
       await client.query('BEGIN');
@@ -26,9 +29,9 @@ export async function ensureServiceRoles(admin: Secret, services: readonly strin
       // The migrations that Prisma writes begin with CREATE SCHEMA IF NOT EXISTS, which asks for the right before it looks.
       await client.query(`GRANT CREATE ON DATABASE ${database} TO ${name}`);
       await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+      await refuseForeignSchema(client, service, role);
       await client.query(`ALTER SCHEMA ${schema} OWNER TO ${name}`);
-      const { rows } = await client.query<{ statement: string }>(foreignObjects, [service, role]);
-      for (const { statement } of rows) await client.query(statement);
+      await reown(client, service, role);
       await client.query('COMMIT');
       const url = new URL(admin.reveal());
       [url.username, url.password] = [role, password];
@@ -36,6 +39,40 @@ export async function ensureServiceRoles(admin: Secret, services: readonly strin
     }
   });
   return urls;
+}
+
+/**
+ * Gives a service's role what a superuser made in the service's schema, where that role exists.
+ * @param admin URL of the database, as a superuser
+ */
+export async function giveToServiceRole(admin: Secret, service: string): Promise<void> {
+  await withAdmin(admin, async (client) => {
+    const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [roleOf(service)]);
+    if (rowCount) await reown(client, service, roleOf(service));
+  });
+}
+
+function roleOf(service: string): string {
+  return `signet_${service.replaceAll('-', '_')}`;
+}
+
+/** What another service's role made ready under our name is not ours: its functions would run with our rights. */
+async function refuseForeignSchema(client: Client, service: string, role: string): Promise<void> {
+  const { rows } = await client.query<{ owner: string }>(
+    `SELECT r.rolname AS owner FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+     WHERE n.nspname = $1 AND starts_with(r.rolname, 'signet_') AND r.rolname <> $2`,
+    [service, role],
+  );
+  const [found] = rows;
+  if (found)
+    throw new StartError(
+      `the schema "${service}" belongs to ${found.owner}, the role of another service. Drop it, or give it to ${role}.`,
+    );
+}
+
+async function reown(client: Client, service: string, role: string): Promise<void> {
+  const { rows } = await client.query<{ statement: string }>(foreignObjects, [service, role]);
+  for (const { statement } of rows) await client.query(statement);
 }
 
 /** Statements that give objects of a schema ($1) to a role ($2), where another one owns them. What belongs to a table follows it. */

@@ -5,7 +5,7 @@ import { identityOf } from '#kit/guard/connect.ts';
 import type { Identity } from '#kit/guard/policy.ts';
 import { type AccessRule, assertRule } from '#kit/guard/rule.ts';
 import { copyHeaders } from '#kit/rest/answer.ts';
-import { drain, hasBody, readBytes } from '#kit/rest/request-body.ts';
+import { drain, hasBody, isGone, readBytes } from '#kit/rest/request-body.ts';
 import { headersOf, peerOf } from '#kit/rest/request-context.ts';
 import type { Asked, AskedGate } from '#kit/call/asked.ts';
 import { dropForged } from '#kit/call/call.ts';
@@ -103,11 +103,23 @@ async function admit(
   return {
     identity: identityOf(values),
     header: requestHeader,
-    body: () => (hasBody(request.raw) ? readBytes(request.raw, maxBodyBytes, request.signal) : Promise.resolve(empty)),
+    body: () => bodyOf(request, maxBodyBytes),
   };
 }
 
 const empty = Buffer.alloc(0);
+
+/** @throws CANCELLED where the client leaves, PAYLOAD_TOO_LARGE */
+async function bodyOf({ raw, signal }: FastifyRequest, maxBytes: number): Promise<Buffer> {
+  if (!hasBody(raw)) return empty;
+  // Fastify's signal knows of no end before it was first asked for.
+  if (isGone(raw)) throw failure('CANCELLED');
+  try {
+    return await readBytes(raw, maxBytes, signal);
+  } catch (error) {
+    throw signal.aborted || isGone(raw) ? failure('CANCELLED', { cause: error }) : error;
+  }
+}
 
 function assertRoute({ methods, path, access, crossOrigin }: HttpRoute, gate?: AskedGate): void {
   const name = `${methods.join(', ')} ${path}`;

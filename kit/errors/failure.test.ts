@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
+import { ErrorInfoSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
 import { failure, outward, reasonOf, violationsOf } from './failure.ts';
 import { kitReasons } from './reasons.ts';
 import { testFailure, testReasons } from '../testing/reasons.ts';
@@ -39,6 +40,13 @@ test.each([
     'SERVICE_UNAVAILABLE',
   ],
   ['a deadline', new ConnectError('late', Code.DeadlineExceeded), 'DEADLINE_EXCEEDED'],
+  [
+    'an error of another system that nobody translated',
+    new ConnectError('password=hunter2', Code.ResourceExhausted, { 'x-host': '10.0.0.1' }, [
+      { desc: ErrorInfoSchema, value: { reason: 'QUOTA', domain: 'googleapis.com' } },
+    ]),
+    'RESOURCE_EXHAUSTED',
+  ],
   ['a caller that left', new ConnectError('gone', Code.Canceled), 'CANCELLED'],
 ])('%s leaves as %#', (_, thrown, reason) => {
   const left = outward(thrown);

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
-import { type ErrorExtras, errorOf } from '#kit/guard/error.ts';
+import { type ErrorExtras, errorOf, isOurs } from '#kit/guard/error.ts';
 import type { ReasonEntry } from '#kit/guard/reasons.ts';
 import { isDatabaseAway } from './away.ts';
 import { infoOf, statusKey } from './error-info.ts';
@@ -78,14 +78,14 @@ export function violationsOf(error: unknown): FieldViolation[] {
 }
 
 /**
- * Decides what leaves the process: errors with a reason as they are; any other
+ * Decides what leaves the process: errors with a reason, Signet's or translated by us, as they are; any other
  * under the reason of its code, a masked one as INTERNAL; a database that is away
  * as SERVICE_UNAVAILABLE. Its text is kept as the cause, for the log alone.
  */
 export function outward(error: unknown): ConnectError {
   if (isDatabaseAway(error)) return failure('SERVICE_UNAVAILABLE', { retryAfter: 1, cause: error });
   if (!(error instanceof ConnectError)) return failure('INTERNAL', { cause: error });
-  if (reasonOf(error) !== undefined) return error;
+  if (reasonOf(error) !== undefined && isOurs(error)) return error;
   const reason = reasonOfCode(error.code);
   return failure(reason, { cause: error, ...(reason === 'SERVICE_UNAVAILABLE' ? { retryAfter: 1 } : {}) });
 }

@@ -22,6 +22,14 @@ export interface ErrorExtras {
   readonly cause?: unknown;
 }
 
+/** Errors that this process made or translated. */
+const ours = new WeakSet<ConnectError>();
+
+/** Tells whether an error was made by `errorOf`, here, or names a reason of Signet's domain: others came untranslated from elsewhere. */
+export function isOurs(error: ConnectError): boolean {
+  return ours.has(error) || signetReasonOf(error) !== undefined;
+}
+
 /** Makes the error of a reason: a status, its sentence, and google.rpc.ErrorInfo. */
 export function errorOf(reason: string, entry: ReasonEntry, extras: ErrorExtras = {}): ConnectError {
   const { detail, metadata = {}, domain = errorDomain, details = [], cause } = extras;
@@ -31,7 +39,9 @@ export function errorOf(reason: string, entry: ReasonEntry, extras: ErrorExtras 
   if (entry.challenge !== undefined && !headers.has('www-authenticate')) {
     headers.set('www-authenticate', entry.challenge);
   }
-  return new ConnectError(entry.title, entry.code, headers, [info, ...said, ...details], cause);
+  const error = new ConnectError(entry.title, entry.code, headers, [info, ...said, ...details], cause);
+  ours.add(error);
+  return error;
 }
 
 function localized(message: string) {

@@ -14,7 +14,7 @@ import type { RpcApp } from '#kit/call/app.ts';
 import { linkToAuth } from '#kit/identity/auth-link.ts';
 import { serveGrpc } from '#kit/transport/grpc-server.ts';
 import { guardFor, jwksFor, logWhenReady } from '#kit/identity/guard-for.ts';
-import { createService } from './stack.ts';
+import { assertServes, createService } from './stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
 import { startWork } from '#kit/work/work.ts';
@@ -51,6 +51,7 @@ export async function openService(
   closing.add(() => database.close());
   const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
   const { mounted, work = [] } = await build({ database, config, to, log, metrics });
+  assertServes(service.name, service.contract, mounted);
   const atWork = startWork(work, { log, metrics });
   closing.add(() => atWork.close());
   const app = createService({

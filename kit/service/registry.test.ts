@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
-import { readConfig } from '#kit/config/config.ts';
+import { key, readConfig } from '#kit/config/config.ts';
+import { text } from '#kit/config/types.ts';
 import { defineRegistry, environmentFor, targetOf } from './registry.ts';
 import { type AnyService, type Build, defineService } from './service.ts';
 
@@ -33,6 +34,13 @@ test.each<[string, Record<string, AnyService>, string]>([
   ['is registered under another name', { auth, other: echo }, 'echo is registered as other'],
 ])('a service that %s does not start', (_, definitions, fault) => {
   expect(() => defineRegistry(definitions)).toThrow(fault);
+});
+
+test.each([
+  ['name', { host: key('SIGNET_ECHO_HOST', text, { default: 'x', doc: 'x' }) }],
+  ['variable', { mine: key('SIGNET_HOST', text, { default: 'x', doc: 'x' }) }],
+])('a key of a service with the %s of one that every service has is refused', (_, keys) => {
+  expect(() => defineService({ name: 'echo', port: 2, contract: [], keys, load })).toThrow('has the key');
 });
 
 test('<SERVICE>_DATABASE_URL is the DATABASE_URL of that service and of no other', () => {

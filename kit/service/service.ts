@@ -75,7 +75,10 @@ export interface BuiltService {
 /** A service's `build`. What it takes is known where it is called, by the definition that it belongs to. */
 export type Build = (deps: never) => BuiltService | Promise<BuiltService>;
 
-/** Defines a domain service. Its keys for reaching others are added in the registry, which knows their ports. */
+/**
+ * Defines a domain service. Its keys for reaching others are added in the registry, which knows their ports.
+ * @throws Error where a key of its own has the name of one that every service has
+ */
 export function defineService<
   const C extends Calls = Readonly<Record<'auth', readonly DescService[]>>,
   const K extends Keys = Readonly<Record<'port', Key<number>>>,
@@ -94,13 +97,20 @@ export function defineService<
     default: String(definition.port),
     doc: `gRPC port of the ${name} service.`,
   });
+  const standard = { ...standardKeys, port: grpc };
+  const standardNames = new Set(Object.values(standard).map(({ env }) => env));
+  for (const [id, { env }] of Object.entries<Key>(keys ?? {})) {
+    if (Object.hasOwn(standard, id) || standardNames.has(env)) {
+      throw new Error(`services/${name}: every service has the key ${id} (${env}) already`);
+    }
+  }
   return {
     name,
     ports: { grpc },
     contract,
     // Every service proves to auth who it is, and hears of revocations there.
     calls: { auth: [], ...calls } as unknown as C,
-    keys: { ...standardKeys, port: grpc, ...keys } as StandardKeys & K,
+    keys: { ...standard, ...keys } as StandardKeys & K,
     load,
   };
 }

@@ -11,7 +11,7 @@ import { currentCall } from '#kit/call/call.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { mount } from '#kit/call/app.ts';
 import { createInProcessTransport } from '#kit/transport/in-process.ts';
-import { createService } from './stack.ts';
+import { assertServes, createService } from './stack.ts';
 
 test('a service without a guard among its checks serves public methods alone', async () => {
   const app = createService({
@@ -59,4 +59,13 @@ test.each([
   const refused = await client[method]({}, { headers: forged }).then(({ text }) => text, reasonOf);
   expect(refused).toBe(method === 'echo' ? '' : 'CALLER_NOT_ALLOWED');
   guard.close();
+});
+
+test('a service that does not mount what its definition says, or more, does not start', () => {
+  const echo = mount(EchoService, {});
+  expect(() => assertServes('echo', [EchoService], [echo])).not.toThrow();
+  expect(() => assertServes('echo', [EchoService], [])).toThrow('is in its contract and not mounted');
+  expect(() => assertServes('echo', [], [echo])).toThrow(
+    'signet.test.v1.EchoService is mounted and not in its contract',
+  );
 });

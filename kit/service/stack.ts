@@ -1,3 +1,4 @@
+import type { DescService } from '@bufbuild/protobuf';
 import { Code, ConnectError, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 import { accessOf, assertCovered } from '#kit/guard/access.ts';
@@ -16,6 +17,17 @@ import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from '#kit/contract/roles.ts';
 import { streamUntilOver, untilOver, whyOver } from '#kit/call/until-over.ts';
 import { validation } from '#kit/contract/validation.ts';
+
+/** @throws Error where what a service mounts is not what its definition says that it serves */
+export function assertServes(name: string, contract: readonly DescService[], mounted: readonly Mounted[]): void {
+  const said = new Set(contract.map(({ typeName }) => typeName));
+  const served = new Set(mounted.map(({ desc }) => desc.typeName));
+  const faults = [
+    ...[...said].filter((one) => !served.has(one)).map((one) => `${one} is in its contract and not mounted`),
+    ...[...served].filter((one) => !said.has(one)).map((one) => `${one} is mounted and not in its contract`),
+  ];
+  if (faults.length > 0) throw new Error(`services/${name}: ${faults.join(', ')}`);
+}
 
 /**
  * Services behind the one stack that every service has, with grpc.health.v1 and,

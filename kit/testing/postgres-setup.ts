@@ -1,6 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { createDatabase, dropDatabase } from '#kit/db/create-database.ts';
@@ -10,6 +8,7 @@ import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { databaseUrl, type TestPostgres, templateOf } from './postgres.ts';
+import { schemas } from './schemas.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -32,10 +31,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const held = await holdRun(admin, run);
   const template = templateOf(run);
   await createDatabase(admin, template);
-  const services = await readdir(fileURLToPath(new URL('../../prisma', import.meta.url)));
   const url = databaseUrl(admin, template);
   // One after the other: two that make their first schema at once would do, but a failure should name one.
-  for (const service of services) await migrate({ url, ...migrationsOf(service), log: silentLog });
+  for (const service of schemas) await migrate({ url, ...migrationsOf(service), log: silentLog });
   project.provide('postgres', { admin: admin.reveal(), run });
   return async () => {
     if (!embedded) await dropRun(admin, held, run);

@@ -1,9 +1,14 @@
-import type { DescService } from '@bufbuild/protobuf';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
 import { accessOf, assertCovered } from '#kit/guard/access.ts';
 import { builtInRoles } from '#kit/contract/roles.ts';
+import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
+import type { AnyService } from '#kit/service/service.ts';
+import { services as registered } from '../../services/registry.ts';
 import { contractServices } from '../contract.ts';
-import { type Check, expectNone, Violation } from './check.ts';
+import { type Check, expectNone, root, Violation } from './check.ts';
 
 /** Every method of our contract says who may call it. */
 export const access: Check = {
@@ -16,6 +21,41 @@ export const access: Check = {
     } catch (error) {
       throw new Violation((error as Error).message);
     }
+  },
+};
+
+/** Every method of our contract asks of the edge what the edge can give. */
+export const edgeRules: Check = {
+  claim: 'every edge rule makes sense',
+  async run() {
+    const methods = (await contractServices()).flatMap((service) => service.methods);
+    expectNone(methods.flatMap(faultOfEdgeRule));
+  },
+};
+
+function faultOfEdgeRule(method: DescMethod): string[] {
+  try {
+    edgeRuleOf(method);
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+/** Every service of our contract is one that a service of the registry serves, and the suites over the registry try. */
+export const served: Check = {
+  claim: 'every service of the contract is in the registry',
+  async run() {
+    const inRegistry = new Set(Object.values<AnyService>(registered).flatMap(({ contract }) => contract));
+    // Those of test/proto exist for tests.
+    const ours = (await contractServices()).filter(({ file }) =>
+      existsSync(path.join(root, 'proto', `${file.name}.proto`)),
+    );
+    expectNone(
+      ours
+        .filter((service) => !inRegistry.has(service))
+        .map(({ typeName }) => `${typeName}: in no contract of services/<name>/service.ts`),
+    );
   },
 };
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Key, Keys } from '#kit/config/config.ts';
-import type { AnyService } from '#kit/service/service.ts';
+import { type AnyService, envName } from '#kit/service/service.ts';
 import { services } from '../../services/registry.ts';
 import { notInCompose } from '../compose.ts';
 import { type Check, expectNone, root } from './check.ts';
@@ -55,7 +55,7 @@ export function composeFaults(text: string, known: Readonly<Record<string, Keys>
     for (const [env, value] of Object.entries(environment)) {
       // ${NAME:-otherwise} and ${NAME:?why}
       const [, variable, otherwise] = /^\$\{(\w+)(?::(?:-|\?)(.*))?\}$/.exec(value) ?? [];
-      if (variable !== undefined && variable !== env && variable !== `${env}_${name.toUpperCase()}`) {
+      if (variable !== undefined && variable !== env && variable !== `${env}_${envName(name)}`) {
         say(`gives ${env} the value of ${variable}`);
       }
       const key = Object.values(keys).find((one) => one.env === env);

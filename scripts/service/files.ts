@@ -147,7 +147,7 @@ export function createVisitorStore(db: PrismaClient): VisitorStore {
 
 /** The registry with a service more. @throws Error where its form is not the one that is known here */
 export function registryWith(text: string, { lower }: Names): string {
-  const entry = /const behind = \{ ([^}]*) \} as const;/.exec(text);
+  const entry = /const behind = \{\s*([^}]*?),?\s*\} as const;/.exec(text);
   const imports = [...text.matchAll(/^import \{ \w+ \} from '\.\/\w+\/service\.ts';\n/gm)].at(-1);
   if (!entry || !imports) throw new Error('services/registry.ts has no line "const behind = { ... } as const;"');
   const line = `import { ${lower} } from './${lower}/service.ts';\n`;

@@ -120,7 +120,8 @@ export async function openAll(
     if (!app) throw failure('SERVICE_UNAVAILABLE');
     return app;
   }
-  const toAuth = waysOf('edge')('auth');
+  const fromEdge = waysOf('edge');
+  const toAuth = fromEdge('auth');
   // Each has a guard of its own, as in a process of its own; what they know is the same.
   const revocations = watchRevocations({ transport: toAuth });
   const guardOf = (name: ServiceName) => {
@@ -152,7 +153,7 @@ export async function openAll(
   const edge = buildEdge({
     config: configs.edge,
     guard,
-    upstreams: upstreamsOf(services.edge.calls, waysOf('edge')),
+    upstreams: upstreamsOf(services.edge.calls, fromEdge),
     log: logOf('edge'),
     metrics: metrics.of('edge'),
   });

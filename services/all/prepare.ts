@@ -61,19 +61,18 @@ export async function prepare<C extends SomeConfigs>(
   const database = await step(
     'database',
     async () => {
-      if (config.databaseUrl) return { url: config.databaseUrl, own: {}, said: saidOfGiven(given) };
+      if (config.databaseUrl) return { urls: {}, said: saidOfGiven(given) };
       const server = await startEmbedded({ dataDir, log });
       closing.add(() => server.stop(), server.interrupt);
-      const own = await ownUrls(server.url());
-      return { url: server.url(), own, said: server.reused ? 'PostgreSQL, running already' : 'PostgreSQL' };
+      const urls = await ownUrls(server.url(), given);
+      return { urls, said: server.reused ? 'PostgreSQL, running already' : 'PostgreSQL' };
     },
     ({ said }) => said,
   );
 
   const environment = {
-    ...database.own,
     ...given,
-    DATABASE_URL: database.url.reveal(),
+    ...database.urls,
     SIGNET_MASTER_KEY: masterKey,
     SIGNET_MAIL_DIR: given['SIGNET_MAIL_DIR'] || path.join(dataDir, 'mail'),
   };
@@ -95,11 +94,10 @@ function saidOfGiven(given: Environment): string {
   return own.length > 0 ? `${text}; ${own.join(', ')} with one of its own` : text;
 }
 
-/** In our own PostgreSQL each service has a role of its own: the variables that say so. */
-async function ownUrls(superuser: Secret): Promise<Record<string, string>> {
-  const urls = await ensureServiceRoles(
-    superuser,
-    servicesWithData.map(({ name }) => name),
-  );
+/** In our own PostgreSQL each service has its own role: the variables that say so, but for services with a database elsewhere. */
+async function ownUrls(superuser: Secret, given: Environment): Promise<Record<string, string>> {
+  const elsewhere = withOwnDatabase(given);
+  const here = servicesWithData.map(({ name }) => name).filter((name) => !elsewhere.includes(name));
+  const urls = await ensureServiceRoles(superuser, here);
   return Object.fromEntries([...urls].map(([name, url]) => [`${envName(name)}_DATABASE_URL`, url.reveal()]));
 }

@@ -11,7 +11,7 @@ import type { Log } from '#kit/log/log.ts';
 import { mount, type RpcApp } from '#kit/call/app.ts';
 import { guardFor } from '#kit/identity/guard-for.ts';
 import type { Ready } from '#kit/service/health.ts';
-import { createService } from '#kit/service/stack.ts';
+import { assertServes, createService } from '#kit/service/stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { startWork } from '#kit/work/work.ts';
 import { buildAccounts } from './accounts/build.ts';
@@ -28,6 +28,7 @@ import { buildPasswords } from './passwords/build.ts';
 import { buildRevocation } from './revocation/build.ts';
 import { buildRoles } from './roles/build.ts';
 import { buildSecrets } from './secrets/build.ts';
+import { auth } from './service.ts';
 import { buildServiceIdentity } from './service-identity/build.ts';
 import type { KnownService } from './service-identity/public.ts';
 import { buildSessions } from './sessions/build.ts';
@@ -113,9 +114,11 @@ export async function buildAuth(deps: {
     ...sessions.methods,
     ...keys.methods,
   };
+  const mounted = [mount(AuthService, authService), ...rooms.flatMap((room) => room.mounted ?? [])];
+  assertServes(auth.name, auth.contract, mounted);
   return {
     app: createService({
-      mounted: [mount(AuthService, authService), ...rooms.flatMap(({ mounted }) => mounted ?? [])],
+      mounted,
       checks: [anyOriginGate(), connectGate(guard)],
       guard,
       ready,

@@ -5,6 +5,7 @@ import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { runProcess } from '#kit/process/run.ts';
 import { processLog } from '#kit/service/process-log.ts';
 import { isSupervised } from '#kit/process/supervisor.ts';
+import { environmentFor } from '#kit/service/registry.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
 import { adminLine, createAdminNotice } from '#kit/process/admin-notice.ts';
 import { buildAuth } from './build.ts';
@@ -12,7 +13,7 @@ import { keys } from './config.ts';
 import { openAuth } from './open.ts';
 
 await runProcess(async (closing) => {
-  const config = readConfig(keys, readEnvironment());
+  const config = readConfig(keys, environmentFor('auth', readEnvironment()));
   const log = processLog(config).child({ service: 'auth' });
   const metrics = (await openTelemetry(config, 'auth', log, closing)).of('auth');
   await migrate({ url: config.databaseUrl, ...migrationsOf('auth'), log });

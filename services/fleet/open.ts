@@ -54,8 +54,8 @@ export interface Fleet {
   port(env: string): number;
 }
 
-/** Longest wait until a service can work, once it has started, ms. */
-const patience = 30_000;
+/** Longest wait until a service can work, ms. */
+const patience = 60_000;
 
 /**
  * Opens all services, each in its process, on migrated databases: auth
@@ -83,7 +83,8 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
     const arrangement = { pairs, portOf: ports.of, metricsPort };
     let opened: Ready['ports'] = {};
     const serving = Promise.withResolvers<boolean>();
-    await supervise({
+    const late = delay(patience, false, { ref: false });
+    const started = supervise({
       async start() {
         const variables = await environmentOf(name, environment, arrangement);
         // Others know the ports that it had.
@@ -102,7 +103,8 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
       closing,
       fail,
     });
-    const late = delay(patience, false, { ref: false });
+    // Also where services wait for each other's ports, each of which the system is to choose.
+    if ((await Promise.race([started, late])) === false) throw new StartError(`${name} has not started in time`);
     if (!(await Promise.race([serving.promise, late])))
       throw new StartError(`${name} runs, but cannot work: see its log`);
   }

@@ -8,6 +8,7 @@ import { ServerReflection } from '#gen/proto/grpc/reflection/v1/reflection_pb.ts
 import { accessOf } from '#kit/guard/access.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
 import { contractServices } from '../../scripts/contract.ts';
+import { servicesWithData } from '../../services/registry.ts';
 import { startTogether } from '../processes.ts';
 import { ask } from '../system.ts';
 import { doorSenders, grpcSender, type Manner, type Sender } from './departures/requests.ts';
@@ -53,8 +54,7 @@ beforeAll(async () => {
   senders = [
     ...doorSenders('the edge', all.ports.edge),
     ...doorSenders('the auth door', all.ports.auth),
-    grpcSender('gRPC at the auth service', all.ports.authGrpc),
-    grpcSender('gRPC at the user service', all.ports.user),
+    ...[...all.ports.grpc].map(([name, port]) => grpcSender(`gRPC at the ${name} service`, port)),
   ];
 });
 afterAll(async () => {
@@ -113,6 +113,10 @@ async function metric(name: string): Promise<number> {
     0,
   );
 }
+
+test('every gRPC port is asked', () => {
+  expect([...all.ports.grpc.keys()].toSorted()).toEqual(servicesWithData.map(({ name }) => name).toSorted());
+});
 
 describe('a process whose callers leave', () => {
   test.each(contract.map((method) => [`${method.parent.typeName}/${method.name}`, method] as const))(

@@ -1,10 +1,12 @@
-import type { DescMessage, DescMethod, JsonObject } from '@bufbuild/protobuf';
+import { type DescMessage, type DescMethod, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { UserSchema } from '#gen/proto/signet/auth/v1/user_pb.ts';
 import { ProfileSchema } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { connection } from '#kit/db/database.ts';
+import { exampleJson } from '#kit/contract/example.ts';
+import { assertValid } from '#kit/contract/validation.ts';
 import { accessOf } from '#kit/guard/access.ts';
 import { rulesOf } from '#kit/rest/rule.ts';
 import type { AnyService } from '#kit/service/service.ts';
@@ -72,8 +74,8 @@ function valuesFor(name: string): unknown[] {
   return ['admin', true, { admin: true }];
 }
 
-/** A request that the method takes. */
-function requestFor({ name }: DescMethod): JsonObject {
+/** A request that the method takes: its example, or one with values of ours. */
+function requestFor(method: DescMethod): JsonObject {
   const requests: Record<string, JsonObject> = {
     Register: { email: `p${crypto.randomUUID()}@example.com`, password: 'a good long password', name: 'Eve' },
     Login: { email: ada.email, password: ada.password },
@@ -81,7 +83,7 @@ function requestFor({ name }: DescMethod): JsonObject {
     Logout: { refresh_token: 'sr1.x' },
     UpdateProfile: { bio: 'mine' },
   };
-  return requests[name] ?? {};
+  return requests[method.name] ?? exampleJson(method) ?? {};
 }
 
 const snapshot = async () =>
@@ -130,6 +132,8 @@ describe.each(methods.map((method) => [method.name, method] as const))('%s', (_,
       const made = await system.rest('PATCH', '/users/profile', { token: access, body: { bio: 'as it was' } });
       expect(made.status).toBe(200);
     }
+    // Else it would be refused whatever it had besides.
+    assertValid(method.input, fromJson(method.input, requestFor(method)));
     const before = await snapshot();
     const own = new Set(fieldsOf(method.input));
     const foreign = (await wishes()).filter((name) => !own.has(name));

@@ -18,7 +18,9 @@ beforeAll(async () => {
   database = await freshDatabase();
   const entries = [`edge=${keys.edge.publicKey}`, `user=${keys.user.publicKey}`];
   auth = await startService('auth', {
-    DATABASE_URL: database.url.reveal(),
+    // A service's own wins over that of all, in a process of its own as well.
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing',
+    AUTH_DATABASE_URL: database.url.reveal(),
     SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
     SIGNET_ADMIN_PASSWORD: 'the admin of this test',
     SIGNET_AUTH_PORT: '0',
@@ -81,7 +83,9 @@ test('with all that it needs, it is ready, and says so', async () => {
 test('a service without a door says so by grpc.health.v1', async () => {
   const environment = {
     ...common(),
-    DATABASE_URL: database.url.reveal(),
+    // A service's own wins over that of all, in a process of its own as well.
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing',
+    USER_DATABASE_URL: database.url.reveal(),
     SIGNET_SERVICE_KEY: keys.machine.key.reveal(),
     SIGNET_USER_PORT: '0',
   };

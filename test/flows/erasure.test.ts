@@ -44,10 +44,11 @@ async function everythingKept(): Promise<string> {
 }
 
 function sweepOf(db: Database) {
-  return createSweep({
+  const sweep = createSweep({
     store: createProfileStore(new UserClient({ adapter: db.adapter })),
     accounts: createAdmin(createAdminStore(new AuthClient({ adapter: db.adapter }))),
   });
+  return () => sweep(new AbortController().signal);
 }
 
 test('a read writes nothing: a profile without a row is the name of the account', async () => {

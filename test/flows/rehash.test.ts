@@ -34,7 +34,9 @@ test('a password whose hash is too weak signs in at every replica at once, which
       if (json.access_token) [json.access_token, json.refresh_token].forEach(system.secret);
     }
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
-    const { rows } = await db.query('SELECT password_hash FROM auth.users WHERE id = $1', [id]);
+    const { rows } = await db.query('SELECT password_hash, credentials_version FROM auth.users WHERE id = $1', [id]);
     expect(rows[0].password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    // Once for the statement above, which could have been any; not for the same password hashed again.
+    expect(rows[0].credentials_version).toBe(round + 1);
   }
 });

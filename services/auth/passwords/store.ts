@@ -49,11 +49,10 @@ function toLoginRecord({ at: authTime, ...row }: UserRow & LoginColumns): LoginR
   return { account: toUser(row), authTime, credentialsVersion, passwordHash, isKnownNetwork, devicesFrom };
 }
 
-/** What an account's row gets with another password. A sign-in that has proved the old one opens no session any more. */
+/** What an account's row gets with another password. The trigger users_password_hash raises credentials_version. */
 function passwordSet(passwordHash: string, by: Actor): Prisma.Sql {
   return Prisma.sql`
-    password_hash = ${passwordHash}, password_from = ${networkOf(by.ip)}, password_at = now(), updated_at = now(),
-    credentials_version = credentials_version + 1`;
+    password_hash = ${passwordHash}, password_from = ${networkOf(by.ip)}, password_at = now(), updated_at = now()`;
 }
 
 /** Passwords in PostgreSQL. */
@@ -73,7 +72,7 @@ export function createPasswordStore(db: PrismaClient): PasswordStore {
     async rehash(userId, oldHash, newHash) {
       const replaced = await db.$executeRaw`
         UPDATE auth.users SET password_hash = ${newHash}
-        WHERE id = ${userId}::uuid AND password_hash = ${oldHash}`;
+        WHERE id = ${userId}::uuid AND password_hash = ${oldHash} AND set_config('signet.rehash', 'on', true) = 'on'`;
       return replaced === 1;
     },
     async change({ account: { id: userId }, credentialsVersion }, passwordHash, keepSession, by) {

@@ -56,7 +56,7 @@ export interface LocalRevocations extends Revocations {
 }
 
 /** Revocations that are read, or told, at once. */
-export const revocationPage = 5_000;
+const revocationPage = 5_000;
 /** How many of the latest are kept in memory for watchers. */
 const recentMost = 20_000;
 /** Knowledge that is older is not told as current, ms. */

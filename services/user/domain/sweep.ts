@@ -13,11 +13,11 @@ const batches = 20;
 export function createSweep(deps: {
   readonly store: Pick<ProfileStore, 'page' | 'erase'>;
   readonly accounts: Pick<Accounts, 'deletedAmong'>;
-}): () => Promise<void> {
+}): (signal: AbortSignal) => Promise<void> {
   const { store, accounts } = deps;
   let after: string | undefined;
-  return async () => {
-    for (let count = 0; count < batches; count++) {
+  return async (signal) => {
+    for (let count = 0; count < batches && !signal.aborted; count++) {
       const ids = await store.page(after, batch);
       const deleted = ids.length > 0 ? await accounts.deletedAmong(ids) : [];
       if (deleted.length > 0) await store.erase(deleted);

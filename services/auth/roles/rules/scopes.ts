@@ -21,7 +21,7 @@ export function scopesFor(roles: readonly string[], defined: readonly string[]):
 }
 
 /** Tells whether a scope may come with Signet only: no role that an operator defines can have it. */
-export function isReserved(scope: string): boolean {
+function isReserved(scope: string): boolean {
   return scope.startsWith(reserved);
 }
 
