@@ -9,9 +9,9 @@ import { exampleJson } from '#kit/contract/example.ts';
 import { assertValid } from '#kit/contract/validation.ts';
 import { accessOf } from '#kit/guard/access.ts';
 import { rulesOf } from '#kit/rest/rule.ts';
-import type { AnyService } from '#kit/service/service.ts';
 import { isOnEdge } from '../../services/edge/upstream.ts';
-import { services, servicesWithData } from '../../services/registry.ts';
+import { servicesWithData } from '../../services/registry.ts';
+import { registryMethods } from './registry.ts';
 import { type Answer, ask, openSystem, type Person, type System } from '../system.ts';
 
 let system: System;
@@ -96,8 +96,8 @@ const snapshot = async () =>
   ).rows;
 
 /** Methods that a person without a role may call at the edge, by the registry. */
-const methods = Object.values<AnyService>(services)
-  .flatMap(({ contract }) => contract.flatMap((service) => service.methods))
+const methods = registryMethods
+  .map(({ method }) => method)
   .filter((method) => {
     const rule = accessOf(method);
     const isForPeople = rule === 'public' || (isOnEdge(method) && !rule.internal && !rule.roles?.length);

@@ -10,17 +10,15 @@ import type { AnyService } from '#kit/service/service.ts';
 import { services } from '../../services/registry.ts';
 import { ask } from '../system.ts';
 import { expected, expectedAtEdge, type Identity, type Verdict } from './matrix/expected.ts';
+import { registryMethods } from './registry.ts';
 import { openRig, type Rig } from './rig.ts';
 
 /** Every service with methods, by the registry: a new one needs no entry here. */
 const serving = Object.values<AnyService>(services).filter(({ contract }) => contract.length > 0);
-const every = serving.flatMap(({ name, contract }) =>
-  contract.flatMap(({ methods }) => methods.map((method) => ({ name, method }))),
-);
 
 /** Services that some rule names, the edge, and one that none does. */
 const callers = new Set([
-  ...every.flatMap(({ method }) => {
+  ...registryMethods.flatMap(({ method }) => {
     const rule = accessOf(method);
     return rule === 'public' ? [] : (rule.callers ?? []);
   }),
@@ -150,7 +148,7 @@ const looksByItself = new Set(['Logout']);
 /** Ask the database whose session it is, and say of ours, which never were, what the guard says of a bad token. */
 const knowSessions = new Set(['Verify', 'GetProfile', 'UpdateProfile']);
 
-test.each(every)(
+test.each(registryMethods)(
   '$method.parent.typeName/$method.name admits whom the contract says, by every way in, and nobody else',
   async ({ name: own, method }) => {
     const atEdge = ['Connect', 'gRPC-Web', 'gRPC'];
