@@ -18,8 +18,9 @@ const crossing = [
 export default defineConfig({
   test: {
     globalSetup: ['kit/testing/postgres-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // An outcome decides, not a clock: these end what hangs, on a machine under load as well.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     pool: 'forks',
     // Vitest leaves a processor to itself, and much of a test is waiting: one more keeps both busy.
     maxWorkers: Math.max(3, availableParallelism() - 1),

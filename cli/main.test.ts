@@ -43,7 +43,7 @@ test('every command has help with an example', async () => {
     const { exit: code, stdout: text } = await run([group, name, '--help']);
     expect([code, text]).toEqual([0, expect.stringContaining(`Example:\n  npm run -s signet -- ${group} ${name}`)]);
   }
-}, 60_000);
+});
 
 test.each([
   ['users', 'disable', 'ada@example.com'],

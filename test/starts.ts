@@ -1,11 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach } from 'vitest';
+import { startEmbedded } from '#kit/db/embedded.ts';
+import { migrate, migrationsOf } from '#kit/db/migrate.ts';
+import { silentLog } from '#kit/log/log.ts';
 import { childEnvironment } from '#kit/testing/child.ts';
+import { servicesWithData } from '../services/registry.ts';
 import { portKeys as servicePorts } from './ports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -14,15 +19,38 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export const portKeys = [...servicePorts, 'SIGNET_METRICS_PORT'];
 const anyPorts = Object.fromEntries(portKeys.map((key) => [key, '0']));
 
-/** Starts of what `npm start` and `npm run fleet` run, on a data directory of each test's own; ended after it. */
-export function useStarts() {
+/** An empty folder that a start can work in. */
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'signet-start-'));
+  // As root, the server runs as another user, and shall find its files here.
+  await chmod(folder, 0o711);
+  return folder;
+}
+
+/** A data directory whose PostgreSQL has every table and no row, made once: a copy takes a tenth of a first start. */
+let prepared: Promise<string> | undefined;
+
+async function prepareDataDir(): Promise<string> {
+  const folder = await newFolder();
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const server = await startEmbedded({ dataDir: folder, log: silentLog });
+  for (const { name } of servicesWithData) await migrate({ url: server.url(), ...migrationsOf(name), log: silentLog });
+  await server.stop();
+  return folder;
+}
+
+/**
+ * Starts of what `npm start` and `npm run fleet` run, on a data directory of each test's own; ended after it.
+ * @param kind `prepared` has a database with all tables, `empty` has nothing
+ */
+export function useStarts(kind: 'prepared' | 'empty' = 'prepared') {
   let dataDir: string;
   const running = new Set<ChildProcess>();
 
   beforeEach(async () => {
-    dataDir = await mkdtemp(path.join(tmpdir(), 'signet-start-'));
-    // As root, the server runs as another user, and shall find its files here.
-    await chmod(dataDir, 0o711);
+    dataDir = await newFolder();
+    // As `cp` does it: the files stay those of the server's user.
+    if (kind === 'prepared') execFileSync('cp', ['-a', `${await (prepared ??= prepareDataDir())}/.`, dataDir]);
   });
   afterEach(async () => {
     await stopAll();

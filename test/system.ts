@@ -76,7 +76,7 @@ export interface SystemOptions {
   readonly services?: readonly ServiceName[];
   /** All in this process or each in its own: as the project says (vitest.config.ts), unless given. */
   readonly shape?: Shape;
-  /** `light` in one process, where neither the cost of passwords nor its limits are the subject. */
+  /** `light`, unless given: `real` where what a password costs is part of the subject. In a fleet it is always real. */
   readonly hashing?: Hashing;
   /** Changes the database before a service opens. */
   readonly prepare?: (url: Secret, masterKey: Secret) => Promise<void>;
@@ -84,7 +84,7 @@ export interface SystemOptions {
 
 /** Opens a system. */
 export async function openSystem(options: SystemOptions = {}): Promise<System> {
-  const { env: environment = {}, shape = inject('shape'), hashing = 'real' } = options;
+  const { env: environment = {}, shape = inject('shape'), hashing = 'light' } = options;
   const names = withCalled(options.services ?? ['user']);
   const database = await databaseOf(environment);
   const written: string[] = [];

@@ -83,4 +83,4 @@ test('finds the database that npm start runs, and says how to get one where none
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }
-}, 60_000);
+});

@@ -20,7 +20,7 @@ let system: System;
 let folder: string;
 let hash: string;
 beforeAll(async () => {
-  system = await openSystem();
+  system = await openSystem({ hashing: 'real' });
   folder = await mkdtemp(path.join(tmpdir(), 'signet-import-'));
   hash = system.secret(await bcrypt.hash('an old password', { cost: 4 }));
 });

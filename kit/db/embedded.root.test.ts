@@ -17,7 +17,7 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createLog, silentLog } from '#kit/log/log.ts';
 import { serverAccount } from './embedded/account.ts';
 import { temporaryFolders } from './embedded/home.ts';
@@ -66,6 +66,25 @@ function giveEverythingAway(): void {
   for (const dir of [home(), home('cluster')]) chmodSync(dir, 0o700);
 }
 
+/** A data directory of an earlier version, made once for the tests that only put a trap into it. */
+let old: string;
+beforeAll(async () => {
+  if (!isRoot) return;
+  old = await mkdtemp(path.join(temporaryFolders()[0] ?? '', 'root-'));
+  chmodSync(old, 0o711);
+  dataDir = path.join(old, 'data');
+  const made = await startEmbedded({ dataDir, log: silentLog });
+  await made.stop();
+  giveEverythingAway();
+});
+afterAll(async () => {
+  if (isRoot) await rm(old, { recursive: true });
+});
+
+function useOldLayout(): void {
+  execFileSync('cp', ['-a', path.join(old, 'data'), dataDir]);
+}
+
 function expectUnharmed(): void {
   const { uid, mode, nlink } = statSync(victim);
   expect([uid, mode & 0o777, readFileSync(victim, 'utf8')]).toEqual([0, 0o600, 'of root']);
@@ -84,8 +103,7 @@ describe.runIf(isRoot)('as root', () => {
   test.each(files.flatMap((file) => Object.keys(traps).map((trap) => [file, trap] as const)))(
     '%s that is %s is neither opened nor given away',
     async (file, trap) => {
-      await startAndStop();
-      giveEverythingAway();
+      useOldLayout();
       rmSync(home(file), { force: true });
       traps[trap as keyof typeof traps](home(file));
       await expect(start()).rejects.toThrow(/postgres\/.* (is not a plain file|has a second name)/);
@@ -97,8 +115,7 @@ describe.runIf(isRoot)('as root', () => {
   test.each(['.', 'cluster', 'cluster/data'])(
     'a link in place of the folder postgres/%s is not followed',
     async (dir) => {
-      await startAndStop();
-      giveEverythingAway();
+      useOldLayout();
       const elsewhere = path.join(folder, 'target');
       renameSync(home(dir), elsewhere);
       symlinkSync(elsewhere, home(dir));

@@ -12,7 +12,7 @@ import { requestText, sendRaw } from './wire.ts';
 let system: System;
 let db: Client;
 beforeAll(async () => {
-  system = await openSystem();
+  system = await openSystem({ hashing: 'real' });
   db = new Client(connection(system.database.url));
   await db.connect();
 });

@@ -66,4 +66,4 @@ test('every process of a fleet lives on when callers of the edge leave', async (
       .filter((line) => line.includes('"level":50')),
   );
   expect(errors).toEqual([]);
-}, 120_000);
+});

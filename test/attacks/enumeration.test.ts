@@ -9,7 +9,7 @@ import { type Answer, ask, openSystem, type System } from '../system.ts';
 let system: System;
 const emails: Record<string, string> = { 'an unknown email': 'nobody@example.com' };
 beforeAll(async () => {
-  system = await openSystem({ env: { SIGNET_LOGIN_LIMIT_ADDRESS: '10000' } });
+  system = await openSystem({ hashing: 'real', env: { SIGNET_LOGIN_LIMIT_ADDRESS: '10000' } });
   const [known, disabled, broken, gone] = [
     await system.person(),
     await system.person(),

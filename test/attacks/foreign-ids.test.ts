@@ -19,7 +19,7 @@ let rows: Awaited<ReturnType<typeof openRows>>;
 let atEdge: Transport;
 let direct: Map<string, Transport & { close(): void }>;
 beforeAll(async () => {
-  system = await openSystem({ services: serviceNames, hashing: 'light' });
+  system = await openSystem({ services: serviceNames });
   mallory = await system.person();
   victim = await system.person();
   session = JSON.parse(Buffer.from(victim.access.split('.')[1] ?? '', 'base64url').toString()).sid;

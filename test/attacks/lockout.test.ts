@@ -26,6 +26,7 @@ let caller: string;
 beforeAll(async () => {
   mailbox = await openMailbox();
   system = await openSystem({
+    hashing: 'real',
     env: {
       SMTP_URL: mailbox.url,
       SIGNET_HASH_QUEUE: '1000',

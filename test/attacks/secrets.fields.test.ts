@@ -11,7 +11,7 @@ import { registryMethods, requestWith, textFieldsOf } from './registry.ts';
 let system: System;
 let token: string;
 beforeAll(async () => {
-  system = await openSystem({ services: serviceNames, hashing: 'light' });
+  system = await openSystem({ services: serviceNames });
   token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
 });
 afterAll(() => system.close());

@@ -8,7 +8,7 @@ import { ask } from '../system.ts';
 
 /** The first admin's account exists before a stranger can register its address. */
 
-const { startOf, stopAll } = useStarts();
+const { startOf, stopAll } = useStarts('empty');
 let database: FreshDatabase;
 let db: Client;
 
@@ -90,7 +90,6 @@ test.each(['all', 'fleet'] as const)(
     }
     squatter.close();
   },
-  60_000,
 );
 
 test.each(['all', 'fleet'] as const)(

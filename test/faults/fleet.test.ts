@@ -102,7 +102,6 @@ test.runIf(process.platform === 'linux')(
       expect(said()).toMatch(new RegExp(`"service":"${name}","ended":"SIGKILL".*it is started again`));
     }
   },
-  90_000,
 );
 
 test.runIf(process.platform === 'linux')(

@@ -80,7 +80,6 @@ test.each([
     process.kill(npm, signal);
     await expectNothingLeft(program);
   },
-  60_000,
 );
 
 test.runIf(process.platform === 'linux')(
@@ -107,5 +106,4 @@ test.runIf(process.platform === 'linux')(
     expect(answer.statusCode).toBe(201);
     await expectNothingLeft(program);
   },
-  60_000,
 );

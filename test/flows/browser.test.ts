@@ -57,7 +57,7 @@ test('a sign-in without it sets no cookie', async () => {
 });
 
 test('behind https, cookies are __Host- and Secure', async () => {
-  const secure = await openSystem({ env: { SIGNET_ISSUER: 'https://id.example.com' } });
+  const secure = await openSystem({ shape: 'one process', env: { SIGNET_ISSUER: 'https://id.example.com' } });
   const { email, password } = await secure.person();
   const login = await secure.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' } });
   const lines = login.headers.getSetCookie();
@@ -230,7 +230,7 @@ test('what was planted before a sign-in is not what is signed in: each sign-in m
 });
 
 test('another site signs nobody in, and its tries do not use up the budget of signing in', async () => {
-  const counting = await openSystem({ env: { SIGNET_RATE_LIMIT: '9' } });
+  const counting = await openSystem({ shape: 'one process', env: { SIGNET_RATE_LIMIT: '9' } });
   const { email, password } = await counting.person();
   const body = { email, password, transport: 'cookie' };
   const elsewhere = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
@@ -344,7 +344,7 @@ describe('CORS', () => {
 });
 
 test('SIGNET_CSRF=always asks the token of requests with an Authorization header too', async () => {
-  const strict = await openSystem({ env: { SIGNET_CSRF: 'always' } });
+  const strict = await openSystem({ shape: 'one process', env: { SIGNET_CSRF: 'always' } });
   const { access, csrf: own } = await strict.person();
   const change = (headers: Record<string, string>) =>
     strict.rest('PATCH', '/users/profile', { body: { bio: 'x' }, token: access, headers });

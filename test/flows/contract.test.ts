@@ -366,7 +366,7 @@ describe('beside the contract', () => {
 });
 
 test('the rate limit holds for an address, whatever it asks over whatever protocol, and says when to come back', async () => {
-  const limited = await openSystem({ env: { SIGNET_RATE_LIMIT: '10' } });
+  const limited = await openSystem({ shape: 'one process', env: { SIGNET_RATE_LIMIT: '10' } });
   const answers = [];
   for (let index = 0; index < 6; index++) {
     answers.push(await limited.rest('GET', '/users/profile'));

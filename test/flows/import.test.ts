@@ -13,7 +13,7 @@ let token: string;
 let db: Client;
 beforeAll(async () => {
   mailbox = await openMailbox();
-  system = await openSystem({ env: { SMTP_URL: mailbox.url, SIGNET_LOGIN_LIMIT_ADDRESS: '10000' } });
+  system = await openSystem({ hashing: 'real', env: { SMTP_URL: mailbox.url, SIGNET_LOGIN_LIMIT_ADDRESS: '10000' } });
   token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
   db = new Client(connection(system.database.url));
   await db.connect();

@@ -6,7 +6,7 @@ import { admin, openSystem, type Person, type System } from '../system.ts';
 let system: System;
 let adminToken: string;
 beforeAll(async () => {
-  system = await openSystem({ hashing: 'light' });
+  system = await openSystem();
   adminToken = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
 });
 afterAll(() => system.close());
@@ -66,7 +66,6 @@ test.each(Object.entries(acts))(
       );
     }
   },
-  120_000,
 );
 
 /** The tokens of the session, and those that a refresh gave while it ended. */

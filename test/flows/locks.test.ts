@@ -11,7 +11,7 @@ let other: Client;
 /** Looks on. Within a transaction PostgreSQL shows who waits as it was at the first look. */
 let watcher: Client;
 beforeAll(async () => {
-  system = await openSystem();
+  system = await openSystem({ hashing: 'real' });
   token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
   [other, watcher] = [new Client(connection(system.database.url)), new Client(connection(system.database.url))];
   await Promise.all([other.connect(), watcher.connect()]);

@@ -10,6 +10,7 @@ let system: System;
 let db: Client;
 beforeAll(async () => {
   system = await openSystem({
+    hashing: 'real',
     env: {
       SIGNET_ARGON2_PASSES: '3',
       SIGNET_LOGIN_LIMIT: '1000',

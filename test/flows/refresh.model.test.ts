@@ -104,4 +104,4 @@ async function compare(steps: readonly Step[]): Promise<void> {
 
 test('whatever is done to a session in whatever order, it is as the model says', async () => {
   await assert(asyncProperty(array(step, { minLength: 1, maxLength: 14 }), compare), { numRuns: 40 });
-}, 120_000);
+});

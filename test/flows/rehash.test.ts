@@ -11,8 +11,8 @@ let replica: System;
 let db: Client;
 beforeAll(async () => {
   const shared = { SIGNET_MASTER_KEY: randomBytes(32).toString('base64') };
-  system = await openSystem({ env: shared });
-  replica = await openSystem({ env: { ...shared, DATABASE_URL: system.database.url.reveal() } });
+  system = await openSystem({ hashing: 'real', env: shared });
+  replica = await openSystem({ hashing: 'real', env: { ...shared, DATABASE_URL: system.database.url.reveal() } });
   db = new Client(connection(system.database.url));
   await db.connect();
 });

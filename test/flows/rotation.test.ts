@@ -12,7 +12,7 @@ let direct: GrpcTransport;
 let adminToken: string;
 beforeAll(async () => {
   // The shortest that may be configured.
-  system = await openSystem({ env: { SIGNET_KEY_PENDING: '10s' }, hashing: 'light' });
+  system = await openSystem({ env: { SIGNET_KEY_PENDING: '10s' } });
   direct = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
   adminToken = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
 });
@@ -59,7 +59,7 @@ async function callOn({ access, refresh }: Person, over: AbortSignal, answers: M
     expect(renewed.status, renewed.text).toBe(200);
     tokens = renewed.json;
     Object.values([tokens.access_token, tokens.refresh_token]).forEach(system.secret);
-    await delay(20);
+    await delay(60);
   }
 }
 
@@ -97,4 +97,4 @@ test('while the signing key is rotated under load, and verifiers are flooded wit
   await busy;
   expect(answers.size).toBe(rotations + 1);
   for (const given of answers.values()) expect([...given]).toEqual(['OK']);
-}, 120_000);
+});
