@@ -1,4 +1,4 @@
-import type { Key } from '#kit/config/config.ts';
+import type { Environment, Key } from '#kit/config/config.ts';
 import {
   databaseKeys,
   jwksKeys,
@@ -8,9 +8,14 @@ import {
   telemetryKeys,
   tokenKeys,
 } from '#kit/config/shared-keys.ts';
+import { roleOf } from '#kit/db/service-roles.ts';
+import type { Secret } from '#kit/log/secret.ts';
 import { targetEnv } from '#kit/service/registry.ts';
 import { type AnyService, envName } from '#kit/service/service.ts';
-import { services } from '../services/registry.ts';
+import { services, servicesWithData } from '../services/registry.ts';
+
+/** What Compose says of a variable that .env lacks. */
+const missing = 'run npm run --silent compose:env >> .env';
 
 /** What the image decides (deploy/Dockerfile), and what would need a volume. */
 export const notInCompose: ReadonlySet<string> = new Set([
@@ -23,20 +28,82 @@ export const notInCompose: ReadonlySet<string> = new Set([
 /** What stands in the anchors of docker-compose.yml, in the part that is written by hand. */
 const anchors: readonly [anchor: string, envs: ReadonlySet<string>][] = [
   ['*common', envsOf(processKeys, telemetryKeys, tokenKeys, limitKeys)],
-  ['*database', envsOf(databaseKeys)],
   ['*jwks', envsOf(jwksKeys)],
 ];
 
 /** Values that the composition needs and no definition says. */
 const special: Readonly<Record<string, string>> = {
-  SIGNET_MASTER_KEY: '${SIGNET_MASTER_KEY:?put SIGNET_MASTER_KEY into .env, from openssl rand -base64 32}',
-  SIGNET_SERVICES: '${SIGNET_SERVICES:?put SIGNET_SERVICES into .env, from npm run signet -- services keygen}',
+  SIGNET_MASTER_KEY: `\${SIGNET_MASTER_KEY:?${missing}}`,
+  SIGNET_SERVICES: `\${SIGNET_SERVICES:?${missing}}`,
   REDIS_URL: '${REDIS_URL:-redis://valkey:6379}',
 };
 
-/** The service blocks of docker-compose.yml. */
+/** The service blocks of docker-compose.yml, and the one-shot that gives each service its database role. */
 export function composeServices(): string {
-  return Object.values<AnyService>(services).map(block).join('\n\n');
+  return [rolesBlock(), ...Object.values<AnyService>(services).map(block)].join('\n\n');
+}
+
+/** The variable in .env with the password of a service's database role. */
+function passwordEnv({ name }: AnyService): string {
+  return `${envName(name)}_DATABASE_PASSWORD`;
+}
+
+function rolesBlock(): string {
+  return [
+    '  # Gives each service its database role, and ends.',
+    '  roles:',
+    '    <<: *service',
+    "    # It is auth's image, built there.",
+    '    pull_policy: never',
+    "    restart: 'no'",
+    '    command: [deploy/database-roles.ts]',
+    '    environment:',
+    `      DATABASE_URL: ${databaseUrl('signet', 'POSTGRES_PASSWORD')}`,
+    ...servicesWithData.map((service) => `      ${passwordEnv(service)}: \${${passwordEnv(service)}:?${missing}}`),
+    '    healthcheck:',
+    '      disable: true',
+    '    depends_on:',
+    '      postgres: { condition: service_healthy }',
+  ].join('\n');
+}
+
+function databaseUrl(role: string, password: string): string {
+  return `postgres://${role}:\${${password}:?${missing}}@postgres:5432/signet`;
+}
+
+/** Makes what is secret. */
+export interface Makers {
+  readonly password: () => string;
+  readonly masterKey: () => string;
+  readonly serviceKey: () => { readonly key: Secret; readonly publicKey: string };
+}
+
+/** What docker-compose.yml needs of .env and an environment lacks, by name. */
+export function composeEnvironment(environment: Environment, make: Makers): [name: string, value: string][] {
+  const lines: [string, string][] = [];
+  function lacks(name: string): boolean {
+    return !environment[name];
+  }
+  for (const name of ['POSTGRES_PASSWORD', ...servicesWithData.map(passwordEnv)]) {
+    if (lacks(name)) lines.push([name, make.password()]);
+  }
+  if (lacks('SIGNET_MASTER_KEY')) lines.push(['SIGNET_MASTER_KEY', make.masterKey()]);
+  const entries = (environment['SIGNET_SERVICES'] ?? '').split(',').filter(Boolean);
+  const before = entries.length;
+  for (const { name, keys } of Object.values<AnyService>(services)) {
+    const variable = `${serviceKeys.serviceKey.env}_${envName(name)}`;
+    if (!(serviceKeys.serviceKey.env in byEnv(keys)) || !lacks(variable)) continue;
+    const { key, publicKey } = make.serviceKey();
+    lines.push([variable, key.reveal()]);
+    entries.push(`${name}=${publicKey}`);
+  }
+  // The last of two lines with the same name counts.
+  if (entries.length > before) lines.push(['SIGNET_SERVICES', entries.join()]);
+  return lines;
+}
+
+function byEnv(keys: AnyService['keys']): Record<string, Key> {
+  return Object.fromEntries(Object.values(keys).map((one) => [one.env, one]));
 }
 
 function block(service: AnyService): string {
@@ -63,14 +130,17 @@ function block(service: AnyService): string {
     '    healthcheck:',
     `      test: [CMD, node, deploy/health.mjs, '${health?.default}']`,
     '    depends_on:',
-    ...waitsFor.map((other) => `      ${other}: { condition: service_healthy }`),
+    ...waitsFor.map(
+      (other) =>
+        `      ${other}: { condition: ${other === 'roles' ? 'service_completed_successfully' : 'service_healthy'} }`,
+    ),
   ].join('\n');
 }
 
 /** What must work before a service starts. Domain services may call each other in circles: those wait for nobody but auth. */
 function dependenciesOf({ name, keys, calls }: AnyService): string[] {
   if (name === services.edge.name) return [...Object.keys(calls), 'valkey'];
-  return [...('databaseUrl' in keys ? ['postgres'] : []), ...('auth' in calls ? ['auth'] : [])];
+  return [...('databaseUrl' in keys ? ['roles'] : []), ...('auth' in calls ? ['auth'] : [])];
 }
 
 function valueOf({ name, calls }: AnyService, { env, default: standard, optional }: Key): string {
@@ -78,8 +148,9 @@ function valueOf({ name, calls }: AnyService, { env, default: standard, optional
   const all: Readonly<Record<string, AnyService>> = services;
   if (called !== undefined) return `dns:///${called}:${all[called]?.ports.grpc?.default}`;
   const variable = env === serviceKeys.serviceKey.env ? `${env}_${envName(name)}` : env;
+  if (env === databaseKeys.databaseUrl.env) return databaseUrl(roleOf(name), `${envName(name)}_DATABASE_PASSWORD`);
   if (special[env] !== undefined) return special[env];
-  return standard === undefined && !optional ? `\${${variable}:?put ${variable} into .env}` : `\${${variable}:-}`;
+  return standard === undefined && !optional ? `\${${variable}:?${missing}}` : `\${${variable}:-}`;
 }
 
 function isPort({ ports }: AnyService, env: string): boolean {

@@ -7,18 +7,23 @@ import { withAdmin } from './create-database.ts';
 /**
  * Gives each service a database role of its own, `signet_<service>`, which owns the
  * service's schema with everything in it and may enter no other one. What another
- * role made there is re-owned. Passwords are new each time.
+ * role made there is re-owned.
  * @param admin URL of the database, as a superuser
+ * @param passwordOf the password of a service's role; a new one each time, unless given
  * @returns the URL of each service's role, by service
  * @throws StartError where a schema belongs to the role of another service
  */
-export async function ensureServiceRoles(admin: Secret, services: readonly string[]): Promise<Map<string, Secret>> {
+export async function ensureServiceRoles(
+  admin: Secret,
+  services: readonly string[],
+  passwordOf: (service: string) => Secret = newPassword,
+): Promise<Map<string, Secret>> {
   const urls = new Map<string, Secret>();
   await withAdmin(admin, async (client) => {
     const database = client.escapeIdentifier(new URL(admin.reveal()).pathname.slice(1));
     for (const service of services) {
       const role = roleOf(service);
-      const password = randomBytes(24).toString('base64url');
+      const password = passwordOf(service).reveal();
       const [name, schema] = [client.escapeIdentifier(role), client.escapeIdentifier(service)];
       await client.query('BEGIN');
       const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
@@ -52,8 +57,13 @@ export async function giveToServiceRole(admin: Secret, service: string): Promise
   });
 }
 
-function roleOf(service: string): string {
+/** The database role of a service. */
+export function roleOf(service: string): string {
   return `signet_${service.replaceAll('-', '_')}`;
+}
+
+function newPassword(): Secret {
+  return new Secret(randomBytes(24).toString('base64url'));
 }
 
 /** What another service's role made ready under our name is not ours: its functions would run with our rights. */

@@ -23,7 +23,7 @@ test.each([
   ['services/user/main.ts', 'services/user/mian.ts', ['user: services/user/mian.ts does not exist']],
   ["health.mjs, '8082'", "health.mjs, '8083'", ['user: is asked for its health on 8083']],
   [
-    '${SIGNET_MASTER_KEY:?put SIGNET_MASTER_KEY into .env, from openssl rand -base64 32}',
+    '${SIGNET_MASTER_KEY:?run npm run --silent compose:env >> .env}',
     '${SIGNET_MASTER_KEY:-}',
     ['auth: may leave SIGNET_MASTER_KEY unset'],
   ],

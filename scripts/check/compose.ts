@@ -15,7 +15,8 @@ const composeSchema = z.object({
     z.object({
       command: z.array(z.string()).optional(),
       environment: z.record(z.string(), z.string()).default({}),
-      healthcheck: z.object({ test: z.array(z.string()) }).optional(),
+      healthcheck: z.object({ test: z.array(z.string()).optional(), disable: z.boolean().optional() }).optional(),
+      restart: z.string().optional(),
       ports: z.array(z.string()).optional(),
     }),
   ),
@@ -33,9 +34,9 @@ const door = 'edge';
 export function composeFaults(text: string, known: Readonly<Record<string, Keys>> = keysOfServices): string[] {
   const { services: composed } = composeSchema.parse(parse(text, { merge: true }));
   const faults = Object.keys(known).flatMap((name) => (composed[name] ? [] : [`${name}: is missing`]));
-  for (const [name, { command, environment, healthcheck, ports }] of Object.entries(composed)) {
+  for (const [name, { command, environment, healthcheck, ports, restart }] of Object.entries(composed)) {
     const say = (fault: string) => faults.push(`${name}: ${fault}`);
-    if (!healthcheck) say('has no health check');
+    if (healthcheck?.test === undefined && restart !== 'no') say('has no health check');
     for (const file of [...(command ?? []), ...(healthcheck?.test ?? [])].filter((word) =>
       /^\w+\/.*\.m?[jt]s$/.test(word),
     )) {
@@ -45,7 +46,7 @@ export function composeFaults(text: string, known: Readonly<Record<string, Keys>
     const keys = known[name];
     if (!keys) continue;
     if (command?.join(' ') !== `services/${name}/main.ts`) say(`does not run services/${name}/main.ts`);
-    const asked = healthcheck?.test.at(-1);
+    const asked = healthcheck?.test?.at(-1);
     if (!Object.values(keys).some((key) => isPort(key) && key.default === asked)) {
       say(`is asked for its health on ${asked}, which is no port of its`);
     }
