@@ -30,10 +30,6 @@ export interface Notes {
 
 /** Creates the rules for notes. */
 export function createNotes(store: NoteStore): Notes {
-  const present = (note: Note | undefined): Note => {
-    if (!note) throw failure('NOT_FOUND');
-    return note;
-  };
   return {
     write: (userId, text) => store.insert(userId, { id: uuidv7(), text }),
     read: async (userId, id) => present(await store.find(userId, id)),
@@ -49,4 +45,9 @@ export function createNotes(store: NoteStore): Notes {
       if (!(await store.delete(userId, id))) throw failure('NOT_FOUND');
     },
   };
+}
+
+function present(note: Note | undefined): Note {
+  if (!note) throw failure('NOT_FOUND');
+  return note;
 }
