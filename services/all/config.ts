@@ -2,14 +2,14 @@ import { type Config, key } from '#kit/config/config.ts';
 import { databaseKeys, processKeys, telemetryKeys } from '#kit/config/shared-keys.ts';
 import { text } from '#kit/config/types.ts';
 
-/** Configuration of `npm start`, besides that of the services it runs. */
+/** Configuration keys of `npm start`, in addition to those of its services. */
 export const keys = {
   ...processKeys,
   ...telemetryKeys,
   metricsPort: { ...telemetryKeys.metricsPort, optional: false, default: '9464' },
   dataDir: key('SIGNET_DATA_DIR', text, {
     default: '.data',
-    doc: 'Where `npm start` keeps its PostgreSQL and its master key.',
+    doc: 'Data directory of `npm start`: embedded PostgreSQL, master key, mails.',
   }),
   databaseUrl: { ...databaseKeys.databaseUrl, optional: true },
 } as const;

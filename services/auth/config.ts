@@ -15,20 +15,20 @@ const key256 = z
   .refine((bytes) => bytes.length === 32, 'must be 32 bytes in base64: openssl rand -base64 32')
   .transform((bytes) => new Secret<Buffer>(bytes));
 
-/** What no setting makes too short, so that it is told as a bad key and not as a failed start. */
+/** SIGNET_PASSWORD_MIN cannot be below 8, so a shorter password is reported here as an invalid key, not later as a failed start. */
 const adminPassword = z
   .string()
   .refine((password) => Array.from(password).length >= 8, 'must have at least 8 characters')
   .pipe(secret);
 
-/** Every guard refuses a token that claims to live longer than an hour. */
+/** Every guard rejects a token with a lifetime above one hour. */
 const accessLife = positiveDuration.refine((ms) => ms >= 1_000 && ms <= longestTokenLife, 'must be from 1s to 1h');
 
 const serviceEntry = /^([a-z][a-z0-9-]{0,62})=([\w-]{42}[AEIMQUYcgkosw048])(?::([a-z0-9_-]+(?:\+[a-z0-9_-]+)*))?$/;
 
-/** Services, each with its public key and its roles. */
+/** Service entries: name, public key, roles. */
 const services = list
-  .refine((all) => all.every((one) => serviceEntry.test(one)), 'must be name=publickey, divided by commas')
+  .refine((all) => all.every((one) => serviceEntry.test(one)), 'must be comma-separated name=publickey entries')
   .transform((all) =>
     all.map((one) => {
       const [, name = '', publicKey = '', roles] = serviceEntry.exec(one) ?? [];
@@ -38,19 +38,18 @@ const services = list
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'must not name a service twice');
 
 /**
- * Until a key signs, every replica publishes it (keyring.ts: a quarter of the
- * time), caches on the way have let go of the keys without it (another quarter),
- * and no verifier may have looked without finding it so lately that it does not
- * look again (its cooldown). Shorter, and a verifier that strangers keep busy
- * with unknown kids refuses good tokens.
+ * Before a key signs, every replica must publish it (keyring.ts: a quarter of
+ * the time), HTTP caches must expire the older JWKS (another quarter), and every
+ * verifier's cooldown after its last failed lookup must end. With a shorter time,
+ * a verifier that attackers flood with unknown kids would reject valid tokens.
  */
 const leastPending = 2 * keyTimes.cooldown;
 const pendingTime = positiveDuration.refine(
   (ms) => ms >= leastPending,
-  `must be at least ${leastPending / 1_000}s: verifiers look for a key that they do not know at most every ${keyTimes.cooldown / 1_000}s`,
+  `must be at least ${leastPending / 1_000}s: verifiers look up an unknown key at most every ${keyTimes.cooldown / 1_000}s`,
 );
 
-/** Configuration of the auth service. */
+/** Configuration keys of the auth service. */
 export const keys = {
   ...processKeys,
   ...limitKeys,
@@ -59,82 +58,82 @@ export const keys = {
   ...databaseKeys,
   port: key('SIGNET_AUTH_PORT', port, {
     default: '8081',
-    doc: "Port of the auth service's own door: REST, Connect, gRPC-Web and gRPC.",
+    doc: 'HTTP port of the auth service: REST, Connect, gRPC-Web and gRPC.',
   }),
   grpcPort: key('SIGNET_AUTH_GRPC_PORT', port, {
     default: '9081',
-    doc: 'Port on which other services reach the auth service over gRPC.',
+    doc: 'gRPC port of the auth service, for other services.',
   }),
   masterKey: key('SIGNET_MASTER_KEY', key256, {
-    doc: 'Encrypts signing keys at rest and keys the MACs of refresh, CSRF and device tokens: 32 bytes in base64. Unset, `npm start` makes one in the data directory.',
+    doc: 'Master key: encrypts signing keys at rest and keys the MACs of refresh, CSRF and device tokens. 32 bytes in base64. Unset: `npm start` generates one in the data directory.',
   }),
   masterKeyPrevious: key('SIGNET_MASTER_KEY_PREVIOUS', key256, {
     optional: true,
-    doc: 'The master key until now, given once when it changes: what it encrypts is encrypted under SIGNET_MASTER_KEY at the next start.',
+    doc: 'The previous master key, set once when the master key changes: the next start re-encrypts its data under SIGNET_MASTER_KEY.',
   }),
   services: key('SIGNET_SERVICES', services, {
     default: '',
-    doc: 'Services that may ask for tokens of their own: `name=publickey`, divided by commas, for a service of the fleet; `name=publickey:admin+support`, with roles, for a machine that acts in its own name and is no caller. One that is both has two entries. `npm run signet -- services keygen <name>` makes an entry. `npm start` adds its own.',
+    doc: 'Comma-separated entries of the clients that may request service tokens. `name=publickey`: a service of the fleet. `name=publickey:admin+support`, with roles: a machine, which acts in its own name and cannot act as a caller. A client that is both needs two entries. `npm run signet -- services keygen <name>` generates an entry. `npm start` adds its own services.',
   }),
   keyRotation: key('SIGNET_KEY_ROTATION', positiveDuration, {
     default: '30d',
-    doc: 'How long a signing key signs, no less than SIGNET_KEY_PENDING. It verifies for twice as long.',
+    doc: 'How long a signing key signs; at least SIGNET_KEY_PENDING. The key verifies for twice as long.',
   }),
   keyPending: key('SIGNET_KEY_PENDING', pendingTime, {
     default: '5m',
-    doc: 'How long a signing key is published before it signs, at least 10s. Longer than any verifier goes without looking for a key that it does not know: ours 5s.',
+    doc: "How long a signing key is published before it signs; at least 10s. It must exceed every verifier's cooldown between lookups of unknown keys (5s in Signet).",
   }),
   accessTtl: key('SIGNET_ACCESS_TTL', accessLife, {
     default: '15m',
-    doc: 'Life of an access token, at most 1h: verifiers refuse longer ones.',
+    doc: 'Lifetime of an access token; at most 1h, because verifiers reject longer ones.',
   }),
   refreshGrace: key('SIGNET_REFRESH_GRACE', duration, {
     default: '10s',
-    doc: 'How long a refresh token may be used again, with the same answer, as long as its successor has not been used.',
+    doc: 'Grace period in which a used refresh token may be used again, with the same response, as long as its successor is unused.',
   }),
   refreshReplay: key('SIGNET_REFRESH_REPLAY', z.enum(['audit', 'end']), {
     default: 'audit',
-    doc: 'What happens where a refresh token is used again within the grace from another network or by another User-Agent: `audit` notes it in the audit log and on the session, `end` also ends the session.',
+    doc: 'Reaction to a refresh token that is used again within the grace period from another network or User-Agent. `audit`: recorded in the audit log and on the session. `end`: also ends the session.',
   }),
   sessionIdle: key('SIGNET_SESSION_IDLE', positiveDuration, {
     default: '7d',
-    doc: 'A session that is not refreshed for so long is over.',
+    doc: 'Idle timeout of a session: it ends when it is not refreshed for this long.',
   }),
   sessionMax: key('SIGNET_SESSION_MAX', positiveDuration, {
     default: '30d',
-    doc: 'A session is over after so long, however it is used.',
+    doc: 'Maximum lifetime of a session.',
   }),
   sessionLimit: key('SIGNET_SESSION_LIMIT', whole(1, 1_000), {
     default: '20',
-    doc: 'Sessions that a user may have. One more, and the oldest ends.',
+    doc: 'Maximum sessions per user. A further sign-in ends the oldest session.',
   }),
   loginLimit: key('SIGNET_LOGIN_LIMIT', whole(1, 1_000_000), {
     default: '10',
-    doc: 'Failed sign-ins of an account in 15 minutes. Beyond it a wrong password is 429 from everywhere; a known device and a known network of the account each have as many tries of their own.',
+    doc: 'Failed sign-ins allowed per account in 15 minutes. Past the limit, sign-ins fail with 429, except correct passwords from a known device or network; each of those has a separate limit of the same size.',
   }),
   loginLimitAddress: key('SIGNET_LOGIN_LIMIT_ADDRESS', whole(1, 1_000_000), {
     default: '100',
-    doc: 'Failed sign-ins from an address (IPv6: a /64) in 15 minutes, whatever the account.',
+    doc: 'Failed sign-ins allowed per client address (IPv6: per /64) in 15 minutes, over all accounts.',
   }),
   linkUrl: key('SIGNET_LINK_URL', baseUrl, {
     optional: true,
-    doc: 'Where links in mails lead to: the pages `/reset-password` and `/verify-email` there. Unset: SIGNET_ISSUER.',
+    doc: 'Base URL of links in mails; it serves the pages `/reset-password` and `/verify-email`. Unset: SIGNET_ISSUER.',
   }),
   smtpUrl: key('SMTP_URL', url('smtp', 'smtps').pipe(secret), {
     optional: true,
-    doc: 'The server that takes mails: smtp://user:password@host:587. Unset, they are kept in SIGNET_MAIL_DIR.',
+    doc: 'SMTP server for outgoing mail: smtp://user:password@host:587. Unset: mails are written to SIGNET_MAIL_DIR.',
   }),
   mailDir: key('SIGNET_MAIL_DIR', text, {
     optional: true,
-    doc: 'Folder in which mails are kept, the last 100, where there is no SMTP_URL. Unset: `mail` in the data directory of `npm start`; other processes keep none.',
+    doc: 'Directory that receives mails when SMTP_URL is unset; it keeps the last 100. Unset: `mail` in the data directory of `npm start`; other processes discard mails.',
   }),
   mailFrom: key('SIGNET_MAIL_FROM', text, {
     default: 'Signet <signet@localhost>',
-    doc: 'What stands in the From of mails.',
+    doc: 'From header of outgoing mail.',
   }),
   passwordMin: key('SIGNET_PASSWORD_MIN', whole(8, 64), {
     default: '8',
-    doc: 'Least number of characters in a password; NIST 800-63B-4 asks for 15 where a password is all there is.',
+    doc: 'Minimum password length in characters. NIST SP 800-63B-4 requires 15 where the password is the only factor.',
   }),
   argon2Memory: key('SIGNET_ARGON2_MEMORY', whole(19_456, 4_194_304), {
     default: '19456',
@@ -143,24 +142,24 @@ export const keys = {
   argon2Passes: key('SIGNET_ARGON2_PASSES', whole(2, 100), { default: '2', doc: 'Argon2id passes.' }),
   threadPool: key('UV_THREADPOOL_SIZE', whole(1, 1_024), {
     default: '4',
-    doc: 'Threads that password hashes and signatures share; hashes always leave two of them free. `npm start` sets 8.',
+    doc: 'Size of the libuv thread pool, shared by password hashes and signatures. Hashes leave two threads free. `npm start` sets 8.',
   }),
   hashQueue: key('SIGNET_HASH_QUEUE', whole(0, 100_000), {
     default: '200',
-    doc: 'Password hashes that may wait their turn. Beyond it, sign-ins are asked to come back later (429).',
+    doc: 'Maximum queued password hashes. When the queue is full, sign-ins fail with 429 and Retry-After.',
   }),
   adminEmail: key('SIGNET_ADMIN_EMAIL', z.email('must be an email address').or(z.literal('admin@localhost')), {
     default: 'admin@localhost',
-    doc: 'Email of the first admin, made when there is none yet.',
+    doc: 'Email of the first admin account, created when no admin exists.',
   }),
   adminPassword: key('SIGNET_ADMIN_PASSWORD', adminPassword, {
     optional: true,
-    doc: 'Password of the first admin. Unset, one is made and printed, once.',
+    doc: 'Password of the first admin. Unset: a generated password is printed once.',
   }),
 } as const;
 
 /** The auth service's configuration. Durations are in ms. */
 export type AuthConfig = Omit<Config<typeof keys>, 'alg'> & {
-  /** HS256 only where everything is one process. */
+  /** HS256 only when all services run in one process. */
   readonly alg: Algorithm;
 };

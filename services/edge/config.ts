@@ -2,7 +2,7 @@ import { type Config, key } from '#kit/config/config.ts';
 import { jwksKeys, limitKeys, processKeys, serviceKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
 import { networks, oneOf, origins, port, secret, url, whole } from '#kit/config/types.ts';
 
-/** Configuration of the edge. */
+/** Configuration keys of the edge. */
 export const keys = {
   ...processKeys,
   ...limitKeys,
@@ -10,26 +10,26 @@ export const keys = {
   ...tokenKeys,
   ...jwksKeys,
   ...serviceKeys,
-  port: key('SIGNET_EDGE_PORT', port, { default: '8080', doc: 'The public port: REST, Connect, gRPC-Web and gRPC.' }),
+  port: key('SIGNET_EDGE_PORT', port, { default: '8080', doc: 'Public port of the edge: REST, Connect, gRPC-Web and gRPC.' }),
   corsOrigins: key('SIGNET_CORS_ORIGINS', origins, {
     default: '',
-    doc: 'Origins whose pages may call the edge with cookies, divided by commas: https://app.example.com.',
+    doc: 'Comma-separated origins allowed by CORS, with credentials, such as https://app.example.com.',
   }),
   trustedProxies: key('SIGNET_TRUSTED_PROXIES', networks, {
     default: '',
-    doc: 'Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges, divided by commas.',
+    doc: 'Comma-separated addresses or CIDR ranges of proxies whose X-Forwarded-For is trusted.',
   }),
   rateLimit: key('SIGNET_RATE_LIMIT', whole(0, 1_000_000), {
     default: '300',
-    doc: 'Requests a minute that an address may make at the edge (IPv6: a /64); a third of it of methods that a guesser would repeat, ten times of those that cost next to nothing. 0 is off.',
+    doc: 'Rate limit of the edge: requests per minute per client address (IPv6: per /64). Methods open to guessing, such as sign-in, get a third of it; cheap methods, such as the JWKS, ten times. 0 turns it off.',
   }),
   redisUrl: key('REDIS_URL', url('redis', 'rediss').pipe(secret), {
     optional: true,
-    doc: 'Where edges share their counters of requests: redis://host:6379. Unset, or away, each counts by itself.',
+    doc: 'Redis server in which edges share rate limit counters: redis://host:6379. Unset or unavailable: each edge counts in its own memory.',
   }),
   csrf: key('SIGNET_CSRF', oneOf('cookie', 'always'), {
     default: 'cookie',
-    doc: '`cookie`: requests that authenticate by cookie need X-CSRF-Token to change anything. `always`: those with an Authorization header too.',
+    doc: 'Which state-changing requests need X-CSRF-Token. `cookie`: those authenticated by cookie. `always`: also those with an Authorization header.',
   }),
 } as const;
 
