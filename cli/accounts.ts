@@ -6,23 +6,23 @@ import { CommandFailure, misuse } from './failures.ts';
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The id of an account that a person names by id or by email.
- * @throws CommandFailure where no account has the email
+ * Resolves an account's id or email to its id.
+ * @throws CommandFailure if no account has the email
  */
 export async function accountId(connection: Connection, name: string): Promise<string> {
   if (uuid.test(name)) return name.toLowerCase();
   return (await byEmail(connection, name)).id;
 }
 
-/** An account that a person names by id or by email. */
+/** Finds an account by id or email. @throws CommandFailure if no account has the email */
 export async function findAccount(connection: Connection, name: string): Promise<User> {
   return uuid.test(name) ? connection.client(AdminService).getUser({ userId: name }) : byEmail(connection, name);
 }
 
-/** Accounts are found by the beginnings of their emails: of those, the one that ends there, too. */
+/** ListUsers filters by email prefix, so this looks for the exact match among the results. */
 async function byEmail(connection: Connection, name: string): Promise<User> {
   const email = name.toLowerCase();
-  if (!email.includes('@')) throw misuse(`${name} is neither the id nor the email of an account.`);
+  if (!email.includes('@')) throw misuse(`${name} is neither an account id nor an email.`);
   const admin = connection.client(AdminService);
   let pageToken = '';
   do {
@@ -31,5 +31,5 @@ async function byEmail(connection: Connection, name: string): Promise<User> {
     if (found) return found;
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
-  throw new CommandFailure(`There is no account with the email ${name}. (NOT_FOUND)`);
+  throw new CommandFailure(`No account has the email ${name}. (NOT_FOUND)`);
 }

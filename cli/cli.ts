@@ -5,24 +5,24 @@ import { misuse } from './failures.ts';
 import type { Output } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What every command works with. */
+/** Dependencies of every command. */
 export interface Cli {
-  /** The process's environment, over the lines of .env. */
+  /** The process's environment merged with .env; the environment takes precedence. */
   readonly environment: Environment;
   readonly output: Output;
   readonly terminal: Terminal;
-  /** Signs in, works, and ends the session that was opened for it, whatever the work came to. */
+  /** Signs in, runs the work, and ends the opened session, also on failure. */
   signedIn<T>(options: RemoteOptions, work: (connection: Connection) => Promise<T>): Promise<T>;
-  /** Ends what is open: for a process that is told to stop. */
+  /** Ends open sessions when the process receives a signal. */
   stop(): Promise<void>;
 }
 
-/** Options of commands that answer something. */
+/** Options of commands with output. */
 export interface AnswerOptions {
   readonly json?: boolean;
 }
 
-/** Options of commands that ask a server. */
+/** Options of commands that call the server. */
 export interface RemoteOptions extends AnswerOptions {
   readonly url?: string;
 }
@@ -32,19 +32,19 @@ export interface ListOptions extends RemoteOptions {
   readonly limit: number;
 }
 
-/** Options of commands that want to be confirmed. */
+/** Options of commands that require confirmation. */
 export interface ConfirmedOptions extends RemoteOptions {
   readonly yes?: boolean;
 }
 
-/** Where the edge of `npm start` is. */
+/** Default URL of the edge. */
 const standardUrl = 'http://localhost:8080';
 
-/** Puts together what commands work with. */
+/** Creates the dependencies of commands. */
 export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'>): Cli {
   const { environment, output, terminal } = parts;
   const open = new Set<Connection>();
-  // Kept, so that a command that signs in more than once asks a person once.
+  // Cached: a command that signs in several times prompts once.
   let identity: Promise<Identity> | undefined;
   async function end(connection: Connection): Promise<void> {
     if (open.delete(connection)) await connection.end();
@@ -53,17 +53,17 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
     ...parts,
     async signedIn(options, work) {
       const url = serverUrl(options.url ?? (environment['SIGNET_URL'] || standardUrl));
-      if (isReadable(url)) output.note(`${url} is not encrypted: what goes there can be read on the way`);
+      if (isReadable(url)) output.note(`the connection to ${url} is not encrypted`);
       identity ??= identify(environment, terminal);
-      const asker = await identity;
-      const again = () => identifyAgain(environment, terminal, asker);
-      const connection = await signIn({ url, environment, identity: asker, again });
+      const caller = await identity;
+      const reauthenticate = () => identifyAgain(environment, terminal, caller);
+      const connection = await signIn({ url, environment, identity: caller, reauthenticate });
       open.add(connection);
       try {
         return await work(connection);
       } finally {
-        // It would run out by itself: no reason to fail for.
-        await end(connection).catch(() => output.note('the session of this command could not be ended'));
+        // The session expires by itself, so this is no failure.
+        await end(connection).catch(() => output.note('failed to end the session of this command'));
       }
     },
     async stop() {
@@ -74,43 +74,43 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
 
 function serverUrl(text: string): string {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
-    throw misuse('the URL of the server must begin with http:// or https://.');
+    throw misuse('the server URL must begin with http:// or https://.');
   }
   return text.replace(/\/+$/, '');
 }
 
-/** Tells whether others can read what goes to a URL: it is neither encrypted nor on this machine. */
+/** Whether traffic to a URL leaves this machine unencrypted. */
 function isReadable(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-/** An example under a command's help. */
+/** Adds an example to a command's help. */
 export function example(command: Command, line: string): Command {
   return command.addHelpText('after', `\nExample:\n  npm run -s signet -- ${line}`);
 }
 
-/** Lets a command answer in JSON. */
+/** Adds --json. */
 export function answering(command: Command): Command {
-  return command.option('--json', 'one JSON document on standard output');
+  return command.option('--json', 'print one JSON document on standard output');
 }
 
-/** Lets a command be pointed at a server. */
+/** Adds --url and --json. */
 export function remote(command: Command): Command {
-  return answering(command.option('--url <url>', `the edge (SIGNET_URL, else ${standardUrl})`));
+  return answering(command.option('--url <url>', `URL of the edge (default: SIGNET_URL, or ${standardUrl})`));
 }
 
-/** Lets a command list as much as is wanted. */
+/** Adds --limit. */
 export function listing(command: Command): Command {
-  return remote(command.option('--limit <number>', 'most items to list', wholeNumber, 100));
+  return remote(command.option('--limit <number>', 'maximum number of results', wholeNumber, 100));
 }
 
-/** Lets a command go on without asking. */
+/** Adds --yes. */
 export function confirmed(command: Command): Command {
-  return remote(command.option('--yes', 'do not ask first'));
+  return remote(command.option('--yes', 'skip the confirmation'));
 }
 
-/** A number of items, at least one. */
+/** Parses a number of items, at least 1. */
 function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, at least 1.');
   return Number(text);

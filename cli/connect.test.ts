@@ -7,7 +7,7 @@ let system: System;
 beforeAll(async () => (system = await openSystem()));
 afterAll(() => system.close());
 
-/** Sessions that an account has open. */
+/** Counts the active sessions of an account. */
 async function liveSessions(userId: string): Promise<number> {
   const client = new Client({ connectionString: system.database.url.reveal() });
   await client.connect();
@@ -19,7 +19,7 @@ async function liveSessions(userId: string): Promise<number> {
   return rows[0]?.live ?? -1;
 }
 
-test('a person signs in for the one command: their session ends with it, whatever came of it', async () => {
+test('ends the session of a command, also when the command fails', async () => {
   const ada = await system.person();
   const before = await liveSessions(ada.id);
   const listed = await run(['sessions', 'list', '--json'], { environment: as(system, ada) });
@@ -33,7 +33,7 @@ test('a person signs in for the one command: their session ends with it, whateve
   expect(await liveSessions(ada.id)).toBe(before);
 });
 
-test('a wrong password is told in a sentence with its reason, and nothing of it is seen again', async () => {
+test('reports a wrong password with its reason, without printing the password', async () => {
   const { exit, stdout, stderr } = await run(['users', 'list', '--json'], {
     environment: as(system, { ...admin, password: 'not the password' }),
   });
@@ -44,12 +44,12 @@ test('a wrong password is told in a sentence with its reason, and nothing of it 
   ]);
 });
 
-test('fields that are not valid are listed', async () => {
+test('lists invalid fields', async () => {
   const { exit, stderr } = await run(['sessions', 'revoke', 'not-an-id'], { environment: as(system) });
   expect([exit, stderr]).toEqual([1, expect.stringMatching(/^signet: .+ \(INVALID_ARGUMENT\)\n {2}session_id: .+\n$/)]);
 });
 
-test('a token is used as it is, and stays good', async () => {
+test('uses SIGNET_CLI_TOKEN without ending its session', async () => {
   const ada = await system.person();
   const environment = { SIGNET_URL: system.edge, SIGNET_CLI_TOKEN: ada.access };
   for (let count = 0; count < 2; count += 1) {
@@ -58,7 +58,7 @@ test('a token is used as it is, and stays good', async () => {
   }
 });
 
-test('a token that is none is refused', async () => {
+test('reports an invalid token', async () => {
   const environment = { SIGNET_URL: `${system.edge}/`, SIGNET_CLI_TOKEN: 'a.b.c' };
   const { exit, stderr } = await run(['sessions', 'list'], { environment });
   expect([exit, stderr]).toEqual([1, expect.stringMatching(/\(INVALID_TOKEN\)\n$/)]);

@@ -10,28 +10,28 @@ import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { misuse } from './failures.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A signed-in way to a Signet. */
+/** An authenticated connection to the edge. */
 export interface Connection {
-  /** Calls a service of the contract. */
+  /** Creates a client of a service. */
   client<S extends DescService>(desc: S): Client<S>;
-  /** Ends the session that was opened for it, if one was. */
+  /** Ends the sessions that this connection opened. */
   end(): Promise<void>;
 }
 
-/** Where to sign in, and as whom. */
+/** Where to sign in, and with which identity. */
 export interface SignInOptions {
   /** Base URL of the edge. */
   readonly url: string;
   readonly environment: Environment;
   readonly identity: Identity;
-  /** Asks for the credentials again, where a method needs a recent sign-in. Undefined: the refusal stands. */
-  readonly again: () => Promise<PersonIdentity | undefined>;
+  /** Gets credentials when a method requires a recent sign-in. Undefined: the call fails. */
+  readonly reauthenticate: () => Promise<PersonIdentity | undefined>;
 }
 
-/** Longest wait for an answer, ms: longer than the edge's own for a service. */
-const patience = 20_000;
+/** Timeout of a call, ms; longer than the edge's timeout for a service. */
+const timeout = 20_000;
 
-/** Who asks: a token that somebody has, a person, or a service. */
+/** The caller's identity: an access token, a person, or a service. */
 export type Identity = { readonly token: string } | PersonIdentity | ServiceIdentity;
 
 /** A service's name and private key. */
@@ -47,7 +47,7 @@ export interface PersonIdentity {
 }
 
 /** Signs in at the edge. Where a method needs a more recent sign-in, signs in again and repeats the call once. */
-export async function signIn({ url, environment, identity, again }: SignInOptions): Promise<Connection> {
+export async function signIn({ url, environment, identity, reauthenticate }: SignInOptions): Promise<Connection> {
   const open = transportTo(url);
   const auth = createClient(AuthService, open);
   const refreshTokens: string[] = [];
@@ -65,14 +65,14 @@ export async function signIn({ url, environment, identity, again }: SignInOption
   }
 
   /** Gets a token by signing in again. Undefined without credentials. @throws CommandFailure if it belongs to another account */
-  async function tokenAnew(): Promise<string | undefined> {
-    // A service proves who it is for each token.
+  async function renewToken(): Promise<string | undefined> {
+    // A service authenticates for each token.
     if ('name' in identity) return tokenOfService(identity);
-    const person = await again();
+    const person = await reauthenticate();
     if (!person) return undefined;
     const renewed = await logIn(person);
     if (claimOf(renewed, 'sub') !== claimOf(token, 'sub')) {
-      throw misuse(`SIGNET_CLI_TOKEN belongs to another account than ${person.email}.`);
+      throw misuse(`SIGNET_CLI_TOKEN does not belong to ${person.email}.`);
     }
     return renewed;
   }
@@ -86,7 +86,7 @@ export async function signIn({ url, environment, identity, again }: SignInOption
       return await next(request);
     } catch (error) {
       if (reasonOf(error) !== 'REAUTHENTICATION_REQUIRED') throw error;
-      const renewed = await tokenAnew();
+      const renewed = await renewToken();
       if (renewed === undefined) throw error;
       token = renewed;
       request.header.set('authorization', `Bearer ${token}`);
@@ -103,9 +103,10 @@ export async function signIn({ url, environment, identity, again }: SignInOption
 }
 
 /**
- * Who asks, as the environment says: SIGNET_CLI_TOKEN, or SIGNET_CLI_EMAIL with
- * SIGNET_CLI_PASSWORD, or SIGNET_SERVICE_NAME with SIGNET_SERVICE_KEY; a person
- * at the terminal is asked for what is missing.
+ * Reads the caller's identity from the environment: SIGNET_CLI_TOKEN, or
+ * SIGNET_CLI_EMAIL with SIGNET_CLI_PASSWORD, or SIGNET_SERVICE_NAME with
+ * SIGNET_SERVICE_KEY. Prompts for missing credentials on a terminal.
+ * @throws CommandFailure without credentials and terminal
  */
 export async function identify(environment: Environment, terminal: Terminal): Promise<Identity> {
   const given = (name: string) => environment[name] || undefined;
@@ -115,13 +116,13 @@ export async function identify(environment: Environment, terminal: Terminal): Pr
   const name = given('SIGNET_SERVICE_NAME');
   if (email === undefined && name !== undefined) {
     const key = serviceKey.safeParse(given('SIGNET_SERVICE_KEY') ?? '');
-    if (!key.success) throw misuse(`SIGNET_SERVICE_KEY ${key.error.issues[0]?.message ?? 'is not valid'}`);
+    if (!key.success) throw misuse(`SIGNET_SERVICE_KEY ${key.error.issues[0]?.message ?? 'is invalid'}`);
     return { name, key: key.data };
   }
   const password = given('SIGNET_CLI_PASSWORD');
-  if (!terminal.isThere && (email === undefined || password === undefined)) {
+  if (!terminal.isInteractive && (email === undefined || password === undefined)) {
     throw misuse(
-      'nobody is signed in: set SIGNET_CLI_EMAIL and SIGNET_CLI_PASSWORD, or SIGNET_CLI_TOKEN, ' +
+      'no credentials: set SIGNET_CLI_EMAIL and SIGNET_CLI_PASSWORD, or SIGNET_CLI_TOKEN, ' +
         'or SIGNET_SERVICE_NAME and SIGNET_SERVICE_KEY.',
     );
   }
@@ -132,8 +133,8 @@ export async function identify(environment: Environment, terminal: Terminal): Pr
 }
 
 /**
- * The credentials for a more recent sign-in: SIGNET_CLI_PASSWORD, or the password that the person at the terminal types
- * again. Undefined for a service, and where no terminal is attached.
+ * Gets the credentials for a recent sign-in: SIGNET_CLI_PASSWORD, or a password prompt. Undefined for a service, and
+ * without a password if no terminal is attached.
  */
 export async function identifyAgain(
   environment: Environment,
@@ -142,21 +143,21 @@ export async function identifyAgain(
 ): Promise<PersonIdentity | undefined> {
   if ('name' in identity) return undefined;
   const given = environment['SIGNET_CLI_PASSWORD'] || undefined;
-  if (given === undefined && !terminal.isThere) return undefined;
+  if (given === undefined && !terminal.isInteractive) return undefined;
   const known = 'email' in identity ? identity.email : environment['SIGNET_CLI_EMAIL'] || emailOf(identity.token);
-  const email = known ?? (terminal.isThere ? (await terminal.ask('email: ')).trim() : undefined);
+  const email = known ?? (terminal.isInteractive ? (await terminal.ask('email: ')).trim() : undefined);
   if (email === undefined) return undefined;
-  const password = given ?? (await terminal.askHidden(`this needs a recent sign-in; password of ${email}: `));
+  const password = given ?? (await terminal.askHidden(`recent sign-in required; password of ${email}: `));
   return { email, password };
 }
 
-/** The email in an access token, to ask for its owner's password by. */
+/** The email in an access token, shown in the password prompt. */
 function emailOf(token: string): string | undefined {
   const email = claimOf(token, 'email');
   return email !== undefined && /^[^\s\p{Cc}]+$/u.test(email) ? email : undefined;
 }
 
-/** A text among the claims of an access token, which nothing has verified. */
+/** A string claim of an access token. The token is not verified. */
 function claimOf(token: string, name: string): string | undefined {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
@@ -168,5 +169,5 @@ function claimOf(token: string, name: string): string | undefined {
 }
 
 function transportTo(url: string, interceptors: Interceptor[] = []): Transport {
-  return createConnectTransport({ baseUrl: url, httpVersion: '1.1', defaultTimeoutMs: patience, interceptors });
+  return createConnectTransport({ baseUrl: url, httpVersion: '1.1', defaultTimeoutMs: timeout, interceptors });
 }

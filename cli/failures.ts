@@ -4,13 +4,13 @@ import { violationsOf } from '#kit/errors/failure.ts';
 import { signetReasonOf } from '#kit/guard/error.ts';
 import { explain } from '#kit/process/start-error.ts';
 
-/** How a command ended, for whoever called it from a script. */
+/** Exit codes. */
 export const exits = { ok: 0, failed: 1, usage: 2, unreachable: 3 } as const;
 
 /** One of the exit codes. */
 export type Exit = (typeof exits)[keyof typeof exits];
 
-/** Why a command did not do what it was asked, in a sentence for people. */
+/** An error with a message for users and an exit code. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
   readonly exit: Exit;
@@ -21,48 +21,48 @@ export class CommandFailure extends Error {
   }
 }
 
-/** A command that was written or set up wrongly. */
+/** A usage error: invalid arguments or missing credentials. */
 export function misuse(message: string): CommandFailure {
   return new CommandFailure(message, exits.usage);
 }
 
-/** What a failed command says on standard error, a line each, and how it ends. */
-export function told(error: unknown): { readonly lines: readonly string[]; readonly exit: Exit } {
+/** The lines that a failed command prints on standard error, and its exit code. */
+export function describeFailure(error: unknown): { readonly lines: readonly string[]; readonly exit: Exit } {
   if (error instanceof CommandFailure) return { lines: error.message.split('\n'), exit: error.exit };
-  if (error instanceof ConnectError) return toldOf(error);
+  if (error instanceof ConnectError) return describeConnectError(error);
   return { lines: explain(error).split('\n'), exit: isDatabaseAway(error) ? exits.unreachable : exits.failed };
 }
 
-function toldOf(error: ConnectError) {
+function describeConnectError(error: ConnectError) {
   const reason = signetReasonOf(error);
-  if (reason === undefined) return toldOfTransport(error);
+  if (reason === undefined) return describeNetworkError(error);
   const wait = error.metadata.get('retry-after');
   return {
     lines: [
       `${error.rawMessage} (${reason})`,
       ...violationsOf(error).map(({ field, description }) => `  ${field}: ${description}`),
-      ...(wait === null ? [] : [`  again in ${wait} s`]),
+      ...(wait === null ? [] : [`  retry after ${wait} s`]),
     ],
     exit: exits.failed,
   };
 }
 
-/** An error that no Signet made: the way to it, or something else that answers there. */
-function toldOfTransport(error: ConnectError) {
+/** Describes an error without a Signet reason: a network error, or another server at the URL. */
+function describeNetworkError(error: ConnectError) {
   if (error.code === Code.Unimplemented) {
-    return { lines: ['The server does not have this method. It may be older than this command.'], exit: exits.failed };
+    return { lines: ['The server does not implement this method; it may be an older version.'], exit: exits.failed };
   }
   if (error.code === Code.DeadlineExceeded) {
-    return { lines: ['The server did not answer in time.'], exit: exits.unreachable };
+    return { lines: ['The server did not respond in time.'], exit: exits.unreachable };
   }
   const code = codeOf(error.cause);
   if (code === undefined && error.code !== Code.Unavailable) {
-    return { lines: ['What answers there is not a Signet.'], exit: exits.unreachable };
+    return { lines: ['The server at this URL is not Signet.'], exit: exits.unreachable };
   }
   return { lines: [`The server cannot be reached (${code ?? Code[error.code]}).`], exit: exits.unreachable };
 }
 
-/** The system's word for an error, on it or on what caused it. */
+/** The system error code (ECONNREFUSED, ...) of an error or its cause. */
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   return 'code' in error && typeof error.code === 'string' ? error.code : codeOf(error.cause);

@@ -16,13 +16,13 @@ test.each([
   ['an unknown option', ['users', 'list', '--colour']],
   ['a missing argument', ['users', 'show']],
   ['an argument too many', ['users', 'list', 'all']],
-  ['a limit of nothing', ['users', 'list', '--limit', '0']],
-  ['a time that is none', ['audit', 'list', '--from', 'yesterday']],
-  ['a head that is none', ['audit', 'verify', '--expect', 'abc']],
-  ['a URL that is none', ['users', 'list', '--url', 'localhost:8080']],
-  ['a session and all of them', ['sessions', 'revoke', 'x', '--all']],
-  ["one session of another's", ['sessions', 'revoke', 'x', '--user', 'ada@example.com']],
-])('%s is used wrongly: 2, with a word on standard error', async (_, args) => {
+  ['a limit of 0', ['users', 'list', '--limit', '0']],
+  ['an invalid time', ['audit', 'list', '--from', 'yesterday']],
+  ['an invalid head', ['audit', 'verify', '--expect', 'abc']],
+  ['an invalid URL', ['users', 'list', '--url', 'localhost:8080']],
+  ['a session id with --all', ['sessions', 'revoke', 'x', '--all']],
+  ['--user without --all', ['sessions', 'revoke', 'x', '--user', 'ada@example.com']],
+])('%s is a usage error: exit code 2 and a message on standard error', async (_, args) => {
   const { exit, stdout, stderr } = await run(args, { environment: token });
   expect([exit, stdout]).toEqual([2, '']);
   expect(stderr).toMatch(/^(signet: |Usage: signet )/);
@@ -50,34 +50,34 @@ test.each([
   ['keys', 'revoke', 'a-kid'],
   ['roles', 'delete', 'auditor'],
   ['sessions', 'revoke', '--all', '--user', 'ada@example.com'],
-])('%s %s wants --yes where nobody can be asked', async (...args) => {
+])('%s %s requires --yes without a terminal', async (...args) => {
   const { exit, stderr } = await run([...args, '--url', 'http://localhost:1'], { environment: token });
-  expect([exit, stderr]).toEqual([2, 'signet: nobody is here to confirm this; add --yes.\n']);
+  expect([exit, stderr]).toEqual([2, 'signet: confirmation required, but no terminal is attached; add --yes.\n']);
 });
 
-test('without credentials, and nobody to ask for them, it says how to sign in', async () => {
+test('without credentials and terminal, explains how to sign in', async () => {
   const { exit, stderr } = await run(['users', 'list']);
   expect([exit, stderr]).toEqual([2, expect.stringContaining('set SIGNET_CLI_EMAIL and SIGNET_CLI_PASSWORD')]);
 });
 
-test('a server that is not there ends it with 3', async () => {
+test('exits with 3 if the server is unreachable', async () => {
   const { exit, stdout, stderr } = await run(['users', 'list', '--json', '--url', 'http://127.0.0.1:1'], {
     environment: token,
   });
   expect([exit, stdout, stderr]).toEqual([3, '', 'signet: The server cannot be reached (ECONNREFUSED).\n']);
 });
 
-test('something else that answers ends it with 3', async () => {
+test('exits with 3 if the server is not Signet', async () => {
   const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<h1>Hello</h1>'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const { exit, stderr } = await run(['users', 'list', '--url', `http://127.0.0.1:${port}`], { environment: token });
   server.close();
-  expect([exit, stderr]).toEqual([3, 'signet: What answers there is not a Signet.\n']);
+  expect([exit, stderr]).toEqual([3, 'signet: The server at this URL is not Signet.\n']);
 });
 
-test('a reader that has enough is no error', async () => {
+test('ignores a closed output pipe', async () => {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
   const child = spawn(process.execPath, [main, 'config', 'print'], {
     env: childEnvironment,

@@ -1,4 +1,4 @@
-// npm run signet -- <command>: looks after a Signet from the command line.
+// npm run signet -- <command>: administers Signet from the command line.
 import { constants } from 'node:os';
 import { readEnvironment } from '#kit/config/environment.ts';
 import { createCli } from './cli.ts';
@@ -8,7 +8,7 @@ import { createTerminal } from './terminal.ts';
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever reads has enough: `| head` does that.
+    // The reader closed the pipe, as `| head` does.
     if (error.code !== 'EPIPE') throw error;
   });
 }

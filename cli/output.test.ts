@@ -12,7 +12,7 @@ function openOutput(isTerminal = false) {
   return { output: createOutput(stream, stream), written: () => written };
 }
 
-test('a table has its columns below one another, and a dash where there is nothing', () => {
+test('aligns table columns and prints a dash for empty cells', () => {
   const { output, written } = openOutput();
   output.table(
     ['A', 'B', 'C'],
@@ -24,13 +24,13 @@ test('a table has its columns below one another, and a dash where there is nothi
   expect(written()).toBe('A         B    C\nlong one  -    x\né         two  -\n');
 });
 
-test('nothing that comes from strangers moves the cursor of a terminal', () => {
+test('replaces control characters in untrusted text', () => {
   const { output, written } = openOutput();
   output.table(['\u001B[2J', 'B'], [['a\r\nb', '\u202Eevil\u009B2J']]);
   expect(written()).toBe('\uFFFD[2J  B\na\uFFFD\uFFFDb  \uFFFDevil\uFFFD2J\n');
 });
 
-test('JSON has them as escapes, and means the same', () => {
+test('escapes control characters in JSON without changing its value', () => {
   const { output, written } = openOutput();
   const value = { label: '\u001B[2J \u009B \u202E \u2028 \u{E0001} é 漢 \u{1F600}' };
   output.json(value);
@@ -39,7 +39,7 @@ test('JSON has them as escapes, and means the same', () => {
   expect(JSON.parse(written())).toEqual(value);
 });
 
-test('a message is JSON in the names of the contract, with what is empty', () => {
+test('prints a message as JSON with proto field names and empty fields', () => {
   const { output, written } = openOutput();
   output.message(ListSessionsResponseSchema, create(ListSessionsResponseSchema, { sessions: [{ deviceLabel: 'x' }] }));
   expect(JSON.parse(written())).toMatchObject({

@@ -1,21 +1,21 @@
 import { type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf';
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 
-/** Where a command writes what it was asked for. */
+/** Output of a command. */
 export interface Output {
   /** One JSON document. */
   json(value: unknown): void;
-  /** One message as a JSON document, in the proto's names. */
+  /** One message as a JSON document, with the proto's field names. */
   message<D extends DescMessage>(desc: D, message: MessageShape<D>): void;
   /** A table for people. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void;
-  /** Names and values of one thing, a line each. */
+  /** Fields of one item, one per line. */
   record(fields: readonly (readonly [name: string, value: string])[]): void;
-  /** A line for people. */
+  /** A line on standard output. */
   line(text: string): void;
-  /** A line beside the answer, on standard error. */
+  /** A line on standard error, prefixed with `signet:`. */
   note(text: string): void;
-  /** A line that belongs to the note before it. */
+  /** A continuation line of the previous note. */
   aside(text: string): void;
   /** Our own text as it is: help on standard output, usage on standard error. */
   readonly help: { readonly out: (text: string) => void; readonly err: (text: string) => void };
@@ -24,7 +24,7 @@ export interface Output {
 /** The part of an output stream that is used. */
 export type OutputStream = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>;
 
-/** Writes to a process's streams; bold heads where a terminal shows them. */
+/** Creates the output on two streams. Table heads are bold on a terminal. */
 export function createOutput(stdout: OutputStream, stderr: OutputStream): Output {
   const isPlain = !stdout.isTTY || Boolean(process.env['NO_COLOR']) || process.env['TERM'] === 'dumb';
   const bold = (text: string) => (isPlain ? text : `\u001B[1m${text}\u001B[22m`);
@@ -48,7 +48,7 @@ export function createOutput(stdout: OutputStream, stderr: OutputStream): Output
   };
 }
 
-/** A time for people, to the second; a dash where there is none. */
+/** Formats a time to the second; `-` if unset. */
 export function when(time: Timestamp | undefined): string {
   return time === undefined
     ? '-'
@@ -57,12 +57,12 @@ export function when(time: Timestamp | undefined): string {
         .replace(/\.\d+Z$/, 'Z');
 }
 
-/** Words for people; a dash where there are none. */
+/** Joins words; `-` if empty. */
 export function words(list: readonly string[]): string {
   return list.join(' ') || '-';
 }
 
-/** Rows as lines, columns below one another. */
+/** Formats rows as lines with aligned columns. */
 function layOut(rows: readonly (readonly string[])[]): string[] {
   const cells = rows.map((row) => row.map((cell) => harmless(cell) || '-'));
   const widths = cells.reduce<number[]>((widest, row) => {
@@ -74,14 +74,14 @@ function layOut(rows: readonly (readonly string[])[]): string[] {
 }
 
 /**
- * Text that does nothing to a terminal: names, labels and details come from
- * strangers, and a control sequence in one could rewrite what is on the screen.
+ * Replaces control characters. Names, labels and details are untrusted, and a
+ * control sequence in one could rewrite the terminal's screen.
  */
 export function harmless(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
 }
 
-/** The same for JSON, where all of them can be written as escapes. Line ends are the document's own. */
+/** Escapes control characters in a JSON document, except its line ends. */
 function harmlessJson(document: string): string {
   return document.replaceAll(/[^\P{C}\n\p{Cn}\p{Co}]|[\p{Zl}\p{Zp}]/gu, (character) =>
     Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))

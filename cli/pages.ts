@@ -1,25 +1,25 @@
-/** A page of a list, as every list of the contract answers it. */
+/** A page of any list method. */
 interface AnyPage {
   nextPageToken: string;
 }
 
-/** Most items that a page may have. */
-const largestPage = 100;
+/** Maximum page size. */
+const maxPageSize = 100;
 
 /**
- * Follows a list's pages until there are enough items, or no more of them.
- * @returns the first page's answer, with the items of the others in it; its
- *   `nextPageToken` is empty where that is all there is
+ * Reads pages of a list until it has `limit` items or the list ends.
+ * @returns the first page's response with the items of all pages; its
+ *   `nextPageToken` is empty if the list has ended
  */
 export async function collect<P extends AnyPage, T>(
   limit: number,
   ask: (page: { pageSize: number; pageToken: string }) => Promise<P>,
   itemsOf: (page: P) => T[],
 ): Promise<P> {
-  const first = await ask({ pageSize: Math.min(limit, largestPage), pageToken: '' });
+  const first = await ask({ pageSize: Math.min(limit, maxPageSize), pageToken: '' });
   const items = itemsOf(first);
   while (first.nextPageToken !== '' && items.length < limit) {
-    const pageSize = Math.min(limit - items.length, largestPage);
+    const pageSize = Math.min(limit - items.length, maxPageSize);
     const page = await ask({ pageSize, pageToken: first.nextPageToken });
     items.push(...itemsOf(page));
     first.nextPageToken = page.nextPageToken;

@@ -9,17 +9,17 @@ import { addServices } from './commands/services.ts';
 import { addSessions } from './commands/sessions.ts';
 import { addUsers } from './commands/users.ts';
 
-const signingIn = `
-Who asks, from the environment or .env: SIGNET_CLI_EMAIL and SIGNET_CLI_PASSWORD, or
-SIGNET_CLI_TOKEN, or SIGNET_SERVICE_NAME and SIGNET_SERVICE_KEY. On a terminal, what
-is missing is asked for.
+const credentialsHelp = `
+Credentials, from the environment or .env: SIGNET_CLI_EMAIL and SIGNET_CLI_PASSWORD, or
+SIGNET_CLI_TOKEN, or SIGNET_SERVICE_NAME and SIGNET_SERVICE_KEY. On a terminal, the
+command prompts for missing ones.
 
-Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 the server cannot be reached.`;
+Exit codes: 0 success, 1 failure, 2 usage error, 3 server unreachable.`;
 
-/** All commands. Nothing runs before `parseAsync`. */
+/** Defines all commands. `parseAsync` runs one. */
 export function createProgram(cli: Cli): Command {
   const program = new Command('signet')
-    .description('Looks after a Signet.')
+    .description('Administers Signet.')
     .usage('<command> [options]')
     .exitOverride()
     .configureOutput({
@@ -27,7 +27,7 @@ export function createProgram(cli: Cli): Command {
       writeErr: cli.output.help.err,
       outputError: (text, write) => write(text.replace(/^error: /, 'signet: ')),
     })
-    .addHelpText('after', signingIn);
+    .addHelpText('after', credentialsHelp);
   for (const add of [addUsers, addSessions, addKeys, addRoles, addAudit, addDb, addConfig, addServices]) {
     add(program, cli);
   }

@@ -29,14 +29,14 @@ beforeEach(async () => {
   token = system.secret(refreshed.json.access_token);
 });
 
-/** Puts a role, with this typed where a password is asked for; answers what was asked. */
+/** Calls PutRole and answers a password prompt with `typed`; returns the prompts. */
 async function putRole(environment: Record<string, string>, typed?: string) {
   const asked: string[] = [];
   const cli = createCli({
     environment: { SIGNET_URL: system.edge, SIGNET_CLI_TOKEN: token, ...environment },
     output: createOutput(process.stdout, process.stderr),
     terminal: {
-      isThere: typed !== undefined,
+      isInteractive: typed !== undefined,
       ask: async (question) => (asked.push(question), 'not asked for'),
       askHidden: async (question) => (asked.push(question), typed ?? ''),
     },
@@ -54,13 +54,13 @@ const openSessions = async () =>
   (await db.query(`SELECT FROM auth.sessions WHERE device_label = 'signet command line' AND revoked_at IS NULL`))
     .rowCount;
 
-test('an old sign-in is renewed with the password that is typed, for the one command', async () => {
+test('renews an old sign-in with a password prompt, for the one command', async () => {
   const { ended, asked } = await putRole({}, admin.password);
-  expect([ended, asked]).toEqual(['auditor', [`this needs a recent sign-in; password of ${admin.email}: `]]);
+  expect([ended, asked]).toEqual(['auditor', [`recent sign-in required; password of ${admin.email}: `]]);
   expect(await openSessions()).toBe(0);
 });
 
-test('SIGNET_CLI_PASSWORD renews it without a question', async () => {
+test('renews an old sign-in with SIGNET_CLI_PASSWORD, without a prompt', async () => {
   const { ended, asked } = await putRole({ SIGNET_CLI_PASSWORD: admin.password });
   expect([ended, asked]).toEqual(['auditor', []]);
   expect(await openSessions()).toBe(0);
@@ -74,12 +74,12 @@ test('refuses to continue a command after a sign-in to another account', async (
   expect(rowCount).toBe(0);
 });
 
-test('a wrong password is asked for once and refused', async () => {
+test('prompts once and refuses a wrong password', async () => {
   const { ended, asked } = await putRole({}, 'not the password');
   expect([ended, asked.length]).toEqual(['INVALID_CREDENTIALS', 1]);
 });
 
-test('without a terminal the refusal names its reason', async () => {
+test('without a terminal, fails with REAUTHENTICATION_REQUIRED', async () => {
   const environment = { SIGNET_URL: system.edge, SIGNET_CLI_TOKEN: token };
   const { exit, stderr } = await run(['roles', 'put', 'auditor', 'audit:read'], { environment });
   expect([exit, stderr]).toEqual([1, expect.stringContaining('(REAUTHENTICATION_REQUIRED)')]);

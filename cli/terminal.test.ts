@@ -2,17 +2,17 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { confirm, createTerminal } from './terminal.ts';
 
-/** A terminal of two pipes: what is typed there, and what is seen. */
-function openTerminal(isThere = true) {
-  const keys = Object.assign(new PassThrough(), { isTTY: isThere });
-  const screen = Object.assign(new PassThrough(), { isTTY: isThere });
+/** A terminal on two pipes: input and output. */
+function openTerminal(isInteractive = true) {
+  const keys = Object.assign(new PassThrough(), { isTTY: isInteractive });
+  const screen = Object.assign(new PassThrough(), { isTTY: isInteractive });
   let seen = '';
   screen.setEncoding('utf8').on('data', (chunk: string) => (seen += chunk));
   const terminal = createTerminal(keys as unknown as NodeJS.ReadStream, screen as unknown as NodeJS.WriteStream);
   return { terminal, type: (text: string) => keys.write(text), seen: () => seen };
 }
 
-test('shows what is typed', async () => {
+test('echoes the input', async () => {
   const { terminal, type, seen } = openTerminal();
   const answer = terminal.ask('email: ');
   type('ada@example.com\r');
@@ -20,7 +20,7 @@ test('shows what is typed', async () => {
   expect(seen()).toContain('ada@example.com');
 });
 
-test('shows nothing of a password, corrected or not', async () => {
+test('does not echo a password, also when it is edited', async () => {
   const { terminal, type, seen } = openTerminal();
   const answer = terminal.askHidden('password: ');
   type('hunter3\u007F2 and more\r');
@@ -28,7 +28,7 @@ test('shows nothing of a password, corrected or not', async () => {
   expect(seen()).toBe('password: \n');
 });
 
-test('Ctrl-C at a question stops', async () => {
+test('Ctrl-C at a prompt stops the command', async () => {
   const { terminal, type } = openTerminal();
   const answer = terminal.askHidden('password: ');
   type('half a pass\u0003');
@@ -36,7 +36,7 @@ test('Ctrl-C at a question stops', async () => {
 });
 
 describe('a confirmation', () => {
-  test.each(['y\r', 'yes\r', 'Y\r'])('is %j', async (typed) => {
+  test.each(['y\r', 'yes\r', 'Y\r'])('accepts %j', async (typed) => {
     const { terminal, type, seen } = openTerminal();
     const done = confirm(terminal, 'Really?', undefined);
     type(typed);
@@ -44,14 +44,14 @@ describe('a confirmation', () => {
     expect(seen()).toContain('Really? [y/N] ');
   });
 
-  test.each(['\r', 'n\r', 'yesterday\r'])('is not %j', async (typed) => {
+  test.each(['\r', 'n\r', 'yesterday\r'])('declines on %j', async (typed) => {
     const { terminal, type } = openTerminal();
     const done = confirm(terminal, 'Really?', undefined);
     type(typed);
     await expect(done).rejects.toMatchObject({ exit: 1, message: 'nothing was changed.' });
   });
 
-  test('is not asked for where it was given before, or where nobody is there', async () => {
+  test('does not prompt with --yes or without a terminal', async () => {
     const { terminal, seen } = openTerminal(false);
     await expect(confirm(terminal, 'Really?', true)).resolves.toBeUndefined();
     await expect(confirm(terminal, 'Really?', undefined)).rejects.toMatchObject({ exit: 2 });

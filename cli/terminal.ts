@@ -2,21 +2,21 @@ import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { CommandFailure, misuse } from './failures.ts';
 
-/** The person at the terminal, where there is one. */
+/** Prompts on the terminal. */
 export interface Terminal {
-  /** Whether anybody is there to answer. */
-  readonly isThere: boolean;
-  /** Asks for a line. */
+  /** Whether a terminal is attached. */
+  readonly isInteractive: boolean;
+  /** Prompts for a line. */
   ask(question: string): Promise<string>;
-  /** Asks for a line that nobody shall see. */
+  /** Prompts for a line without echo. */
   askHidden(question: string): Promise<string>;
 }
 
-/** Asks on standard error, so that standard output has the answer of the command alone. */
+/** Prompts on standard error, so that standard output has only the command's output. */
 export function createTerminal(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream): Terminal {
   async function read(question: string, isHidden: boolean): Promise<string> {
     stderr.write(question);
-    // Line editing writes what is typed to its output: here, to nobody.
+    // Line editing echoes to its output; hidden input discards the echo.
     const output = isHidden ? new Writable({ write: (_chunk, _encoding, done) => done() }) : stderr;
     const lines = createInterface({ input: stdin, output, terminal: true });
     try {
@@ -31,19 +31,19 @@ export function createTerminal(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStr
     }
   }
   return {
-    isThere: stdin.isTTY && stderr.isTTY,
+    isInteractive: stdin.isTTY && stderr.isTTY,
     ask: (question) => read(question, false),
     askHidden: (question) => read(question, true),
   };
 }
 
 /**
- * Lets a person think again before something that cannot be taken back.
- * @throws CommandFailure where they do, and where nobody is there to ask and `yes` was not given
+ * Asks for confirmation of an irreversible command.
+ * @throws CommandFailure if the user declines, or if no terminal is attached and `yes` is not set
  */
 export async function confirm(terminal: Terminal, question: string, yes: boolean | undefined): Promise<void> {
   if (yes) return;
-  if (!terminal.isThere) throw misuse('nobody is here to confirm this; add --yes.');
+  if (!terminal.isInteractive) throw misuse('confirmation required, but no terminal is attached; add --yes.');
   const answer = await terminal.ask(`${question} [y/N] `);
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailure('nothing was changed.');
 }

@@ -9,7 +9,7 @@ afterAll(() => system.close());
 
 const asAdmin = (...args: string[]) => run(args, { environment: as(system) });
 
-test('lists events, the latest first, narrowed by who, what and when', async () => {
+test('lists events, newest first, filtered by actor, kind and time', async () => {
   const ada = await system.person();
   const listed = await asAdmin('audit', 'list', '--kind', 'login', '--actor', ada.email, '--from', '1h', '--json');
   expect([listed.exit, listed.stderr]).toEqual([0, '']);
@@ -22,20 +22,20 @@ test('lists events, the latest first, narrowed by who, what and when', async () 
   expect(past.json()).toEqual({ events: [], next_page_token: '' });
 });
 
-test('follows the chain, and prints its head', async () => {
-  const told = await asAdmin('audit', 'verify');
-  expect([told.exit, told.stderr]).toEqual([0, '']);
-  expect(told.stdout).toMatch(/^events +\d+\nhead +[0-9a-f]{64}@\d+\nfaults +0\n$/);
+test('verifies the chain and prints its head', async () => {
+  const verified = await asAdmin('audit', 'verify');
+  expect([verified.exit, verified.stderr]).toEqual([0, '']);
+  expect(verified.stdout).toMatch(/^events +\d+\nhead +[0-9a-f]{64}@\d+\nfaults +0\n$/);
   const { json } = await asAdmin('audit', 'verify', '--json');
   expect(json()).toMatchObject({ faults: [], next_sequence: 0, head_hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
 });
 
-test('a log that is shorter than what was kept was cut', async () => {
+test('detects a log that is shorter than the expected head', async () => {
   const { exit, stderr } = await asAdmin('audit', 'verify', '--expect', `${'0'.repeat(64)}@999999`);
-  expect([exit, stderr]).toEqual([1, expect.stringMatching(/^signet: the log was cut: it ends at \d+/)]);
+  expect([exit, stderr]).toEqual([1, expect.stringMatching(/^signet: the log was truncated: it ends at \d+/)]);
 });
 
-test('a head that was kept is found again in a log that has grown since, and missed in one that was rewritten', async () => {
+test('accepts a log that has grown past the expected head, and rejects a rewritten one', async () => {
   const { json } = await asAdmin('audit', 'verify', '--json');
   const { head_hash: hash, head_sequence: sequence } = json();
   const same = await asAdmin('audit', 'verify', '--expect', `${hash.toUpperCase()}@${sequence}`);
@@ -47,10 +47,10 @@ test('a head that was kept is found again in a log that has grown since, and mis
   ]);
 });
 
-test('a changed event ends it with 1', async () => {
+test('exits with 1 if an event was changed', async () => {
   const client = new Client({ connectionString: system.database.url.reveal() });
   await client.connect();
-  // As somebody could who has the database in their hands.
+  // A superuser of the database can bypass its triggers.
   await client.query('SET session_replication_role = replica');
   await client.query(`UPDATE auth.audit_events SET actor_id = 'somebody else' WHERE kind = 'registered'`);
   await client.end();

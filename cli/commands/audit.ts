@@ -16,7 +16,7 @@ import { CommandFailure } from '../failures.ts';
 import { when } from '../output.ts';
 import { collect } from '../pages.ts';
 
-/** What narrows a list of events. */
+/** Filter of `audit list`. */
 interface EventFilter extends ListOptions {
   readonly actor?: string;
   readonly subject?: string;
@@ -25,28 +25,28 @@ interface EventFilter extends ListOptions {
   readonly to?: Date;
 }
 
-/** A head of the log that was kept elsewhere. */
+/** A recorded head of the log. */
 interface Head {
   readonly hash: string;
   readonly sequence: number;
 }
 
-/** `audit`: reads the audit log. */
+/** `audit`: reads and verifies the audit log. */
 export function addAudit(program: Command, cli: Cli): void {
-  const audit = program.command('audit').description('the audit log (for administrators)');
+  const audit = program.command('audit').description('read and verify the audit log (administrators only)');
 
-  const list = audit.command('list').description('list events, the latest first');
-  list.option('--actor <actor>', 'by whom: the id or email of an account, or the name of a service');
-  list.option('--subject <subject>', 'on whom or what: the id or email of an account, a kid, a role');
-  list.option('--kind <kind>', 'of this kind: login, role_granted and so on');
-  list.option('--from <time>', 'from then on: 2026-11-24T08:00:00Z, or 12h for twelve hours ago', readTime);
-  list.option('--to <time>', 'before then', readTime);
+  const list = audit.command('list').description('list events, newest first');
+  list.option('--actor <actor>', 'filter by actor: id or email of an account, or name of a service');
+  list.option('--subject <subject>', 'filter by subject: id or email of an account, a kid, a role');
+  list.option('--kind <kind>', 'filter by kind: login, role_granted and so on');
+  list.option('--from <time>', 'start time, inclusive: 2026-11-24T08:00:00Z, or 12h for twelve hours ago', readTime);
+  list.option('--to <time>', 'end time, exclusive', readTime);
   example(listing(list), 'audit list --kind login --from 1h').action((options: EventFilter) =>
     listEvents(cli, options),
   );
 
-  const verify = audit.command('verify').description('follow the chain of hashes through the whole log');
-  verify.option('--expect <head>', 'a head that was kept elsewhere, <hash>@<sequence>', readHead);
+  const verify = audit.command('verify').description('verify the hash chain of the whole log');
+  verify.option('--expect <head>', 'a head recorded earlier, <hash>@<sequence>', readHead);
   example(remote(verify), 'audit verify').action((options: RemoteOptions & { expect?: Head }) =>
     verifyEvents(cli, options),
   );
@@ -70,10 +70,10 @@ async function listEvents({ signedIn, output }: Cli, options: EventFilter): Prom
   });
   if (json) return output.message(ListEventsResponseSchema, found);
   output.table(['TIME', 'KIND', 'OUTCOME', 'ACTOR', 'SUBJECT', 'ADDRESS', 'DETAILS'], found.events.map(rowOf));
-  if (found.nextPageToken !== '') output.note(`there are more than ${limit}; --limit lists them`);
+  if (found.nextPageToken !== '') output.note(`more than ${limit} results; raise --limit to list them`);
 }
 
-/** The log knows accounts by their ids. What has no @ is an id, or the name of something else, as it is. */
+/** Resolves an email to the account's id. A name without @ is used as it is. */
 async function partyId(connection: Connection, name = ''): Promise<string> {
   return name.includes('@') ? accountId(connection, name) : name;
 }
@@ -91,7 +91,7 @@ async function verifyEvents({ signedIn, output }: Cli, options: RemoteOptions & 
   const { found, hash } = await signedIn(options, async ({ client }) => {
     const ask = (fromSequence: number) => client(AuditService).verifyEvents({ fromSequence });
     const whole = await followChain(ask);
-    // What came before the event behind the one that was kept: the log has grown since, by this sign-in at the least.
+    // The next event has the expected event's hash. It exists: this command's sign-in was logged.
     return { found: whole, hash: options.expect && (await ask(options.expect.sequence + 1)).previousHash };
   });
   if (options.json) output.message(VerifyEventsResponseSchema, found);
@@ -112,7 +112,7 @@ async function verifyEvents({ signedIn, output }: Cli, options: RemoteOptions & 
   if (options.expect && hash !== options.expect.hash) throw rewritten(found.headSequence, options.expect.sequence);
 }
 
-/** Asks for part after part, until the end; the last answer knows the head best. */
+/** Verifies the log part by part. The last response has the current head. */
 async function followChain(ask: (from: number) => Promise<VerifyEventsResponse>): Promise<VerifyEventsResponse> {
   let part = await ask(0);
   let { checked } = part;
@@ -128,12 +128,12 @@ async function followChain(ask: (from: number) => Promise<VerifyEventsResponse>)
 function rewritten(head: number, sequence: number): CommandFailure {
   return new CommandFailure(
     head < sequence
-      ? `the log was cut: it ends at ${head}, and reached to ${sequence} before.`
+      ? `the log was truncated: it ends at ${head} and used to reach ${sequence}.`
       : `the log was rewritten: event ${sequence} has another hash than before.`,
   );
 }
 
-/** A time of RFC 3339, or how long ago: 12h. */
+/** Parses an RFC 3339 time, a date, or a duration before now (12h). */
 function readTime(text: string): Date {
   const ago = duration.safeParse(text);
   if (ago.success) return new Date(Date.now() - ago.data);

@@ -20,7 +20,7 @@ const environment = {
   DATABASE_URL: 'postgres://signet:hunter2@db/signet',
 };
 
-test('prints every key of every service, with where its value came from', async () => {
+test('prints every key of every service with its source', async () => {
   const { exit, json } = await run(['config', 'print', '--json'], { environment, cwd });
   expect(exit).toBe(0);
   const { keys } = json() as { keys: { name: string }[] };
@@ -35,7 +35,7 @@ test('prints every key of every service, with where its value came from', async 
   expect(of('DATABASE_URL')).toMatchObject({ value: '[redacted]', source: 'environment' });
 });
 
-test('prints no secret, and nothing of what cannot be used: it may be a secret in the wrong place', async () => {
+test('prints no secret and no invalid value, which may be a misplaced secret', async () => {
   const secrets = { SIGNET_ADMIN_PASSWORD: 'short', SIGNET_MASTER_KEY: 'not-thirty-two-bytes', SIGNET_ALG: masterKey };
   for (const given of [environment, { ...environment, ...secrets }]) {
     for (const args of [[], ['--json']]) {
@@ -47,14 +47,14 @@ test('prints no secret, and nothing of what cannot be used: it may be a secret i
   }
 });
 
-test('names what cannot be used, and ends with 1', async () => {
+test('names invalid keys and exits with 1', async () => {
   const { exit, stdout, stderr } = await run(['config', 'print'], { environment: { SIGNET_ALG: 'none' }, cwd });
   expect(exit).toBe(1);
-  expect(stdout).toMatch(/^SIGNET_ALG +\[not valid\] +environment/m);
+  expect(stdout).toMatch(/^SIGNET_ALG +\[invalid\] +environment/m);
   expect(stderr).toContain('SIGNET_ALG: must be one of RS256');
 });
 
-test('hides the password of any URL', async () => {
+test('redacts the password in any URL', async () => {
   const { stdout } = await run(['config', 'print'], {
     environment: { SIGNET_JWKS_URL: 'https://me:hunter2@auth.example.com/jwks.json' },
     cwd,

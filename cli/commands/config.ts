@@ -5,21 +5,23 @@ import { serviceKeys } from '../../scripts/docs.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
 import { CommandFailure } from '../failures.ts';
 
-/** A key, as it stands on this machine. */
+/** A configuration key with its current value. */
 interface Shown {
   readonly name: string;
-  /** Its text; not that of a secret, nor of one that cannot be used, which may be one put in the wrong place. */
+  /** Text of the value. Secrets are redacted; so are invalid values, which may be misplaced secrets. */
   readonly value: string;
   readonly source: 'environment' | '.env' | 'default' | 'unset';
   readonly read_by: string[];
-  /** Why it cannot be used. */
+  /** Why the value is invalid. */
   readonly problem?: string;
 }
 
-/** `config`: what the services would be configured with, started here. */
+/** `config`: prints the configuration of services started in this environment. */
 export function addConfig(program: Command, cli: Cli): void {
-  const config = program.command('config').description('the configuration that services would have, started here');
-  const print = config.command('print').description('print every key of every service: value, and where it came from');
+  const config = program
+    .command('config')
+    .description('show the configuration of services started in this environment');
+  const print = config.command('print').description('print every key of every service with its value and source');
   example(answering(print), 'config print').action((options: AnswerOptions) => printConfig(cli, options));
 }
 
@@ -57,19 +59,19 @@ function show(key: Key, environment: Cli['environment'], readBy: string[]): Show
   const read = key.schema.safeParse(text);
   if (!read.success) {
     const problem = read.error.issues.map(({ message }) => message).join('; ');
-    return { ...about, value: '[not valid]', source, problem };
+    return { ...about, value: '[invalid]', source, problem };
   }
   return { ...about, value: holdsSecret(read.data) ? '[redacted]' : withoutPassword(text), source };
 }
 
-/** Tells whether what a key's text became has a secret anywhere in it. */
+/** Whether a parsed value contains a secret. */
 function holdsSecret(value: unknown): boolean {
   if (value instanceof Secret) return true;
   if (value instanceof Map) return [...value.values()].some(holdsSecret);
   return typeof value === 'object' && value !== null && Object.values(value).some(holdsSecret);
 }
 
-/** A URL may have a password in it, whatever it is for. */
+/** Redacts passwords in URLs. */
 function withoutPassword(text: string): string {
   return text.replaceAll(/(?<=\/\/)[^/\s,@]*:[^/\s,]*(?=@)/g, '[redacted]');
 }

@@ -15,7 +15,7 @@ afterEach(() => database.drop());
 
 const on = (url: string) => ({ environment: { DATABASE_URL: url } });
 
-test('brings a database up to date, tells what it did, and finds nothing to do the second time', async () => {
+test('applies pending migrations and lists them; a second run applies none', async () => {
   const environment = on(database.url.reveal());
   const before = await run(['db', 'status', '--json'], environment);
   expect(before.json().services.map((one: { service: string }) => one.service)).toEqual(
@@ -34,7 +34,7 @@ test('brings a database up to date, tells what it did, and finds nothing to do t
   expect([second.exit, second.stdout]).toEqual([0, 'up to date\n']);
 });
 
-test('works on the database of the service where that is another one', async () => {
+test("works on a service's own database where it has one", async () => {
   const other = await emptyDatabase();
   const environment = { DATABASE_URL: database.url.reveal(), USER_DATABASE_URL: other.url.reveal() };
   expect((await run(['db', 'migrate'], { environment })).exit).toBe(0);
@@ -51,7 +51,7 @@ test('works on the database of the service where that is another one', async () 
   await other.drop();
 });
 
-test('a database that does not fit the code is told, and ends it with 1', async () => {
+test('reports a database that does not match the code and exits with 1', async () => {
   const environment = on(database.url.reveal());
   await run(['db', 'migrate'], environment);
   const client = new Client({ connectionString: database.url.reveal() });
@@ -64,13 +64,13 @@ test('a database that does not fit the code is told, and ends it with 1', async 
   }
 });
 
-test('a database that does not answer ends it with 3, and its password is not told', async () => {
+test('exits with 3 if the database is unreachable, without printing its password', async () => {
   const { exit, stdout, stderr } = await run(['db', 'status'], on('postgres://signet:hunter2@127.0.0.1:1/signet'));
   expect([exit, stdout]).toEqual([3, '']);
   expect(stderr).toBe('signet: the database of DATABASE_URL does not answer (ECONNREFUSED)\n');
 });
 
-test('finds the database that npm start runs, and says how to get one where none runs', async () => {
+test('finds the database of a running npm start, and otherwise explains how to start one', async () => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'signet-db-'));
   try {
     const environment = { SIGNET_DATA_DIR: dataDir };

@@ -15,16 +15,16 @@ import { CommandFailure, exits } from '../failures.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** `db`: brings databases up to date. Works on the database itself, without a server. */
+/** `db`: shows and applies migrations. Connects to the database directly, without a server. */
 export function addDb(program: Command, cli: Cli): void {
   const db = program
     .command('db')
-    .description('the database: DATABASE_URL or <SERVICE>_DATABASE_URL, or that of npm start while it runs');
+    .description('manage the databases: DATABASE_URL or <SERVICE>_DATABASE_URL, or the one of a running npm start');
 
-  const status = db.command('status').description('show which migrations the database has and lacks');
+  const status = db.command('status').description('show applied and pending migrations');
   example(answering(status), 'db status').action((options: AnswerOptions) => showStatus(cli, options));
 
-  const apply = db.command('migrate').description('apply the migrations that the database lacks');
+  const apply = db.command('migrate').description('apply pending migrations');
   example(answering(apply), 'db migrate').action((options: AnswerOptions) => applyMigrations(cli, options));
 }
 
@@ -43,7 +43,7 @@ async function showStatus({ environment, output }: Cli, { json }: AnswerOptions)
     output.table(['SERVICE', 'MIGRATION', 'STATE'], rows);
   }
   const problems = services.flatMap((one) => one.problems.map((problem) => `${one.service}: ${problem}`));
-  if (problems.length > 0) throw new CommandFailure(`the database does not fit the code: ${problems.join('; ')}.`);
+  if (problems.length > 0) throw new CommandFailure(`the database does not match the code: ${problems.join('; ')}.`);
 }
 
 async function applyMigrations({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
@@ -58,7 +58,7 @@ async function applyMigrations({ environment, output }: Cli, { json }: AnswerOpt
   for (const line of applied.length > 0 ? applied : ['up to date']) output.line(line);
 }
 
-/** The database of a service: of its own URL or DATABASE_URL, or the one that `npm start` runs on the data directory. */
+/** A service's database: its own URL or DATABASE_URL, or that of a running `npm start`. @throws CommandFailure if none exists */
 function databaseOf(
   service: string,
   environment: Cli['environment'],
@@ -69,7 +69,7 @@ function databaseOf(
   const found = runningServer(folder);
   if (found) return { url: found, isEmbedded: true };
   throw new CommandFailure(
-    `DATABASE_URL is not set, and no database runs on ${folder}. Start one with npm start, or set DATABASE_URL.`,
+    `DATABASE_URL is not set, and no database is running in ${folder}. Start one with npm start, or set DATABASE_URL.`,
     exits.unreachable,
   );
 }

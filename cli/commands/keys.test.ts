@@ -8,13 +8,13 @@ afterAll(() => system.close());
 
 const asAdmin = (...args: string[]) => run(args, { environment: as(system) });
 
-test('makes the next key, lists both, and takes one out of use', async () => {
+test('creates the next key, lists both, and revokes one', async () => {
   const made = await asAdmin('keys', 'rotate', '--json');
   expect([made.exit, made.json()]).toMatchObject([0, { state: 'pending', alg: 'RS256' }]);
   const { kid } = made.json();
 
   const listed = await asAdmin('keys', 'list');
-  expect(listed.stdout).toMatch(/^KID +ALG +STATE +MADE +SIGNS FROM +RETIRED\n/);
+  expect(listed.stdout).toMatch(/^KID +ALG +STATE +CREATED +SIGNS FROM +RETIRED\n/);
   expect(listed.stdout).toMatch(new RegExp(`^${kid} +RS256 +pending `, 'm'));
   expect(listed.stdout).toMatch(/ RS256 +active /);
 

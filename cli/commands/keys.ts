@@ -6,12 +6,12 @@ import { type Output, when } from '../output.ts';
 import { collect } from '../pages.ts';
 import { confirm } from '../terminal.ts';
 
-/** `keys`: looks after signing keys. */
+/** `keys`: manages signing keys. */
 export function addKeys(program: Command, cli: Cli): void {
   const { output, signedIn, terminal } = cli;
-  const keys = program.command('keys').description('signing keys (for administrators)');
+  const keys = program.command('keys').description('manage signing keys (administrators only)');
 
-  const list = keys.command('list').description('list keys, the one made last first');
+  const list = keys.command('list').description('list keys, newest first');
   example(listing(list), 'keys list').action(async (options: ListOptions) => {
     const found = await signedIn(options, ({ client }) =>
       collect(
@@ -22,7 +22,7 @@ export function addKeys(program: Command, cli: Cli): void {
     );
     if (options.json) return output.message(ListKeysResponseSchema, found);
     output.table(
-      ['KID', 'ALG', 'STATE', 'MADE', 'SIGNS FROM', 'RETIRED'],
+      ['KID', 'ALG', 'STATE', 'CREATED', 'SIGNS FROM', 'RETIRED'],
       found.keys.map(({ kid, alg, state, createdAt, activatedAt, retiredAt }) => [
         kid,
         alg,
@@ -32,30 +32,30 @@ export function addKeys(program: Command, cli: Cli): void {
         when(retiredAt),
       ]),
     );
-    if (found.nextPageToken !== '') output.note(`there are more than ${options.limit}; --limit lists them`);
+    if (found.nextPageToken !== '') output.note(`more than ${options.limit} results; raise --limit to list them`);
   });
 
-  const rotate = keys.command('rotate').description('make the next key, ahead of schedule');
+  const rotate = keys.command('rotate').description('rotate the signing key ahead of schedule');
   example(remote(rotate), 'keys rotate').action(async (options: RemoteOptions) => {
-    tellKey(output, await signedIn(options, ({ client }) => client(KeyService).rotateKey({})), options);
+    printKey(output, await signedIn(options, ({ client }) => client(KeyService).rotateKey({})), options);
   });
 
-  const revoke = keys.command('revoke <kid>').description('take a key out of use at once, in an emergency');
+  const revoke = keys.command('revoke <kid>').description('revoke a compromised key immediately');
   example(confirmed(revoke), 'keys revoke 4H0P3mfXq1M2rvyCRjTBhZ2ZsWMnfnQwmBJDjQvRtF0 --yes').action(
     async (kid: string, options: ConfirmedOptions) => {
-      await confirm(terminal, `Revoke ${kid}? Every token that it signed is refused.`, options.yes);
-      tellKey(output, await signedIn(options, ({ client }) => client(KeyService).revokeKey({ kid })), options);
+      await confirm(terminal, `Revoke ${kid}? Every token that it signed becomes invalid.`, options.yes);
+      printKey(output, await signedIn(options, ({ client }) => client(KeyService).revokeKey({ kid })), options);
     },
   );
 }
 
-function tellKey(output: Output, key: Key, { json }: RemoteOptions): void {
+function printKey(output: Output, key: Key, { json }: RemoteOptions): void {
   if (json) return output.message(KeySchema, key);
   output.record([
     ['kid', key.kid],
     ['alg', key.alg],
     ['state', key.state],
-    ['made', when(key.createdAt)],
+    ['created', when(key.createdAt)],
     [key.state === 'pending' ? 'will sign from' : 'signs from', when(key.activatedAt)],
     ['retired', when(key.retiredAt)],
   ]);

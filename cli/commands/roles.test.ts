@@ -8,7 +8,7 @@ afterAll(() => system.close());
 
 const asAdmin = (...args: string[]) => run(args, { environment: as(system) });
 
-test('makes a role, changes it, lists it and deletes it', async () => {
+test('creates, changes, lists and deletes a role', async () => {
   const made = await asAdmin('roles', 'put', 'auditor', 'audit:read', 'users:read', '--json');
   expect([made.exit, made.json()]).toMatchObject([0, { role: 'auditor', scopes: ['audit:read', 'users:read'] }]);
   const changed = await asAdmin('roles', 'put', 'auditor', 'audit:read');
@@ -17,10 +17,10 @@ test('makes a role, changes it, lists it and deletes it', async () => {
   expect(listed.stdout).toMatch(/^auditor +audit:read +\d{4}-/m);
   expect(listed.stdout).toMatch(/^admin .* built in$/m);
   const gone = await asAdmin('roles', 'delete', 'auditor', '--yes');
-  expect([gone.exit, gone.stdout]).toEqual([0, 'there is no role auditor any more\n']);
+  expect([gone.exit, gone.stdout]).toEqual([0, 'deleted the role auditor\n']);
 });
 
-test('a role that is built in stays as it is', async () => {
+test('refuses to delete a built-in role', async () => {
   const { exit, stderr } = await asAdmin('roles', 'delete', 'admin', '--yes');
   expect([exit, stderr]).toEqual([1, expect.stringContaining('(ROLE_BUILT_IN)')]);
 });

@@ -11,12 +11,12 @@ import { when, words } from '../output.ts';
 import { collect } from '../pages.ts';
 import { confirm } from '../terminal.ts';
 
-/** `roles`: keeps the roles that an operator defines. */
+/** `roles`: manages operator-defined roles. */
 export function addRoles(program: Command, cli: Cli): void {
   const { output, signedIn, terminal } = cli;
-  const roles = program.command('roles').description('roles and their scopes (for administrators)');
+  const roles = program.command('roles').description('manage roles and their scopes (administrators only)');
 
-  const list = roles.command('list').description('list roles in the order of their names');
+  const list = roles.command('list').description('list roles by name');
   example(listing(list), 'roles list').action(async (options: ListOptions) => {
     const found = await signedIn(options, ({ client }) =>
       collect(
@@ -27,17 +27,17 @@ export function addRoles(program: Command, cli: Cli): void {
     );
     if (options.json) return output.message(ListRolesResponseSchema, found);
     output.table(
-      ['ROLE', 'SCOPES', 'MADE'],
+      ['ROLE', 'SCOPES', 'CREATED'],
       found.roles.map(({ role, scopes, builtIn, createdAt }) => [
         role,
         words(scopes),
         builtIn ? 'built in' : when(createdAt),
       ]),
     );
-    if (found.nextPageToken !== '') output.note(`there are more than ${options.limit}; --limit lists them`);
+    if (found.nextPageToken !== '') output.note(`more than ${options.limit} results; raise --limit to list them`);
   });
 
-  const put = roles.command('put <role> [scopes...]').description('make a role, or give it other scopes: all it has');
+  const put = roles.command('put <role> [scopes...]').description('create a role, or replace its scopes');
   example(remote(put), 'roles put auditor audit:read users:read').action(
     async (name: string, scopes: string[], options: RemoteOptions) => {
       const role = await signedIn(options, ({ client }) => client(RoleService).putRole({ role: name, scopes }));
@@ -49,11 +49,11 @@ export function addRoles(program: Command, cli: Cli): void {
     },
   );
 
-  const remove = roles.command('delete <role>').description('remove a role, and take it from everybody who has it');
+  const remove = roles.command('delete <role>').description('delete a role and revoke it from all accounts');
   example(confirmed(remove), 'roles delete auditor --yes').action(async (role: string, options: ConfirmedOptions) => {
-    await confirm(terminal, `Delete the role ${role}, and take it from everybody who has it?`, options.yes);
+    await confirm(terminal, `Delete the role ${role} and revoke it from all accounts?`, options.yes);
     const done = await signedIn(options, ({ client }) => client(RoleService).deleteRole({ role }));
     if (options.json) return output.message(DeleteRoleResponseSchema, done);
-    output.line(`there is no role ${role} any more`);
+    output.line(`deleted the role ${role}`);
   });
 }

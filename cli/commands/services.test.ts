@@ -7,7 +7,7 @@ import { keys } from '../../services/auth/config.ts';
 import { openSystem } from '../../test/system.ts';
 import { run } from '../testing/run.ts';
 
-test('makes a key and the entry that lets its holder in, new each time', async () => {
+test('generates a new key and a matching SIGNET_SERVICES entry each time', async () => {
   const first = await run(['services', 'keygen', 'reports', '--json']);
   const second = await run(['services', 'keygen', 'reports', '--json']);
   expect([first.exit, second.exit]).toEqual([0, 0]);
@@ -19,18 +19,18 @@ test('makes a key and the entry that lets its holder in, new each time', async (
   expect(publicServiceKey(String(half)).equals(services[0]?.publicKey ?? publicServiceKey(String(half)))).toBe(true);
 });
 
-test('prints two lines to copy, and what to do with them beside', async () => {
+test('prints two lines to copy on standard output, and instructions on standard error', async () => {
   const { stdout, stderr } = await run(['services', 'keygen', 'reports', '--role', 'support', 'auditor']);
   expect(stdout).toMatch(/^SIGNET_SERVICE_KEY=[\w-]{43}\nSIGNET_SERVICES=reports=[\w-]{43}:support\+auditor\n$/);
-  expect(stderr).toContain('for reports alone');
+  expect(stderr).toContain('secret key of reports');
 });
 
-test.each(['Reports', 'a b', 'x=y', ''])('a service cannot be named %j', async (name) => {
+test.each(['Reports', 'a b', 'x=y', ''])('refuses the service name %j', async (name) => {
   const { exit, stdout } = await run(['services', 'keygen', name]);
   expect([exit, stdout]).toEqual([2, '']);
 });
 
-test('a service signs in by its key, and acts in its own name', async () => {
+test('signs a machine in with its key', async () => {
   const { service_key: key, services_entry: entry } = (
     await run(['services', 'keygen', 'reports', '--role', 'admin', '--json'])
   ).json();

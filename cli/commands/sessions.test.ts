@@ -8,25 +8,25 @@ afterAll(() => system.close());
 
 const isLive = async (token: string) => (await system.rest('GET', '/auth/verify', { token })).status === 200;
 
-test('lists sessions as a table, as many as wanted', async () => {
+test('lists sessions as a table, up to the limit', async () => {
   const ada = await system.person();
   await system.rest('POST', '/auth/login', { body: { email: ada.email, password: ada.password } });
   const all = await run(['sessions', 'list'], { environment: as(system, ada) });
   expect(all.exit).toBe(0);
-  expect(all.stdout).toMatch(/^ID +DEVICE +ADDRESS +BEGAN +LAST USED +STATE\n/);
-  expect(all.stdout).toMatch(/signet command line .* this command\n/);
+  expect(all.stdout).toMatch(/^ID +DEVICE +ADDRESS +STARTED +LAST USED +STATE\n/);
+  expect(all.stdout).toMatch(/signet command line .* current\n/);
   expect(all.stdout.trim().split('\n')).toHaveLength(4);
   const two = await run(['sessions', 'list', '--limit', '2'], { environment: as(system, ada) });
   expect(two.stdout.trim().split('\n')).toHaveLength(3);
-  expect(two.stderr).toBe('signet: there are more than 2; --limit lists them\n');
+  expect(two.stderr).toBe('signet: more than 2 results; raise --limit to list them\n');
 });
 
-test('ends a session, and says so once', async () => {
+test('ends a session; a second attempt is NOT_FOUND', async () => {
   const ada = await system.person();
   const listed = await run(['sessions', 'list', '--json'], { environment: as(system, ada) });
   const { id } = listed.json().sessions.find((one: { current: boolean }) => !one.current);
   const ended = await run(['sessions', 'revoke', id], { environment: as(system, ada) });
-  expect([ended.exit, ended.stdout]).toEqual([0, 'the session has ended; its tokens are refused\n']);
+  expect([ended.exit, ended.stdout]).toEqual([0, 'session ended; its tokens are revoked\n']);
   expect(await isLive(ada.access)).toBe(false);
   const again = await run(['sessions', 'revoke', id, '--json'], { environment: as(system, ada) });
   expect([again.exit, again.stdout, again.stderr]).toEqual([1, '', expect.stringContaining('(NOT_FOUND)')]);
@@ -34,7 +34,7 @@ test('ends a session, and says so once', async () => {
   expect(kept.stdout).toMatch(new RegExp(`^${id} .* ended \\S+, revoked$`, 'm'));
 });
 
-test('shows a session whose refresh token was used from two places', async () => {
+test('shows a session whose refresh token was replayed', async () => {
   const ada = await system.person();
   for (const agent of ['Phone', 'curl']) {
     const asking = { body: { refresh_token: ada.refresh }, headers: { 'user-agent': agent } };
@@ -43,17 +43,17 @@ test('shows a session whose refresh token was used from two places', async () =>
     system.secret(json.refresh_token);
   }
   const { stdout } = await run(['sessions', 'list'], { environment: as(system, ada) });
-  expect(stdout).toMatch(/ live; token used twice \S+, from 127\.0\.0\.1\n/);
+  expect(stdout).toMatch(/ active; refresh token replayed \S+, from 127\.0\.0\.1\n/);
 });
 
-test('ends all of them', async () => {
+test('ends all other sessions', async () => {
   const ada = await system.person();
   const { exit, json } = await run(['sessions', 'revoke', '--all', '--json'], { environment: as(system, ada) });
   expect([exit, json()]).toEqual([0, { revoked_count: 1 }]);
   expect(await isLive(ada.access)).toBe(false);
 });
 
-test("ends all of another's, by email", async () => {
+test('ends all sessions of another account, by email', async () => {
   const ada = await system.person();
   const args = ['sessions', 'revoke', '--all', '--user', ada.email, '--yes'];
   const { exit, stdout } = await run(args, { environment: as(system) });

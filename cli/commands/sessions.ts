@@ -14,7 +14,7 @@ import { when } from '../output.ts';
 import { collect } from '../pages.ts';
 import { confirm } from '../terminal.ts';
 
-/** What to end. */
+/** Options of `sessions revoke`. */
 interface RevokeOptions extends ConfirmedOptions {
   readonly all?: boolean;
   readonly user?: string;
@@ -22,17 +22,17 @@ interface RevokeOptions extends ConfirmedOptions {
 
 /** `sessions`: lists and ends sessions. */
 export function addSessions(program: Command, cli: Cli): void {
-  const sessions = program.command('sessions').description('sign-ins: your own, and those of others to end');
+  const sessions = program.command('sessions').description('list and end sessions');
 
-  const list = sessions.command('list').description('list your sessions, the one that began last first');
-  list.option('--ended', 'also those that ended or ran out within 30 days');
+  const list = sessions.command('list').description('list your sessions, newest first');
+  list.option('--ended', 'also sessions that ended or expired within 30 days');
   example(listing(list), 'sessions list --ended').action((options: ListOptions & { ended?: boolean }) =>
     listSessions(cli, options),
   );
 
   const revoke = sessions.command('revoke [session]').description('end one of your sessions, or all of them');
-  revoke.option('--all', 'all of them, but the one that this command opens or uses');
-  revoke.option('--user <user>', "with --all: another's, by id or email (for administrators)");
+  revoke.option('--all', "all sessions except the command's own");
+  revoke.option('--user <user>', 'with --all: the sessions of this account, by id or email (administrators only)');
   example(confirmed(revoke), 'sessions revoke --all --user ada@example.com --yes').action(
     (session: string | undefined, options: RevokeOptions) => revokeSessions(cli, session, options),
   );
@@ -48,28 +48,28 @@ async function listSessions({ signedIn, output }: Cli, options: ListOptions & { 
     ),
   );
   if (json) return output.message(ListSessionsResponseSchema, found);
-  output.table(['ID', 'DEVICE', 'ADDRESS', 'BEGAN', 'LAST USED', 'STATE'], found.sessions.map(rowOf));
-  if (found.nextPageToken !== '') output.note(`there are more than ${limit}; --limit lists them`);
+  output.table(['ID', 'DEVICE', 'ADDRESS', 'STARTED', 'LAST USED', 'STATE'], found.sessions.map(rowOf));
+  if (found.nextPageToken !== '') output.note(`more than ${limit} results; raise --limit to list them`);
 }
 
 function rowOf(session: Session): string[] {
   const { id, deviceLabel, ip, createdAt, lastUsedAt, endedAt, endedReason, replayedAt, replayedIp } = session;
-  const state = endedAt ? `ended ${when(endedAt)}, ${endedReason}` : session.current ? 'this command' : 'live';
-  const replayed = replayedAt ? `; token used twice ${when(replayedAt)}, from ${replayedIp}` : '';
+  const state = endedAt ? `ended ${when(endedAt)}, ${endedReason}` : session.current ? 'current' : 'active';
+  const replayed = replayedAt ? `; refresh token replayed ${when(replayedAt)}, from ${replayedIp}` : '';
   return [id, deviceLabel, ip, when(createdAt), when(lastUsedAt), `${state}${replayed}`];
 }
 
 async function revokeSessions(cli: Cli, session: string | undefined, options: RevokeOptions): Promise<void> {
   const { all, user, yes, json } = options;
-  if ((session === undefined) === !all) throw misuse('name a session, or say --all.');
-  if (user !== undefined && !all) throw misuse("another's sessions can only be ended together: --all --user <user>.");
+  if ((session === undefined) === !all) throw misuse('pass a session id or --all.');
+  if (user !== undefined && !all) throw misuse('--user requires --all.');
   if (user !== undefined) await confirm(cli.terminal, `End all sessions of ${user}?`, yes);
   await cli.signedIn(options, async (connection) => {
     if (session !== undefined) {
       const done = await connection.client(SessionService).revokeSession({ sessionId: session });
       return json
         ? cli.output.message(RevokeSessionResponseSchema, done)
-        : cli.output.line('the session has ended; its tokens are refused');
+        : cli.output.line('session ended; its tokens are revoked');
     }
     if (user === undefined) {
       const done = await connection.client(SessionService).revokeOtherSessions({});

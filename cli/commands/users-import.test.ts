@@ -40,21 +40,21 @@ async function file(text: string | Buffer): Promise<string> {
 
 const importing = (...args: string[]) => run(['users', 'import', ...args], { environment: as(system) });
 
-test('makes accounts in pages, saying how far it is, and a second time finds them there', async () => {
+test('imports accounts in pages with progress messages; a repeated import creates none', async () => {
   const accounts = Array.from({ length: 1_250 }, (_, n) => ({ email: address(), name: `P ${n}`, password_hash: hash }));
   const name = await file(jsonLines(accounts));
   const first = await importing(name, '--json');
   expect([first.exit, first.json()]).toEqual([0, { created: 1_250, email_taken: 0, rejected: 0, rejected_lines: [] }]);
-  expect(first.stderr).toBe('signet: line 1000: 1000 created, 0 there already, 0 rejected\n');
+  expect(first.stderr).toBe('signet: line 1000: 1000 created, 0 email taken, 0 rejected\n');
   const second = await importing(name);
   expect(second.exit).toBe(0);
-  expect(second.stdout).toBe('created        0\nthere already  1250\nrejected       0\n');
+  expect(second.stdout).toBe('created      0\nemail taken  1250\nrejected     0\n');
   const { email } = accounts[1_249]!;
   const login = await system.rest('POST', '/auth/login', { body: { email, password: 'an old password' } });
   expect(login.status).toBe(200);
 });
 
-test('rejects the lines that are no accounts, with number and reason, and none of what they say', async () => {
+test('rejects invalid lines with number and reason, without quoting them', async () => {
   const sound = { email: address(), name: 'Ada', password_hash: hash, roles: ['user'], email_verified: true };
   const secret = 'hunter2-in-plain-text';
   const lines: (string | Buffer)[] = [
@@ -97,21 +97,21 @@ test('rejects the lines that are no accounts, with number and reason, and none o
       { line: 13, reason: 'has a role that there is not (ROLE_UNKNOWN)' },
     ],
   });
-  expect([exit, stderr]).toEqual([1, 'signet: lines that were rejected: 11.\n']);
+  expect([exit, stderr]).toEqual([1, 'signet: rejected lines: 11.\n']);
   for (const part of [secret, hash, hash.slice(7)]) expect(stdout).not.toContain(part);
 });
 
-test('in a dry run, looks at every line and asks no server', async () => {
+test('a dry run validates every line without contacting the server', async () => {
   const accounts = [{ email: address(), name: 'Ada', password_hash: hash }, { email: address() }];
   const name = await file(jsonLines(accounts));
   const dry = await run(['users', 'import', name, '--dry-run', '--url', 'http://localhost:1']);
-  expect([dry.exit, dry.stderr]).toEqual([1, 'signet: lines that were rejected: 1.\n']);
-  expect(dry.stdout).toMatch(/^sound +1\nrejected +1\nLINE +WHY IT WAS REJECTED\n2 +name: /);
+  expect([dry.exit, dry.stderr]).toEqual([1, 'signet: rejected lines: 1.\n']);
+  expect(dry.stdout).toMatch(/^valid +1\nrejected +1\nLINE +REASON\n2 +name: /);
   const listed = await run(['users', 'show', accounts[0]!.email], { environment: as(system) });
   expect(listed.exit, 'nothing was made').toBe(1);
 });
 
-test('reads standard input, and sends a hundred of the largest accounts in one call', async () => {
+test('reads standard input and sends 100 accounts of maximum size in one call', async () => {
   const roles = Array.from({ length: 20 }, (_, n) => `role-${n}-${'x'.repeat(50)}`);
   const accounts = Array.from({ length: 100 }, () => ({ email: address(), name: 'é'.repeat(100), roles }));
   const input = jsonLines(accounts);
@@ -123,14 +123,14 @@ test('reads standard input, and sends a hundred of the largest accounts in one c
   expect([done.exit, done.json()]).toMatchObject([0, { created: 100 }]);
 });
 
-test('a file that cannot be read is used wrongly', async () => {
+test('reports an unreadable file as a usage error', async () => {
   for (const name of [path.join(folder, 'is-not-there'), folder]) {
     const { exit, stderr } = await importing(name);
     expect([exit, stderr]).toEqual([2, expect.stringMatching(/cannot be read \((ENOENT|EISDIR)\)\.\n$/)]);
   }
 });
 
-test('says behind which line it stopped, and waits for nothing more, where the server refuses', async () => {
+test('stops when the server refuses, while standard input is still open', async () => {
   const main = fileURLToPath(new URL('../main.ts', import.meta.url));
   const ada = await system.person();
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'users', 'import', '-'], {
@@ -145,7 +145,7 @@ test('says behind which line it stopped, and waits for nothing more, where the s
   expect([exit, stderr]).toEqual([1, expect.stringMatching(/^signet: .+ \(INSUFFICIENT_SCOPE\)\n$/)]);
 });
 
-test('waits as long as a server that limits requests asks, and sends the page again', async () => {
+test('retries a page after the delay of a rate limit', async () => {
   const asked: { readonly at: number; readonly emails: string[] }[] = [];
   const server = createServer(
     connectNodeAdapter({
@@ -170,7 +170,7 @@ test('waits as long as a server that limits requests asks, and sends the page ag
   });
   server.close();
   expect([exit, json()]).toMatchObject([0, { created: 201 }]);
-  expect(stderr).toBe('signet: the server asks to wait 1 s\n');
+  expect(stderr).toBe('signet: rate limited; retrying in 1 s\n');
   const [first, second, third] = [emails.slice(0, 100), emails.slice(100, 200), emails.slice(200)];
   expect(asked.map((call) => call.emails)).toEqual([first, second, second, third]);
   expect(asked[2]!.at - asked[1]!.at).toBeGreaterThan(990);

@@ -7,7 +7,7 @@ import { reasonOf } from '#kit/errors/failure.ts';
 import { type Cli, example, remote, type RemoteOptions } from '../cli.ts';
 import type { Connection } from '../connect.ts';
 import { CommandFailure, misuse } from '../failures.ts';
-import { longestLine, type Page, pagesOf } from '../import/accounts.ts';
+import { maxLineBytes, type Page, pagesOf } from '../import/accounts.ts';
 import { linesOf } from '../import/lines.ts';
 import { createTally, type Tally } from '../import/tally.ts';
 
@@ -16,51 +16,52 @@ interface ImportOptions extends RemoteOptions {
   readonly dryRun?: boolean;
 }
 
-/** How long a sign-in is used, ms: the method wants one that is at most five minutes old. */
+/** How long a sign-in is used, ms; ImportUsers requires one at most five minutes old. */
 const sessionFor = 3 * 60_000;
-/** How many lines go by between two words of how far it is. */
-const wordEvery = 1_000;
+/** Lines between two progress messages. */
+const progressEvery = 1_000;
 
-/** `users import`: brings accounts along from elsewhere. */
+/** `users import`: imports accounts with their password hashes. */
 export function addUsersImport(users: Command, cli: Cli): void {
   const command = users
     .command('import <file>')
-    .description('make accounts from a file of JSON lines; - reads standard input');
-  command.option('--dry-run', 'look at every line, and ask no server');
+    .description('import accounts from a JSON Lines file; - reads standard input');
+  command.option('--dry-run', 'validate every line without contacting the server');
   example(remote(command), 'users import accounts.jsonl --dry-run').action((file: string, options: ImportOptions) =>
     importUsers(cli, file, options),
   );
 }
 
 async function importUsers(cli: Cli, file: string, options: ImportOptions): Promise<void> {
-  if (file === '-' && cli.terminal.isThere) throw misuse('standard input is the terminal: pipe a file in, or name it.');
+  if (file === '-' && cli.terminal.isInteractive)
+    throw misuse('standard input is a terminal: pipe a file or pass its name.');
   const tally = createTally(Boolean(options.dryRun));
-  const pages = pagesOf(linesOf(bytesOf(file), longestLine));
+  const pages = pagesOf(linesOf(bytesOf(file), maxLineBytes));
   try {
     await (options.dryRun ? look(cli, pages, tally) : send(cli, options, pages, tally));
   } catch (error) {
     if (tally.lastLine > 0) {
       cli.output.note(
-        `stopped behind line ${tally.lastLine}: ${tally.inWords()}. What was made stays; run it again to go on.`,
+        `stopped after line ${tally.lastLine}: ${tally.summary()}. Created accounts remain; run the command again to resume.`,
       );
     }
     throw error;
   } finally {
-    // Standard input that stays open would keep the process.
+    // An open standard input would keep the process alive.
     await pages.return(undefined);
   }
-  tally.tell(cli.output, options);
-  if (tally.rejected > 0) throw new CommandFailure(`lines that were rejected: ${tally.rejected}.`);
+  tally.print(cli.output, options);
+  if (tally.rejected > 0) throw new CommandFailure(`rejected lines: ${tally.rejected}.`);
 }
 
 async function look({ output }: Cli, pages: AsyncIterable<Page>, tally: Tally): Promise<void> {
   for await (const page of pages) {
     tally.add(page, []);
-    sayHowFar(output, tally);
+    reportProgress(output, tally);
   }
 }
 
-/** Sends page after page, signing in anew where the last time becomes too long ago. */
+/** Sends all pages, and signs in again when the sign-in gets too old. */
 async function send(cli: Cli, options: ImportOptions, pages: AsyncIterator<Page>, tally: Tally): Promise<void> {
   let next = await pages.next();
   while (!next.done) {
@@ -69,18 +70,18 @@ async function send(cli: Cli, options: ImportOptions, pages: AsyncIterator<Page>
       while (!next.done && Date.now() < until) {
         const pause = await sendPage(connection, next.value, tally);
         if (pause > 0) {
-          cli.output.note(`the server asks to wait ${pause} s`);
+          cli.output.note(`rate limited; retrying in ${pause} s`);
           await wait(pause * 1_000);
           continue;
         }
-        sayHowFar(cli.output, tally);
+        reportProgress(cli.output, tally);
         next = await pages.next();
       }
     });
   }
 }
 
-/** Sends a page; tells how long to wait, s, before it can be sent; 0 where it was. */
+/** Sends a page. Returns 0, or the seconds to wait before sending it again. */
 async function sendPage({ client }: Connection, page: Page, tally: Tally): Promise<number> {
   try {
     const users = page.users.map(({ user }) => user);
@@ -93,11 +94,11 @@ async function sendPage({ client }: Connection, page: Page, tally: Tally): Promi
   }
 }
 
-function sayHowFar(output: Cli['output'], tally: Tally): void {
-  if (tally.isDue(wordEvery)) output.note(`line ${tally.lastLine}: ${tally.inWords()}`);
+function reportProgress(output: Cli['output'], tally: Tally): void {
+  if (tally.isDue(progressEvery)) output.note(`line ${tally.lastLine}: ${tally.summary()}`);
 }
 
-/** A file's bytes, or those of standard input. */
+/** Reads a file, or standard input. */
 async function* bytesOf(file: string): AsyncGenerator<Buffer> {
   if (file === '-') return yield* process.stdin as AsyncIterable<Buffer>;
   try {

@@ -21,12 +21,12 @@ test('lists accounts, following pages up to the limit', async () => {
   expect(listed.json().next_page_token).toBe('');
 
   const two = await asAdmin('users', 'list', '--role', 'raider', '--limit', '2');
-  expect(two.stdout).toMatch(/^ID +EMAIL +NAME +ROLES +MADE +DISABLED\n/);
+  expect(two.stdout).toMatch(/^ID +EMAIL +NAME +ROLES +CREATED +DISABLED\n/);
   expect(two.stdout.trim().split('\n')).toHaveLength(3);
-  expect(two.stderr).toBe('signet: there are more than 2; --limit lists them\n');
+  expect(two.stderr).toBe('signet: more than 2 results; raise --limit to list them\n');
 });
 
-test('shows an account by its id or its email, however that is written', async () => {
+test('shows an account by its id or its email, in any letter case', async () => {
   for (const name of [ada.id, ada.email, ada.email.toUpperCase()]) {
     const { exit, json } = await asAdmin('users', 'show', name, '--json');
     expect([exit, json()]).toMatchObject([0, { id: ada.id, email: ada.email, roles: ['user'] }]);
@@ -35,20 +35,20 @@ test('shows an account by its id or its email, however that is written', async (
   expect(stdout).toMatch(new RegExp(`^id +${ada.id}\nemail +${ada.email}\nname +Ada\nroles +user\n`));
 });
 
-test('says that there is no such account', async () => {
+test('reports an unknown account', async () => {
   const unknown = await asAdmin('users', 'show', 'nobody@example.com');
   expect([unknown.exit, unknown.stderr]).toEqual([
     1,
-    'signet: There is no account with the email nobody@example.com. (NOT_FOUND)\n',
+    'signet: No account has the email nobody@example.com. (NOT_FOUND)\n',
   ]);
-  // An email that begins like another's is not that other.
+  // A prefix of an email does not match.
   const part = await asAdmin('users', 'show', ada.email.slice(0, -1));
   expect(part.exit).toBe(1);
   const neither = await asAdmin('users', 'show', 'ada');
-  expect([neither.exit, neither.stderr]).toEqual([2, 'signet: ada is neither the id nor the email of an account.\n']);
+  expect([neither.exit, neither.stderr]).toEqual([2, 'signet: ada is neither an account id nor an email.\n']);
 });
 
-test('gives a role and takes it', async () => {
+test('grants and revokes a role', async () => {
   const given = await asAdmin('users', 'grant', ada.email, 'support', '--json');
   expect([given.exit, given.json().roles]).toEqual([0, ['support', 'user']]);
   const taken = await asAdmin('users', 'revoke', ada.email, 'support');
@@ -57,7 +57,7 @@ test('gives a role and takes it', async () => {
   expect([again.exit, again.stderr]).toEqual([1, expect.stringContaining('(NOT_FOUND)')]);
 });
 
-test('disables and enables', async () => {
+test('disables and enables an account', async () => {
   const disabled = await asAdmin('users', 'disable', ada.email, '--yes', '--json');
   expect([disabled.exit, disabled.json().disabled_at]).toEqual([0, expect.stringMatching(/^\d{4}-/)]);
   const listed = await asAdmin('users', 'list', '--disabled', '--json');
@@ -66,7 +66,7 @@ test('disables and enables', async () => {
   expect([enabled.exit, enabled.stdout]).toEqual([0, expect.stringMatching(/^disabled +-$/m)]);
 });
 
-test('the last administrator stays', async () => {
+test('refuses to disable the last administrator', async () => {
   const { exit, stderr } = await asAdmin('users', 'disable', 'root@example.com', '--yes');
   expect([exit, stderr]).toEqual([1, 'signet: The last administrator must keep the role. (LAST_ADMIN)\n']);
 });

@@ -11,7 +11,7 @@ import { collect } from '../pages.ts';
 import { confirm } from '../terminal.ts';
 import { addUsersImport } from './users-import.ts';
 
-/** What narrows a list of accounts. */
+/** Filter of `users list`. */
 interface UserFilter extends ListOptions {
   readonly email?: string;
   readonly role?: string;
@@ -19,58 +19,58 @@ interface UserFilter extends ListOptions {
   readonly enabled?: boolean;
 }
 
-/** `users`: looks after accounts. */
+/** `users`: manages accounts. */
 export function addUsers(program: Command, cli: Cli): void {
-  const users = program.command('users').description('accounts (for administrators)');
+  const users = program.command('users').description('manage accounts (administrators only)');
 
-  const list = users.command('list').description('list accounts, the one made last first');
-  list.option('--email <prefix>', 'those whose email begins so').option('--role <role>', 'those that have this role');
-  list.option('--disabled', 'those that are disabled').option('--enabled', 'those that are not');
+  const list = users.command('list').description('list accounts, newest first');
+  list.option('--email <prefix>', 'filter by email prefix').option('--role <role>', 'filter by role');
+  list.option('--disabled', 'only disabled accounts').option('--enabled', 'only enabled accounts');
   example(listing(list), 'users list --role admin').action((options: UserFilter) => listUsers(cli, options));
 
   const show = users.command('show <user>').description('show an account, by id or email');
   example(remote(show), 'users show ada@example.com').action(async (name: string, options: RemoteOptions) => {
-    tellUser(cli.output, await cli.signedIn(options, (connection) => findAccount(connection, name)), options);
+    printUser(cli.output, await cli.signedIn(options, (connection) => findAccount(connection, name)), options);
   });
 
-  const grant = users.command('grant <user> <role>').description('give an account a role');
+  const grant = users.command('grant <user> <role>').description('grant a role to an account');
   example(remote(grant), 'users grant ada@example.com support').action(
     async (name: string, role: string, options: RemoteOptions) => {
       const user = await cli.signedIn(options, async (connection) =>
         connection.client(AdminService).grantRole({ userId: await accountId(connection, name), role }),
       );
-      tellUser(cli.output, user, options);
+      printUser(cli.output, user, options);
     },
   );
 
-  const revoke = users.command('revoke <user> <role>').description('take a role from an account');
+  const revoke = users.command('revoke <user> <role>').description('revoke a role from an account');
   example(remote(revoke), 'users revoke ada@example.com support').action(
     async (name: string, role: string, options: RemoteOptions) => {
       const done = await cli.signedIn(options, async (connection) =>
         connection.client(AdminService).revokeRole({ userId: await accountId(connection, name), role }),
       );
       if (options.json) cli.output.message(RevokeRoleResponseSchema, done);
-      else cli.output.line(`${name} no longer has the role ${role}; tokens made until now are refused`);
+      else cli.output.line(`${name} no longer has the role ${role}; its earlier tokens are revoked`);
     },
   );
 
-  const disable = users.command('disable <user>').description('keep an account from being used');
+  const disable = users.command('disable <user>').description('disable an account');
   example(confirmed(disable), 'users disable ada@example.com --yes').action(
     async (name: string, options: ConfirmedOptions) => {
-      await confirm(cli.terminal, `Disable ${name}? Its sessions end and its tokens are refused.`, options.yes);
+      await confirm(cli.terminal, `Disable ${name}? Its sessions end and its tokens are revoked.`, options.yes);
       const user = await cli.signedIn(options, async (connection) =>
         connection.client(AdminService).disableUser({ userId: await accountId(connection, name) }),
       );
-      tellUser(cli.output, user, options);
+      printUser(cli.output, user, options);
     },
   );
 
-  const enable = users.command('enable <user>').description('let a disabled account be used again');
+  const enable = users.command('enable <user>').description('enable a disabled account');
   example(remote(enable), 'users enable ada@example.com').action(async (name: string, options: RemoteOptions) => {
     const user = await cli.signedIn(options, async (connection) =>
       connection.client(AdminService).enableUser({ userId: await accountId(connection, name) }),
     );
-    tellUser(cli.output, user, options);
+    printUser(cli.output, user, options);
   });
 
   addUsersImport(users, cli);
@@ -78,7 +78,7 @@ export function addUsers(program: Command, cli: Cli): void {
 
 async function listUsers({ signedIn, output }: Cli, options: UserFilter): Promise<void> {
   const { email = '', role = '', disabled, enabled, limit, json } = options;
-  if (disabled && enabled) throw misuse('--disabled and --enabled leave nobody.');
+  if (disabled && enabled) throw misuse('--disabled and --enabled exclude each other.');
   const filter = { emailPrefix: email, role, ...(disabled || enabled ? { disabled: Boolean(disabled) } : {}) };
   const found = await signedIn(options, ({ client }) =>
     collect(
@@ -89,7 +89,7 @@ async function listUsers({ signedIn, output }: Cli, options: UserFilter): Promis
   );
   if (json) return output.message(ListUsersResponseSchema, found);
   output.table(
-    ['ID', 'EMAIL', 'NAME', 'ROLES', 'MADE', 'DISABLED'],
+    ['ID', 'EMAIL', 'NAME', 'ROLES', 'CREATED', 'DISABLED'],
     found.users.map((user) => [
       user.id,
       user.email,
@@ -99,17 +99,17 @@ async function listUsers({ signedIn, output }: Cli, options: UserFilter): Promis
       when(user.disabledAt),
     ]),
   );
-  if (found.nextPageToken !== '') output.note(`there are more than ${limit}; --limit lists them`);
+  if (found.nextPageToken !== '') output.note(`more than ${limit} results; raise --limit to list them`);
 }
 
-function tellUser(output: Output, user: User, { json }: RemoteOptions): void {
+function printUser(output: Output, user: User, { json }: RemoteOptions): void {
   if (json) return output.message(UserSchema, user);
   output.record([
     ['id', user.id],
     ['email', user.email],
     ['name', user.name],
     ['roles', words(user.roles)],
-    ['made', when(user.createdAt)],
+    ['created', when(user.createdAt)],
     ['email verified', when(user.emailVerifiedAt)],
     ['disabled', when(user.disabledAt)],
   ]);

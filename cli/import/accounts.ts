@@ -7,27 +7,27 @@ import { jsonText } from '#kit/rest/json-text.ts';
 import { assertValid } from '#kit/contract/validation.ts';
 import type { Line } from './lines.ts';
 
-/** What a line of the file says. */
+/** A parsed line: an account, or the reason for its rejection. */
 export type Read =
   | { readonly line: number; readonly user: ImportedUser }
   | { readonly line: number; readonly why: string };
 
-/** Accounts to send at once, and the lines before and among them that cannot be sent. */
+/** Accounts for one ImportUsers call, and the rejected lines between them. */
 export interface Page {
   readonly users: readonly { readonly line: number; readonly user: ImportedUser }[];
   readonly rejected: readonly { readonly line: number; readonly why: string }[];
-  /** The last line of them. */
+  /** Number of the page's last line. */
   readonly lastLine: number;
 }
 
-/** Longest line that can be an account, bytes. */
-export const longestLine = 16 * 1024;
-/** Most lines of a page, which is what one call takes; so many of the largest accounts are a third of its bytes. */
-const mostLines = 100;
+/** Maximum length of a line, bytes. */
+export const maxLineBytes = 16 * 1024;
+/** Maximum lines of a page: the limit of ImportUsers. 100 accounts of maximum size are a third of its byte limit. */
+const maxPageLines = 100;
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Reads lines of JSON, an account each, in pages that one call takes. Blank lines are passed over. */
+/** Reads JSON lines, one account each, in pages for one call. Skips blank lines. */
 export async function* pagesOf(lines: AsyncIterable<Line>): AsyncGenerator<Page> {
   let users: { line: number; user: ImportedUser }[] = [];
   let rejected: { line: number; why: string }[] = [];
@@ -42,14 +42,14 @@ export async function* pagesOf(lines: AsyncIterable<Line>): AsyncGenerator<Page>
     if (read && 'user' in read) users.push(read);
     else if (read) rejected.push(read);
     lastLine = line.number;
-    if (users.length + rejected.length === mostLines) yield end();
+    if (users.length + rejected.length === maxPageLines) yield end();
   }
   if (users.length + rejected.length > 0) yield end();
 }
 
-/** What a line says; undefined where it is blank. Says why it is no account without any of it. */
+/** Parses a line; undefined if it is blank. The reason for a rejection never quotes the line. */
 function readLine({ number: line, bytes }: Line): Read | undefined {
-  if (!bytes) return { line, why: `longer than ${longestLine} bytes` };
+  if (!bytes) return { line, why: `longer than ${maxLineBytes} bytes` };
   try {
     const isMarked = line === 1 && bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark);
     const text = jsonText(isMarked ? bytes.subarray(byteOrderMark.length) : bytes);

@@ -12,7 +12,7 @@ async function* stream(chunks: readonly string[]): AsyncGenerator<Buffer> {
   for (const chunk of chunks) yield Buffer.from(chunk);
 }
 
-test('cuts lines wherever the chunks they come in are cut', async () => {
+test('splits lines at any chunk boundaries', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(fc.constantFrom('a', '{}', '\n', 'é')).map((parts) => parts.join(''))),
@@ -25,7 +25,7 @@ test('cuts lines wherever the chunks they come in are cut', async () => {
   );
 });
 
-test('a line that is too long is counted and thrown away, and the next is read', async () => {
+test('counts and discards a line that is too long, then reads the next', async () => {
   expect(await read(['x'.repeat(60), 'x'.repeat(60), '\nabc\n', 'y'.repeat(100), '\n'])).toEqual([
     undefined,
     'abc',

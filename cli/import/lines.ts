@@ -3,13 +3,13 @@ const lineEnd = 0x0a;
 /** A line of a file, counted from 1. */
 export interface Line {
   readonly number: number;
-  /** Without its end. Unset where it is longer than what is kept of one. */
+  /** Without the line end. Undefined if the line exceeds the maximum length. */
   readonly bytes: Buffer | undefined;
 }
 
 /**
- * Cuts bytes into lines, one at a time, so that a file of any size takes no more memory than its longest line.
- * @param longest bytes; a longer line is thrown away
+ * Splits a stream into lines. Memory use is bounded by the maximum line length.
+ * @param longest maximum line length, bytes; longer lines are discarded
  */
 export async function* linesOf(input: AsyncIterable<Buffer>, longest: number): AsyncGenerator<Line> {
   let number = 0;

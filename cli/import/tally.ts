@@ -3,37 +3,37 @@ import type { AnswerOptions } from '../cli.ts';
 import type { Output } from '../output.ts';
 import type { Page } from './accounts.ts';
 
-/** What became of the lines of a file. */
+/** Results of an import. */
 export interface Tally {
-  /** How many were rejected. */
+  /** Number of rejected lines. */
   readonly rejected: number;
-  /** The last line that was dealt with. */
+  /** Number of the last processed line. */
   readonly lastLine: number;
-  /** Counts a page, and what the server made of its accounts; nothing where it was not asked. */
+  /** Counts a page and the server's results; no results in a dry run. */
   add(page: Page, results: readonly ImportResult[]): void;
-  /** Tells whether so many lines have gone by since it last said so. */
+  /** Whether so many lines were processed since this last returned true. */
   isDue(lines: number): boolean;
-  inWords(): string;
-  /** Tells it all. */
-  tell(output: Output, options: AnswerOptions): void;
+  summary(): string;
+  /** Prints the results. */
+  print(output: Output, options: AnswerOptions): void;
 }
 
-/** So many rejected lines are named; more are counted. */
-const mostNamed = 1_000;
+/** Maximum number of rejected lines that are listed. */
+const maxListed = 1_000;
 
-/** Counts what becomes of lines. @param isDry no server is asked */
+/** Creates the tally of an import. @param isDry whether it is a dry run */
 export function createTally(isDry: boolean): Tally {
   const counts = { sound: 0, created: 0, email_taken: 0, rejected: 0 };
   const named: { readonly line: number; readonly reason: string }[] = [];
   let lastLine = 0;
-  let saidAt = 0;
+  let reportedLine = 0;
 
   function reject(line: number, reason: string): void {
     counts.rejected += 1;
-    if (named.length < mostNamed) named.push({ line, reason });
+    if (named.length < maxListed) named.push({ line, reason });
   }
 
-  /** What is counted, by its name. */
+  /** The counts by name. */
   function counted() {
     const { sound, created, email_taken, rejected } = counts;
     return isDry ? { sound, rejected } : { created, email_taken, rejected };
@@ -54,31 +54,32 @@ export function createTally(isDry: boolean): Tally {
         if (isDry) counts.sound += 1;
         else if (result?.outcome === 'created') counts.created += 1;
         else if (result?.outcome === 'email_taken') counts.email_taken += 1;
-        else reject(line, result ? `${result.description} (${result.reason})` : 'the server said nothing of it');
+        else reject(line, result ? `${result.description} (${result.reason})` : 'no result from the server');
       }
       named.splice(before, Infinity, ...named.slice(before).toSorted((a, b) => a.line - b.line));
       lastLine = page.lastLine;
     },
     isDue(lines) {
-      if (lastLine - saidAt < lines) return false;
-      saidAt = lastLine;
+      if (lastLine - reportedLine < lines) return false;
+      reportedLine = lastLine;
       return true;
     },
-    inWords: () =>
+    summary: () =>
       Object.entries(counted())
         .map(([name, count]) => `${count} ${words[name] ?? name}`)
         .join(', '),
-    tell(output, { json }) {
+    print(output, { json }) {
       if (json) return output.json({ ...counted(), rejected_lines: named });
       output.record(Object.entries(counted()).map(([name, count]) => [words[name] ?? name, String(count)]));
       if (named.length === 0) return;
       output.table(
-        ['LINE', 'WHY IT WAS REJECTED'],
+        ['LINE', 'REASON'],
         named.map(({ line, reason }) => [String(line), reason]),
       );
-      if (counts.rejected > named.length) output.note(`the first ${named.length} of ${counts.rejected} rejected lines`);
+      if (counts.rejected > named.length)
+        output.note(`only the first ${named.length} of ${counts.rejected} rejected lines are listed`);
     },
   };
 }
 
-const words: Readonly<Record<string, string>> = { email_taken: 'there already' };
+const words: Readonly<Record<string, string>> = { sound: 'valid', email_taken: 'email taken' };

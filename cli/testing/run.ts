@@ -9,23 +9,23 @@ import { runCommand } from '../run.ts';
 import type { Terminal } from '../terminal.ts';
 import { admin, type System } from '../../test/system.ts';
 
-/** How a command ended, and what it said. */
+/** Exit code and output of a command. */
 export interface Ended {
   readonly exit: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Standard output as JSON; what a test reads of it is the test's to say. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- an answer's shape is what tests are there to find out
+  /** Parses standard output as JSON. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests check the shape
   readonly json: () => any;
 }
 
-/** What a command is run with. */
+/** How to run a command. */
 export interface Running {
-  /** All of its environment, but for PATH. */
+  /** Its environment, in addition to PATH. */
   readonly environment?: Record<string, string>;
-  /** Where it looks for .env. */
+  /** Working directory, where it reads .env. */
   readonly cwd?: string;
-  /** What it finds on standard input; nothing, unless told. */
+  /** Standard input; empty by default. */
   readonly input?: string | Buffer;
 }
 
@@ -55,13 +55,14 @@ const noTerminal: Terminal = {
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
+/** Runs the command line in a child process, without a terminal. */
 async function spawned(args: readonly string[], { environment = {}, cwd = tmpdir(), input }: Running): Promise<Ended> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     cwd,
     env: { ...childEnvironment, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  // Most commands read nothing, and may be gone before it is written.
+  // Most commands ignore standard input and may exit before it is written.
   child.stdin.on('error', () => undefined).end(input);
   const written = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
@@ -71,7 +72,7 @@ async function spawned(args: readonly string[], { environment = {}, cwd = tmpdir
   return { exit, ...written, json: () => JSON.parse(written.stdout) };
 }
 
-/** The environment in which somebody signs in to a system: the admin, unless told. */
+/** The environment that signs in to a system, by default as the admin. */
 export function as(system: System, { email, password } = admin): Record<string, string> {
   return { SIGNET_URL: system.edge, SIGNET_CLI_EMAIL: email, SIGNET_CLI_PASSWORD: password };
 }

@@ -10,7 +10,10 @@ export const keys = {
   ...tokenKeys,
   ...jwksKeys,
   ...serviceKeys,
-  port: key('SIGNET_EDGE_PORT', port, { default: '8080', doc: 'Public port of the edge: REST, Connect, gRPC-Web and gRPC.' }),
+  port: key('SIGNET_EDGE_PORT', port, {
+    default: '8080',
+    doc: 'Public port of the edge: REST, Connect, gRPC-Web and gRPC.',
+  }),
   corsOrigins: key('SIGNET_CORS_ORIGINS', origins, {
     default: '',
     doc: 'Comma-separated origins allowed by CORS, with credentials, such as https://app.example.com.',
