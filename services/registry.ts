@@ -4,16 +4,16 @@ import { auth } from './auth/service.ts';
 import { edgeOver } from './edge/service.ts';
 import { user } from './user/service.ts';
 
-/** What stands behind the edge. A new service is a line here. */
+/** The services behind the edge. Add a new service here. */
 const behind = { auth, user } as const;
 
-/** Every service, in the order of starting: auth, which all of them need, first, and the edge last. */
+/** All services, in start order: auth first, because all others need it, and the edge last. */
 export const services = defineRegistry({ ...behind, edge: edgeOver(behind) });
 
 /** The name of a service. */
 export type ServiceName = keyof typeof services;
 
-/** The names of all services, in the order of starting. */
+/** The names of all services, in start order. */
 export const serviceNames = Object.keys(services) as ServiceName[];
 
 /** All services but auth and the edge. */

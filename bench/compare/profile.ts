@@ -11,7 +11,7 @@ export async function profileReader(): Promise<(id: string) => Promise<Record<st
   const database = openDatabase({ url, applicationName: 'bench', log: silentLog });
   const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
   const noAccounts = { callersName: never, erase: never, deletedAmong: never };
-  const profiles = createProfiles({ store, accounts: noAccounts, onLeft: () => undefined });
+  const profiles = createProfiles({ store, accounts: noAccounts, onEraseFailed: () => undefined });
   return async (id) => ({ id, email: 'ada@example.com', ...(await profiles.get(id)) });
 }
 

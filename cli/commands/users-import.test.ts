@@ -94,7 +94,7 @@ test('rejects invalid lines with number and reason, without quoting them', async
       { line: 10, reason: 'password_hash: must have a bcrypt cost of at most 14' },
       { line: 11, reason: 'longer than 16384 bytes' },
       { line: 12, reason: 'Not valid UTF-8.' },
-      { line: 13, reason: 'has a role that there is not (ROLE_UNKNOWN)' },
+      { line: 13, reason: 'has an unknown role (ROLE_UNKNOWN)' },
     ],
   });
   expect([exit, stderr]).toEqual([1, 'signet: rejected lines: 11.\n']);

@@ -2,7 +2,7 @@ import { cookieNames } from '#kit/browser/cookies.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { domainServices, services } from '../registry.ts';
 
-/** What a person needs to know once everything runs. */
+/** The message that a start prints: addresses, the admin, commands to try. */
 export function banner(
   port: (env: string) => number,
   configs: { readonly auth: { readonly adminEmail: string }; readonly edge: { readonly issuer: string } },
@@ -16,20 +16,23 @@ export function banner(
     '',
     'Signet is running. Ctrl-C stops it.',
     '',
-    line('edge', `${url}   REST, Connect, gRPC-Web and gRPC; every method at ${url}/docs`),
+    line('edge', `${url}   REST, Connect, gRPC-Web and gRPC; API reference at ${url}/docs`),
     line(
       'auth',
-      `http://localhost:${port(auth.ports.door.env)}   the same for itself; gRPC for services on ${port(auth.ports.grpc.env)}`,
+      `http://localhost:${port(auth.ports.door.env)}   the same protocols; gRPC for services on ${port(auth.ports.grpc.env)}`,
     ),
     ...domainServices.map(({ name, ports }) => line(name, `localhost:${port(ports.grpc.env)}          gRPC`)),
     '',
   ];
   if (admin?.password) {
-    lines.push(line('admin', `${admin.email}   password ${admin.password.reveal()}   shown this once`), '');
+    lines.push(line('admin', `${admin.email}   password ${admin.password.reveal()}   shown only once`), '');
   } else if (admin) lines.push(line('admin', `${admin.email}   password as in SIGNET_ADMIN_PASSWORD`), '');
-  else lines.push(line('admin', `${configs.auth.adminEmail}   made by an earlier start`), '');
+  else lines.push(line('admin', `${configs.auth.adminEmail}   created by an earlier start`), '');
   if (!cookieNames(configs.edge.issuer).secure) {
-    lines.push('  Over plain HTTP, cookies go without Secure and the __Host- prefix: for this machine only.', '');
+    lines.push(
+      '  Over plain HTTP, cookies have no Secure attribute and no __Host- prefix: use it only on this machine.',
+      '',
+    );
   }
   lines.push(
     'Try:',

@@ -3,7 +3,7 @@ import { envName } from '#kit/service/service.ts';
 import { services, servicesWithData } from '../registry.ts';
 import { keys as allKeys } from './config.ts';
 
-/** Keys of ours in an environment that neither a service nor the command line (docs/cli.md) has: misspelt, most likely. */
+/** SIGNET_ variables that are keys of neither a service nor the command line (docs/cli.md): probably misspelt. */
 export function unknownKeys(environment: Environment): string[] {
   const known = new Set(
     [allKeys, ...Object.values(services).map(({ keys }) => keys)].flatMap((keys) =>
@@ -13,7 +13,7 @@ export function unknownKeys(environment: Environment): string[] {
   return Object.keys(environment).filter((name) => /^SIGNET_(?!CLI_|URL$)/.test(name) && !known.has(name));
 }
 
-/** Services of which the environment names a database of their own. */
+/** Services with a separate database in the environment (<NAME>_DATABASE_URL). */
 export function withOwnDatabase(environment: Environment): string[] {
   return servicesWithData.map(({ name }) => name).filter((name) => environment[`${envName(name)}_DATABASE_URL`]);
 }

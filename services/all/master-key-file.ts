@@ -4,14 +4,15 @@ import path from 'node:path';
 import { StartError } from '#kit/process/start-error.ts';
 
 /**
- * The master key of a data directory, made at its first use: 32 bytes in base64,
- * readable by its owner alone. The caller holds the directory's lock.
+ * Reads the master key of a data directory; the first use generates it. 32 bytes
+ * in base64, mode 0600. The caller must hold the directory's lock.
+ * @throws StartError if the file cannot be read
  */
 export async function masterKeyOf(dataDir: string): Promise<string> {
   const file = path.join(dataDir, 'master.key');
   const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new StartError(`the master key in ${file} cannot be read: ${error.message}`);
+    throw new StartError(`failed to read the master key in ${file}: ${error.message}`);
   });
   if (kept !== undefined) return kept.trim();
   const made = randomBytes(32).toString('base64');

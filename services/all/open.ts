@@ -23,7 +23,7 @@ import { openEdge } from '../edge/open.ts';
 import { upstreamsOf } from '../edge/upstream.ts';
 import { domainServices, type ServiceName, serviceNames, services } from '../registry.ts';
 
-/** What a service of one process is configured with. What signs and verifies in one process may use a shared secret. */
+/** Configuration of a service in the shared process. HS256 is allowed, because one process signs and verifies. */
 type Together<K extends Keys> = Omit<Config<K>, 'alg' | 'serviceKey'> & { readonly alg: Algorithm };
 
 /** The configurations of all services. */
@@ -48,7 +48,7 @@ export function readAll(environment: Environment): Configs {
   return readConfigs(Object.fromEntries(keys), (name) => environmentFor(name, environment)) as unknown as Configs;
 }
 
-/** Among themselves they make their own keys. */
+/** The keys of a service in the shared process: HS256 is allowed, and the service key is generated. */
 function together(keys: Keys): Keys {
   const { alg, serviceKey } = keys;
   return {
@@ -59,10 +59,10 @@ function together(keys: Keys): Keys {
 }
 
 /**
- * Opens all services in this process, on migrated databases. Each also listens on
- * its own port; among themselves they skip the wire and nothing else. The first
- * admin exists before the first port opens.
- * @throws FirstAdminError where the first admin cannot be made as configured
+ * Opens all services in this process, on migrated databases. Each listens on its
+ * own port; calls between them skip only the network. The first admin exists
+ * before the first port opens.
+ * @throws FirstAdminError if the first admin cannot be created as configured
  */
 export async function openAll(
   configs: Configs,
@@ -75,7 +75,7 @@ export async function openAll(
   const ports = new Map<string, number>();
   const apps = new Map<string, RpcApp>();
 
-  // Each service proves who it is, as it would over the wire; the keys are for this run alone.
+  // Services authenticate to each other as over the network, with keys generated for this run.
   const pairs = new Map(Object.keys(services).map((name) => [name, generateServiceKey()]));
   const known = [...pairs].map(([name, { publicKey }]) => ({
     name,
@@ -107,8 +107,8 @@ export async function openAll(
       issuer: configs.auth.issuer,
       transport: createInProcessTransport(auth.app),
     });
-  /** From a service to others, which need not be open yet. */
-  const waysOf = (name: string) => {
+  /** Transports from a service to others, which may open later. */
+  const transportsFrom = (name: string) => {
     const identity = identityOf(name);
     return (called: string) => {
       const app = () => appOf(called);
@@ -120,9 +120,9 @@ export async function openAll(
     if (!app) throw failure('SERVICE_UNAVAILABLE');
     return app;
   }
-  const fromEdge = waysOf('edge');
+  const fromEdge = transportsFrom('edge');
   const toAuth = fromEdge('auth');
-  // Each has a guard of its own, as in a process of its own; what they know is the same.
+  // Each service has its own guard, as in a separate process; they share the revocations.
   const revocations = watchRevocations({ transport: toAuth });
   const guardOf = (name: ServiceName) => {
     const guard = guardFor(configs[name], {
@@ -140,7 +140,7 @@ export async function openAll(
     const { app, port } = await openService(service, {
       config: configs[name] as unknown as Parameters<typeof openService>[1]['config'],
       guard: guardOf(name),
-      to: waysOf(name),
+      to: transportsFrom(name),
       log: logOf(name),
       metrics: metrics.of(name),
       closing,

@@ -16,30 +16,30 @@ import { masterKeyOf } from './master-key-file.ts';
 import { unknownKeys, withOwnDatabase } from './environment.ts';
 import { migrateAll, type SomeConfigs } from './migrate.ts';
 
-/** What services stand on where they run on one machine, and how they are configured. */
+/** Environment and configuration of services that run on one machine. */
 export interface Prepared<C> {
   readonly config: AllConfig;
-  /** Of the services, complete: the database and the master key among them. */
+  /** Configurations of the services, including the database and the master key. */
   readonly configs: C;
-  /** What `configs` was read from. */
+  /** The environment from which `configs` was read. */
   readonly environment: Environment;
   readonly log: Log;
-  /** Tells of further steps. */
+  /** Reports the progress of further steps. */
   readonly step: ReturnType<typeof createProgress>;
 }
 
 /**
- * Prepares the ground for services of this machine: a data directory that is
- * ours alone, a master key, a database with its migrations applied. Says what it
- * does. Bad keys are told before anything starts.
- * @param read reads the configurations of the services; throws ConfigError naming every bad key at once
+ * Prepares services that run on one machine: locks the data directory, reads or
+ * generates the master key, starts the database and applies its migrations.
+ * Reports progress. Validates the configuration before anything starts.
+ * @param read reads the configurations of the services; throws ConfigError naming all invalid keys
  */
 export async function prepare<C extends SomeConfigs>(
   closing: Closing,
   read: (environment: Environment) => C,
 ): Promise<Prepared<C>> {
   const given = readEnvironment();
-  // For what may be made below, something stands in.
+  // Placeholders for values that are generated below.
   read({
     ...given,
     DATABASE_URL: given['DATABASE_URL'] || 'postgres://embedded',
@@ -49,9 +49,7 @@ export async function prepare<C extends SomeConfigs>(
   const log = processLog(config);
   const dataDir = path.resolve(config.dataDir);
   for (const name of unknownKeys(given)) {
-    process.stderr.write(
-      `signet: ${name} is not a key that anything reads; docs/configuration.md lists those that are\n`,
-    );
+    process.stderr.write(`signet: unknown configuration key ${name} (ignored); see docs/configuration.md\n`);
   }
   const step = createProgress();
 
@@ -61,13 +59,13 @@ export async function prepare<C extends SomeConfigs>(
   const database = await step(
     'database',
     async () => {
-      if (config.databaseUrl) return { urls: {}, said: saidOfGiven(given) };
+      if (config.databaseUrl) return { urls: {}, summary: describeDatabases(given) };
       const server = await startEmbedded({ dataDir, log });
       closing.add(() => server.stop(), server.interrupt);
       const urls = await ownUrls(server.url(), given);
-      return { urls, said: server.reused ? 'PostgreSQL, running already' : 'PostgreSQL' };
+      return { urls, summary: server.reused ? 'PostgreSQL, already running' : 'PostgreSQL' };
     },
-    ({ said }) => said,
+    ({ summary }) => summary,
   );
 
   const environment = {
@@ -85,16 +83,18 @@ export async function prepare<C extends SomeConfigs>(
   return { config, configs, environment, log, step };
 }
 
-/** What is said of a database that was given. Whose role reaches which data is for the operator to decide, and to know. */
-function saidOfGiven(given: Environment): string {
+/** Describes the configured databases: which services share the role of DATABASE_URL, and which have a separate database. */
+function describeDatabases(given: Environment): string {
   const own = withOwnDatabase(given);
   const shared = servicesWithData.map(({ name }) => name).filter((name) => !own.includes(name));
-  const text =
-    shared.length > 1 ? `the one of DATABASE_URL; its role serves ${shared.join(', ')}` : 'the one of DATABASE_URL';
-  return own.length > 0 ? `${text}; ${own.join(', ')} with one of its own` : text;
+  const text = shared.length > 1 ? `from DATABASE_URL; ${shared.join(', ')} share its role` : 'from DATABASE_URL';
+  return own.length > 0 ? `${text}; separate database for ${own.join(', ')}` : text;
 }
 
-/** In our own PostgreSQL each service has its own role: the variables that say so, but for services with a database elsewhere. */
+/**
+ * Creates one role per service in the embedded PostgreSQL. Returns the <NAME>_DATABASE_URL variables, except those of
+ * services that are configured with a database elsewhere.
+ */
 async function ownUrls(superuser: Secret, given: Environment): Promise<Record<string, string>> {
   const elsewhere = withOwnDatabase(given);
   const here = servicesWithData.map(({ name }) => name).filter((name) => !elsewhere.includes(name));

@@ -40,9 +40,9 @@ export interface Auth {
   readonly app: RpcApp;
   readonly ready: Ready;
   readonly log: Log;
-  /** The keys, for another guard of this process. */
+  /** A key source, for another guard in this process. */
   readonly keys: () => KeySource;
-  /** Makes the first admin, unless there is one. Call it before a port opens; what it answers cannot be seen again. */
+  /** Creates the first admin, unless an admin exists. Call it before a port opens. The returned password cannot be read again. */
   ensureFirstAdmin(): Promise<FirstAdmin | undefined>;
   close(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export interface Auth {
 export async function buildAuth(deps: {
   readonly config: AuthConfig;
   readonly database: Database;
-  /** Services that may ask for tokens, besides those of the configuration. */
+  /** Services that may request tokens, in addition to those of the configuration. */
   readonly services?: readonly KnownService[];
   readonly log: Log;
   readonly metrics: ServiceMetrics;
@@ -89,7 +89,7 @@ export async function buildAuth(deps: {
     }),
   );
   const accounts = add(buildAccounts(ground, passwords.hasher));
-  // Before the notifications: what they wake must run by then.
+  // Before the notifications, which wake this work.
   const work = startWork(
     rooms.flatMap((room) => room.work ?? []),
     { log, metrics },

@@ -6,7 +6,7 @@ import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import type { Work } from '#kit/work/work.ts';
 import type { AuthConfig } from './config.ts';
 
-/** What every room of the auth service is built on. */
+/** Shared dependencies of all rooms of the auth service. */
 export interface Ground {
   readonly config: AuthConfig;
   readonly db: PrismaClient;
@@ -15,12 +15,12 @@ export interface Ground {
   readonly metrics: ServiceMetrics;
 }
 
-/** What a room adds to the service, besides what it offers to other rooms. */
+/** What a room contributes to the service. */
 export interface Room {
-  /** The services of the contract that it implements as a whole. */
+  /** The protobuf services that it implements completely. */
   readonly mounted?: readonly Mounted[];
-  /** What it does without a caller. */
+  /** Its background work. */
   readonly work?: readonly Work[];
-  /** Ends what it does besides: streams, mails under way. */
+  /** Ends its streams and pending mails. */
   readonly close?: () => void | Promise<void>;
 }

@@ -12,7 +12,7 @@ import { SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts'
 import type { AnyService } from '#kit/service/service.ts';
 import { keys } from './config.ts';
 
-/** Accounts, sessions, signing keys, revocation. It has a door of its own besides its gRPC port. */
+/** Accounts, sessions, signing keys, revocation. It has an HTTP port in addition to its gRPC port. */
 export const auth = {
   name: 'auth',
   ports: { door: keys.port, grpc: keys.grpcPort },

@@ -7,7 +7,7 @@ import { freshDatabase } from '#kit/testing/postgres.ts';
 
 const docs = path.join(import.meta.dirname, '../../docs');
 
-test('the docs name every trigger of the schema, and no other', async () => {
+test('the docs list exactly the triggers of the schema', async () => {
   const database = await freshDatabase();
   const db = new Client(connection(database.url));
   await db.connect();

@@ -6,10 +6,10 @@ import type { AskedGate } from '#kit/call/asked.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { failure } from './reasons.ts';
 
-/** What protects people whose browsers hold cookies of ours. */
+/** Options of the checks that protect browser users with cookies. */
 export interface BrowserOptions {
   readonly cookies: CookieNames;
-  /** Origins that are ours: the edge's own, and those of CORS. */
+  /** Allowed origins: the edge's own, and those of CORS. */
   readonly origins: ReadonlySet<string>;
   /** `always`: requests with an Authorization header need a CSRF token too. */
   readonly csrf: 'cookie' | 'always';
@@ -18,24 +18,24 @@ export interface BrowserOptions {
 const byCookie = createContextKey(false, { description: 'authenticated by cookie' });
 
 /**
- * Refuses requests that another site's page has a browser make and that would
- * change something, before anything else is done for them. That holds without
- * cookies, too: signing somebody in is a change. An Authorization header is not
- * for another site's page to send.
- * @param count counts a refused request, against a budget other than that of signing in: no page uses up its visitor's
+ * Rejects state-changing cross-origin requests of browsers before any other
+ * check, also without cookies, because a sign-in changes state. A request with an
+ * Authorization header passes: a cross-site page cannot make a browser send one.
+ * @param count counts a rejected request in the light rate class, so that a page cannot use up its visitor's sign-in limit
  */
 export function originGate({ origins }: BrowserOptions, count: (address: string) => Promise<unknown>): AskedGate {
   return async ({ changesState, crossOrigin, requestHeader, values }) => {
-    if (!changesState || crossOrigin || requestHeader.has('authorization') || isOurs(requestHeader, origins)) return;
+    if (!changesState || crossOrigin || requestHeader.has('authorization') || isAllowedOrigin(requestHeader, origins))
+      return;
     await count(values.get(peerKey).address);
     throw failure('CROSS_ORIGIN');
   };
 }
 
-/** Turns the access token's cookie into the Authorization header that the guard reads. */
+/** Converts the access token's cookie into the Authorization header that the guard reads. */
 export function cookieGate({ cookies }: BrowserOptions): AskedGate {
   return async ({ access: rule, requestHeader, values }) => {
-    // What is public takes no identity, so that a stale cookie cannot stand in the way of signing in.
+    // Public methods ignore credentials, so a stale cookie cannot block sign-in.
     if (requestHeader.has('authorization') || rule === 'public') return;
     const access = readCookie(requestHeader, cookies.access);
     if (access === undefined) return;
@@ -45,9 +45,9 @@ export function cookieGate({ cookies }: BrowserOptions): AskedGate {
 }
 
 /**
- * Asks for the session's CSRF token where a cookie signed in a request that
- * changes something. The access token names the hash of it, so that this takes
- * neither a key nor a question to anybody. Stands after the guard.
+ * Requires the session's CSRF token for state-changing requests authenticated by
+ * cookie. The access token contains its hash, so the check needs no key and no
+ * call. Runs after the guard.
  */
 export function csrfGate({ csrf }: BrowserOptions): AskedGate {
   return async ({ changesState, requestHeader, values }) => {
@@ -63,11 +63,11 @@ export function csrfGate({ csrf }: BrowserOptions): AskedGate {
 }
 
 /**
- * Tells whether a request comes from a page of ours (Fetch Metadata, else Origin).
- * What is neither comes from no browser, or one too old to tell: the CSRF token
- * stands in its way all the same.
+ * Whether a request comes from an allowed origin (Fetch Metadata, otherwise
+ * Origin). A request with neither header comes from no browser or from an old
+ * one, for which the CSRF check still applies.
  */
-function isOurs(header: Headers, origins: ReadonlySet<string>): boolean {
+function isAllowedOrigin(header: Headers, origins: ReadonlySet<string>): boolean {
   const site = header.get('sec-fetch-site');
   if (site === 'same-origin' || site === 'none') return true;
   const origin = header.get('origin');

@@ -24,15 +24,15 @@ export interface Edge {
   readonly app: RpcApp;
   readonly ready: Ready;
   readonly log: Log;
-  /** Counts a request that is no call. @throws RATE_LIMITED */
+  /** Counts a request that is not a call. @throws RATE_LIMITED */
   readonly limit?: (address: string) => Promise<Readonly<Record<string, string>>>;
-  /** Pages. */
+  /** The edge's pages. */
   readonly routes: () => Promise<readonly HttpRoute[]>;
-  /** The gates of calls, for other HTTP requests. */
+  /** The checks of calls, applied to other HTTP requests. */
   readonly gate: AskedGate;
-  /** Adds CORS to the door that the app is opened on. */
+  /** Adds CORS to the HTTP server. */
   readonly extend: (fastify: FastifyInstance) => Promise<void>;
-  /** Lets go of what it holds besides the guard and the ways to services. */
+  /** Closes the rate counters. The guard and the transports are closed by the caller. */
   readonly close: () => void;
 }
 
@@ -57,7 +57,7 @@ export function buildEdge(deps: {
   const { rateLimit: perMinute, redisUrl } = config;
   const counters = perMinute > 0 ? createRateCounters({ redisUrl, perMinute, log }) : undefined;
   const rateLimit = counters && createRateLimit(counters, perMinute);
-  // Each request passes them, a call and any other. The guard stands between cookies and CSRF.
+  // All requests pass these checks. The guard runs between the cookie and CSRF gates.
   const before = [
     originGate(browser, async (address) => rateLimit?.light(address)),
     ...(rateLimit ? [rateLimit.gate] : []),
@@ -98,7 +98,7 @@ export function buildEdge(deps: {
   };
 }
 
-/** A method that no service behind the edge is asked for, because it is internal, does not exist here. */
+/** Rejects methods that are not exposed on the edge (internal ones) as UNIMPLEMENTED. */
 function forwardedGate(mounted: readonly Mounted[]): Gate {
   const left = new Set(mounted.flatMap(({ desc, impl }) => desc.methods.filter(({ localName }) => !impl[localName])));
   return async ({ method }) => {
@@ -122,7 +122,7 @@ function corsOf(origins: readonly string[]) {
       'X-Grpc-Web',
       'Grpc-Timeout',
       'X-User-Agent',
-      // What tracing adds to each request of a page (W3C Trace Context and Baggage, Sentry).
+      // Headers that browser tracing adds (W3C Trace Context and Baggage, Sentry).
       'traceparent',
       'tracestate',
       'baggage',

@@ -8,14 +8,14 @@ import { type Page, pageRoutes } from '#kit/door/pages.ts';
 import type { DocumentedReasons } from '#kit/rest/openapi-errors.ts';
 import { openApiOf } from '#kit/rest/openapi.ts';
 
-/** What people read: `/openapi.json`, the reference that draws it at `/docs`, and a way there from `/`. */
+/** The edge's pages: `/openapi.json`, the API reference at `/docs`, and redirects to it. */
 export async function edgePages(services: readonly DescService[]): Promise<HttpRoute[]> {
   const files = ['gen/comments.json', 'gen/reasons.json', 'package.json'].map((name) => readJson(`../../${name}`));
   const [comments, reasons, about] = await Promise.all(files);
   const document = openApiOf(services, {
     title: 'Signet',
     version: String(about?.['version']),
-    // Wherever the document was read from.
+    // Relative: the origin from which the document was fetched.
     servers: ['/'],
     comments: comments as Record<string, string>,
     reasons: reasons as DocumentedReasons,
@@ -32,13 +32,13 @@ export async function edgePages(services: readonly DescService[]): Promise<HttpR
   return [...redirects, ...pages];
 }
 
-/** The page's own scripts and styles, and calls to this very origin; nothing from anywhere else. */
+/** Allows scripts, styles and calls of the page's own origin only. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /**
- * The pages of Swagger UI for a document. Its plugin opens a file for each request;
- * it is asked once, here, for the page and all that the page names.
+ * The Swagger UI pages of a document. The plugin would open a file per request, so
+ * this reads the page and its resources once.
  */
 async function referencePages(document: unknown): Promise<Page[]> {
   const sample = Fastify();
@@ -55,7 +55,7 @@ async function referencePages(document: unknown): Promise<Page[]> {
   };
   const index = await pageAt('/docs');
   const named = [...index.body.toString().matchAll(/(?:src|href)="(\/docs\/[^"]+)"/g)].map(([, path]) => path!);
-  // The scripts ask for the document by this name.
+  // The scripts fetch the document from this path.
   const others = await Promise.all([...named, '/docs/json'].map(pageAt));
   await sample.close();
   return [index, ...others];

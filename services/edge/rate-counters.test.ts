@@ -6,7 +6,7 @@ import { Secret } from '#kit/log/secret.ts';
 import { redisProgram, startRedis, type TestRedis } from '#kit/testing/redis.ts';
 import { createRateCounters, type RateCounters } from './rate-counters.ts';
 
-/** Counters of one edge, with what they log. */
+/** Counters of one edge, with their log. */
 interface Counting extends RateCounters {
   logged(): string;
 }
@@ -27,11 +27,11 @@ function counting(redisUrl: Secret, perMinute: number): Counting {
 /** Counters that are connected. */
 async function connected(redisUrl: Secret, perMinute: number): Promise<Counting> {
   const counters = counting(redisUrl, perMinute);
-  await expect.poll(counters.logged, { timeout: 5_000 }).toContain('counted in Redis');
+  await expect.poll(counters.logged, { timeout: 5_000 }).toContain('counting requests in Redis');
   return counters;
 }
 
-/** How many of so many requests at once pass, and how long the slowest of them took, ms. */
+/** Sends concurrent requests. Returns how many pass, and the longest duration, ms. */
 async function passed(count: number, ask: (index: number) => ReturnType<RateCounters['count']>) {
   const began = performance.now();
   const counted = await Promise.all(Array.from({ length: count }, (_, index) => ask(index)));
@@ -39,7 +39,7 @@ async function passed(count: number, ask: (index: number) => ReturnType<RateCoun
 }
 
 let addresses = 0;
-/** An address that no test has used. */
+/** Returns a new address. */
 const fresh = () => `192.0.2.${++addresses}`;
 
 describeWith([redisProgram], 'counters in Redis', () => {
@@ -49,7 +49,7 @@ describeWith([redisProgram], 'counters in Redis', () => {
   });
   afterAll(() => redis.close());
 
-  test('two edges hold one budget, to the request, whichever of them is asked', async () => {
+  test('two edges share one limit exactly', async () => {
     const edges = [await connected(redis.url, 50), await connected(redis.url, 50)] as const;
     const address = fresh();
     const { through } = await passed(200, (index) => edges[index % 2 === 0 ? 0 : 1].count('standard', address));
@@ -60,7 +60,7 @@ describeWith([redisProgram], 'counters in Redis', () => {
     expect(again.msBeforeNext).toBeLessThanOrEqual(60_000);
   });
 
-  test('a budget is for one class and one address', async () => {
+  test('counts each class and address separately', async () => {
     const edges = [await connected(redis.url, 30), await connected(redis.url, 30)] as const;
     const address = fresh();
     const through = async (name: 'standard' | 'credentials', from: string) =>
@@ -70,34 +70,34 @@ describeWith([redisProgram], 'counters in Redis', () => {
     expect(await through('standard', fresh())).toBe(30);
   });
 
-  test('an edge that is busy when the answer comes does not take it for late', async () => {
+  test('a busy event loop does not turn a timely response into a timeout', async () => {
     const edge = await connected(redis.url, 10);
     const address = fresh();
     const asked = passed(20, () => edge.count('standard', address));
-    // The requests leave; then nothing is looked at for longer than Redis is waited for.
+    // The requests are sent; then the event loop blocks for longer than the timeout.
     await new Promise((resolve) => setImmediate(resolve));
     const until = performance.now() + 300;
     while (performance.now() < until);
     expect((await asked).through).toBe(10);
-    expect(edge.logged()).not.toContain('Redis is away');
+    expect(edge.logged()).not.toContain('Redis is unavailable');
   });
 });
 
-describeWith([redisProgram], 'counters whose Redis goes away', () => {
+describeWith([redisProgram], 'counters whose Redis becomes unavailable', () => {
   let redis: TestRedis;
   beforeAll(async () => {
     redis = await startRedis();
   });
   afterAll(() => redis.close());
 
-  /** What is promised: no longer than the one wait, and what a busy test machine adds to it. */
+  /** The timeout, plus a margin for a busy test machine. */
   const bound = 1_000;
 
   test.each([
-    ['is stopped', () => redis.stop(), () => redis.start()],
-    ['is killed', () => redis.kill(), () => redis.start()],
-    ['stands still, its connections open', async () => redis.pause(), async () => redis.resume()],
-  ])('one that %s: each edge counts by itself, soon, and together again once it is back', async (_, away, back) => {
+    ['stopped', () => redis.stop(), () => redis.start()],
+    ['killed', () => redis.kill(), () => redis.start()],
+    ['paused with open connections', async () => redis.pause(), async () => redis.resume()],
+  ])('Redis %s: each edge soon counts in memory, and in Redis again when it is back', async (_, away, back) => {
     const edges = [await connected(redis.url, 20), await connected(redis.url, 20)] as const;
     await away();
     const address = fresh();
@@ -105,21 +105,23 @@ describeWith([redisProgram], 'counters whose Redis goes away', () => {
       const { through, slowest } = await passed(200, () => edge.count('standard', address));
       expect(through).toBe(20);
       expect(slowest).toBeLessThan(bound);
-      // One after the other they would take 10 s if each of them waited for Redis.
+      // Sequentially they would take 10 s if each waited for Redis.
       const began = performance.now();
       for (let count = 0; count < 100; count++) await edge.count('standard', address);
       expect(performance.now() - began).toBeLessThan(bound);
-      await expect.poll(edge.logged, { timeout: 5_000 }).toContain('Redis is away');
+      await expect.poll(edge.logged, { timeout: 5_000 }).toContain('Redis is unavailable');
     }
     await back();
     for (const edge of edges)
-      await expect.poll(() => edge.logged().split('counted in Redis').length - 1, { timeout: 10_000 }).toBe(2);
+      await expect
+        .poll(() => edge.logged().split('counting requests in Redis').length - 1, { timeout: 10_000 })
+        .toBe(2);
     const shared = fresh();
     const { through } = await passed(200, (index) => edges[index % 2 === 0 ? 0 : 1].count('standard', shared));
     expect(through).toBe(20);
   });
 
-  test('one that refuses to count is said to be away, with its reason', async () => {
+  test('a Redis that rejects writes is logged as unavailable with the reason', async () => {
     const edge = await connected(redis.url, 20);
     await refuseWrites(redis.port);
     const address = fresh();
@@ -128,14 +130,14 @@ describeWith([redisProgram], 'counters whose Redis goes away', () => {
   });
 });
 
-/** Has a Redis take no writes, as one that lost its replicas does. */
+/** Makes a Redis reject writes, as one without its replicas does. */
 async function refuseWrites(port: number): Promise<void> {
   const operator = new Redis(port, '127.0.0.1');
   await operator.config('SET', 'min-replicas-to-write', '1');
   operator.disconnect();
 }
 
-describeWith([redisProgram], 'counters whose Redis wants a password', () => {
+describeWith([redisProgram], 'counters whose Redis requires a password', () => {
   let redis: TestRedis;
   const password = 'p-9f8e7d6c5b4a';
   beforeAll(async () => {
@@ -143,17 +145,17 @@ describeWith([redisProgram], 'counters whose Redis wants a password', () => {
   });
   afterAll(() => redis.close());
 
-  test('count there with the right one, and log it nowhere', async () => {
+  test('counts with the correct password, without logging it', async () => {
     const edge = await connected(redis.url, 10);
     expect(edge.logged()).not.toContain(password);
   });
 
   test.each([
-    ['a wrong one', ':wrong-0a1b2c@', /WRONGPASS/],
-    ['none', '', /NOAUTH/],
-  ])('with %s say so, without it, and count by themselves', async (_, credentials, reason) => {
+    ['a wrong password', ':wrong-0a1b2c@', /WRONGPASS/],
+    ['no password', '', /NOAUTH/],
+  ])('with %s, log the reason without the password, and count in memory', async (_, credentials, reason) => {
     const edge = counting(new Secret(`redis://${credentials}127.0.0.1:${redis.port}`), 10);
-    await expect.poll(edge.logged, { timeout: 5_000 }).toContain('Redis is away');
+    await expect.poll(edge.logged, { timeout: 5_000 }).toContain('Redis is unavailable');
     expect(edge.logged()).toMatch(reason);
     expect(edge.logged()).not.toContain('wrong-0a1b2c');
     const address = fresh();
@@ -163,8 +165,8 @@ describeWith([redisProgram], 'counters whose Redis wants a password', () => {
   });
 });
 
-test('counters whose Redis was never there count by themselves, and say why', async () => {
-  // Port 1 of loopback: nobody listens there.
+test('counts in memory if Redis is unreachable, and logs the reason', async () => {
+  // No process listens on port 1.
   const edge = counting(new Secret('redis://127.0.0.1:1'), 10);
   expect((await passed(50, () => edge.count('standard', '192.0.2.1'))).through).toBe(10);
   await expect.poll(edge.logged).toContain('"reason":"ECONNREFUSED"');

@@ -11,20 +11,20 @@ export interface RateCounters {
   close(): void;
 }
 
-/** Longest that a request waits for Redis, ms; beyond it this process counts it by itself. */
-const longestWait = 100;
+/** Maximum time that a request waits for Redis, ms; then this process counts it in memory. */
+const countTimeout = 100;
 
-/** Time between attempts to reach Redis again, ms. */
-const retryAfter = 1_000;
+/** Delay between reconnects to Redis, ms. */
+const reconnectDelay = 1_000;
 
-/** Longest that Redis may take to let us in, ms. */
-const longestHandshake = 1_000;
+/** Timeout of commands during the handshake with Redis, ms. */
+const handshakeTimeout = 1_000;
 
 /**
- * Makes counters: in Redis, where all edges share them, or in the memory of this
- * process; in memory, too, for as long as Redis is away. A request waits for Redis
- * once, 100 ms at the most: who does not answer is hung up on, and not asked again
- * before it has let us in anew.
+ * Creates the counters: in Redis, shared by all edges, or in this process's
+ * memory, also while Redis is unavailable. A request waits at most 100 ms for
+ * Redis. After a timeout the connection is closed, and Redis is not used until the
+ * client has reconnected.
  */
 export function createRateCounters(options: {
   readonly redisUrl: Secret | undefined;
@@ -36,28 +36,28 @@ export function createRateCounters(options: {
   const budgets = Object.entries(budgetsOf(perMinute)) as [RateClassName, number][];
   const limiters = new Map(
     budgets.map(([name, points]) => {
-      const its = { points, duration: rateWindow, keyPrefix: `signet:rate:${name}` };
-      const shared = link && new RateLimiterRedis({ ...its, storeClient: link.redis, rejectIfRedisNotReady: true });
-      return [name, { shared, own: new RateLimiterMemory(its) }];
+      const base = { points, duration: rateWindow, keyPrefix: `signet:rate:${name}` };
+      const shared = link && new RateLimiterRedis({ ...base, storeClient: link.redis, rejectIfRedisNotReady: true });
+      return [name, { shared, local: new RateLimiterMemory(base) }];
     }),
   );
   return {
     async count(name, network) {
-      const { shared, own } = limiters.get(name)!;
-      if (shared && link?.isThere()) {
+      const { shared, local } = limiters.get(name)!;
+      if (shared && link?.isAvailable()) {
         try {
-          return await within(longestWait, () => consume(shared, network));
+          return await within(countTimeout, () => consume(shared, network));
         } catch (error) {
-          link.hangUp(error);
+          link.reconnect(error);
         }
       }
-      return consume(own, network);
+      return consume(local, network);
     },
     close: () => link?.redis.disconnect(),
   };
 }
 
-/** Takes one request off a budget. @throws what the store says, where it cannot */
+/** Counts one request. @throws the store's error if it fails */
 async function consume(limiter: RateLimiterAbstract, network: string): Promise<Counted> {
   try {
     const { msBeforeNext, remainingPoints } = await limiter.consume(network);
@@ -69,11 +69,11 @@ async function consume(limiter: RateLimiterAbstract, network: string): Promise<C
   }
 }
 
-/** Begins work and waits for it. @throws Error where it takes longer than `ms` */
+/** Runs work with a timeout. @throws Error after `ms` */
 async function within<T>(ms: number, begin: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    // A process that was busy sees its timers before its sockets; an answer that is there already is not late.
+    // After a busy event loop, timers run before sockets: setImmediate lets a response that has arrived win.
     timer = setTimeout(() => setImmediate(reject, new Error(`no answer within ${ms} ms`)), ms);
   });
   try {
@@ -85,34 +85,34 @@ async function within<T>(ms: number, begin: () => Promise<T>): Promise<T> {
 
 function connect(url: Secret, log: Log) {
   const redis = new Redis(url.reveal(), {
-    // Those of the handshake; for counting there is `longestWait`.
-    commandTimeout: longestHandshake,
-    // What cannot be sent now is counted here, and not sent later.
+    // For the handshake; counting has the shorter `countTimeout`.
+    commandTimeout: handshakeTimeout,
+    // A request that cannot be sent is counted in memory and must not be sent later.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: () => retryAfter,
+    retryStrategy: () => reconnectDelay,
   });
-  let isThere: boolean | undefined;
-  const tell = (now: boolean, reason?: string) => {
-    if (now === isThere) return;
-    isThere = now;
-    if (now) log.info('requests are counted in Redis');
-    else log.warn({ reason }, 'Redis is away; this process counts requests by itself');
+  let isAvailable: boolean | undefined;
+  const setAvailable = (now: boolean, reason?: string) => {
+    if (now === isAvailable) return;
+    isAvailable = now;
+    if (now) log.info('counting requests in Redis');
+    else log.warn({ reason }, 'Redis is unavailable; counting requests in memory');
   };
-  // Of an error no more than this: Redis's own carry the command that failed, the password in it.
-  const told = (error: unknown) => {
+  // Logs only code or message: Redis errors contain the failed command, which may have the password.
+  const onError = (error: unknown) => {
     const { code, message } = error as Error & { code?: string };
-    tell(false, code ?? message);
+    setAvailable(false, code ?? message);
   };
-  redis.on('ready', () => tell(true));
-  redis.on('error', told);
+  redis.on('ready', () => setAvailable(true));
+  redis.on('error', onError);
   return {
     redis,
-    isThere: () => isThere === true,
-    /** Gives up on the connection, and begins another. Many may fail at once; one hangs up. */
-    hangUp(error: unknown) {
-      if (isThere) redis.disconnect(true);
-      told(error);
+    isAvailable: () => isAvailable === true,
+    /** Closes the connection and reconnects. Of several concurrent failures, only the first disconnects. */
+    reconnect(error: unknown) {
+      if (isAvailable) redis.disconnect(true);
+      onError(error);
     },
   };
 }

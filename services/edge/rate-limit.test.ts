@@ -24,7 +24,7 @@ function from(address: string, method: DescMethod = getProfile): HandlerContext 
   return { values, method, responseHeader: new Headers() } as HandlerContext;
 }
 
-/** How many of so many requests at once are let through. */
+/** Sends concurrent requests and returns how many pass. */
 async function passed(gate: ReturnType<typeof gateOf>, count: number, contextOf: (index: number) => HandlerContext) {
   const results = await Promise.allSettled(Array.from({ length: count }, (_, index) => gate(contextOf(index))));
   const refused = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
@@ -32,21 +32,21 @@ async function passed(gate: ReturnType<typeof gateOf>, count: number, contextOf:
   return count - refused.length;
 }
 
-test('fifty requests at once of one address pass as often as the limit says, in whatever spelling; others are not touched', async () => {
+test('limits fifty concurrent requests of one address in any notation; other addresses are unaffected', async () => {
   const gate = gateOf(10);
   const spellings = ['2001:db8::1', '2001:DB8:0:0:0:0:0:2', '2001:db8::ffff'];
   expect(await passed(gate, 50, (index) => from(spellings[index % 3] ?? ''))).toBe(10);
   await expect(gate(from('2001:db8:0:1::1'))).resolves.toBeUndefined();
 });
 
-test('each class that the contract declares has a budget of its own', async () => {
+test('each rate class has a separate limit', async () => {
   const gate = gateOf(12);
   expect(await passed(gate, 50, () => from('192.0.2.1', login))).toBe(4);
   expect(await passed(gate, 50, () => from('192.0.2.1', getProfile))).toBe(12);
   expect(await passed(gate, 150, () => from('192.0.2.1', getJwks))).toBe(120);
 });
 
-test('an answer says which budget it counts against and what is left of it, a refusal too', async () => {
+test('responses and rejections state their rate class and the remaining requests', async () => {
   const gate = gateOf(3);
   const context = from('192.0.2.1', login);
   await gate(context);

@@ -6,24 +6,24 @@ import { peerKey } from '#kit/call/peer.ts';
 import type { RateClassName } from '#kit/contract/rate-class.ts';
 import type { RateCounters } from './rate-counters.ts';
 
-/** Time that a budget is for, s. */
+/** Window of the rate limit, s. */
 export const rateWindow = 60;
 
-/** Requests of each class that an address may make in that time, where a standard method has so many. */
+/** The limit of each rate class for a standard limit of `perMinute`. */
 export function budgetsOf(perMinute: number): Readonly<Record<RateClassName, number>> {
   return { standard: perMinute, credentials: Math.max(1, Math.floor(perMinute / 3)), light: perMinute * 10 };
 }
 
-/** The limits of an edge. */
+/** The rate limiter of an edge. */
 export interface RateLimit {
-  /** Limits requests by their class, which a method's definition declares, whatever the protocol. */
+  /** Limits requests by the rate class of their method, on all protocols. */
   readonly gate: AskedGate;
-  /** Counts a request that is no call, as light. Answers its headers. @throws RATE_LIMITED */
+  /** Counts a request that is not a call in the light class. Returns the response headers. @throws RATE_LIMITED */
   light(address: string): Promise<Readonly<Record<string, string>>>;
 }
 
 /**
- * Limits the requests of an address. Every answer says how much is left
+ * Creates the rate limiter. Every response states the remaining requests
  * (draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy`, `RateLimit`).
  */
 export function createRateLimit(counters: RateCounters, perMinute: number): RateLimit {
@@ -49,7 +49,7 @@ export function createRateLimit(counters: RateCounters, perMinute: number): Rate
   };
 }
 
-/** What the limiter found. */
+/** Result of counting a request. */
 export interface Counted extends Pick<RateLimiterRes, 'msBeforeNext' | 'remainingPoints'> {
   readonly isOver: boolean;
 }

@@ -18,7 +18,7 @@ const csp = "default-src 'self'";
 const largest = 100;
 const bodies: string[] = [];
 
-/** Stand for pages, a sign-in form, and the endpoints of another protocol. */
+/** Sample routes: pages, a sign-in form, and endpoints of another protocol. */
 const routes: HttpRoute[] = [
   { methods: ['GET'], path: '/page', access: 'public', rate: 'light', csp, answer: () => 'page' },
   { methods: ['GET'], path: '/data', access: 'public', answer: () => ({ data: true }) },
@@ -60,7 +60,7 @@ let guard: Guard;
 let edge: Edge;
 let door: Door;
 
-/** An edge with these routes, and nothing behind it. */
+/** An edge with these routes and no upstream. */
 async function openEdge(environment: Record<string, string> = {}): Promise<{ edge: Edge; door: Door }> {
   const { serviceKey: _key, alg: _alg, ...own } = keys;
   const config = readConfig(own, { SIGNET_ISSUER: issuerUrl, ...environment });
@@ -96,7 +96,7 @@ async function ask(path: string, init: RequestInit = {}, at = door) {
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-test('an answer has its own policy of content, and beside it what every answer has', async () => {
+test('a response has its own Content-Security-Policy and the common headers', async () => {
   const { status, headers, text } = await ask('/page', { headers: { 'x-request-id': 'mine' } });
   expect([status, text]).toEqual([200, 'page']);
   expect(headers.get('content-security-policy')).toBe(csp);
@@ -108,7 +108,7 @@ test('an answer has its own policy of content, and beside it what every answer h
   expect(plain.headers.get('ratelimit-policy')).toMatch(/^"standard"/);
 });
 
-test('an error is a problem, masked, under the same policy', async () => {
+test('an error is a masked problem document with the same policy', async () => {
   const { status, headers, json, text } = await ask('/broken');
   expect([status, json.code, json.instance]).toEqual([500, 'INTERNAL', '/broken']);
   expect(text).not.toContain('secret');
@@ -116,20 +116,20 @@ test('an error is a problem, masked, under the same policy', async () => {
 });
 
 describe('the guard', () => {
-  test('asks for a token where the route is not public', async () => {
+  test('requires a token unless the route is public', async () => {
     const { status, headers, json } = await ask('/own');
     expect([status, json.code, headers.get('www-authenticate')]).toEqual([401, 'TOKEN_REQUIRED', 'Bearer']);
     expect(headers.get('content-security-policy')).toBe(csp);
   });
 
-  test('says who asks, and headers that claim an identity are gone', async () => {
+  test('provides the identity and removes headers that claim one', async () => {
     const sub = '018f0000-0000-7000-8000-000000000001';
     const token = await issuer.userToken({ sub });
     const { json } = await ask('/own', { headers: { ...bearer(token), 'x-user-id': 'eve' } });
     expect(json).toEqual({ sub, forged: null });
   });
 
-  test('refuses the wrong role, and admits the right one', async () => {
+  test('rejects a wrong role and admits the right one', async () => {
     const refused = await ask('/admin/page', { headers: bearer(await issuer.userToken({ roles: ['user'] })) });
     expect([refused.status, refused.json.detail]).toEqual([403, 'Needs the role admin.']);
     expect((await ask('/admin/page', { headers: bearer(await issuer.userToken({ roles: ['admin'] })) })).status).toBe(
@@ -137,7 +137,7 @@ describe('the guard', () => {
     );
   });
 
-  test('two Authorization headers are none that is good', async () => {
+  test('rejects two Authorization headers', async () => {
     const token = await issuer.userToken();
     const socket = connect(door.port, '127.0.0.1');
     const line = `Authorization: Bearer ${token}\r\n`;
@@ -154,7 +154,7 @@ describe('a browser', () => {
   const hash = createHash('sha256').update(csrf).digest('base64url');
   const cookie = async () => ({ cookie: `signet_at=${await issuer.sign({ csrf: hash })}` });
 
-  test('is signed in by its cookie, and needs the CSRF token to change anything', async () => {
+  test('is authenticated by its cookie and needs the CSRF token for state changes', async () => {
     expect((await ask('/own', { headers: await cookie() })).status).toBe(200);
     const refused = await ask('/own', { method: 'POST', headers: await cookie() });
     expect([refused.status, refused.json.code]).toEqual([403, 'CSRF_REQUIRED']);
@@ -162,7 +162,7 @@ describe('a browser', () => {
     expect((await ask('/own', { method: 'POST', headers })).status).toBe(200);
   });
 
-  test("on another site's page asks what changes something in vain, unless the route says that it may", async () => {
+  test('cannot change state from another site, unless the route allows it', async () => {
     const headers = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
     const refused = await ask('/form', { method: 'POST', headers });
     expect([refused.status, refused.json.code]).toEqual([403, 'CROSS_ORIGIN']);
@@ -181,7 +181,7 @@ describe('a body', () => {
     body: new Blob(['x'.repeat(size)]).stream(),
   });
 
-  test('is the route’s to read, of any type and up to its limit', async () => {
+  test('is read by the route, of any type and up to its limit', async () => {
     expect(await ask('/token', { method: 'POST', headers: form, body: 'x'.repeat(largest) })).toMatchObject({
       status: 200,
     });
@@ -193,7 +193,7 @@ describe('a body', () => {
     expect(await ask('/token', { method: 'POST' })).toMatchObject({ status: 200, text: '' });
   });
 
-  test('is not waited for where the gate refuses', async () => {
+  test('is not read if the gate rejects the request', async () => {
     const socket = connect(door.port, '127.0.0.1');
     socket.write('POST /own HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 50\r\n\r\n');
     const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -202,7 +202,7 @@ describe('a body', () => {
   });
 });
 
-test('fifty requests at once of one address pass as often as the class of the route says', async () => {
+test('limits fifty concurrent requests of one address by the rate class of the route', async () => {
   const limited = await openEdge({ SIGNET_RATE_LIMIT: '30' });
   const answers = await Promise.all(Array.from({ length: 50 }, () => ask('/form', { method: 'POST' }, limited.door)));
   const refused = answers.filter(({ status }) => status === 429);
@@ -217,14 +217,14 @@ describe('does not start with a route that', () => {
   const gate = async () => undefined;
   const answer = () => '';
   test.each<[string, HttpRoute, typeof gate | undefined, string]>([
-    ['needs a gate and has none', { methods: ['GET'], path: '/x', access: {}, answer }, undefined, 'no gate'],
+    ['needs a gate but has none', { methods: ['GET'], path: '/x', access: {}, answer }, undefined, 'no gate'],
     [
       'takes credentials from every site',
       { methods: ['POST'], path: '/x', access: {}, crossOrigin: true, answer },
       gate,
       'pages of other sites',
     ],
-    ['has a rule that is none', { methods: ['GET'], path: '/x', access: { roles: [] }, answer }, gate, 'access rule'],
+    ['has an invalid rule', { methods: ['GET'], path: '/x', access: { roles: [] }, answer }, gate, 'access rule'],
     ['has no HTTP method', { methods: [], path: '/x', access: 'public', answer }, gate, 'no HTTP method'],
   ])('%s', (_, route, given, fault) => {
     expect(() => mountRoutes(Fastify(), [route], given)).toThrow(fault);

@@ -2,7 +2,7 @@ import type { AnyService, Calls } from '#kit/service/service.ts';
 import { keys } from './config.ts';
 import { isOnEdge } from './upstream.ts';
 
-/** The one public door, in front of other services: of each, the protobuf services that outsiders may reach. */
+/** Defines the edge in front of services. It calls those of their protobuf services that have public methods. */
 export function edgeOver(behind: Readonly<Record<string, AnyService>>) {
   const exposed = Object.entries(behind).map(([name, { contract }]) => [
     name,

@@ -20,7 +20,7 @@ import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { testFailure } from '#kit/testing/reasons.ts';
 import { forward } from './upstream.ts';
 
-/** Stands for a guard that admits every caller. */
+/** A guard that admits every caller. */
 const admit: Gate = async ({ values }) => void values.set(identityKey, {});
 const common = { checks: [admit], ready: async () => undefined, reflection: false, log: silentLog, metrics: noMetrics };
 
@@ -30,14 +30,14 @@ interface Info {
   readonly metadata?: Record<string, string>;
 }
 
-/** An error as a service of another maker ends a call: a status, a message, and maybe google.rpc.ErrorInfo. */
+/** An error of a third-party service: a status, a message, optionally google.rpc.ErrorInfo. */
 interface Ending {
   readonly code: Code;
   readonly message: string;
   readonly info?: Info;
 }
 
-/** What a caller outside may be shown. */
+/** The error that an external client receives. */
 interface Shown {
   readonly code: Code;
   readonly status: number;
@@ -57,7 +57,7 @@ const unavailable = {
 };
 const ridden = { code: Code.FailedPrecondition, reason: 'RIDE_STATE', title: 'The ride is over.' };
 
-/** What an upstream says, and what the edge makes of it. */
+/** Errors of an upstream, and the errors that the edge returns. */
 const cases: Record<string, readonly [Ending, Shown]> = {
   'a plain NOT_FOUND': [
     { code: Code.NotFound, message: secret },
@@ -129,7 +129,7 @@ function errorOf({ code, message, info }: Ending): ConnectError {
   return new ConnectError(message, code, undefined, details);
 }
 
-/** A server of another maker: grpc-js, and nothing of ours. It ends each call as the case named by `text` says. */
+/** A third-party server on plain grpc-js. It fails each call with the case named by `text`. */
 async function startForeign(): Promise<{ port: number; stop: () => void }> {
   const server = new Server();
   const { name, parent } = EchoService.method.echo;
@@ -165,7 +165,7 @@ async function startForeign(): Promise<{ port: number; stop: () => void }> {
   return { port, stop: () => server.forceShutdown() };
 }
 
-/** A service of ours, with a reason of its own. */
+/** A Signet service with its own reason. */
 const ours = createService({
   ...common,
   mounted: [
@@ -241,7 +241,7 @@ async function overRpc(make: (baseUrl: string) => Transport, door: string, text:
 
 const upstreams = ['a server of another maker', 'a service of ours over a channel', 'a service of ours in process'];
 
-/** A service of ours says as a rule what the edge would make of it; only what refuses the edge itself differs. */
+/** A Signet service mostly returns what the edge returns; only rejections of the edge itself differ. */
 describe.each(upstreams)('behind the edge, %s', (door) => {
   test.each(Object.entries(cases))('%s is the same over REST and on every RPC protocol', async (text, [, shown]) => {
     const { status, body } = await overRest(door, text);
@@ -263,7 +263,7 @@ describe.each(upstreams)('behind the edge, %s', (door) => {
 });
 
 describe.each(upstreams.slice(1))("behind the edge, %s with a reason of its service's", (door) => {
-  test('REST has its status, its metadata and its fields', async () => {
+  test('REST returns its status, metadata and fields', async () => {
     const { status, body } = await overRest(door, 'pay');
     expect([status, body]).toEqual([
       402,
@@ -276,7 +276,7 @@ describe.each(upstreams.slice(1))("behind the edge, %s with a reason of its serv
     ]);
   });
 
-  test('an error keeps what it says beyond its sentence', async () => {
+  test('an error keeps its details', async () => {
     const { body } = await overRest(door, 'state');
     expect(body).toMatchObject({ code: 'NOT_FOUND', detail: 'No ride has this id.' });
   });
@@ -300,7 +300,7 @@ describe.each(upstreams.slice(1))("behind the edge, %s with a reason of its serv
   });
 });
 
-test('the HTTP status travels between services', async () => {
+test('services pass the HTTP status to each other', async () => {
   const error = ConnectError.from(
     await createClient(EchoService, channel)
       .echo({ text: 'pay' })

@@ -11,11 +11,11 @@ import { createService } from '#kit/service/stack.ts';
 import { testFailure } from '#kit/testing/reasons.ts';
 import { forward } from './upstream.ts';
 
-/** Stands for a guard that admits everybody. */
+/** A guard that admits every caller. */
 const admit: Gate = async ({ values }) => void values.set(identityKey, {});
 const common = { checks: [admit], ready: async () => undefined, reflection: false, log: silentLog, metrics: noMetrics };
 
-/** A service, and the edge's way to it. */
+/** A service and the edge in front of it. */
 const behind = createService({
   ...common,
   mounted: [
@@ -69,7 +69,7 @@ async function* each<T>(...items: T[]): AsyncIterable<T> {
   yield* items;
 }
 
-test('passes a unary call on, with the headers and cookies that its definition names and none else', async () => {
+test('forwards a unary call with only the headers and cookies that its definition names', async () => {
   const cookie = 'signet_rt=token; signet_at=access; preferences=dark; theirs=1';
   const headers = {
     'accept-language': 'de',
@@ -89,21 +89,21 @@ test('passes a unary call on, with the headers and cookies that its definition n
   expect(Object.keys(seen)).not.toEqual(expect.arrayContaining(['x-csrf-token']));
 });
 
-test('passes a method that names none neither header nor cookie', async () => {
+test('forwards no header or cookie to a method that names none', async () => {
   const headers = { 'accept-language': 'de', cookie: 'signet_rt=token' };
   const { seen } = await client.private({ text: 'hi' }, { headers });
   expect(Object.keys(seen)).not.toContain('cookie');
   expect(Object.keys(seen)).not.toContain('accept-language');
 });
 
-test('takes a cookie under the name that it has over TLS', async () => {
+test('reads a cookie under its __Host- name over TLS', async () => {
   const overTls = createService({ ...common, mounted: [forward(upstream, { secure: true })] });
   const headers = { cookie: 'signet_rt=planted; __Host-signet_rt=token' };
   const { seen } = await createClient(EchoService, createInProcessTransport(overTls)).echo({}, { headers });
   expect(seen['cookie']).toBe('__Host-signet_rt=token');
 });
 
-test('passes back the cookies that a method may set and none else, with an answer and with an error', async () => {
+test('returns only the cookies that a method may set, with a response and with an error', async () => {
   let back = new Headers();
   await client.echo({ text: 'cookies' }, { onHeader: (header) => (back = header) });
   expect(back.getSetCookie()).toEqual(['preferences=dark; Path=/']);
@@ -111,18 +111,18 @@ test('passes back the cookies that a method may set and none else, with an answe
   expect((failed as { metadata: Headers }).metadata.getSetCookie()).toEqual(['preferences=dark; Path=/']);
 });
 
-test('waits no longer for a service than the method says', async () => {
+test('applies the timeout of the method', async () => {
   const failed = await client.create({ wait: 20_000 }).catch((error: unknown) => error);
   expect(reasonOf(failed)).toBe('DEADLINE_EXCEEDED');
 });
 
-test('passes back the headers that are for callers and none else', async () => {
+test('returns only the allowed response headers', async () => {
   let back = new Headers();
   await client.echo({ text: 'hi' }, { onHeader: (header) => (back = header) });
   expect([back.get('etag'), back.get('x-inner')]).toEqual(['"1"', null]);
 });
 
-test('passes an error on with its reason, its fields and when to come back, and none of its other headers', async () => {
+test('passes on the reason, fields and Retry-After of an error, and no other headers', async () => {
   const failed = await client.echo({ fail: 6 }).catch((error: unknown) => error);
   expect(reasonOf(failed)).toBe('TEXT_TAKEN');
   expect(failed).toMatchObject({ rawMessage: 'The text is taken.' });
@@ -131,13 +131,13 @@ test('passes an error on with its reason, its fields and when to come back, and 
   expect(violationsOf(failed as never)).toEqual([{ field: 'text', description: 'is taken' }]);
 });
 
-test('a service that refuses the edge itself is unavailable: whoever asked did nothing that is forbidden', async () => {
+test('returns unavailable if a service rejects the edge itself', async () => {
   const failed = await client.echo({ text: 'strangers' }).catch((error: unknown) => error);
   expect(reasonOf(failed)).toBe('SERVICE_UNAVAILABLE');
   expect((failed as { metadata: Headers }).metadata.get('retry-after')).toBe('1');
 });
 
-test('passes streams on, in each direction and in both', async () => {
+test('forwards client, server and bidirectional streams', async () => {
   const numbers: number[] = [];
   for await (const { number } of client.count({ to: 3 })) numbers.push(number);
   expect(numbers).toEqual([1, 2, 3]);
@@ -147,7 +147,7 @@ test('passes streams on, in each direction and in both', async () => {
   expect(words).toEqual(['a!', 'b!']);
 });
 
-test('passes on what came of a stream before its error', async () => {
+test('forwards the messages of a stream before its error', async () => {
   const numbers: number[] = [];
   const read = async () => {
     for await (const { number } of client.count({ to: 5, failAfter: 2 })) numbers.push(number);
@@ -156,6 +156,6 @@ test('passes on what came of a stream before its error', async () => {
   expect(numbers).toEqual([1, 2]);
 });
 
-test('has no way to what is internal', async () => {
+test('does not expose internal methods', async () => {
   expect(reasonOf(await client.inside({}).catch((error: unknown) => error))).toBe('UNIMPLEMENTED');
 });

@@ -8,16 +8,16 @@ import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { translateUpstreamError } from '#kit/transport/upstream-error.ts';
 import type { Calls } from '#kit/service/service.ts';
 
-/** A service behind the edge and the way to it. */
+/** A service behind the edge and the transport to it. */
 export interface Upstream {
   readonly desc: DescService;
   readonly transport: Transport;
 }
 
-/** Response headers of services that callers are given, besides the cookies that a method may set. */
+/** Response headers that the edge passes on, in addition to the cookies that a method may set. */
 const passedBack = new Set(['etag', 'cache-control', 'content-language', 'location']);
 
-/** What an edge calls, as services behind it. */
+/** The upstreams of an edge. */
 export function upstreamsOf(calls: Calls, to: (service: string) => Transport): Upstream[] {
   return Object.entries(calls).flatMap(([called, exposed]) => {
     const transport = to(called);
@@ -25,16 +25,16 @@ export function upstreamsOf(calls: Calls, to: (service: string) => Transport): U
   });
 }
 
-/** Tells whether outsiders may reach a method at all. */
+/** Whether a method is exposed on the edge. */
 export function isOnEdge(method: DescMethod): boolean {
   const rule = accessOf(method);
   return rule === 'public' || (!rule.internal && !rule.callers?.length);
 }
 
 /**
- * A service as the edge has it: every method that is not internal, passed on as it is.
- * What of a request's headers and cookies the service gets, and which cookies it
- * may set, its methods' definitions say (signet.policy.v1.edge).
+ * Implements a service by forwarding every exposed method. Each method's
+ * definition (signet.policy.v1.edge) lists the headers and cookies that the service
+ * receives, and the cookies that it may set.
  */
 export function forward({ desc, transport }: Upstream, cookies: Pick<CookieNames, 'secure'>): Mounted {
   const impl: Record<string, unknown> = {};
@@ -107,7 +107,7 @@ function forwarder(method: DescMethod, transport: Transport, { secure }: Pick<Co
   return async (requests: AsyncIterable<Message>, context: HandlerContext): Promise<Message> => {
     let last: Message | undefined;
     for await (const message of stream(requests, context)) last = message;
-    if (!last) throw refused(new Error('the service answered nothing'));
+    if (!last) throw refused(new Error('the service returned no message'));
     return last;
   };
 }

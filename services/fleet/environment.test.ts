@@ -19,14 +19,14 @@ const portOf = async (env: string) => ports[env] ?? NaN;
 const of = (name: (typeof serviceNames)[number], environment: Record<string, string> = operators) =>
   environmentOf(name, withKeyPairs(environment, pairs), { pairs, portOf, metricsPort: 9464 });
 
-test.each(serviceNames)('%s is given what it reads and nothing else, and it is enough', async (name) => {
+test.each(serviceNames)('%s receives exactly the variables that it reads, and they suffice', async (name) => {
   const given = await of(name);
   const foreign = Object.keys(given).filter((env) => !keysOf(name).has(env));
   expect(foreign).toEqual(['PATH']);
   expect(() => readConfig(services[name].keys as Keys, given)).not.toThrow();
 });
 
-test('the database and the master key stay away from the edge, the master key from all but auth', async () => {
+test('the edge receives no database; only auth receives the master key', async () => {
   const edge = await of('edge');
   const user = await of('user');
   expect(Object.keys(edge)).not.toContain('DATABASE_URL');
@@ -35,7 +35,7 @@ test('the database and the master key stay away from the edge, the master key fr
   expect(JSON.stringify(edge)).not.toContain(pairs.user.key.reveal());
 });
 
-test('services find each other by the ports that they have, unless the operator says where', async () => {
+test('derives targets from the ports, unless the operator sets them', async () => {
   expect(await of('edge')).toMatchObject({
     SIGNET_AUTH_TARGET: '127.0.0.1:2',
     SIGNET_JWKS_URL: 'http://127.0.0.1:1/.well-known/jwks.json',
@@ -48,12 +48,12 @@ test('services find each other by the ports that they have, unless the operator 
   });
 });
 
-test('each has a port of its own for metrics, the edge the first', async () => {
+test('assigns consecutive metrics ports, the first to the edge', async () => {
   const given = await Promise.all((['edge', 'auth', 'user'] as const).map((name) => of(name)));
   expect(given.map((one) => one['SIGNET_METRICS_PORT'])).toEqual(['9464', '9465', '9466']);
 });
 
-test('auth knows the keys of the run, and of the operator’s services those that are not of it', () => {
+test('SIGNET_SERVICES has the keys of the run and the operator’s entries of other services', () => {
   const { SIGNET_SERVICES: known } = withKeyPairs(operators, pairs);
   const [catalog] = operators.SIGNET_SERVICES.split(',');
   expect(known).toBe(`${catalog},user=${pairs.user.publicKey},edge=${pairs.edge.publicKey}`);

@@ -5,24 +5,24 @@ import { environmentFor, targetEnv } from '#kit/service/registry.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { type ServiceName, serviceNames, services } from '../registry.ts';
 
-/** Finds the port that a key of some service sets; waits for one that the system chooses. */
+/** Returns the port that a configuration key sets; waits for a port chosen by the system. */
 export type PortOf = (env: string) => Promise<number>;
 
-/** The keys by which the services of a fleet prove who they are; made for a run. */
+/** The service keys of a fleet, generated for each run. */
 export type KeyPairs = Partial<Record<ServiceName, ServiceKeyPair>>;
 
-/** What a process has of the machine, whatever it reads of ours. */
-const ofTheMachine =
+/** System variables that every process receives. */
+const systemVariables =
   /^(PATH|HOME|USER|LANG|LC_\w+|TZ|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|TMPDIR|TEMP|TMP|SystemRoot|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|SSL_CERT_(FILE|DIR)|UV_THREADPOOL_SIZE)$/;
 
 const servicesKey = services.auth.keys.services.env;
 
-/** The variables that a service reads. */
+/** The names of the variables that a service reads. */
 export function keysOf(name: ServiceName): ReadonlySet<string> {
   return new Set(Object.values(services[name].keys).map(({ env }) => env));
 }
 
-/** An environment in which the auth service knows the keys of a run. Who is not of the run keeps the key that the operator gave. */
+/** Adds the public keys of a run to SIGNET_SERVICES. Other services keep the entries that the operator set. */
 export function withKeyPairs(environment: Environment, pairs: KeyPairs): Environment {
   const others = (environment[servicesKey] ?? '')
     .split(',')
@@ -33,10 +33,10 @@ export function withKeyPairs(environment: Environment, pairs: KeyPairs): Environ
 }
 
 /**
- * The variables of one service's process, and no more: those that it reads, from
- * the operator's or, where those leave it open, as the fleet arranges it.
- * @param environment what the fleet is configured with
- * @param metricsPort of the first service; the others' follow it. 0: any
+ * The environment of one service's process: only the variables that it reads,
+ * as the operator set them, otherwise with the fleet's values.
+ * @param environment the fleet's environment
+ * @param metricsPort metrics port of the first service; the others count up from it. 0: any
  */
 export async function environmentOf(
   name: ServiceName,
@@ -47,7 +47,7 @@ export async function environmentOf(
     [serviceKeys.serviceKey.env]: () => pairs[name]?.key.reveal(),
     [telemetryKeys.metricsPort.env]: () => String(metricsPort && metricsPort + metricsOrder.indexOf(name)),
   };
-  const variables = Object.entries(environment).filter(([env]) => ofTheMachine.test(env));
+  const variables = Object.entries(environment).filter(([env]) => systemVariables.test(env));
   const given = environmentFor(name, environment);
   for (const env of keysOf(name)) {
     const value = arranged[env]?.() ?? (given[env] || (await addressFor(name, env, environment, portOf)));
@@ -56,10 +56,10 @@ export async function environmentOf(
   return Object.fromEntries(variables.filter((one): one is [string, string] => Boolean(one[1])));
 }
 
-/** The door that users come to is the first. */
+/** The edge has the first metrics port. */
 const metricsOrder: readonly ServiceName[] = ['edge', ...serviceNames.filter((name) => name !== 'edge')];
 
-/** The address that a service's key asks for, where it asks for one of a service of the fleet. */
+/** The value of a key that is an address of another service of the fleet; otherwise undefined. */
 async function addressFor(
   name: ServiceName,
   env: string,
@@ -74,7 +74,7 @@ async function addressFor(
   return port && at(port.env);
 }
 
-/** Where the services of a fleet reach each other. */
+/** The host at which services of the fleet reach each other. */
 function hostOf(environment: Environment): string {
   const host = environment[processKeys.host.env] || processKeys.host.default;
   if (host === '0.0.0.0') return '127.0.0.1';

@@ -5,7 +5,7 @@ import { serviceNames } from '../registry.ts';
 import { createAdminNotice } from '#kit/process/admin-notice.ts';
 import { openFleet, readFleet } from './open.ts';
 
-// They are drained one after the other, and PostgreSQL after them.
+// Services are drained one after the other, then PostgreSQL stops.
 const longest = drainTime * (serviceNames.length + 1);
 
 await runProcess(async (closing, fail) => {
@@ -14,7 +14,7 @@ await runProcess(async (closing, fail) => {
   const fleet = await step(
     'services',
     () => openFleet({ environment, metricsPort: config.metricsPort, log, closing, fail, notice }),
-    () => `${serviceNames.join(', ')}, each a process`,
+    () => `${serviceNames.join(', ')}, each in its own process`,
   );
   process.stdout.write(banner(fleet.port, configs, notice.show()));
 }, longest);

@@ -15,10 +15,10 @@ import { startChild } from './child.ts';
 import { environmentOf, keysOf, type KeyPairs, withKeyPairs } from './environment.ts';
 import { supervise } from './supervise.ts';
 
-/** Reads the configurations of all services, as each will in its process. @throws ConfigError naming every bad key at once */
+/** Reads the configurations of all services, as each will in its process. @throws ConfigError naming all invalid keys */
 export function readFleet(environment: Environment): Configs {
   const keys = Object.values(services).map((service) => [service.name, service.keys] as const);
-  // The fleet makes one for each of them.
+  // The fleet generates a key for each service; this is a placeholder.
   const given = { ...environment, [serviceKeys.serviceKey.env]: standIn };
   return readConfigs(Object.fromEntries<Keys>(keys), (name) => environmentFor(name, given)) as unknown as Configs;
 }
@@ -30,38 +30,38 @@ const standIn = generateServiceKey().key.reveal();
 
 /** How to open a fleet. */
 export interface FleetOptions {
-  /** The configuration of all: DATABASE_URL and SIGNET_MASTER_KEY among it. */
+  /** The environment of all services, including DATABASE_URL and SIGNET_MASTER_KEY. */
   readonly environment: Environment;
-  /** Port of the edge's metrics; the others' follow it. 0: any. */
+  /** Metrics port of the edge; the others count up from it. 0: any. */
   readonly metricsPort: number;
   readonly log: Log;
   readonly closing: Closing;
-  /** Hears why the fleet cannot go on. */
+  /** Called with the error that ends the fleet. */
   readonly fail: Fail;
-  /** Takes the first admin that the auth service's first start made. */
+  /** Receives the first admin, if auth creates it. */
   readonly notice: Pick<AdminNotice, 'take'>;
-  /** Makes a service's key pair. */
+  /** Generates a service's key pair. */
   readonly generateKey?: () => ServiceKeyPair;
-  /** The services to open (`withCalled`); all, unless given. */
+  /** The services to open (`withCalled`); all services by default. */
   readonly only?: readonly ServiceName[];
-  /** Takes what the processes write. */
+  /** Receives the output of the processes. */
   readonly output?: ((text: string) => void) | undefined;
 }
 
-/** Where the processes of a fleet are reached. */
+/** The ports of a running fleet. */
 export interface Fleet {
   /** The port that a key sets. */
   port(env: string): number;
 }
 
-/** Longest wait until a service can work, ms. */
-const patience = 60_000;
+/** Maximum time from the start of a service until it is ready, ms. */
+const readyTimeout = 60_000;
 
 /**
- * Opens all services, each in its process, on migrated databases: auth
- * first, which makes the first admin before it listens, then the others at once,
- * as far as their ports are known. Resolves when all of them can work.
- * @throws StartError with the words of a process that does not start
+ * Starts all services, each in its own process, on migrated databases: auth
+ * first, which creates the first admin before it listens, then the others
+ * concurrently. Resolves when all are ready.
+ * @throws StartError with the error output of a process that does not start
  */
 export async function openFleet(options: FleetOptions): Promise<Fleet> {
   const {
@@ -83,11 +83,11 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
     const arrangement = { pairs, portOf: ports.of, metricsPort };
     let opened: Ready['ports'] = {};
     const serving = Promise.withResolvers<boolean>();
-    const late = delay(patience, false, { ref: false });
+    const late = delay(readyTimeout, false, { ref: false });
     const started = supervise({
       async start() {
         const variables = await environmentOf(name, environment, arrangement);
-        // Others know the ports that it had.
+        // A restarted process keeps its ports, which others have resolved.
         for (const [env, port] of Object.entries(opened)) variables[env] = String(port);
         return startChild({ name, environment: variables, output });
       },
@@ -103,10 +103,10 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
       closing,
       fail,
     });
-    // Also where services wait for each other's ports, each of which the system is to choose.
+    // Also ends a deadlock of services that wait for each other's ports, each chosen by the system.
     if ((await Promise.race([started, late])) === false) throw new StartError(`${name} has not started in time`);
     if (!(await Promise.race([serving.promise, late])))
-      throw new StartError(`${name} runs, but cannot work: see its log`);
+      throw new StartError(`${name} started but is not ready; see its log`);
   }
 
   await open('auth');
@@ -114,7 +114,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
   return { port: ports.get };
 }
 
-/** Ports by the keys that set them: those of the configuration at once, others when their process has opened them. */
+/** Ports by configuration key. Configured ports are known at once, others when their process has opened them. */
 function knownPorts(environment: Environment) {
   const all = new Map<string, PromiseWithResolvers<number>>();
   const settled = new Map<string, number>();

@@ -4,7 +4,7 @@ import { StartError } from '#kit/process/start-error.ts';
 import type { Child } from './child.ts';
 import { supervise } from './supervise.ts';
 
-/** A child that starts, or does not, and ends when it is told to. */
+/** A fake child that starts or fails, and ends on request. */
 function fake(starts: boolean) {
   const end = Promise.withResolvers<string>();
   const ready = starts
@@ -16,7 +16,7 @@ function fake(starts: boolean) {
   return { child, end: () => end.resolve('SIGKILL') };
 }
 
-/** Supervises what starts as often as is said, and not again. */
+/** Supervises fake children whose starts succeed as listed; later starts fail. */
 async function rig(starts: readonly boolean[]) {
   const made: ReturnType<typeof fake>[] = [];
   const closers: (() => unknown)[] = [];
@@ -36,7 +36,7 @@ async function rig(starts: readonly boolean[]) {
   return { first, made, failed: failed.promise, ready: () => ready, close: async () => closers[0]?.() };
 }
 
-test('what ends by itself is started again, as often as it lasts', async () => {
+test('restarts a process that exits, any number of times', async () => {
   const { first, made, ready, close } = await rig(Array(10).fill(true));
   await first;
   for (let round = 1; round < 9; round++) {
@@ -47,13 +47,13 @@ test('what ends by itself is started again, as often as it lasts', async () => {
   expect(made).toHaveLength(9);
 });
 
-test('a first start that fails is told at once, in the words of the process', async () => {
+test('rejects with the error output if the first start fails', async () => {
   const { first, made } = await rig([false]);
   await expect(first).rejects.toThrow('port 1 is taken');
   expect(made).toHaveLength(1);
 });
 
-test('what fails at one start after the other ends the fleet, in the words of the process', async () => {
+test('fails with the error output after too many consecutive failed starts', async () => {
   const { first, made, failed } = await rig([true]);
   await first;
   made[0]?.end();
@@ -61,7 +61,7 @@ test('what fails at one start after the other ends the fleet, in the words of th
   expect(made).toHaveLength(1 + 3);
 });
 
-test('what failed at a start and then does not goes on', async () => {
+test('continues after a failed restart is followed by a successful one', async () => {
   const { first, made, ready, close } = await rig([true, false, false, true]);
   await first;
   made[0]?.end();
@@ -69,7 +69,7 @@ test('what failed at a start and then does not goes on', async () => {
   await close();
 });
 
-test('what was closed is not started again', async () => {
+test('does not restart a process after closing', async () => {
   const { first, made, close } = await rig([true, true]);
   await first;
   await close();

@@ -17,7 +17,7 @@ export function build({ database, to, log }: ServiceDeps<typeof user>): BuiltSer
   const profiles = createProfiles({
     store,
     accounts,
-    onLeft: (error) => log.warn({ err: error }, 'failed to erase a profile; the sweep erases it'),
+    onEraseFailed: (error) => log.warn({ err: error }, 'failed to erase a profile; the sweep will retry'),
   });
   const sweep = every('erase profiles of deleted accounts', 60_000, createSweep({ store, accounts }));
   return { mounted: [mount(UserService, userHandler(profiles))], work: [sweep] };

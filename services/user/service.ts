@@ -3,7 +3,7 @@ import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { type Build, defineService } from '#kit/service/service.ts';
 
-/** The profiles of people. */
+/** User profiles. */
 export const user = defineService({
   name: 'user',
   port: 8082,

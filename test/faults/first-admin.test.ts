@@ -83,7 +83,7 @@ test.each(['all', 'fleet'] as const)(
       expect(failed.code).toBe(1);
       const [, password] = /first admin: admin@localhost, password: (\S+)\n/.exec(failed.output) ?? [];
       const { edge, output } = await startOf(name, { DATABASE_URL: url }).banner;
-      expect(output).toContain('made by an earlier start');
+      expect(output).toContain('created by an earlier start');
       const body = { email: 'admin@localhost', password };
       expect((await ask(`${edge}/api/v1/auth/login`, 'POST', { body })).status, key).toBe(200);
       await stopAll();

@@ -48,7 +48,7 @@ const login = async (edge: string) =>
 test('npm run fleet and npm start take turns on one data directory, and do not run at once', async () => {
   const fleet = startOf('fleet', {});
   const { edge, output } = await fleet.banner;
-  const [, email, password] = /admin\s+(\S+)\s+password (\S+) {3}shown this once/.exec(output) ?? [];
+  const [, email, password] = /admin\s+(\S+)\s+password (\S+) {3}shown only once/.exec(output) ?? [];
   expect((await ask(`${edge}/api/v1/auth/login`, 'POST', { body: { email, password } })).status).toBe(200);
   const other = await startOf('all', {}).exited;
   expect([other.code, other.output]).toEqual([1, expect.stringMatching(/another Signet .*runs on the data directory/)]);
@@ -56,8 +56,8 @@ test('npm run fleet and npm start take turns on one data directory, and do not r
   fleet.child.kill('SIGTERM');
   expect((await fleet.exited).code).toBe(0);
   const one = await startOf('all', {}).banner;
-  expect(one.output).toContain('made by an earlier start');
-  expect(one.output, 'its PostgreSQL was stopped').not.toContain('running already');
+  expect(one.output).toContain('created by an earlier start');
+  expect(one.output, 'its PostgreSQL was stopped').not.toContain('already running');
   expect((await ask(`${one.edge}/api/v1/auth/login`, 'POST', { body: { email, password } })).status).toBe(200);
 });
 
@@ -99,7 +99,7 @@ test.runIf(process.platform === 'linux')(
         );
       await expect.poll(profile, { timeout: 20_000 }).toBe(200);
       await expect.poll(() => login(edge), { timeout: 20_000 }).toBe(200);
-      expect(said()).toMatch(new RegExp(`"service":"${name}","ended":"SIGKILL".*it is started again`));
+      expect(said()).toMatch(new RegExp(`"service":"${name}","ended":"SIGKILL".*restarting it`));
     }
   },
 );
@@ -144,7 +144,7 @@ test('a port that is taken is told with the key that changes it; nothing is left
   expect(output).toContain(`port ${port} is taken by another process. Set SIGNET_EDGE_PORT to another one`);
   expect(output).not.toMatch(/\n\s+at /);
   expect(output).toMatch(/first admin: admin@localhost, password: \S+\n/);
-  expect((await start().banner).output).toContain('made by an earlier start');
+  expect((await start().banner).output).toContain('created by an earlier start');
 });
 
 test('bad configuration is told before anything starts: every key, of whatever service, and no value', async () => {

@@ -77,7 +77,7 @@ test('a password changes with the current one and a fresh sign-in; common ones a
   expect((await change('wrong', 'another good password')).json.code).toBe('INVALID_CREDENTIALS');
   const common = await change(password, 'Password123');
   expect(common.json.errors).toEqual([
-    { field: 'new_password', description: 'is among the passwords that guessers try first' },
+    { field: 'new_password', description: 'is a common password' },
   ]);
   const next = system.secret('another good password');
   expect((await change(password, next)).status).toBe(200);

@@ -14,7 +14,7 @@ import { createAdminStore } from './store/administration.ts';
 import { createImportStore } from './store/imports.ts';
 import { createRegistrationStore } from './store/registration.ts';
 
-/** Builds accounts: their registration, administration, import and deletion. */
+/** Builds the room `accounts`: registration, administration, import and deletion. */
 export function buildAccounts({ config, db }: Ground, hasher: Hasher) {
   const { passwordMin, adminEmail: email, adminPassword: password } = config;
   const store = createRegistrationStore(db);

@@ -5,7 +5,7 @@ import { auditHandler } from './handler/audit.ts';
 import { createAuditLog } from './rules/log.ts';
 import { createAuditStore } from './store/log.ts';
 
-/** Builds the audit log: what reads it. Each room writes its own events. */
+/** Builds the reader of the audit log. Each room writes its own events. */
 export function buildAudit({ db }: Ground) {
   return { mounted: [mount(AuditService, auditHandler(createAuditLog(createAuditStore(db))))] };
 }

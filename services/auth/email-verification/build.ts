@@ -9,7 +9,7 @@ import { emailHandler } from './handler.ts';
 import { createEmailVerification } from './rules.ts';
 import { createEmailVerificationStore } from './store.ts';
 
-/** Builds the verification of addresses. */
+/** Builds the room `email-verification`. */
 export function buildEmailVerification(
   { db, cookies }: Ground,
   deps: {

@@ -6,7 +6,7 @@ import { currentActor } from '../audit/public.ts';
 import { sourceOf } from '../limits/public.ts';
 import type { EmailVerification } from './rules.ts';
 
-/** EmailService: from messages to the domain and back. */
+/** Implements EmailService. */
 export function emailHandler(emails: EmailVerification, cookies: CookieNames): ServiceImpl<typeof EmailService> {
   return {
     async sendVerification(_, { values, requestHeader }) {

@@ -7,25 +7,25 @@ import type { UserStore } from '../users/public.ts';
 import { failure } from '../reasons.ts';
 
 /**
- * Verifies addresses. A link alone never does: the person who reads the address's mail may not be the one who
- * registered it, and with one click would verify a stranger's account. It takes the account's session or password, too.
+ * Email verification. A link alone is not enough: the account may have been registered by another person than the
+ * address's owner, whose click would verify it. The account's session or password is required as well.
  */
 export interface EmailVerification {
-  /** Sends a link to a user's own address, unless it is verified already. @throws LOGIN_LIMITED */
+  /** Sends a link to a user's own email, unless it is verified. @throws LOGIN_LIMITED */
   send(userId: string, source: Source): Promise<void>;
-  /** Verifies the address of the user who is signed in. @throws INVALID_LINK, also where the link is another account's */
+  /** Verifies the email of the signed-in user. @throws INVALID_LINK, also for a link of another account */
   confirm(userId: string, token: string, by: Actor): Promise<void>;
-  /** Verifies the address of a link's account by its password. @throws INVALID_LINK, INVALID_CREDENTIALS, LOGIN_LIMITED, SERVER_BUSY */
+  /** Verifies the email of a link's account with its password. @throws INVALID_LINK, INVALID_CREDENTIALS, LOGIN_LIMITED, SERVER_BUSY */
   verify(token: string, password: string, source: Source): Promise<void>;
 }
 
-/** Persistence port for verified addresses. */
+/** Persistence port for verified emails. */
 export interface EmailVerificationStore {
-  /** Uses a link of an account: its address is verified. False where it is not good any more, or another account's. */
+  /** Consumes a link of an account and marks its email as verified. False if the link is invalid or belongs to another account. */
   verify(token: string, userId: string, by: Actor): Promise<boolean>;
 }
 
-/** Creates the verification of addresses. */
+/** Creates the email verification. */
 export function createEmailVerification(deps: {
   readonly users: UserStore;
   readonly store: EmailVerificationStore;
@@ -45,7 +45,7 @@ export function createEmailVerification(deps: {
     async send(userId, source) {
       const user = await users.find(userId);
       if (!user) return;
-      // The account asks for itself.
+      // A signed-in user requests a mail to their own email, so the network counts as known.
       const place = { by: source, network: networkOf(source.ip), isKnownNetwork: true };
       if (await limits.tryMail('email_verification', user.email, place))
         mailer.later('email_verification', user.email, source);

@@ -3,7 +3,7 @@ import { auditColumns, auditValues } from '../audit/public.ts';
 import { useLink } from '../links/public.ts';
 import type { EmailVerificationStore } from './rules.ts';
 
-/** Verified addresses in PostgreSQL. */
+/** Creates the store of verified emails in PostgreSQL. */
 export function createEmailVerificationStore(db: PrismaClient): EmailVerificationStore {
   return {
     verify: (token, userId, by) =>

@@ -12,7 +12,7 @@ import { createKeys } from './rules/keys.ts';
 import { generateSigningKey } from './rules/signing-key.ts';
 import { createKeyStore } from './store.ts';
 
-/** Builds the signing keys: those in memory, and what rotates them. */
+/** Builds the room `keys`: the keyring in memory and the key rotation. */
 export async function buildKeys({ config, db, log }: Ground, master: MasterKey) {
   const { alg, keyPending: pending, keyRotation: rotation } = config;
   const store = createKeyStore(db);
@@ -24,7 +24,7 @@ export async function buildKeys({ config, db, log }: Ground, master: MasterKey) 
     times: { rotation, pending, tokenLife: longestTokenLife },
     log,
   });
-  // A quarter of the time for which a key is published before it signs: by then every replica publishes it.
+  // Every replica publishes a new key within a quarter of its pending time.
   const period = Math.min(30_000, pending / 4);
   const reload = every('read signing keys', period, keyring.reload);
   const maxAge = Math.max(1, Math.floor(Math.min(60_000, pending / 4) / 1_000));
@@ -33,7 +33,7 @@ export async function buildKeys({ config, db, log }: Ground, master: MasterKey) 
     methods: publicKeyHandler(keyring, maxAge),
     mounted: [mount(KeyService, keyHandler(keys))],
     work: [reload, every('rotate signing keys', period, keys.tick)],
-    /** Has the keys read now: another replica changed them. */
+    /** Reads the keys now, because another replica changed them. */
     changed: reload.wake,
   };
 }

@@ -27,7 +27,7 @@ function newKey(): StoredKey {
   return { kid, alg: 'ES256', publicJwk: { kty: 'EC', kid }, sealedPrivate: new Uint8Array(randomBytes(8)) };
 }
 
-test('however a rotation and the revocation of the key that signs cross, both are done, and one key signs', async () => {
+test('a rotation concurrent with the revocation of the active key: both succeed and one key is active', async () => {
   await store.activate(newKey(), undefined, system);
   for (let round = 0; round < 60; round++) {
     await store.insertPending(newKey(), system);

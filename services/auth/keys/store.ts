@@ -42,7 +42,7 @@ const promote = move(keyStates, 'pending', 'active');
 const remove = move(keyStates, 'retired', 'gone');
 const revoke = moveFromAny(keyStates, 'revoked');
 
-/** Signing keys in PostgreSQL. Partial unique indexes allow one active and one pending key. */
+/** Creates the store of signing keys in PostgreSQL. Partial unique indexes allow one active and one pending key. */
 export function createKeyStore(db: PrismaClient): KeyStore {
   return {
     async findActive() {
@@ -59,7 +59,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
     },
     async listPublished() {
       const states = ['active', 'pending', 'retired'];
-      // 'active' comes before 'pending' and 'retired'.
+      // 'active' sorts before 'pending' and 'retired'.
       const orderBy = [{ state: 'asc' as const }, { createdAt: 'desc' as const }];
       const rows = await db.signingKey.findMany({ where: { state: { in: states } }, orderBy, take: maxKeys });
       return rows.map(toRecord);
@@ -81,7 +81,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
     insertPending: (key, by) => db.$transaction((tx) => insert(tx, key, 'pending', by)),
     promotePending: (pendingFor, by) =>
       db.$transaction(async (tx) => {
-        // Whoever comes second waits here for the first, and then finds nothing pending.
+        // A concurrent call waits here and then finds no pending key.
         await oneKeyChangeAtATime(tx);
         const due = await tx.$queryRaw<unknown[]>`
           SELECT FROM auth.signing_keys
@@ -91,7 +91,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
           UPDATE auth.signing_keys SET ${retire.set}, retired_at = now() WHERE ${retire.where}`;
         return activatePending(tx, by);
       }),
-    letGo: (afterActivation, afterRetirement, by) =>
+    removeExpired: (afterActivation, afterRetirement, by) =>
       db.$transaction(async (tx) => {
         const gone = await tx.$queryRaw<{ kid: string; alg: string }[]>`
           UPDATE auth.signing_keys SET ${remove.set}, sealed_private = NULL
@@ -114,7 +114,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
           SET ${revoke.set}, sealed_private = NULL, retired_at = coalesce(retired_at, now())
           WHERE kid = ${kid} AND ${revoke.where}`;
         await audit(tx, by, 'key_revoked', kid, found.alg);
-        // The one that is pending is known to verifiers already.
+        // Prefer the pending key, which verifiers already know.
         if (found.state === 'active' && !(await activatePending(tx, by))) await insert(tx, replacement, 'active', by);
         return true;
       }),
@@ -134,7 +134,7 @@ function toRecord({ kid, alg, state, publicJwk, sealedPrivate, ...times }: Row):
   };
 }
 
-/** What changes two keys waits for whatever else does: each could have the row that the other needs. */
+/** Serializes changes of several keys, which could otherwise deadlock. */
 async function oneKeyChangeAtATime(tx: Transaction): Promise<void> {
   await tx.$queryRaw`SELECT 1 FROM pg_advisory_xact_lock(hashtextextended('signet: signing keys', 0))`;
 }
@@ -162,7 +162,7 @@ async function activatePending(tx: Transaction, by: Actor): Promise<boolean> {
   return promoted !== undefined;
 }
 
-/** The private keys, for a change of the master key. */
+/** The sealed private keys, rewrapped when the master key changes. */
 export const signingKeysTable: SealedTable = async (tx, rewrapped) => {
   await oneKeyChangeAtATime(tx);
   let changed = 0;

@@ -6,7 +6,7 @@ import { createDeviceTokens } from './rules/device-token.ts';
 import { createLimits } from './rules/limits.ts';
 import { createAttemptStore } from './store.ts';
 
-/** Builds the limits on what guessers repeat, and the tokens of devices that strangers cannot use up. */
+/** Builds the room `limits`: limits on sign-in attempts and mails, and device tokens. */
 export function buildLimits({ config, db }: Ground, macs: Macs) {
   const store = createAttemptStore(db);
   const limits = createLimits({

@@ -5,8 +5,8 @@ import { deviceTokenLife } from './rules/device-token.ts';
 import type { Source } from './rules/source.ts';
 
 /**
- * Where the call under way comes from: its address, and the device token that came with it.
- * @param deviceToken the one in the message, which goes before the cookie
+ * The source of the current call: its address and device token.
+ * @param deviceToken the token in the message; takes precedence over the cookie
  */
 export function sourceOf(header: Headers, cookies: CookieNames, deviceToken?: string): Source {
   const signal = currentCall()?.signal;
@@ -14,8 +14,8 @@ export function sourceOf(header: Headers, cookies: CookieNames, deviceToken?: st
 }
 
 /**
- * Puts a device token where no script can read it. Lax, unlike the tokens: a sign-in that begins on another site's page
- * is still on a known device, and the token authenticates nobody.
+ * Sets the device token as an HttpOnly cookie. SameSite=Lax, unlike the session's cookies: a sign-in that starts on
+ * another site's page must still find the device token, which does not authenticate.
  */
 export function setDeviceCookie(header: Headers, names: CookieNames, deviceToken: string): void {
   header.append('set-cookie', cookie(names, names.device, deviceToken, deviceTokenLife, 'lax'));

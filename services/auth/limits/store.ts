@@ -2,7 +2,7 @@ import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { Swept } from '#kit/work/sweep.ts';
 import type { AttemptStore } from './rules/limits.ts';
 
-/** Tries in PostgreSQL: one atomic statement each, so that no number of tries at once passes a limit. */
+/** Creates the store of attempts in PostgreSQL. Each method is one atomic statement, so concurrent attempts cannot exceed a limit. */
 export function createAttemptStore(db: PrismaClient): AttemptStore & Swept {
   return {
     async reserve({ key, limit, window }, isAlsoCounted = false) {

@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto';
 import type { Actor } from '../audit/public.ts';
 import type { User } from '../users/public.ts';
 
-/** What a link is good for. */
+/** Purpose of a link. */
 export type LinkPurpose = 'password_reset' | 'email_verification';
 
-/** Links, kept: of their tokens nothing but the hash. */
+/** Persistence port for links. It stores only hashes of their tokens. */
 export interface LinkStore {
   /**
-   * Keeps a link to an account's address, if there is such an account; answers it. For `email_verification` only
-   * where the address is not verified yet. Links before it stay good: whoever asks for another one may be a stranger.
+   * Inserts a link for the account of an email and returns the account; undefined if no account exists, or for
+   * `email_verification` if the email is verified. Earlier links stay valid, because the requester may be a stranger.
    */
   insert(purpose: LinkPurpose, email: string, tokenHash: Uint8Array<ArrayBuffer>, by: Actor): Promise<User | undefined>;
-  /** Whose link it is, if it is good. */
+  /** The account of a valid link. */
   find(purpose: LinkPurpose, token: string): Promise<User | undefined>;
 }
 
-/** Sends somebody a message. */
+/** Sends a mail. */
 export type SendMail = (mail: {
   readonly to: string;
   readonly subject: string;
@@ -25,13 +25,13 @@ export type SendMail = (mail: {
 
 /** Sends links. */
 export interface LinkMailer {
-  /** Sends a link in the background, so that the time an answer takes does not tell whether there is an account. */
+  /** Sends a link in the background, so that the response time does not reveal whether an account exists. */
   later(purpose: LinkPurpose, email: string, by: Actor): void;
-  /** Resolves once all has been sent. */
+  /** Resolves when all mails are sent. */
   idle(): Promise<void>;
 }
 
-/** The hash under which a link's token is kept. */
+/** The stored hash of a link's token. */
 export function hashOfLink(token: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(token).digest());
 }

@@ -6,7 +6,7 @@ import { hashOfLink, type LinkPurpose, type LinkStore } from './rules.ts';
 
 const life = Prisma.sql`interval '30 minutes'`;
 
-/** Links in PostgreSQL. A link to an address that is not the account's any more is good for nothing. */
+/** Creates the store of links in PostgreSQL. A link becomes invalid when the account's email changes. */
 export function createLinkStore(db: PrismaClient): LinkStore & Swept {
   return {
     insert: (purpose, email, tokenHash, by) =>
@@ -40,9 +40,9 @@ export function createLinkStore(db: PrismaClient): LinkStore & Swept {
 }
 
 /**
- * The account of a link that is good. This uses it up, and with it the account's others of that purpose. The account is
- * locked first, as by what sends a link.
- * @param ownerId the account that it must be of; any, if undefined
+ * Consumes a valid link and returns its account. Also deletes the account's other links of that purpose. Locks the
+ * account first, as `insert` does.
+ * @param ownerId the account that must own the link; undefined: any
  */
 export async function useLink(
   tx: Prisma.TransactionClient,
@@ -63,7 +63,7 @@ export async function useLink(
   return used.some(({ is_this: isThis }) => isThis) ? owner.id : undefined;
 }
 
-/** Ends the links of an account that were sent for a purpose. */
+/** Deletes an account's links of a purpose. */
 export function endLinks(db: Pick<PrismaClient, '$executeRaw'>, userId: string, purpose: LinkPurpose) {
   return db.$executeRaw`DELETE FROM auth.links WHERE user_id = ${userId}::uuid AND purpose = ${purpose}`;
 }

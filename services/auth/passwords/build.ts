@@ -12,7 +12,7 @@ import { createHasher } from './rules/hasher.ts';
 import { createPasswords } from './rules/passwords.ts';
 import { createPasswordStore } from './store.ts';
 
-/** Builds passwords: their hashes, their check, their change. */
+/** Builds the room `passwords`: hashing, password check, change and reset. */
 export async function buildPasswords(
   { config, db, cookies, metrics }: Ground,
   deps: {
@@ -40,7 +40,7 @@ export async function buildPasswords(
     hasher,
     limits,
     devices,
-    mostWaiting: hashQueue,
+    maxWaiting: hashQueue,
     audit: (event) => insertAudit(db, event),
   });
   const passwords = createPasswords({

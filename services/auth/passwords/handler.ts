@@ -5,7 +5,7 @@ import { userOf } from '#kit/guard/connect.ts';
 import { setDeviceCookie, sourceOf } from '../limits/public.ts';
 import type { Passwords } from './rules/passwords.ts';
 
-/** PasswordService: from messages to the domain and back. */
+/** Implements PasswordService. */
 export function passwordHandler(passwords: Passwords, cookies: CookieNames): ServiceImpl<typeof PasswordService> {
   return {
     async changePassword({ currentPassword, newPassword }, { values, requestHeader }) {

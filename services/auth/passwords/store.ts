@@ -10,8 +10,8 @@ import { toUser, userColumns, type UserRow } from '../users/public.ts';
 import type { LoginRecord, MailRecord, PasswordStore } from './rules/authenticator.ts';
 
 /**
- * Whether the user called `u` was signed in from a network, or set the password from it, within 30 days. Sign-ins that
- * a new password ended do not count: they may be those of somebody whom it locked out.
+ * Whether the user `u` signed in from a network, or set the password from it, within 30 days. Sessions that a new
+ * password ended do not count: they may be an attacker's.
  */
 function isKnown(network: string): Prisma.Sql {
   return Prisma.sql`
@@ -32,7 +32,7 @@ interface LoginColumns {
   readonly devicesFrom: Date | null;
 }
 
-/** The columns of a user called `u`, as far as a sign-in asks for them. */
+/** The columns of a user `u` that a sign-in reads. */
 function loginColumns(network: string): Sql {
   const own = columns<LoginColumns>('u', {
     passwordHash: true,
@@ -49,13 +49,13 @@ function toLoginRecord({ at: authTime, ...row }: UserRow & LoginColumns): LoginR
   return { account: toUser(row), authTime, credentialsVersion, passwordHash, isKnownNetwork, devicesFrom };
 }
 
-/** What an account's row gets with another password. The trigger users_password_hash raises credentials_version. */
+/** Assignments for a new password. The trigger users_password_hash increments credentials_version. */
 function passwordSet(passwordHash: string, by: Actor): Prisma.Sql {
   return Prisma.sql`
     password_hash = ${passwordHash}, password_from = ${networkOf(by.ip)}, password_at = now(), updated_at = now()`;
 }
 
-/** Passwords in PostgreSQL. */
+/** Creates the store of passwords in PostgreSQL. */
 export function createPasswordStore(db: PrismaClient): PasswordStore {
   return {
     async findForLogin(email, network) {
@@ -98,7 +98,7 @@ export function createPasswordStore(db: PrismaClient): PasswordStore {
       db.$transaction(async (tx) => {
         const userId = await useLink(tx, 'password_reset', token);
         if (userId === undefined) return false;
-        // Whoever followed the link reads what is sent to the address: it is verified, too.
+        // The user received the link by mail, so this also verifies the email.
         await tx.$executeRaw`
           UPDATE auth.users
           SET ${passwordSet(passwordHash, by)}, tokens_from = ${tokensFromNow}, devices_from = now(), verified_at = coalesce(verified_at, now())

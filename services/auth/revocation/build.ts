@@ -7,10 +7,10 @@ import { revocationHandler } from './handler.ts';
 import { createLocalRevocations } from './rules.ts';
 import { createRevocationStore } from './store/revocations.ts';
 
-/** The table is read so often, in case that a notification was lost; ms. */
+/** Poll interval of the table, in case a notification is lost, ms. */
 const pollEvery = 1_000;
 
-/** Builds what knows of revocations, and tells verifiers of them; resolves once everything in the table is known. */
+/** Builds the room `revocation`. Resolves when the table has been read. */
 export async function buildRevocation({ db }: Ground) {
   const store = createRevocationStore(db);
   const known = createLocalRevocations(store);
@@ -20,7 +20,7 @@ export async function buildRevocation({ db }: Ground) {
   return {
     known,
     work: [poll, sweeping('revocations', store)],
-    /** Has the table read now: another replica wrote to it. */
+    /** Reads the table now, because another replica wrote to it. */
     changed: poll.wake,
     mounted: [mount(RevocationService, revocationHandler(known, closing.signal))],
     close() {

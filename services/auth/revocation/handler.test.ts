@@ -13,11 +13,11 @@ let known: LocalRevocations;
 const closing = new AbortController();
 afterEach(() => known.close());
 
-/** A table of revocations, and a replica that has read it. */
+/** A fake table of revocations and a replica that has read it. */
 async function makeReplica() {
   const table = { history: 'first', rows: [] as SequencedRevocation[] };
   const sequence = () => table.rows.at(-1)?.sequence ?? 0n;
-  /** Holds back the reading of pages, once there is one to hold. */
+  /** Blocks reads of pages while set. */
   const reading: { gate?: Promise<void> | undefined; begun?: () => void } = {};
   known = createLocalRevocations({
     head: async () => ({ history: table.history, sequence: sequence(), lastId: table.rows.at(-1)?.id ?? '' }),
@@ -30,7 +30,7 @@ async function makeReplica() {
     },
   });
   await known.ready();
-  /** @param mark tells entries of one number apart */
+  /** @param mark distinguishes entries with the same sequence */
   const write = (count: number, mark = '') => {
     for (let index = 0; index < count; index++) {
       const at = sequence() + 1n;
@@ -43,9 +43,9 @@ async function makeReplica() {
       });
     }
   };
-  /** A failover to a standby that had no more than this, or a restore. */
+  /** A failover to a standby that has only this, or a restore. */
   const fallBack = (to: number) => void (table.rows.length = to);
-  /** Begins a look at the table that stops in the middle; answers what lets it go on, to its end. */
+  /** Starts a read of the table that blocks midway; returns a function that lets it finish. */
   const lookHalfway = async () => {
     const [gate, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     reading.gate = gate.promise;
@@ -61,7 +61,7 @@ async function makeReplica() {
   return { table, write, fallBack, lookHalfway };
 }
 
-/** The messages to a watcher that comes with this position. */
+/** The messages to a watcher with this position. */
 async function* watching(history: string, sequence: string, lastId: string): AsyncGenerator<WatchResponse> {
   const { watch } = revocationHandler(known, closing.signal);
   const leave = new AbortController();
@@ -81,7 +81,7 @@ async function* watching(history: string, sequence: string, lastId: string): Asy
   }
 }
 
-/** What that watcher is sent first. */
+/** The first message to such a watcher. */
 async function first(history: string, sequence: string, lastId: string): Promise<WatchResponse> {
   for await (const message of watching(history, sequence, lastId)) return message;
   throw new Error('nothing was sent');
@@ -90,7 +90,7 @@ async function first(history: string, sequence: string, lastId: string): Promise
 const valuesOf = ({ revocations }: WatchResponse) => revocations.map(({ target }) => target.value);
 const tokenOf = (sid: string) => ({ sub: 'ada', sid, jti: 'token', kid: 'key', roles: [], iat: 0 });
 
-test('a new watcher is sent everything, and one that comes back what it has not had', async () => {
+test('sends everything to a new watcher and the missing entries to a returning one', async () => {
   const { write } = await makeReplica();
   write(3);
   await known.pull();
@@ -102,17 +102,17 @@ test('a new watcher is sent everything, and one that comes back what it has not 
   expect(await first('first', '3', 'entry 3')).toMatchObject({ reset: false, current: true, revocations: [] });
 });
 
-test('a replica that lags behind what its watcher had from another looks at the table, and resets nothing', async () => {
+test('a replica that lags behind its watcher reads the table and does not reset the watcher', async () => {
   const { write } = await makeReplica();
   write(2);
   await known.pull();
-  // Another replica has read these, and sent them.
+  // Another replica has read and sent these.
   write(2);
   expect(known.head()?.sequence).toBe(2n);
   expect(await first('first', '4', 'entry 4')).toMatchObject({ sequence: '4', reset: false, revocations: [] });
 });
 
-test('a table that was put back to an older state is sent from its beginning', async () => {
+test('sends a restored table from its beginning', async () => {
   const { table, write, fallBack } = await makeReplica();
   write(4);
   await known.pull();
@@ -124,14 +124,14 @@ test('a table that was put back to an older state is sent from its beginning', a
   expect(await first('first', '2', 'entry 2')).toMatchObject({ history: 'second', reset: true });
 });
 
-describe('a failover that lost commits, with as many made since', () => {
-  test('shows by the entry at the position, to a watcher that comes back', async () => {
+describe('a failover that lost commits and made as many new ones', () => {
+  test('resets a returning watcher, because the entry at its position differs', async () => {
     const { write, fallBack } = await makeReplica();
     write(4);
     await known.pull();
     fallBack(2);
     write(3, ' of the standby');
-    // The replica has not noticed yet: it looks before it says that it does not know the position.
+    // The replica has not noticed yet: it reads the table before it rejects the position.
     const all = await first('first', '5', 'entry 5 of the standby');
     expect([all.reset, valuesOf(all)]).toEqual([false, []]);
     const missed = await first('first', '4', 'entry 4');
@@ -147,7 +147,7 @@ describe('a failover that lost commits, with as many made since', () => {
     expect((await first('first', '5', '')).reset, 'a watcher of an older build').toBe(true);
   });
 
-  test('shows to a watcher that comes while the replica reads the new table', async () => {
+  test('resets a watcher that connects while the replica reads the new table', async () => {
     const { write, fallBack, lookHalfway } = await makeReplica();
     write(4);
     await known.pull();
@@ -165,7 +165,7 @@ describe('a failover that lost commits, with as many made since', () => {
     await stream.return(undefined);
   });
 
-  test('shows to an open stream whose heartbeat comes while the replica reads the new table', async () => {
+  test('resets an open stream whose heartbeat falls into the read of the new table', async () => {
     const { write, fallBack, lookHalfway } = await makeReplica();
     write(4);
     await known.pull();
@@ -174,7 +174,7 @@ describe('a failover that lost commits, with as many made since', () => {
     fallBack(2);
     write(2, ' of the standby');
     const finish = await lookHalfway();
-    // The heartbeat, a second later.
+    // The next heartbeat, a second later.
     const seen: WatchResponse[] = [(await stream.next()).value];
     await finish();
     while (seen.at(-1)?.lastId !== 'entry 4 of the standby') seen.push((await stream.next()).value);
@@ -182,7 +182,7 @@ describe('a failover that lost commits, with as many made since', () => {
     await stream.return(undefined);
   });
 
-  test('resets the watchers whose streams are open', async () => {
+  test('resets the watchers with open streams', async () => {
     const { write, fallBack } = await makeReplica();
     write(4);
     await known.pull();
@@ -197,7 +197,7 @@ describe('a failover that lost commits, with as many made since', () => {
     await stream.return(undefined);
   });
 
-  test('has the replica forget nothing of what was lost, before it expires', async () => {
+  test('keeps lost entries in the replica until they expire', async () => {
     const { write, fallBack } = await makeReplica();
     write(4);
     await known.pull();

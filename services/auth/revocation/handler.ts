@@ -8,19 +8,19 @@ import {
 import type { LocalRevocations, RevocationPosition } from './rules.ts';
 import { failure } from '../reasons.ts';
 
-/** A watcher that has heard nothing for longer would think that it is cut off, ms. */
+/** Heartbeat interval, ms. Watchers consider a silent stream as disconnected. */
 const heartbeatEvery = 1_000;
 
-/** RevocationService: what this replica knows, told to verifiers. Each reads at its own pace; none is waited for. */
+/** Implements RevocationService. Each watcher reads at its own pace; a slow one does not delay others. */
 export function revocationHandler(
   known: LocalRevocations,
   closing: AbortSignal,
 ): ServiceImpl<typeof RevocationService> {
-  /** Where a watcher that comes with a position stands. A replica that may lag behind the watcher's last one looks at the table first. */
+  /** Whether a watcher's position is in the current history. Reads the table first if this replica may lag behind the watcher's last one. */
   async function placeOf(position: RevocationPosition): Promise<{ generation: number; isKnown: boolean }> {
     const mayBeNew = !known.head() || (position.sequence > 0n && !(await known.knows(position)));
     if (mayBeNew) await known.pull();
-    // Read first: where it changes meanwhile, the answer counts for nothing.
+    // Read before `knows`: if the generation changes meanwhile, the watcher is reset.
     const { generation } = known;
     return { generation, isKnown: await known.knows(position) };
   }
@@ -33,20 +33,20 @@ export function revocationHandler(
 
   return {
     async *watch({ history, sequence, lastId }, { signal }): AsyncIterable<WatchResponse> {
-      const over = AbortSignal.any([signal, closing]);
+      const ended = AbortSignal.any([signal, closing]);
       let at: RevocationPosition = { history, sequence: BigInt(sequence), lastId };
       const place = await placeOf(at);
       let { generation } = place;
       let reset = !place.isKnown;
-      while (!over.aborted) {
-        // Within a generation, each position is one that this replica gave itself.
+      while (!ended.aborted) {
+        // Within a generation, this replica issued every position itself.
         if (known.generation !== generation) [generation, reset] = [known.generation, true];
         const head = headNow();
         const page = await known.after(reset ? 0n : at.sequence);
-        // Part of it may be of another table.
+        // The page may mix two generations.
         if (known.generation !== generation) continue;
         const last = page.at(-1);
-        // What lies between the last of them and the head has expired: there is nothing to send of it.
+        // Entries between the last one and the head have expired.
         const isLast = !last || last.sequence >= head.sequence;
         at = last ? { history: head.history, sequence: last.sequence, lastId: last.id } : head;
         const current = isLast && known.isReady();
@@ -56,9 +56,9 @@ export function revocationHandler(
           yield create(WatchResponseSchema, { ...position, reset, current, revocations });
           reset = false;
         }
-        if (isLast && known.head()?.sequence === at.sequence) await known.changed(heartbeatEvery, over);
+        if (isLast && known.head()?.sequence === at.sequence) await known.changed(heartbeatEvery, ended);
       }
-      // A stream that ends because the replica does is taken up at another one.
+      // On shutdown the watcher reconnects to another replica.
       if (closing.aborted) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });
     },
   };

@@ -2,71 +2,70 @@ import { EventEmitter, once } from 'node:events';
 import { createRevocationSet, type RevocationSet } from '#kit/guard/revocation-set.ts';
 import type { Revocations } from '#kit/guard/revocations.ts';
 
-/** A revocation as guards take it. */
+/** A revocation in the guard's format. */
 export type Revocation = Parameters<RevocationSet['add']>[0][number];
 
-/** A revocation and its place in the order of all of them. */
+/** A revocation with its sequence number, in commit order. */
 export interface SequencedRevocation {
   readonly sequence: bigint;
-  /** Names it. */
+  /** Unique id. */
   readonly id: string;
   readonly revocation: Revocation;
 }
 
-/** A place in the order of revocations. */
+/** A position in the sequence of revocations. */
 export interface RevocationPosition {
-  /** Names the history that sequences count in. */
+  /** Id of the history to which the sequence belongs. */
   readonly history: string;
   readonly sequence: bigint;
-  /** Names the revocation at the place: after commits were lost, another may stand there. */
+  /** Id of the revocation at the sequence; it differs if commits were lost. */
   readonly lastId: string;
 }
 
-/** Persistence port for revocations. Triggers write them, beside what causes them. */
+/** Persistence port for revocations. Triggers write them in the transaction of their cause. */
 export interface RevocationStore {
   /** The last position. */
   head(): Promise<RevocationPosition>;
-  /** The id of the revocation at a sequence; undefined where none is kept. */
+  /** The id of the revocation at a sequence; undefined if it does not exist or was deleted. */
   idAt(sequence: bigint): Promise<string | undefined>;
-  /** Those behind a sequence that somebody could still need, in their order. */
+  /** Unexpired revocations after a sequence, in order. */
   after(sequence: bigint, limit: number): Promise<SequencedRevocation[]>;
 }
 
-/** What this replica of the auth service knows of revocations: its own and those of other replicas. */
+/** The revocations known to this replica, written by any replica. */
 export interface LocalRevocations extends Revocations {
-  /** How far it has come; undefined before the first time. */
+  /** The last position read; undefined before the first read. */
   head(): RevocationPosition | undefined;
-  /** Changes where the table turns out to be another one: positions that were good before may not be any more. */
+  /** Changes when the table has lost commits or was restored: earlier positions may be invalid. */
   readonly generation: number;
-  /** Tells whether a position is one of the history that this replica has read, the table included. */
+  /** Whether a position belongs to the history that this replica has read. */
   knows(position: RevocationPosition): Promise<boolean>;
-  /** Tells whether the table was looked at within the last seconds, and nothing there was new. */
+  /** Whether the table was read within the last seconds. */
   isReady(): boolean;
-  /** Resolves once everything in the table is known. @throws where the database does not answer */
+  /** Resolves when the table has been read. @throws Error if the database is unavailable */
   ready(): Promise<void>;
-  /** Those behind a sequence, from memory where they are recent, else from the table; in order, a page at most. */
+  /** At most a page of revocations after a sequence, in order; recent ones from memory, others from the table. */
   after(sequence: bigint): Promise<readonly SequencedRevocation[]>;
-  /** Resolves when something is new, or the time is over. */
+  /** Resolves on a new revocation, after `ms`, or when aborted. */
   changed(ms: number, signal: AbortSignal): Promise<void>;
-  /** Looks at the table now. */
+  /** Reads the table now. */
   pull(): Promise<void>;
   readonly size: number;
-  /** Wakes all who wait for a change. */
+  /** Wakes all waiters of `changed`. */
   close(): void;
 }
 
-/** Revocations that are read, or told, at once. */
+/** Maximum revocations per read or message. */
 const revocationPage = 5_000;
-/** How many of the latest are kept in memory for watchers. */
-const recentMost = 20_000;
-/** Knowledge that is older is not told as current, ms. */
+/** Recent revocations kept in memory for watchers. */
+const maxRecent = 20_000;
+/** Data older than this is not reported as current, ms. */
 const currentFor = 2_500;
 
 /**
- * Follows the table of revocations; `pull` is called where there may be something
- * new. Where the table is not the one that was read before (it was put back, or a
- * failover lost commits), all of it is read and added to what is known: nothing is
- * forgotten before it expires.
+ * Follows the table of revocations. Call `pull` when it may have changed. If the
+ * table has lost commits (failover) or was restored, reads it completely and merges
+ * it: no entry is dropped before it expires.
  */
 export function createLocalRevocations(store: RevocationStore): LocalRevocations {
   const set = createRevocationSet();
@@ -74,47 +73,47 @@ export function createLocalRevocations(store: RevocationStore): LocalRevocations
   let head: RevocationPosition | undefined;
   let generation = 0;
   let recent: SequencedRevocation[] = [];
-  // The recent ones are all that there are behind this sequence.
+  // `recent` is complete after this sequence.
   let recentFrom = 0n;
-  let lookedAt = -Infinity;
+  let readAt = -Infinity;
   let running: Promise<void> | undefined;
-  let again = false;
+  let isRequested = false;
 
-  /** Adds to the recent ones what follows them without a gap. */
-  function keep(read: readonly SequencedRevocation[]): void {
+  /** Appends revocations that directly follow the recent ones. */
+  function append(read: readonly SequencedRevocation[]): void {
     recent.push(...read);
-    const surplus = recent.length - recentMost;
+    const surplus = recent.length - maxRecent;
     if (surplus > 0) recentFrom = recent.splice(0, surplus).at(-1)?.sequence ?? recentFrom;
   }
 
-  async function look(): Promise<void> {
+  async function readTable(): Promise<void> {
     const found = await store.head();
-    const goesOn = head !== undefined && (await continues(head, found));
-    let at = head && goesOn ? head : { ...found, sequence: 0n, lastId: '' };
+    const isContinued = head !== undefined && (await continues(head, found));
+    let at = head && isContinued ? head : { ...found, sequence: 0n, lastId: '' };
     let read: SequencedRevocation[] = [];
     let readFrom = at.sequence;
     while (at.sequence < found.sequence) {
       const page = await store.after(at.sequence, revocationPage);
-      // At once: what is revoked is refused here, whatever becomes of the rest.
+      // Immediately, so that these take effect even if a later read fails.
       set.add(page.map(({ revocation }) => revocation));
       read = [...read, ...page];
-      if (read.length > recentMost) readFrom = read.splice(0, read.length - recentMost).at(-1)?.sequence ?? readFrom;
+      if (read.length > maxRecent) readFrom = read.splice(0, read.length - maxRecent).at(-1)?.sequence ?? readFrom;
       const last = page.at(-1);
-      // Behind the last of a page that is not full, all has expired.
+      // After a page that is not full, all remaining entries have expired.
       const isLast = page.length < revocationPage && (last?.sequence ?? 0n) < found.sequence;
       at = isLast || !last ? found : { history: found.history, sequence: last.sequence, lastId: last.id };
     }
-    // From here on nothing is awaited: a watcher sees all of the new table, or all of the old one.
+    // No await from here on: a watcher sees either the old state or the new one.
     const isNew = at !== head;
-    if (!goesOn) generation += 1;
-    if (goesOn && readFrom === head?.sequence) keep(read);
+    if (!isContinued) generation += 1;
+    if (isContinued && readFrom === head?.sequence) append(read);
     else [recent, recentFrom] = [read, readFrom];
     head = at;
-    lookedAt = performance.now();
+    readAt = performance.now();
     if (isNew) news.emit('new');
   }
 
-  /** Tells whether the head of the table is where this replica stands, or behind it in the same history. */
+  /** Whether the table's head is at, or after, this replica's position in the same history. */
   async function continues(position: RevocationPosition, found: RevocationPosition): Promise<boolean> {
     if (found.history !== position.history || found.sequence < position.sequence) return false;
     if (position.sequence === 0n) return true;
@@ -127,22 +126,22 @@ export function createLocalRevocations(store: RevocationStore): LocalRevocations
     return recent.find((one) => one.sequence === sequence)?.id ?? store.idAt(sequence);
   }
 
-  /** One look at a time; whoever asks meanwhile gets another one after it. */
+  /** Reads are sequential. A call during a read causes one more read, which it waits for. */
   function pull(): Promise<void> {
     if (running) {
-      again = true;
+      isRequested = true;
       return running;
     }
     running = (async () => {
       do {
-        again = false;
-        await look();
-      } while (again);
+        isRequested = false;
+        await readTable();
+      } while (isRequested);
     })().finally(() => (running = undefined));
     return running;
   }
 
-  const age = () => performance.now() - lookedAt;
+  const age = () => performance.now() - readAt;
   return {
     isRevoked: (token) => set.isRevoked(token),
     age: () => age() / 1_000,

@@ -6,11 +6,11 @@ import { createRoleDefinitions } from './rules/definitions.ts';
 import { scopesFor } from './rules/scopes.ts';
 import { createRoleStore } from './store.ts';
 
-/** Builds the roles that operators define. */
+/** Builds the room `roles`. */
 export function buildRoles({ db }: Ground) {
   const store = createRoleStore(db);
   return {
-    /** The scopes that roles give together. */
+    /** The scopes of roles. */
     scopesOf: async (roles: readonly string[]) => scopesFor(roles, await store.scopesOf(roles)),
     mounted: [mount(RoleService, roleHandler(createRoleDefinitions(store)))],
   };

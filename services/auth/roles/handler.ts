@@ -5,7 +5,7 @@ import { type Role, RoleSchema, type RoleService } from '#gen/proto/signet/auth/
 import { currentActor } from '../audit/public.ts';
 import type { RoleDefinition, RoleDefinitions } from './rules/definitions.ts';
 
-/** RoleService: from messages to the domain and back. */
+/** Implements RoleService. */
 export function roleHandler(roles: RoleDefinitions): ServiceImpl<typeof RoleService> {
   return {
     async listRoles(page) {

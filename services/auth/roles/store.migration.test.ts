@@ -10,7 +10,7 @@ import { emptyDatabase } from '#kit/testing/postgres.ts';
 
 const reserving = '20261126010000_reserved_scopes';
 
-test('a role that has a scope of Signet from before loses it, and tokens with it are refused', async () => {
+test('a role with a reserved scope loses it, and its tokens are revoked', async () => {
   const database = await emptyDatabase();
   const { schema, directory } = migrationsOf('auth');
   const before = await mkdtemp(path.join(tmpdir(), 'migrations-'));

@@ -11,7 +11,7 @@ const roleColumns = columns<RoleDefinition>('', { role: sql`name`, scopes: true,
 
 const byName = ascending(['name', 'text C']);
 
-/** Roles in PostgreSQL. Names are compared byte by byte, as the code that merges them with others does. */
+/** Creates the store of roles in PostgreSQL. It compares names bytewise, as the code that merges them with built-in roles does. */
 export function createRoleStore(db: PrismaClient): RoleStore {
   return {
     async page({ take, after }) {
@@ -32,7 +32,7 @@ export function createRoleStore(db: PrismaClient): RoleStore {
           SELECT ${roleColumns} FROM auth.roles WHERE name = ${role} FOR UPDATE`;
         if (before && before.scopes.join(' ') === scopes.join(' ')) return before;
         loses = before?.scopes.some((scope) => !scopes.includes(scope)) ?? false;
-        // A new role may have the name of one that went a moment ago, whose tokens are refused.
+        // A new role may have the name of a recently deleted one, whose tokens are revoked.
         const [row] = await tx.$queryRaw<RoleDefinition[]>`
           INSERT INTO auth.roles AS r (name, scopes, tokens_from)
           VALUES (${role}, ${[...scopes]}::text[], ${secondsFromNow})
@@ -48,7 +48,7 @@ export function createRoleStore(db: PrismaClient): RoleStore {
           subjectId: role,
           details: { scopes },
         });
-        if (!row) throw new Error('an upsert answered nothing');
+        if (!row) throw new Error('an upsert returned no row');
         return row;
       });
       if (loses && tookLong(since)) {
@@ -63,7 +63,7 @@ export function createRoleStore(db: PrismaClient): RoleStore {
       const removed = await db.$transaction(async (tx) => {
         const deleted = await tx.$executeRaw`DELETE FROM auth.roles WHERE name = ${role}`;
         if (deleted === 0) return false;
-        // In the order of their ids, as whoever else changes several.
+        // In id order, as all statements that change several accounts, to avoid deadlocks.
         const holders = await tx.$executeRaw`
           UPDATE auth.users SET roles = array_remove(roles, ${role})
           WHERE id IN (SELECT id FROM auth.users WHERE roles @> ARRAY[${role}] ORDER BY id FOR NO KEY UPDATE)`;

@@ -3,9 +3,9 @@ import { createMasterKey } from './rules/master-key.ts';
 import { openMacs, rewrapAll, type SealedTable } from './store.ts';
 
 /**
- * Builds what the master key protects.
- * @param tables of other rooms with sealed columns: they are rewrapped where the master key changes
- * @throws StartError where something was sealed under another master key
+ * Builds the room `secrets`: the master key and the secrets sealed under it.
+ * @param tables tables of other rooms with sealed columns, rewrapped when the master key changes
+ * @throws StartError if a value was sealed under another master key
  */
 export async function buildSecrets({ config, db, log }: Ground, tables: readonly SealedTable[]) {
   const { masterKey: current, masterKeyPrevious: previous } = config;

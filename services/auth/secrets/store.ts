@@ -16,9 +16,10 @@ const nameOf = (purpose: MacPurpose) => `mac-${purpose}`;
 const contextOfSecret = (name: string) => `secret ${name}`;
 
 /**
- * The keys of the MACs, made from the master key when they are first needed and
- * kept from then on, sealed: another master key leaves them, and with them every
- * session, as they are.
+ * Opens the MAC keys. The first start derives them from the master key and stores
+ * them sealed, so that a change of the master key does not change them and sessions
+ * continue.
+ * @throws StartError if a key was sealed under another master key
  */
 export async function openMacs(db: PrismaClient, master: MasterKey): Promise<Macs> {
   for (const purpose of macPurposes) {
@@ -26,20 +27,20 @@ export async function openMacs(db: PrismaClient, master: MasterKey): Promise<Mac
     const sealed = master.seal(master.derive(purpose), contextOfSecret(name));
     await db.storedSecret.createMany({ data: [{ name, sealed }], skipDuplicates: true });
   }
-  const kept = await db.storedSecret.findMany({ where: { name: { in: macPurposes.map(nameOf) } } });
+  const stored = await db.storedSecret.findMany({ where: { name: { in: macPurposes.map(nameOf) } } });
   const open = (purpose: MacPurpose): Uint8Array => {
     const name = nameOf(purpose);
-    const { sealed } = kept.find((one) => one.name === name) ?? { sealed: new Uint8Array() };
+    const { sealed } = stored.find((one) => one.name === name) ?? { sealed: new Uint8Array() };
     if (!master.opens(sealed, contextOfSecret(name))) throw wrongKey(name);
     return master.open(sealed, contextOfSecret(name));
   };
   return createMacs({ refresh: open('refresh'), csrf: open('csrf'), device: open('device') });
 }
 
-/** Rewraps one sealed value; undefined where it is under the current key already. `what` names it in an error. */
+/** Rewraps a sealed value; undefined if it is already sealed under the current key. `what` names it in an error. */
 export type Rewrapped = (sealed: Uint8Array, context: string, what: string) => Uint8Array<ArrayBuffer> | undefined;
 
-/** A table with sealed columns: locks and rewraps its rows in a transaction, and answers how many changed. */
+/** Locks and rewraps the sealed rows of a table in a transaction; returns the number of changed rows. */
 export type SealedTable = (tx: Prisma.TransactionClient, rewrapped: Rewrapped) => Promise<number>;
 
 const secretsTable: SealedTable = async (tx, rewrapped) => {
@@ -56,10 +57,10 @@ const secretsTable: SealedTable = async (tx, rewrapped) => {
 };
 
 /**
- * Rewraps everything that is sealed under the previous master key, in one
- * transaction. Where replicas start at once, one of them does it.
- * @param tables of other rooms, each locked in this order
- * @throws StartError where something was sealed under neither key
+ * Rewraps all values sealed under the previous master key, in one transaction. Of
+ * several replicas that start at once, one rewraps.
+ * @param tables tables of other rooms, locked in this order
+ * @throws StartError if a value was sealed under neither key
  */
 export async function rewrapAll(
   db: PrismaClient,
@@ -86,7 +87,7 @@ export async function rewrapAll(
     }
     return changed;
   });
-  log.info({ rewrapped: count }, 'what was sealed under SIGNET_MASTER_KEY_PREVIOUS is sealed under SIGNET_MASTER_KEY');
+  log.info({ rewrapped: count }, 'rewrapped the values sealed under SIGNET_MASTER_KEY_PREVIOUS');
 }
 
 function wrongKey(what: string): StartError {

@@ -7,7 +7,7 @@ import { serviceTokenHandler } from './handler.ts';
 import { createServiceTokens } from './rules.ts';
 import { createAssertionStore } from './store.ts';
 
-/** Builds the identity of services: their tokens. */
+/** Builds the room `service-identity`: service tokens. */
 export function buildServiceIdentity(
   { config, db }: Ground,
   deps: Pick<Parameters<typeof createServiceTokens>[0], 'services' | 'signer' | 'scopesFor'>,

@@ -3,7 +3,7 @@ import type { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_toke
 import { currentActor } from '../audit/public.ts';
 import type { ServiceTokens } from './rules.ts';
 
-/** ServiceTokenService: from messages to the domain and back. */
+/** Implements ServiceTokenService. */
 export function serviceTokenHandler(tokens: ServiceTokens): ServiceImpl<typeof ServiceTokenService> {
   return {
     async issueServiceToken({ clientAssertion }) {

@@ -4,55 +4,55 @@ import type { Actor } from '../audit/public.ts';
 import type { Signer } from '../keys/public.ts';
 import { failure } from '../reasons.ts';
 
-/** A service that may ask for tokens. */
+/** A client that may request service tokens. */
 export interface KnownService {
   readonly name: string;
   readonly publicKey: KeyObject;
   /**
-   * Without roles it is a service of the fleet, which may be a caller. With roles it
-   * is a machine, which acts in its own name, and is no caller. It cannot be both.
+   * Without roles: a service of the fleet, which may act as a caller. With roles: a
+   * machine, which acts in its own name and cannot act as a caller.
    */
   readonly roles: readonly string[];
 }
 
-/** Assertions that were used, kept. */
+/** Persistence port for used assertions. */
 export interface AssertionStore {
-  /** Notes that an assertion is used, until it has expired; tells whether it was new. */
+  /** Records an assertion as used until it expires; false if it was used before. */
   useOnce(id: string, expiresAt: Date): Promise<boolean>;
-  /** Notes in the audit log how a service's request ended; of failures at most one a minute and service. */
+  /** Writes the result of a request to the audit log; at most one failure per minute and service. */
   note(service: string, outcome: 'success' | 'failure', by: Actor): Promise<void>;
 }
 
-/** A service's token. */
+/** A service token. */
 export interface ServiceToken {
   readonly accessToken: string;
   /** Seconds. */
   readonly expiresIn: number;
 }
 
-/** Issues tokens to services. */
+/** Issues service tokens. */
 export interface ServiceTokens {
-  /** @throws INVALID_CLIENT; why is for the log alone */
+  /** @throws INVALID_CLIENT; only the log has the cause */
   issue(assertion: string, by: Actor): Promise<ServiceToken>;
 }
 
-/** Longest time that an assertion may be good for, s. */
-const longestAssertion = 60;
-/** How far clocks may be apart, s. */
+/** Maximum lifetime of an assertion, s. */
+const maxAssertionLife = 60;
+/** Clock skew, s. */
 const skew = 5;
 
-/** Makes the issuer of services' tokens (RFC 7523 section 3, OpenID Connect Core section 9). */
+/** Creates the issuer of service tokens (RFC 7523 section 3, OpenID Connect Core section 9). */
 export function createServiceTokens(deps: {
   readonly services: readonly KnownService[];
   readonly store: AssertionStore;
   readonly signer: () => Signer;
   readonly issuer: string;
   readonly audience: string;
-  /** Of tokens of services of the fleet. */
+  /** Audience of tokens of services of the fleet. */
   readonly fleetAudience: string;
   /** ms. */
   readonly accessTtl: number;
-  /** The scopes that roles give together. */
+  /** The scopes of roles. */
   readonly scopesFor: (roles: readonly string[]) => Promise<readonly string[]>;
 }): ServiceTokens {
   const { store, signer, issuer, audience, fleetAudience, accessTtl, scopesFor } = deps;
@@ -63,23 +63,23 @@ export function createServiceTokens(deps: {
       algorithms: ['EdDSA'],
       issuer: service.name,
       subject: service.name,
-      // One audience, and this one: an assertion for somebody else must not be good here.
+      // `aud` is checked below: it must be exactly the issuer.
       requiredClaims: ['jti', 'exp', 'iat'],
-      maxTokenAge: longestAssertion,
+      maxTokenAge: maxAssertionLife,
       clockTolerance: skew,
     });
     const { aud, jti = '', exp = 0, iat = 0 } = payload;
-    if (aud !== issuer) throw new Error('another audience');
-    if (exp - iat > longestAssertion || exp <= iat) throw new Error('a life that is too long, or none');
-    if (typeof jti !== 'string' || jti === '' || jti.length > 128) throw new Error('no jti, or no good one');
+    if (aud !== issuer) throw new Error('wrong audience');
+    if (exp - iat > maxAssertionLife || exp <= iat) throw new Error('invalid lifetime');
+    if (typeof jti !== 'string' || jti === '' || jti.length > 128) throw new Error('missing or invalid jti');
     const expiresAt = new Date((exp + 2 * skew) * 1_000);
-    if (!(await store.useOnce(`${service.name} ${jti}`, expiresAt))) throw new Error('used before');
+    if (!(await store.useOnce(`${service.name} ${jti}`, expiresAt))) throw new Error('the assertion was used before');
   }
 
   return {
     async issue(assertion, by) {
       const service = known.get(nameIn(assertion));
-      if (!service) throw failure('INVALID_CLIENT', { cause: new Error('not a service that is known') });
+      if (!service) throw failure('INVALID_CLIENT', { cause: new Error('unknown service') });
       try {
         await verified(assertion, service);
       } catch (error) {
@@ -106,7 +106,7 @@ export function createServiceTokens(deps: {
   };
 }
 
-/** Whose assertion it says it is; nothing of it is verified yet. */
+/** The issuer of an assertion, not verified. */
 function nameIn(assertion: string): string {
   try {
     return decodeJwt(assertion).iss ?? '';

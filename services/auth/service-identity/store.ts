@@ -3,7 +3,7 @@ import type { Swept } from '#kit/work/sweep.ts';
 import { auditColumns, auditValues, insertAudit } from '../audit/public.ts';
 import type { AssertionStore } from './rules.ts';
 
-/** Used assertions in PostgreSQL, so that one is good once whichever replica it is shown to. */
+/** Creates the store of used assertions in PostgreSQL, so that an assertion works once over all replicas. */
 export function createAssertionStore(db: PrismaClient): AssertionStore & Swept {
   return {
     async useOnce(id, expiresAt) {
@@ -13,7 +13,7 @@ export function createAssertionStore(db: PrismaClient): AssertionStore & Swept {
     async note(service, outcome, by) {
       const event = { kind: 'service_login', outcome, actor: { ...by, id: service }, subjectId: service } as const;
       if (outcome === 'success') return void (await insertAudit(db, event));
-      // Counted where tries are, in the same statement, so that no number of failures at once writes more than one.
+      // One statement with a row of auth.attempts, so that concurrent failures write only one event.
       await db.$executeRaw`
         WITH first AS (
           INSERT INTO auth.attempts AS a (key, used, resets_at)

@@ -11,7 +11,7 @@ import { createSessions } from './rules/sessions.ts';
 import { createTokens } from './rules/tokens.ts';
 import { createSessionStore } from './store/sessions.ts';
 
-/** Builds sessions and their tokens. */
+/** Builds the room `sessions`: sessions and their tokens. */
 export function buildSessions(
   { config, db, cookies }: Ground,
   deps: { readonly macs: Macs; readonly signer: () => Signer; readonly verify: Guard['verify'] },
@@ -19,7 +19,7 @@ export function buildSessions(
   const { macs, signer, verify } = deps;
   const { issuer, audience, accessTtl } = config;
   const store = createSessionStore(db, {
-    most: config.sessionLimit,
+    limit: config.sessionLimit,
     idle: config.sessionIdle,
     max: config.sessionMax,
     grace: config.refreshGrace,

@@ -5,7 +5,7 @@ import type { Sessions, Tokens } from '../sessions/public.ts';
 import { signInHandler } from './handler.ts';
 import { createSignIn, passwordCheck } from './rules.ts';
 
-/** Builds the sign-in. */
+/** Builds the room `sign-in`. */
 export function buildSignIn(
   { cookies }: Ground,
   deps: {

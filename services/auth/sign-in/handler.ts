@@ -6,7 +6,7 @@ import { setDeviceCookie, sourceOf } from '../limits/public.ts';
 import { ownClient, setTokenCookies, type Tokens, toTokenResponse } from '../sessions/public.ts';
 import type { SignIn } from './rules.ts';
 
-/** Implements the part of AuthService that signs people in. */
+/** Implements AuthService.Login. */
 export function signInHandler(deps: {
   readonly signIn: SignIn;
   readonly tokens: Tokens;
@@ -29,7 +29,7 @@ export function signInHandler(deps: {
   };
 }
 
-/** What a session is called whose owner has not said: by the User-Agent. */
+/** Default label of a session: its User-Agent. */
 function labelOf(agent: string): string {
   return agent.replaceAll(/[^\x20-\x7e]/g, '').slice(0, 100);
 }

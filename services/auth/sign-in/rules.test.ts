@@ -26,7 +26,7 @@ function make(...checks: SignInCheck[]) {
 }
 const check = (name: string, run: SignInCheck['check']): SignInCheck => ({ name, check: run });
 
-test('opens a session from what the checks proved, for the client that asks', async () => {
+test('opens a session from the authentication, for the requesting client', async () => {
   const { signIn, opened } = make(check('password', async () => byPassword));
   const { deviceToken } = await signIn.login(attempt);
   expect(deviceToken).toBe('ada on a new one');
@@ -34,13 +34,13 @@ test('opens a session from what the checks proved, for the client that asks', as
   expect(opened).toEqual([{ authentication: byPassword, opening }]);
 });
 
-test('a known device stays the device that it is', async () => {
+test('keeps the device id of a known device', async () => {
   const { signIn } = make(check('password', async () => byPassword));
   const { deviceToken } = await signIn.login({ ...attempt, source: { ...system, deviceToken: 'the laptop' } });
   expect(deviceToken).toBe('ada on the laptop');
 });
 
-test('checks run in their order, each on what those before proved', async () => {
+test('runs checks in order, each with the authentication of the previous ones', async () => {
   const seen: unknown[] = [];
   const { signIn, opened } = make(
     check('password', async (_, proved) => (seen.push(proved), byPassword)),
@@ -51,7 +51,7 @@ test('checks run in their order, each on what those before proved', async () => 
   expect(opened).toMatchObject([{ authentication: { amr: ['pwd', 'otp', 'mfa'] } }]);
 });
 
-test('a check that refuses ends the sign-in: no later check runs, and no session opens', async () => {
+test('a failing check ends the sign-in without a session', async () => {
   const ran: string[] = [];
   const { signIn, opened } = make(
     check('password', async () => {
@@ -63,7 +63,7 @@ test('a check that refuses ends the sign-in: no later check runs, and no session
   expect([ran, opened]).toEqual([[], []]);
 });
 
-test('a later check that proves another account opens no session', async () => {
+test('opens no session if a later check authenticates another account', async () => {
   const { signIn, opened } = make(
     check('password', async () => byPassword),
     check('second factor', async () => ({ ...byPassword, account: { ...account, id: 'grace' } })),
@@ -72,7 +72,7 @@ test('a later check that proves another account opens no session', async () => {
   expect(opened).toEqual([]);
 });
 
-test('a sign-in without checks, or with two of one name, is refused when it is built', () => {
+test('refuses to build a sign-in without checks or with two checks of the same name', () => {
   expect(() => make()).toThrow('without checks');
   const password = check('password', async () => byPassword);
   expect(() => make(password, password)).toThrow('one name');

@@ -7,37 +7,36 @@ import { failure } from '../reasons.ts';
 export interface SignInAttempt {
   readonly email: string;
   readonly password: string;
-  /** The client that asks for tokens. */
+  /** The client that requests tokens. */
   readonly client: string;
   readonly source: Source;
-  /** What the session is called in the user's list. */
+  /** Label in the user's list of sessions. */
   readonly label: string;
 }
 
 /**
- * A named check of a sign-in. It throws to refuse, or answers the authentication as it stands after it: a further factor
- * adds its method to `amr`.
- * @param proved the authentication after the checks before; undefined for the first
+ * A named check of a sign-in. It throws, or returns the updated authentication: a second factor adds its method to
+ * `amr`. `proved` is the authentication after the previous checks; undefined for the first check.
  */
 export interface SignInCheck {
   readonly name: string;
   readonly check: (attempt: SignInAttempt, proved: Authentication | undefined) => Promise<Authentication>;
 }
 
-/** What a sign-in answers. */
+/** Result of a sign-in. */
 export interface LoggedIn {
   readonly signedIn: SignedIn;
   /** Identifies the device at its next sign-in. */
   readonly deviceToken: string;
 }
 
-/** Signs people in. */
+/** Signs users in. */
 export interface SignIn {
-  /** @throws what its checks throw; INVALID_CREDENTIALS where the account or its credentials changed meanwhile */
+  /** @throws the errors of its checks; INVALID_CREDENTIALS if the account or its credentials changed meanwhile */
   login(attempt: SignInAttempt): Promise<LoggedIn>;
 }
 
-/** The check of the password. @throws as the authentication by password does */
+/** The password check. @throws the errors of PasswordAuthenticator */
 export function passwordCheck(authenticator: PasswordAuthenticator): SignInCheck {
   return {
     name: 'password',
@@ -46,8 +45,8 @@ export function passwordCheck(authenticator: PasswordAuthenticator): SignInCheck
 }
 
 /**
- * Creates the sign-in: a session is opened once every check, in this order, has passed.
- * @throws Error without checks, or with two of one name
+ * Creates the sign-in, which opens a session after all checks have passed in order.
+ * @throws Error without checks, or with two checks of the same name
  */
 export function createSignIn(deps: {
   readonly checks: readonly SignInCheck[];
@@ -56,7 +55,7 @@ export function createSignIn(deps: {
 }): SignIn {
   const { checks, sessions, devices } = deps;
   if (checks.length === 0) throw new Error('a sign-in without checks would admit every caller');
-  if (new Set(checks.map(({ name }) => name)).size < checks.length) throw new Error('two checks have one name');
+  if (new Set(checks.map(({ name }) => name)).size < checks.length) throw new Error('two checks have the same name');
 
   async function authenticate(attempt: SignInAttempt): Promise<Authentication> {
     let proved: Authentication | undefined;
@@ -75,12 +74,14 @@ export function createSignIn(deps: {
       const authentication = await authenticate(attempt);
       const signedIn = await sessions.open(authentication, { client, device: { label } }, source);
       const { id } = authentication.account;
-      // Who has passed the checks owns the device, whatever was reset before.
+      // The user has authenticated, so a device token from before a password reset counts as well.
       return { signedIn, deviceToken: devices.issue(id, devices.verify(id, source.deviceToken, null)) };
     },
   };
 }
 
 function wrongAccount(name: string): Error {
-  return failure('INTERNAL', { cause: new Error(`the check "${name}" proved another account than those before it`) });
+  return failure('INTERNAL', {
+    cause: new Error(`the check "${name}" authenticated another account than the previous checks`),
+  });
 }

@@ -1,7 +1,7 @@
 import type { Ground } from '../ground.ts';
 import { createUserStore } from './store.ts';
 
-/** Builds what all rooms know of accounts. */
+/** Builds the room `users`: the account store shared by all rooms. */
 export function buildUsers({ db }: Ground) {
   return { store: createUserStore(db) };
 }

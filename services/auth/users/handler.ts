@@ -3,7 +3,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { type User as UserMessage, UserSchema } from '#gen/proto/signet/auth/v1/user_pb.ts';
 import type { User } from './rules.ts';
 
-/** An account, for its owner and administrators. */
+/** Converts an account for its owner and administrators. */
 export function toUserMessage({ id, email, name, roles, createdAt, disabledAt, verifiedAt }: User): UserMessage {
   return create(UserSchema, {
     id,

@@ -8,11 +8,11 @@ export interface User {
   readonly createdAt: Date;
   /** When an administrator disabled it. */
   readonly disabledAt?: Date | undefined;
-  /** When its owner proved that the address is theirs. */
+  /** When the email was verified. */
   readonly verifiedAt?: Date | undefined;
 }
 
-/** The one spelling of an email that accounts are kept under. */
+/** The normalized email that identifies an account. */
 export function normalizeEmail(email: string): string {
   return email.trim().normalize('NFKC').toLowerCase();
 }

@@ -13,7 +13,7 @@ export interface UserRow {
   readonly verifiedAt: Date | null;
 }
 
-/** The columns of a user that is called `u`. */
+/** The columns of a user `u`. */
 export const userColumns = columns<UserRow>('u', {
   id: true,
   email: true,
@@ -24,20 +24,20 @@ export const userColumns = columns<UserRow>('u', {
   verifiedAt: true,
 });
 
-/** A user's row, in the domain's words, and nothing else that the row may have. */
+/** Converts a row to a user. Drops other columns of the row. */
 export function toUser({ id, email, name, roles, createdAt, disabledAt, verifiedAt }: UserRow): User {
   return present({ id, email, name, roles, createdAt, disabledAt, verifiedAt });
 }
 
 /**
- * Locks a user's row until the end of the transaction. Whatever opens a session or ends several does this
- * first, in a statement of its own: the next one then sees all that others have done to the user's sessions.
+ * Locks a user's row until the end of the transaction. Opening a session and ending several take this lock first, in a
+ * separate statement, so that the next statement sees all committed changes of the user's sessions.
  */
 export function lockUser(db: Pick<PrismaClient, '$queryRaw'>, userId: string) {
   return db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${userId}::uuid FOR NO KEY UPDATE`;
 }
 
-/** Accounts in PostgreSQL. */
+/** Creates the account store in PostgreSQL. */
 export function createUserStore(db: PrismaClient): UserStore {
   return {
     async find(id) {

@@ -4,7 +4,7 @@ import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { translateUpstreamError } from '#kit/transport/upstream-error.ts';
 import type { Accounts } from '../domain/profiles.ts';
 
-/** Accounts, as the auth service tells of them. The caller's token goes along by itself. */
+/** Client of the auth service's account methods. The caller's token is forwarded automatically. */
 export function createAccounts(auth: Transport): Accounts {
   const client = createClient(AuthService, auth);
   const accounts = createClient(AccountService, auth);

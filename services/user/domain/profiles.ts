@@ -1,6 +1,6 @@
 import { failure, reasonOf } from '#kit/errors/failure.ts';
 
-/** What a person may change of their profile. */
+/** The editable fields of a profile. */
 export interface ProfileFields {
   readonly name: string;
   readonly bio: string;
@@ -8,35 +8,35 @@ export interface ProfileFields {
   readonly locale: string;
 }
 
-/** Persistence port for profiles. Every verb is atomic. */
+/** Persistence port for profiles. Every method is atomic. */
 export interface ProfileStore {
   find(userId: string): Promise<ProfileFields | undefined>;
-  /** Writes the given fields and no others; undefined where there is no profile. */
+  /** Writes only the given fields; undefined if no profile exists. */
   update(userId: string, changes: Partial<ProfileFields>): Promise<ProfileFields | undefined>;
-  /** Adds a profile, or makes the changes to the one that exists; undefined where the account was erased. */
+  /** Inserts a profile, or applies the changes to an existing one; undefined if the account was erased. */
   begin(userId: string, fields: ProfileFields, changes: Partial<ProfileFields>): Promise<ProfileFields | undefined>;
-  /** Removes profiles and leaves a tombstone for each account, whether it had a profile or not. Repeatable. */
+  /** Deletes profiles and writes a tombstone for each account, with or without a profile. Idempotent. */
   erase(userIds: readonly string[]): Promise<void>;
-  /** Ids of accounts with a profile, ascending, beginning after the given one. */
+  /** Ids of accounts with a profile, ascending, after the given one. */
   page(after: string | undefined, take: number): Promise<string[]>;
 }
 
-/** What the auth service knows of the caller. */
+/** Port to the auth service's accounts. */
 export interface Accounts {
-  /** The name that the caller registered under. @throws as the auth service refuses, or SERVICE_UNAVAILABLE */
+  /** The caller's registered name. @throws the auth service's error, or SERVICE_UNAVAILABLE */
   callersName(): Promise<string>;
-  /** Deletes the caller's account. @throws the same, and LAST_ADMIN */
+  /** Deletes the caller's account. @throws the same errors, and LAST_ADMIN */
   erase(): Promise<void>;
-  /** Those of the given accounts that were deleted. @throws SERVICE_UNAVAILABLE */
+  /** The deleted ones among the given accounts. @throws SERVICE_UNAVAILABLE */
   deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
-/** The profiles of people. */
+/** The profile service. */
 export interface Profiles {
   get(userId: string): Promise<ProfileFields>;
   /**
-   * Undefined where the account was erased.
-   * @param mask the fields to write; without one, those that are set
+   * Undefined if the account was erased.
+   * @param mask the fields to write; by default those that are set
    */
   update(
     userId: string,
@@ -50,16 +50,16 @@ export interface Profiles {
 const empty: ProfileFields = { name: '', bio: '', phone: '', locale: '' };
 
 /**
- * Creates the profile service. Until its first update a profile is the account's name and nothing is kept: a read that
- * wrote could write after the account's erasure.
+ * Creates the profile service. Until the first update, a profile has only the account's name and no row: a read that
+ * wrote a row could write it after the account's erasure.
  */
 export function createProfiles(deps: {
   readonly store: ProfileStore;
   readonly accounts: Accounts;
-  /** Hears that the profile of a deleted account could not be erased at once; the sweep (sweep.ts) erases it. */
-  readonly onLeft: (error: unknown) => void;
+  /** Called if erasing the profile of a deleted account fails; the sweep (sweep.ts) retries it. */
+  readonly onEraseFailed: (error: unknown) => void;
 }): Profiles {
-  const { store, accounts, onLeft } = deps;
+  const { store, accounts, onEraseFailed } = deps;
   return {
     async get(userId) {
       const found = await store.find(userId);
@@ -67,7 +67,7 @@ export function createProfiles(deps: {
       try {
         return { ...empty, name: await accounts.callersName() };
       } catch (error) {
-        // Reading goes on while the auth service is away; the name comes with a later read.
+        // Reads work while the auth service is unavailable; a later read has the name.
         if (reasonOf(error) === 'SERVICE_UNAVAILABLE') return empty;
         throw error;
       }
@@ -80,22 +80,22 @@ export function createProfiles(deps: {
       return store.begin(userId, { ...empty, ...changes, name }, changes);
     },
     async erase(userId) {
-      // First: what refuses to delete the account must not have cost the profile.
+      // The account first: if its deletion is refused, the profile must remain.
       await accounts.erase();
-      // A token of a deleted account cannot ask again, so this must not fail the call.
-      await store.erase([userId]).catch(onLeft);
+      // The client cannot retry with the token of a deleted account, so a failure here must not fail the call.
+      await store.erase([userId]).catch(onEraseFailed);
     },
   };
 }
 
-/** A field that the mask names and that is not set becomes empty; a name cannot be empty. */
+/** Clears fields that the mask names and that are not set. @throws INVALID_ARGUMENT for an unknown field or an empty name */
 function masked(set: Partial<ProfileFields>, mask: readonly string[]): Partial<ProfileFields> {
   const changes: Record<string, string> = {};
   for (const path of mask) {
-    if (!isField(path)) throw wrongMask(path, 'names a field that cannot be written');
+    if (!isField(path)) throw wrongMask(path, 'names an unknown or read-only field');
     changes[path] = set[path] ?? '';
   }
-  if (changes['name'] === '') throw wrongMask('name', 'must not be emptied');
+  if (changes['name'] === '') throw wrongMask('name', 'must not be empty');
   return changes;
 }
 

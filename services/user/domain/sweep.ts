@@ -1,14 +1,14 @@
 import type { Accounts, ProfileStore } from './profiles.ts';
 
-/** Accounts asked about at once. */
+/** Accounts per call to the auth service. */
 const batch = 500;
-/** Batches of one sweep: a table larger than that is swept over several. */
+/** Batches per run; a larger table takes several runs. */
 const batches = 20;
 
 /**
- * Creates the sweep that erases profiles of deleted accounts: those whose erasure failed after the account was
- * deleted. It goes by the auth service's record of deletions, never by an account's absence, so that a new or restored
- * database of accounts costs no profile. Any number of replicas may sweep at once.
+ * Creates the sweep that erases remaining profiles of deleted accounts. It relies on the auth service's record of
+ * deletions, never on the absence of an account, so a new or restored accounts database deletes no profile. Several
+ * replicas may sweep concurrently.
  */
 export function createSweep(deps: {
   readonly store: Pick<ProfileStore, 'page' | 'erase'>;

@@ -4,7 +4,7 @@ import { userOf } from '#kit/guard/connect.ts';
 import { invalidToken } from '#kit/guard/error.ts';
 import type { ProfileFields, Profiles } from '../domain/profiles.ts';
 
-/** UserService: from messages to the domain and back. Whose profile it is comes from the token, never from the request. */
+/** Implements UserService. The user's id comes from the token, never from the request. */
 export function userHandler(profiles: Profiles): ServiceImpl<typeof UserService> {
   return {
     async getProfile(_, { values }) {

@@ -32,7 +32,7 @@ async function rowsOf(userId: string) {
   return { profiles: profiles.rows.length, erased: owners.rows.map(({ erased }) => erased) };
 }
 
-test('a profile begins once; later beginnings make their changes and leave the rest', async () => {
+test('inserts a profile once; further calls apply only their changes', async () => {
   const id = randomUUID();
   expect(await store.update(id, { bio: 'x' })).toBeUndefined();
   expect(await store.begin(id, ada, { bio: ada.bio })).toEqual(ada);
@@ -44,7 +44,7 @@ test('a profile begins once; later beginnings make their changes and leave the r
   expect(await store.update(id, { locale: 'de' })).toMatchObject({ name: 'Ada', locale: 'de' });
 });
 
-test('of 50 beginnings at once each leaves its field', async () => {
+test('50 concurrent inserts each keep their field', async () => {
   const id = randomUUID();
   const fields = ['name', 'bio', 'phone', 'locale'] as const;
   await Promise.all(
@@ -56,7 +56,7 @@ test('of 50 beginnings at once each leaves its field', async () => {
   expect(await store.find(id)).toEqual({ name: 'of name', bio: 'of bio', phone: 'of phone', locale: 'of locale' });
 });
 
-test('a tombstone keeps every write out, whether the account had a profile or not', async () => {
+test('a tombstone blocks every write, whether the account had a profile or not', async () => {
   const [had, hadNone] = [randomUUID(), randomUUID()];
   await store.begin(had, ada, {});
   await store.erase([had, hadNone]);
@@ -68,7 +68,7 @@ test('a tombstone keeps every write out, whether the account had a profile or no
   }
 });
 
-test('of 50 writes beside an erasure none is left, in whichever order they commit', async () => {
+test('50 writes concurrent with an erasure leave no profile, in any commit order', async () => {
   for (let round = 0; round < 20; round++) {
     const id = randomUUID();
     if (round % 2) await store.begin(id, ada, {});
@@ -82,7 +82,7 @@ test('of 50 writes beside an erasure none is left, in whichever order they commi
   }
 });
 
-test('erasures of the same accounts at once do not deadlock', async () => {
+test('concurrent erasures of the same accounts do not deadlock', async () => {
   const ids = Array.from({ length: 30 }, () => randomUUID());
   for (const id of ids) await store.begin(id, ada, {});
   await Promise.all(Array.from({ length: 20 }, (_, index) => store.erase(index % 2 ? ids : ids.toReversed())));

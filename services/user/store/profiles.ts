@@ -4,8 +4,8 @@ import type { ProfileFields, ProfileStore } from '../domain/profiles.ts';
 const select = { name: true, bio: true, phone: true, locale: true } as const;
 
 /**
- * Profiles in PostgreSQL. Whether a profile may be written is decided on its owner's row, which both `begin` and
- * `erase` lock first: a statement that only looked for a tombstone would miss one that commits meanwhile.
+ * Creates the profile store in PostgreSQL. `begin` and `erase` both lock the owner's row first, which decides whether a
+ * profile may be written: a statement that only read the tombstone would miss one committed concurrently.
  */
 export function createProfileStore(db: PrismaClient): ProfileStore {
   return {
@@ -35,7 +35,7 @@ export function createProfileStore(db: PrismaClient): ProfileStore {
     },
     async erase(userIds) {
       const ids = [...userIds];
-      // Two statements: the second sees the profile of an update that the first waited for. Locked in one order.
+      // Two statements, so the second sees a profile whose update the first waited for. ORDER BY avoids deadlocks.
       await db.$transaction([
         db.$executeRaw`
           INSERT INTO "user".owners AS o (user_id, erased_at)

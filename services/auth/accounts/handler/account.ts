@@ -4,7 +4,7 @@ import { userOf } from '#kit/guard/connect.ts';
 import { currentActor } from '../../audit/public.ts';
 import type { Admin } from '../rules/administration.ts';
 
-/** AccountService: from messages to the domain. Whose account is deleted comes from the token. */
+/** Implements AccountService. The account to delete comes from the token. */
 export function accountHandler(admin: Admin): ServiceImpl<typeof AccountService> {
   return {
     async deleteAccount(_, { values }) {

@@ -6,7 +6,7 @@ import type { Admin } from '../rules/administration.ts';
 import type { Imports } from '../rules/imports.ts';
 import { toImport, toImportResult } from './messages.ts';
 
-/** AdminService: from messages to the domain and back. */
+/** Implements AdminService. */
 export function adminHandler(admin: Admin, imports: Imports): ServiceImpl<typeof AdminService> {
   return {
     async listUsers({ emailPrefix, role, disabled, ...page }) {

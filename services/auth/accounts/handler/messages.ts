@@ -7,12 +7,12 @@ import {
 } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import type { Import, Imported } from '../rules/imports.ts';
 
-/** An account that is brought along from elsewhere. */
+/** Converts an imported account. */
 export function toImport({ createdAt, ...user }: ImportedUser): Import {
   return { ...user, createdAt: createdAt && timestampDate(createdAt) };
 }
 
-/** What became of it. */
+/** Converts the result of an import. */
 export function toImportResult(imported: Imported): ImportResult {
   return create(ImportResultSchema, imported);
 }

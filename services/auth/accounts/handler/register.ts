@@ -5,7 +5,7 @@ import { currentActor } from '../../audit/public.ts';
 import { toUserMessage } from '../../users/public.ts';
 import type { Accounts } from '../rules/registration.ts';
 
-/** Implements the part of AuthService that registers accounts. */
+/** Implements AuthService.Register. */
 export function registerHandler(accounts: Accounts): Pick<ServiceImpl<typeof AuthService>, 'register'> {
   return {
     async register({ email, password, name, role }) {

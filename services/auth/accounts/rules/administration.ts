@@ -3,7 +3,7 @@ import type { Actor } from '../../audit/public.ts';
 import { normalizeEmail, type User } from '../../users/public.ts';
 import { failure } from '../../reasons.ts';
 
-/** Which accounts are listed. */
+/** Filter of an account list. */
 export interface UserFilter {
   /** Empty: any. */
   readonly emailPrefix: string;
@@ -12,12 +12,12 @@ export interface UserFilter {
   readonly disabled: boolean | undefined;
 }
 
-/** What became of an act on an account. */
+/** Result of an administrative act on an account. */
 export type Acted = { readonly user: User; readonly ended: number } | 'not_found' | 'last_admin' | 'no_such_role';
 
 /**
- * What administrators do with accounts, kept. Every verb is one transaction with its audit event; one that changes
- * nothing writes none.
+ * Persistence port for account administration. Every method is one transaction with its audit event; a method that
+ * changes nothing writes no event.
  */
 export interface AdminStore {
   page(filter: UserFilter, query: PageQuery): Promise<User[]>;
@@ -32,11 +32,11 @@ export interface AdminStore {
   signOut(userId: string, by: Actor): Promise<Acted>;
   /** Trigger: `users_delete`. */
   erase(userId: string, by: Actor): Promise<Acted>;
-  /** Those of the given accounts whose deletion is on record. */
+  /** The given accounts whose deletion is recorded. */
   deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
-/** Looks after accounts. All throw NOT_FOUND; what could leave no administrator throws LAST_ADMIN. */
+/** Account administration. @throws NOT_FOUND; LAST_ADMIN if no administrator would remain */
 export interface Admin {
   list(filter: UserFilter, page: PageRequest): Promise<Page<User>>;
   get(userId: string): Promise<User>;
@@ -44,15 +44,15 @@ export interface Admin {
   enable(userId: string, by: Actor): Promise<User>;
   grant(userId: string, role: string, by: Actor): Promise<User>;
   revoke(userId: string, role: string, by: Actor): Promise<void>;
-  /** Tells how many sessions ended. */
+  /** Returns the number of ended sessions. */
   signOut(userId: string, by: Actor): Promise<number>;
-  /** Deletes an account with all that belongs to it. */
+  /** Deletes an account with all its data. */
   erase(userId: string, by: Actor): Promise<void>;
-  /** Those of the given accounts that were deleted. Throws nothing for unknown ids: they are not among them. */
+  /** The given accounts that were deleted. Omits unknown ids. */
   deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
-/** Makes the administrator's tools. */
+/** Creates the account administration. */
 export function createAdmin(store: AdminStore): Admin {
   return {
     list({ emailPrefix, ...rest }, page) {

@@ -4,21 +4,21 @@ import { Secret } from '#kit/log/secret.ts';
 import { system } from '../../audit/public.ts';
 import type { Accounts, RegistrationStore } from './registration.ts';
 
-/** The admin that the first start makes. */
+/** The admin that the first start creates. */
 export interface FirstAdmin {
   readonly email: string;
-  /** Set where it was made up: this is the only time that anybody can see it. */
+  /** Set if it was generated. It cannot be read again. */
   readonly password: Secret | undefined;
 }
 
-/** Thrown where the first admin cannot be made as the configuration has it; says which key to change. */
+/** Thrown if the first admin cannot be created as configured; names the key to change. */
 export class FirstAdminError extends Error {
   override readonly name = 'FirstAdminError';
 }
 
 /**
- * Makes the first admin, unless there is one. Where replicas start at once, one of them does.
- * @throws FirstAdminError where the email belongs to another account, or the password is refused
+ * Creates the first admin, unless an admin exists. Of several replicas that start at once, one creates it.
+ * @throws FirstAdminError if the email belongs to another account, or the password is rejected
  */
 export async function ensureFirstAdmin(
   deps: { readonly store: Pick<RegistrationStore, 'anyWithRole'>; readonly accounts: Accounts },
@@ -44,7 +44,7 @@ export async function ensureFirstAdmin(
       );
     }
     if (reason !== 'EMAIL_TAKEN') throw error;
-    // Another replica made it, or an ordinary account has the address.
+    // Another replica created it, or an ordinary account has the email.
     if (await deps.store.anyWithRole('admin')) return undefined;
     throw new FirstAdminError(
       `no account has the role admin, and the account of ${wanted.email} (SIGNET_ADMIN_EMAIL) is an ordinary one. ` +

@@ -4,7 +4,7 @@ import { acceptPassword, type Hasher } from '../../passwords/public.ts';
 import { normalizeEmail, type User } from '../../users/public.ts';
 import { failure } from '../../reasons.ts';
 
-/** What a new account begins with. */
+/** Data of a new account. */
 export interface Registration {
   readonly email: string;
   readonly password: string;
@@ -15,7 +15,7 @@ export interface Registration {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Makes accounts. */
+/** Account registration. */
 export interface Accounts {
   /** @throws PASSWORD_REJECTED, EMAIL_TAKEN, SERVER_BUSY */
   register(registration: Registration): Promise<User>;
@@ -23,13 +23,13 @@ export interface Accounts {
 
 /** Persistence port for new accounts. */
 export interface RegistrationStore {
-  /** Adds an account, its password set from the actor's network, unless its email is taken; tells whether it did. */
+  /** Inserts an account unless its email is taken; returns whether it did. The actor's network becomes a known network. */
   insertOnce(user: User, passwordHash: string, by: Actor): Promise<boolean>;
   /** Whether any account holds a role. */
   anyWithRole(role: string): Promise<boolean>;
 }
 
-/** Creates the registration of accounts. */
+/** Creates the account registration. */
 export function createAccounts(deps: {
   readonly store: RegistrationStore;
   readonly hasher: Hasher;

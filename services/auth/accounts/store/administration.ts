@@ -11,12 +11,12 @@ import type { Acted, AdminStore } from '../rules/administration.ts';
 type Transaction = Prisma.TransactionClient;
 type Details = Record<string, string | number>;
 
-/** Ids are made in the order of time. */
+/** UUIDv7 ids are in order of creation. */
 const youngestFirst = descending(['u.id', 'uuid']);
 
-/** Accounts as administrators see them, in PostgreSQL. */
+/** Creates the store of account administration in PostgreSQL. */
 export function createAdminStore(db: PrismaClient): AdminStore {
-  /** An act on an account whose row is locked. What it answers stands, and what it wrote is kept. */
+  /** Locks an account's row and runs an act in the transaction. Every returned result commits. */
   function act(userId: string, work: (tx: Transaction, user: User) => Promise<Acted>): Promise<Acted> {
     return db.$transaction(async (tx) => {
       const [row] = await lockUser(tx, userId);
@@ -24,7 +24,7 @@ export function createAdminStore(db: PrismaClient): AdminStore {
     });
   }
 
-  /** The same for what could take away the last administrator: one such act at a time, so that two don't take the last two. */
+  /** As `act`, for acts that could remove the last administrator. They are serialized, so that two cannot remove the last two. */
   function actOnAdmin(
     userId: string,
     takesAdmin: (user: User) => boolean,
@@ -84,9 +84,9 @@ export function createAdminStore(db: PrismaClient): AdminStore {
 
     grant: (userId, role, by) =>
       act(userId, async (tx, user) => {
-        // Whoever deletes a role locks it, and then those who have it: nobody who has it waits for that here.
+        // Deleting a role locks the role and then its holders. Locking the role of a holder here could deadlock.
         if (user.roles.includes(role)) return { user, ended: 0 };
-        // Held until the end: a role that is being deleted must not be given meanwhile.
+        // The lock prevents granting a role while it is being deleted.
         const defined = isBuiltIn(role)
           ? [role]
           : await tx.$queryRaw<unknown[]>`SELECT name FROM auth.roles WHERE name = ${role} FOR SHARE`;
@@ -120,7 +120,7 @@ export function createAdminStore(db: PrismaClient): AdminStore {
     signOut: (userId, by) =>
       act(userId, async (tx, user) => {
         const ended = await endSessions(tx, userId, 'signed_out');
-        // Also where no session lives: a token of one that ran out a moment ago may.
+        // Also without an active session: a token of one that just expired may still be valid.
         await update(tx, userId, Prisma.sql`tokens_from = ${tokensFromNow}`);
         await audit(tx, by, 'sessions_revoked', userId, { ended_sessions: ended });
         return { user, ended };
@@ -139,7 +139,7 @@ export function createAdminStore(db: PrismaClient): AdminStore {
       ),
 
     async deletedAmong(userIds) {
-      // The audit event is the proof: a database without the account, restored or new, says nothing about a deletion.
+      // Only the audit event proves a deletion: the account may also be missing from a restored or new database.
       const rows = await db.$queryRaw<{ id: string }[]>`
         SELECT asked.id::text AS id FROM unnest(${[...userIds]}::uuid[]) AS asked (id)
         WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.id = asked.id)
@@ -154,7 +154,7 @@ export function createAdminStore(db: PrismaClient): AdminStore {
 async function update(tx: Transaction, userId: string, set: Prisma.Sql): Promise<User> {
   const [row] = await tx.$queryRaw<UserRow[]>`
     UPDATE auth.users u SET ${set}, updated_at = now() WHERE u.id = ${userId}::uuid RETURNING ${userColumns}`;
-  if (!row) throw new Error('a locked row is not there');
+  if (!row) throw new Error('a locked row is missing');
   return toUser(row);
 }
 

@@ -4,7 +4,7 @@ import { builtInRoles } from '#kit/contract/roles.ts';
 import { auditColumns, auditValues } from '../../audit/public.ts';
 import type { ImportStore, NewAccount } from '../rules/imports.ts';
 
-/** What became of an account, as the statement tells. */
+/** Result row of one account. */
 interface Row {
   id: string;
   created: boolean;
@@ -18,14 +18,14 @@ const eventOfRow = {
     'has_password', g.password_hash IS NOT NULL)`,
 };
 
-/** Accounts from elsewhere in PostgreSQL. */
+/** Creates the store of imported accounts in PostgreSQL. */
 export function createImportStore(db: PrismaClient): ImportStore {
   return {
     async insertEachOnce(accounts, by) {
       const event = { kind: 'user_imported', outcome: 'success', actor: by } as const;
       const roles = [...new Set(accounts.flatMap(({ user }) => user.roles))];
-      // Roles are held until the end: one that is being deleted must not be given meanwhile. Accounts go in by the order
-      // of their emails, so that two imports of the same ones do not wait for each other.
+      // The lock prevents granting a role while it is being deleted. Accounts are inserted in email order, so that two
+      // imports of the same accounts do not deadlock.
       const rows = await db.$queryRaw<Row[]>`
         WITH given AS (
           SELECT * FROM jsonb_to_recordset(${JSON.stringify(accounts.map(toRow))}::jsonb) AS g (
@@ -47,18 +47,18 @@ export function createImportStore(db: PrismaClient): ImportStore {
         )
         SELECT g.id, made.id IS NOT NULL AS created, sound.id IS NOT NULL AS "rolesKnown"
         FROM given g LEFT JOIN sound USING (id) LEFT JOIN made USING (id)`;
-      const became = new Map(rows.map((row) => [row.id, row]));
-      const taken = accounts.filter(({ user: { id } }) => became.get(id)?.rolesKnown && !became.get(id)?.created);
+      const results = new Map(rows.map((row) => [row.id, row]));
+      const taken = accounts.filter(({ user: { id } }) => results.get(id)?.rolesKnown && !results.get(id)?.created);
       const holders = await holdersOf(taken.map(({ user }) => user.email));
       return accounts.map(({ user: { id, email } }) => {
-        const row = became.get(id);
+        const row = results.get(id);
         if (!row?.rolesKnown) return { outcome: 'role_unknown' };
         return row.created ? { outcome: 'created' } : { outcome: 'email_taken', userId: holders.get(email) ?? '' };
       });
     },
   };
 
-  /** Who has the emails. A statement of its own: what another import made meanwhile, the one before does not see. */
+  /** The accounts that have the emails. A separate statement, which sees accounts that another import committed meanwhile. */
   async function holdersOf(emails: readonly string[]): Promise<Map<string, string>> {
     if (emails.length === 0) return new Map();
     const rows = await db.$queryRaw<{ id: string; email: string }[]>`

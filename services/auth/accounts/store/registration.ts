@@ -3,7 +3,7 @@ import { networkOf } from '#kit/net/network.ts';
 import { auditColumns, auditValues } from '../../audit/public.ts';
 import type { RegistrationStore } from '../rules/registration.ts';
 
-/** New accounts in PostgreSQL. */
+/** Creates the store of new accounts in PostgreSQL. */
 export function createRegistrationStore(db: PrismaClient): RegistrationStore {
   return {
     async insertOnce(user, passwordHash, by) {

@@ -4,7 +4,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { type AuditService, type Event, EventSchema } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
 import type { AuditEvent, AuditLog } from '../rules/log.ts';
 
-/** AuditService: from messages to the domain and back. */
+/** Implements AuditService. */
 export function auditHandler(log: AuditLog): ServiceImpl<typeof AuditService> {
   return {
     async listEvents({ actorId, subjectId, kind, fromTime, toTime, ...page }) {

@@ -1,4 +1,4 @@
-/** What the audit log knows of: every authentication event, grant, key change and act of an administrator. */
+/** Kinds of audit events: authentication events, role grants, key changes, administrative actions. */
 export const auditKinds = [
   'registered',
   'login',
@@ -28,20 +28,20 @@ export const auditKinds = [
   'master_key_changed',
 ] as const;
 
-/** One of them. */
+/** Kind of an audit event. */
 export type AuditKind = (typeof auditKinds)[number];
 
-/** Who acts, from where and in which request. */
+/** The actor of an event, with client address and request. */
 export interface Actor {
-  /** An account, or a service by its name. Empty where it is not known, as before a sign-in, and for the service itself. */
+  /** Id of an account or name of a service. Empty if unknown (before a sign-in), and for the auth service itself. */
   readonly id: string;
-  /** Address of the caller; empty where there is none. */
+  /** Address of the caller; empty for background work. */
   readonly ip: string;
-  /** Empty for work without a caller. */
+  /** Empty for background work. */
   readonly requestId: string;
 }
 
-/** The actor of what the service does without a caller: at the start, and in background work. */
+/** The actor of background work and of the start. */
 export const system: Actor = { id: '', ip: '', requestId: '' };
 
 /** An event before it is written. */
@@ -49,8 +49,8 @@ export interface NewAuditEvent {
   readonly kind: AuditKind;
   readonly outcome: 'success' | 'failure' | 'limited';
   readonly actor: Actor;
-  /** On whom or what. */
+  /** The target: an account's id, a kid, a role. */
   readonly subjectId?: string;
-  /** What else there is to know: never a secret, a token, a password or what somebody typed. */
+  /** Further data. Never a secret, a token, a password or unvalidated user input. */
   readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
 }

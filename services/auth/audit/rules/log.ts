@@ -1,6 +1,6 @@
 import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
 
-/** An event, as it is kept. */
+/** A stored event. */
 export interface AuditEvent {
   readonly id: string;
   readonly at: Date;
@@ -13,7 +13,7 @@ export interface AuditEvent {
   readonly details: Readonly<Record<string, string | number | boolean | string[]>>;
 }
 
-/** Which events are listed. Empty: any. */
+/** Filter of an event list. Empty: any. */
 export interface AuditFilter {
   readonly actorId: string;
   readonly subjectId: string;
@@ -22,31 +22,31 @@ export interface AuditFilter {
   readonly to: Date | undefined;
 }
 
-/** Something that does not fit in the chain. */
+/** A fault in the hash chain. */
 export interface ChainFault {
   readonly sequence: number;
   readonly eventId: string;
   readonly description: string;
 }
 
-/** A part of the chain that was looked at. */
+/** Result of verifying a part of the chain. */
 export interface ChainCheck {
   readonly checked: number;
   readonly faults: readonly ChainFault[];
-  /** Where to go on; 0 at the end. */
+  /** Sequence at which the next part starts; 0 at the end. */
   readonly next: number;
   readonly headSequence: number;
   /** Hexadecimal. */
   readonly headHash: string;
-  /** Of the event before the first that was looked at; empty where there is none. */
+  /** Hash of the event before this part; empty at the start of the log. */
   readonly previousHash: string;
 }
 
-/** The audit log, read. */
+/** Persistence port for reading the audit log. */
 export interface AuditStore {
   page(filter: AuditFilter, query: PageQuery): Promise<AuditEvent[]>;
-  /** Follows the chain from a place on, at most so many links. */
-  check(from: number, most: number): Promise<ChainCheck>;
+  /** Verifies the chain from a sequence, at most `limit` links. */
+  check(from: number, limit: number): Promise<ChainCheck>;
 }
 
 /** Reads the audit log. */
@@ -55,10 +55,10 @@ export interface AuditLog {
   verify(from: number): Promise<ChainCheck>;
 }
 
-/** Links that are followed at once. */
-const checkedAtOnce = 10_000;
+/** Links verified per call. */
+const checkLimit = 10_000;
 
-/** Makes the reader of the audit log. */
+/** Creates the reader of the audit log. */
 export function createAuditLog(store: AuditStore): AuditLog {
   return {
     list: (filter, page) =>
@@ -68,6 +68,6 @@ export function createAuditLog(store: AuditStore): AuditLog {
         (query) => store.page(filter, query),
         ({ at, id }) => [at.toISOString(), id],
       ),
-    verify: (from) => store.check(Math.max(1, from), checkedAtOnce),
+    verify: (from) => store.check(Math.max(1, from), checkLimit),
   };
 }

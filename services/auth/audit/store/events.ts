@@ -2,25 +2,22 @@ import { v7 as uuidv7 } from 'uuid';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { NewAuditEvent } from '../rules/events.ts';
 
-/**
- * Writes an event, in the transaction of what it is about or by itself. The trigger `audit_events_chain` puts it into the
- * chain at commit.
- */
+/** Writes an event, alone or in the transaction of its change. At commit, the trigger `audit_events_chain` appends it to the chain. */
 export function insertAudit(db: Pick<PrismaClient, '$executeRaw'>, event: NewAuditEvent) {
   return db.$executeRaw`INSERT INTO auth.audit_events ${auditColumns} VALUES (${auditValues(event)})`;
 }
 
-/** The columns of an event, for statements that write one on a condition: INSERT ... SELECT auditValues(event) WHERE ... */
+/** The columns of an event, for conditional inserts: INSERT ... SELECT auditValues(event) WHERE ... */
 export const auditColumns = Prisma.sql`(id, kind, outcome, actor_id, subject_id, ip, request_id, details)`;
 
-/** What only a statement knows of the event that it writes, or of each of several: columns of its tables. */
+/** Values of an event that come from columns of the inserting statement. */
 export interface AuditSources {
   readonly id?: Prisma.Sql;
   readonly subject?: Prisma.Sql;
   readonly details?: Prisma.Sql;
 }
 
-/** The values that belong to `auditColumns`. A statement that writes several events has an id for each. */
+/** The values of `auditColumns`. A statement that writes several events must provide an id for each. */
 export function auditValues(event: NewAuditEvent, sources: AuditSources = {}): Prisma.Sql {
   const { kind, outcome, actor } = event;
   const {

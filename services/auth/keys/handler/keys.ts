@@ -5,7 +5,7 @@ import { type Key, KeySchema, type KeyService } from '#gen/proto/signet/auth/v1/
 import { currentActor } from '../../audit/public.ts';
 import type { KeyRecord, Keys } from '../rules/keys.ts';
 
-/** KeyService: from messages to the domain and back. */
+/** Implements KeyService. */
 export function keyHandler(keys: Keys): ServiceImpl<typeof KeyService> {
   function toMessage(key: KeyRecord): Key {
     const { kid, alg, state, createdAt, retiredAt } = key;

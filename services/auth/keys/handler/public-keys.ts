@@ -6,7 +6,7 @@ import { failure } from '../../reasons.ts';
 
 /**
  * Implements the part of AuthService that publishes the public keys.
- * @param maxAge how long others may keep them, s
+ * @param maxAge Cache-Control max-age, s
  */
 export function publicKeyHandler(
   keyring: Keyring,

@@ -14,26 +14,26 @@ import {
   type StoredKey,
 } from './signing-key.ts';
 
-/** The keys of this auth service, in memory. */
+/** The signing keys of this process, in memory. */
 export interface Keyring {
-  /** The key that new tokens are signed with. */
+  /** The key that signs new tokens. */
   active(): Signer;
-  /** The public keys whose private part this service holds, the active one first. HS256 keys are not among them. */
+  /** The public keys whose private keys this service has, the active one first. Excludes HS256 keys. */
   jwks(): readonly JWK[];
-  /** The active public key (RFC 7468); undefined where there is none to show (HS256). */
+  /** The active public key (RFC 7468); undefined for HS256. */
   pem(): string | undefined;
-  /** For a guard of this process: hears of every change at once. */
+  /** A key source for a guard of this process; sees every change immediately. */
   source(): KeySource;
-  /** Reads the keys from the store; those in memory stay where that fails. */
+  /** Reads the keys from the store. On failure the keys in memory stay. */
   reload(): Promise<void>;
 }
 
-/** Opens the keyring; the first start makes the first key, and another `alg` than the last one's makes a new one. */
+/** Opens the keyring. Creates an active key at the first start, and when `alg` has changed. */
 export async function openKeyring(deps: {
   readonly store: KeyStore;
   readonly master: MasterKey;
   readonly alg: SigningAlgorithm;
-  /** Makes a guard's source of keys of what is published here. */
+  /** Creates a key source from the published JWKS. */
   readonly sourceOf: (load: () => Promise<unknown>) => KeySource;
   readonly log: Log;
 }): Promise<Keyring> {
@@ -43,7 +43,7 @@ export async function openKeyring(deps: {
   const sources = new Set<KeySource>();
   let reading: Promise<void> = Promise.resolve();
   const reload = (): Promise<void> => {
-    // One after the other: of two reads at once the older could come last.
+    // Reads are sequential: of two concurrent reads the older could finish last.
     const before = reading.catch(() => undefined);
     reading = (async () => {
       await before;
@@ -68,7 +68,7 @@ export async function openKeyring(deps: {
 
 interface Held {
   readonly signer: Signer;
-  /** Keys that were looked into, by all that counts of them: whether they are ours. */
+  /** Whether each checked key is genuine (assertOurs), by `identityOf`. */
   readonly known: ReadonlyMap<string, boolean>;
   readonly jwks: readonly JWK[];
   readonly pem: string | undefined;
@@ -82,14 +82,14 @@ async function read(
 ): Promise<Held> {
   const published = await store.listPublished();
   const [active] = published;
-  if (active?.state !== 'active') throw new Error('there is no signing key');
+  if (active?.state !== 'active') throw new Error('no active signing key');
   const isSame = previous?.signer.kid === active.kid;
   const signer = isSame ? previous.signer : await openSigner(active, master);
   const known = new Map<string, boolean>();
   const ours: StoredKey[] = [];
   for (const key of published) {
     const id = identityOf(key);
-    // The one that signs must be good: without it, what is in memory stays.
+    // The active key must be genuine; otherwise this throws and the keys in memory stay.
     if (key === active && !previous?.known.get(id)) await assertOurs(key, master);
     const isOurs = key === active || (previous?.known.get(id) ?? (await isPair(key, master, log)));
     known.set(id, isOurs);
@@ -103,18 +103,18 @@ async function read(
   return { signer, known, jwks, secrets, pem };
 }
 
-/** All that a row says of a key: where any of it changes, the key is looked into again. */
+/** Identifies the contents of a row: if any of it changes, the key is checked again. */
 function identityOf({ kid, alg, publicJwk, sealedPrivate }: StoredKey): string {
   return JSON.stringify([kid, alg, publicJwk, Buffer.from(sealedPrivate).toString('base64')]);
 }
 
-/** Says once, for each key, that it is not published and why. */
+/** Whether a key is genuine. Logs once per key why it is not published. */
 async function isPair(key: StoredKey, master: MasterKey, log: Log): Promise<boolean> {
   try {
     await assertOurs(key, master);
     return true;
   } catch (error) {
-    log.error({ err: error, kid: key.kid }, 'a stored key is not published: its private part is not ours');
+    log.error({ err: error, kid: key.kid }, 'a stored key is not published: its private key is not genuine');
     return false;
   }
 }
@@ -124,7 +124,7 @@ async function pemOf(publicJwk: JWK, alg: SigningAlgorithm): Promise<string | un
   return exportSPKI((await importJWK(publicJwk, alg, { extractable: true })) as CryptoKey);
 }
 
-/** HS256 keys of this process, for its own guards: what is held is all there is. */
+/** Key source of the HS256 keys of this process, for its own guards. It has only the keys in memory. */
 function secretSource(secrets: () => ReadonlyMap<string, CryptoKey>): KeySource {
   const held = (kid: string, alg: string) => (alg === 'HS256' ? secrets().get(kid) : undefined);
   return {
@@ -137,10 +137,10 @@ function secretSource(secrets: () => ReadonlyMap<string, CryptoKey>): KeySource 
   };
 }
 
-/** Where replicas start at once, one makes the key and all use it. */
+/** Creates the active key if needed. Of several replicas that start at once, one creates it. */
 async function ensureActive(store: KeyStore, master: MasterKey, alg: SigningAlgorithm, log: Log): Promise<void> {
   const active = await store.findActive();
   if (active?.alg === alg) return;
   const key = await generateSigningKey(alg, master);
-  if (await store.activate(key, active?.kid, system)) log.info({ kid: key.kid, alg }, 'a signing key was made');
+  if (await store.activate(key, active?.kid, system)) log.info({ kid: key.kid, alg }, 'created a signing key');
 }

@@ -49,7 +49,7 @@ const one = () => replicas[0]!.keys;
 const states = async () =>
   (await db.query<{ kid: string; state: string }>('SELECT kid, state FROM auth.signing_keys ORDER BY created_at')).rows;
 const kidOf = async (state: string) => (await states()).find((key) => key.state === state)?.kid ?? '';
-/** Lets time pass for every key. */
+/** Ages every key. */
 const pass = (interval: string) =>
   db.query(
     `UPDATE auth.signing_keys SET created_at = created_at - $1::interval, activated_at = activated_at - $1::interval,
@@ -57,7 +57,7 @@ const pass = (interval: string) =>
     [interval],
   );
 
-test('a key is pending, then signs, then is retired, then gone; of one that is gone no private part is kept', async () => {
+test('a key is pending, active, retired, then gone without its private key', async () => {
   const first = await kidOf('active');
   await one().tick();
   expect(await states()).toEqual([{ kid: first, state: 'active' }]);
@@ -86,7 +86,7 @@ test('a key is pending, then signs, then is retired, then gone; of one that is g
   expect(rows).toEqual([{ kid: first, state: 'gone', bare: true }]);
 });
 
-test('a retired key stays published as long as what it signed may live, however old it is', async () => {
+test('a retired key stays published while its tokens may be valid', async () => {
   const first = await kidOf('active');
   await one().rotate(system);
   await pass('70 days');
@@ -115,11 +115,11 @@ test.each([true, false])(
   },
 );
 
-test('whatever two replicas rotate, tend and revoke at once, exactly one key signs, and none of them fails', async () => {
+test('concurrent rotations, ticks and revocations of two replicas leave exactly one active key and do not fail', async () => {
   for (let round = 0; round < 6; round++) {
     const active = await kidOf('active');
     const pending = await kidOf('pending');
-    // Now and then the next key is due just as the other is revoked.
+    // Sometimes the pending key is due while the active one is revoked.
     if (round % 2 === 1) await pass('2 hours');
     const acts = Array.from({ length: 50 }, (_, index) => {
       const { keys } = replicas[index % 2]!;
@@ -138,11 +138,11 @@ test('whatever two replicas rotate, tend and revoke at once, exactly one key sig
   }
 });
 
-test('a key that is revoked just as the next one is due to sign leaves one that signs, and neither act fails', async () => {
+test('a revocation concurrent with a promotion leaves one active key, and both succeed', async () => {
   const first = await kidOf('active');
   const { kid: next } = await one().rotate(system);
   await pass('2 hours');
-  // Within a transaction, what is told of others stands still: the lock needs a connection of its own.
+  // pg_stat_activity is a snapshot within a transaction, so the lock needs a separate connection.
   const locker = new Client(connection(database.url));
   await locker.connect();
   await locker.query('BEGIN');
@@ -153,7 +153,7 @@ test('a key that is revoked just as the next one is due to sign leaves one that 
     );
     return rows[0].count as number;
   };
-  // Both are under way when the row that both want is free: the one holds what the other wants next.
+  // Both are running when the row is released; each could hold the lock that the other needs next.
   const revoked = one().revoke(first, system);
   await expect.poll(waiting).toBe(1);
   const tended = replicas[1]!.keys.tick();

@@ -5,18 +5,18 @@ import { type Actor, system } from '../../audit/public.ts';
 import type { StoredKey } from './signing-key.ts';
 import { failure } from '../../reasons.ts';
 
-/** The states of a signing key, and those that may follow each. */
+/** The states of a signing key and their allowed successors. */
 export const keyStates = defineStates(
   {
     /** Published, does not sign yet. */
     pending: ['active', 'revoked'],
-    /** Signs; there is exactly one. */
+    /** Published and signs. Exactly one key is active. */
     active: ['retired', 'revoked'],
-    /** Published, does not sign any more. */
+    /** Published, no longer signs. */
     retired: ['gone', 'revoked'],
-    /** Not published, without its private part. */
+    /** Not published; its private key is erased. */
     gone: ['revoked'],
-    /** Tokens that it signed are refused. */
+    /** Not published; its tokens are revoked. */
     revoked: [],
   },
   ['pending', 'active'],
@@ -25,7 +25,7 @@ export const keyStates = defineStates(
 /** The state of a signing key. */
 export type KeyState = StateOf<typeof keyStates>;
 
-/** A signing key and what became of it. */
+/** A signing key with its state. */
 export interface KeyRecord extends StoredKey {
   readonly state: KeyState;
   readonly createdAt: Date;
@@ -34,63 +34,63 @@ export interface KeyRecord extends StoredKey {
 }
 
 /**
- * Persistence port for signing keys. Where several try the same at once, one does it. Whatever changes a key wakes the
- * replicas (trigger `signing_keys_change`). Times in ms.
+ * Persistence port for signing keys. Of concurrent identical calls, one takes effect. Every change of a key notifies
+ * the replicas (trigger `signing_keys_change`). Times in ms.
  */
 export interface KeyStore {
   findActive(): Promise<KeyRecord | undefined>;
   findPending(): Promise<KeyRecord | undefined>;
   find(kid: string): Promise<KeyRecord | undefined>;
-  /** Every key to publish, the active one first. */
+  /** Every published key, the active one first. */
   listPublished(): Promise<KeyRecord[]>;
-  /** Every key there ever was, by age, the youngest first. */
+  /** All keys ever created, newest first. */
   page(query: PageQuery): Promise<KeyRecord[]>;
-  /** Makes a key the one that signs, at once, in the place of `previous`; tells whether it did. */
+  /** Inserts a key as the active one and retires `previous`; returns whether it did. */
   activate(key: StoredKey, previous: string | undefined, by: Actor): Promise<boolean>;
-  /** Adds the next key, unless there is one; tells whether it did. */
+  /** Inserts the pending key, unless one exists; returns whether it did. */
   insertPending(key: StoredKey, by: Actor): Promise<boolean>;
-  /** Lets the next key sign, if it has been published for so long; tells whether it did. */
+  /** Activates the pending key if it has been published for `pendingFor`; returns whether it did. */
   promotePending(pendingFor: number, by: Actor): Promise<boolean>;
-  /** Takes keys out of publication that began and ceased to sign so long ago; tells how many. */
-  letGo(afterActivation: number, afterRetirement: number, by: Actor): Promise<number>;
+  /** Removes retired keys that were activated and retired at least this long ago; returns their number. */
+  removeExpired(afterActivation: number, afterRetirement: number, by: Actor): Promise<number>;
   /**
-   * Takes a key out of use at once (trigger `signing_keys_revoke`); where it was the one that signs, another takes its place.
-   * False where there is none.
+   * Revokes a key (trigger `signing_keys_revoke`). If it was active, activates the pending key or `replacement`.
+   * False for an unknown key.
    */
   revoke(kid: string, replacement: StoredKey, by: Actor): Promise<boolean>;
 }
 
-/** When keys change, ms. */
+/** Durations of the key rotation, ms. */
 export interface KeyTimes {
   /** How long a key signs. It is published for twice as long. */
   readonly rotation: number;
-  /** How long it is published before it signs: longer than any verifier goes without looking. */
+  /** How long a key is published before it signs; longer than the cooldown of any verifier. */
   readonly pending: number;
-  /** Longest life that a token may have, and may have had under another configuration. */
+  /** Maximum lifetime of a token under any configuration. */
   readonly tokenLife: number;
 }
 
-/** Looks after signing keys. */
+/** Management of signing keys. */
 export interface Keys {
   list(page: PageRequest): Promise<Page<KeyRecord>>;
-  /** The key that will sign next, made now unless it is there. */
+  /** Returns the pending key; creates it if none exists. */
   rotate(by: Actor): Promise<KeyRecord>;
   /** @throws NOT_FOUND */
   revoke(kid: string, by: Actor): Promise<KeyRecord>;
-  /** When a key begins to sign, or began. */
+  /** When a key starts or started to sign. */
   activation(key: KeyRecord): Date | undefined;
-  /** Does what is due: begins, promotes and retires keys. */
+  /** Performs the due steps of the rotation: creates, promotes and removes keys. */
   tick(): Promise<void>;
 }
 
-/** Clocks that are apart, ms. */
+/** Clock skew, ms. */
 const skew = 10_000;
 
-/** Creates the rotation of signing keys. */
+/** Creates the management of signing keys. */
 export function createKeys(deps: {
   readonly store: KeyStore;
   readonly generate: () => Promise<StoredKey>;
-  /** Called after this replica changed something. */
+  /** Called after this replica changed a key. */
   readonly reload: () => Promise<void>;
   readonly times: KeyTimes;
   readonly log: Log;
@@ -105,22 +105,22 @@ export function createKeys(deps: {
   }
 
   async function makeNext(by: Actor): Promise<KeyRecord | undefined> {
-    const there = await store.findPending();
-    if (there) return there;
+    const existing = await store.findPending();
+    if (existing) return existing;
     const key = await generate();
-    if (await store.insertPending(key, by)) log.info({ kid: key.kid }, 'the next signing key was made');
+    if (await store.insertPending(key, by)) log.info({ kid: key.kid }, 'created the next signing key');
     await reload();
-    // Another replica's, where that was quicker; it may even sign by now.
+    // If another replica was faster, this returns its key, unless that is active by now.
     return (await store.find(key.kid)) ?? (await store.findPending());
   }
 
   async function tick(): Promise<void> {
     if (await store.promotePending(pending, system)) {
-      log.info('the next signing key signs');
+      log.info('activated the next signing key');
       await reload();
     }
     if (await isDue()) await makeNext(system);
-    if ((await store.letGo(2 * rotation, tokenLife + skew, system)) > 0) await reload();
+    if ((await store.removeExpired(2 * rotation, tokenLife + skew, system)) > 0) await reload();
   }
 
   return {
@@ -138,7 +138,7 @@ export function createKeys(deps: {
     },
     async revoke(kid, by) {
       if (!(await store.find(kid)) || !(await store.revoke(kid, await generate(), by))) throw failure('NOT_FOUND');
-      log.warn({ kid }, 'a signing key was revoked');
+      log.warn({ kid }, 'revoked a signing key');
       await reload();
       const revoked = await store.find(kid);
       if (!revoked) throw failure('NOT_FOUND');

@@ -13,20 +13,20 @@ import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { StartError } from '#kit/process/start-error.ts';
 import type { MasterKey } from '../../secrets/public.ts';
 
-/** Algorithms that access tokens may be signed with. HS256 is for one process that also verifies. */
+/** Signature algorithms of access tokens. HS256 is only for a process that signs and verifies. */
 export type SigningAlgorithm = Algorithm;
 
-/** A signing key as it is kept: the private part sealed, the public part as published. */
+/** A stored signing key: the sealed private key and the public key as published. */
 export interface StoredKey {
-  /** RFC 7638 thumbprint; of an HS256 key, which must not be told by its hash, a random name. */
+  /** RFC 7638 thumbprint. Random for an HS256 key, whose hash must not be published. */
   readonly kid: string;
   readonly alg: SigningAlgorithm;
-  /** Of an HS256 key nothing but its name and kind. */
+  /** For an HS256 key only kty, alg and kid. */
   readonly publicJwk: JWK;
   readonly sealedPrivate: Uint8Array<ArrayBuffer>;
 }
 
-/** A key that signs. The private part never leaves it. */
+/** Signs tokens with a key. The private key is not accessible. */
 export interface Signer {
   readonly kid: string;
   readonly alg: SigningAlgorithm;
@@ -37,7 +37,7 @@ export interface Signer {
 const rsaBits = 2048;
 const secretBytes = 32;
 
-/** Makes a key and seals its private part at once. */
+/** Generates a key and seals its private key. */
 export async function generateSigningKey(alg: SigningAlgorithm, master: MasterKey): Promise<StoredKey> {
   if (alg === 'HS256') {
     const kid = randomBytes(16).toString('base64url');
@@ -53,7 +53,7 @@ export async function generateSigningKey(alg: SigningAlgorithm, master: MasterKe
 
 /**
  * Opens a stored key for signing.
- * @throws Error where the master key is another one, or the key is weak or does not fit its algorithm
+ * @throws Error if it was sealed under another master key, is weak, or does not match its algorithm
  */
 export async function openSigner(stored: StoredKey, master: MasterKey): Promise<Signer> {
   const { kid, alg } = stored;
@@ -68,16 +68,16 @@ export async function openSigner(stored: StoredKey, master: MasterKey): Promise<
 }
 
 /**
- * Checks that a stored key is one that this service made: its private part opens
- * under the master key, and is the pair of what is published. Whoever can write to
- * the database can add a public key, and nobody else can seal its other half.
- * @throws Error where it is not, or the key is weak or does not fit its algorithm
+ * Checks that this service generated a stored key: the private key opens under the
+ * master key and matches the public key. An attacker with write access to the
+ * database can add a public key, but cannot seal a private key.
+ * @throws Error if not, or if the key is weak or does not match its algorithm
  */
 export async function assertOurs(stored: StoredKey, master: MasterKey): Promise<void> {
   await (stored.alg === 'HS256' ? openSecret(stored, master) : openPrivate(stored, master));
 }
 
-/** Opens an HS256 key, to sign and to verify with. @throws Error where the master key is another one */
+/** Opens an HS256 key for signing and verifying. @throws Error if it was sealed under another master key */
 export async function openSecret(stored: StoredKey, master: MasterKey): Promise<CryptoKey> {
   const bytes = new Uint8Array(open(stored, master));
   if (bytes.length < secretBytes) throw new Error(`signing key ${stored.kid} is too short`);
@@ -87,14 +87,14 @@ export async function openSecret(stored: StoredKey, master: MasterKey): Promise<
 async function openPrivate(stored: StoredKey, master: MasterKey): Promise<CryptoKey> {
   const { kid, alg } = stored;
   const pem = open(stored, master).toString();
-  // What the database publishes beside it must be its public half, and of the name: else nobody could verify.
+  // The stored public key and the kid must match the private key; otherwise no verifier could verify its tokens.
   const bare = createPublicKey(pem).export({ format: 'jwk' }) as JWK;
   const names = await Promise.all([bare, stored.publicJwk].map((jwk) => calculateJwkThumbprint(jwk)));
   const isPair = names.every((name) => name === kid);
-  // The same rules that every verifier applies: under 2048 bits, a bad exponent or a wrong curve is refused.
+  // Applies the verifiers' rules: they reject keys under 2048 bits, bad exponents and wrong curves.
   const published = isPair && (await readKeySet({ keys: [stored.publicJwk] }).catch(() => undefined));
   if (!published || !published.get(kid)?.byAlgorithm.has(alg)) {
-    throw new StartError(`signing key ${kid} is weak, not a pair, or does not fit ${alg}`);
+    throw new StartError(`signing key ${kid} is weak, not a pair, or does not match ${alg}`);
   }
   return importPKCS8(pem, alg);
 }
@@ -107,7 +107,7 @@ function open({ kid, sealedPrivate }: StoredKey, master: MasterKey): Buffer {
   }
 }
 
-/** What binds a sealed key to its place. */
+/** The context that binds a sealed key to its kid. */
 export function contextOf(kid: string): string {
   return `signing-key ${kid}`;
 }

@@ -9,7 +9,7 @@ const day = 24 * 60 * 60 * 1_000;
 let now = start;
 const tokens = createDeviceTokens(macs, () => now);
 
-test('a token names its device to its account for 180 days and not a second longer', () => {
+test('a token identifies its device to its account for exactly 180 days', () => {
   now = start;
   const token = tokens.issue('ada');
   const device = tokens.verify('ada', token, null);
@@ -20,7 +20,7 @@ test('a token names its device to its account for 180 days and not a second long
   expect(tokens.verify('ada', token, null)).toBeUndefined();
 });
 
-test('a token is renewed for the same device, and otherwise issued for a new one', () => {
+test('renews a token for the same device and otherwise issues one for a new device', () => {
   now = start;
   const device = tokens.verify('ada', tokens.issue('ada'), null);
   now = start + day;
@@ -30,7 +30,7 @@ test('a token is renewed for the same device, and otherwise issued for a new one
   expect(tokens.verify('ada', tokens.issue('ada'), null)).not.toBe(device);
 });
 
-test('a token that was issued before the account forgot its devices is worth nothing, one issued since is', () => {
+test('rejects a token issued before the account reset its devices, and accepts a later one', () => {
   now = start;
   const token = tokens.issue('ada');
   expect(tokens.verify('ada', token, new Date(start + 1_000))).toBeUndefined();
@@ -39,7 +39,7 @@ test('a token that was issued before the account forgot its devices is worth not
   expect(tokens.verify('ada', tokens.issue('ada'), new Date(start + 1_000))).toBeDefined();
 });
 
-test('a token of another account, key or server is worth nothing', () => {
+test('rejects a token of another account, key or server', () => {
   now = start;
   const token = tokens.issue('ada');
   expect(tokens.verify('eve', token, null)).toBeUndefined();
@@ -47,7 +47,7 @@ test('a token of another account, key or server is worth nothing', () => {
   expect(others.verify('ada', token, null)).toBeUndefined();
 });
 
-test('no single altered character is taken', () => {
+test('rejects a token with any character altered', () => {
   now = start;
   const token = tokens.issue('ada');
   for (let index = 0; index < token.length; index++) {

@@ -5,16 +5,16 @@ import type { Macs } from '../../secrets/public.ts';
 export const deviceTokenLife = 180 * 24 * 60 * 60;
 
 /**
- * Tokens that identify a device which an account has been signed in on: `sd1.<device>.<expiry>.<mac>`. The MAC also
- * covers the account, so a token is worth nothing for another one. It authenticates nobody: it gives its device tries of
- * a password that strangers cannot use up. Nothing of it is stored.
+ * Device tokens identify a device on which an account signed in: `sd1.<device>.<expiry>.<mac>`. The MAC also covers the
+ * account, so the token is invalid for any other account. It does not authenticate; it gives the device a separate limit
+ * of password attempts, which attackers cannot use up. Tokens are not stored.
  */
 export interface DeviceTokens {
-  /** Issues a token for the account, for a new device unless `deviceId` says which. */
+  /** Issues a token for an account, by default for a new device. */
   issue(userId: string, deviceId?: string): string;
   /**
-   * The device of a token. Undefined where it is altered, expired, another account's, or not in its only spelling.
-   * @param from tokens that were issued before it do not count
+   * The device of a token. Undefined if the token is altered, expired, not canonical, or belongs to another account.
+   * @param from tokens issued before this time are invalid
    */
   verify(userId: string, token: string | undefined, from: Date | null): string | undefined;
 }
@@ -35,11 +35,11 @@ export function createDeviceTokens(macs: Macs, clock: () => number): DeviceToken
     verify(userId, token = '', from) {
       const [, deviceId = '', written = '', mac = ''] = form.exec(token) ?? [];
       const expiry = Number(written);
-      // Compared as text: 43 characters hold two bits more than 32 bytes, and only one of the spellings is ours.
+      // Compares text, because 43 base64url characters have two spare bits and only one encoding is canonical.
       const expected = Buffer.from(macOf(userId, deviceId, expiry));
       const given = Buffer.from(mac);
       const isGenuine = given.length === expected.length && timingSafeEqual(given, expected);
-      // In whole seconds, as tokens are issued.
+      // Tokens have times in whole seconds.
       const isRecent = from === null || expiry - deviceTokenLife >= Math.floor(from.getTime() / 1_000);
       return isGenuine && isRecent && expiry > seconds() ? deviceId : undefined;
     },

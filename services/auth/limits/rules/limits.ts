@@ -2,74 +2,74 @@ import { createHash } from 'node:crypto';
 import type { Actor } from '../../audit/public.ts';
 import { failure } from '../../reasons.ts';
 
-/** How often something may be tried within a time. */
+/** A limit on attempts within a time window. */
 export interface Budget {
-  /** What is counted. */
+  /** Key of the counter. */
   readonly key: string;
   readonly limit: number;
-  /** ms, from the first try on. */
+  /** ms, from the first attempt. */
   readonly window: number;
 }
 
-/** Persistence port for tries. Every verb is one statement. */
+/** Persistence port for attempts. Every method is one statement. */
 export interface AttemptStore {
   /**
-   * Counts a try, unless the budget is used up; then the seconds until it is not.
-   * @param isAlsoCounted whether a wider budget counted it, too
+   * Counts an attempt. If the limit is reached, returns the seconds until it resets.
+   * @param isAlsoCounted whether a wider limit also counted the attempt
    */
   reserve(budget: Budget, isAlsoCounted?: boolean): Promise<number | undefined>;
-  /** Takes back one try that was counted. */
+  /** Uncounts one attempt. */
   giveBack(key: string): Promise<void>;
-  /** Forgets all tries of a key, and takes those back from a wider one that it counted, too. */
+  /** Resets the attempts of a key, and uncounts those that the wider key also counted. */
   forgive(key: string, wider: string): Promise<void>;
-  /** Forgets all tries. */
+  /** Resets the attempts of a key. */
   clear(key: string): Promise<void>;
 }
 
-/** Where a try comes from. */
+/** The source of an attempt. */
 export interface Place {
   readonly by: Actor;
-  /** The address's network; empty where it is unknown. */
+  /** Network of the address; empty if unknown. */
   readonly network: string;
-  /** The account was signed in from that network, or its password was set from it, within 30 days. */
+  /** The account signed in, or set its password, from this network within 30 days. */
   readonly isKnownNetwork: boolean;
-  /** The device, where a valid device token of the account came along. */
+  /** The device, if the request has a valid device token of the account. */
   readonly device?: string | undefined;
 }
 
-/** Limits on what guessers repeat. */
+/** Limits on sign-in attempts and mails. */
 export interface Limits {
   /**
-   * Counts a try of a password before it is compared: against the account, against the device or the account in this
-   * network, and against the network. A try is admitted while the account has tries left; past that, from a known
-   * device or network while those have. The rest of the tries are counted and answered alike wherever they come from
-   * and whether the account exists, so that an answer does not show where an owner signs in from.
-   * @param account the email, as accounts are kept under
-   * @throws LOGIN_LIMITED with Retry-After, where neither the account nor the place has tries left, or the network has not
+   * Counts a password attempt before the password is compared: for the account, for the device or the account within
+   * this network, and for the network. An attempt is admitted while the account is below its limit; past that, from a
+   * known device or network below its own. Other attempts are counted and answered the same for every source and for
+   * unknown accounts, so that a response does not reveal where an owner signs in.
+   * @param account the normalized email
+   * @throws LOGIN_LIMITED with Retry-After, if both the account and the place are at their limit, or the network is
    */
   tryPassword(account: string, place: Place): Promise<PasswordTry>;
-  /** Counts a mail. False where the account has had enough from there: nothing is sent then. @throws LOGIN_LIMITED where the network has */
+  /** Counts a mail. False if the account is at its limit for this place: the mail must not be sent. @throws LOGIN_LIMITED if the network is at its limit */
   tryMail(purpose: string, account: string, place: Place): Promise<boolean>;
-  /** Resets an account's tries, and those of the place: its owner has proved who they are. */
+  /** Resets the attempts of an account and of the place, after its owner has authenticated by a link. */
   forgive(account: string, network: string, device: string | undefined): Promise<void>;
 }
 
-/** A try that was counted. */
+/** A counted password attempt. */
 export interface PasswordTry {
-  /** Whether the password may be compared. Otherwise it must cost the same, and fail. */
+  /** Whether the password may be compared. Otherwise the attempt must cost the same and fail. */
   readonly isAdmitted: boolean;
-  /** Past the account's limit: seconds until it has tries again, which a wrong password is answered. */
+  /** Past the account's limit: seconds until it resets; a wrong password then fails with LOGIN_LIMITED. */
   readonly retryAfter: number | undefined;
-  /** The password was right: the tries of its place are forgotten, there and in the account's count. */
+  /** Call it if the password was right: resets the attempts of the place, also in the account's count. */
   succeeded(): Promise<void>;
 }
 
 const minute = 60_000;
-/** Failed sign-ins are counted for so long. */
+/** Window in which failed sign-ins are counted. */
 const loginWindow = 15 * minute;
 /**
- * Mails to an account, of each purpose. Those to known places are sent however many strangers ask for. The window is as
- * long as a link is good: where strangers have used their share up, one of their links is in the owner's mailbox.
+ * Mails to an account, per purpose. Requests from known places have a separate limit, which strangers cannot use up. The
+ * window is as long as a link is valid: if strangers reach their limit, the owner can use one of their links.
  */
 const mails = { window: 30 * minute, place: 4, strangers: 5 };
 const mailsOfNetwork = { window: 60 * minute, limit: 20 };
@@ -77,20 +77,20 @@ const mailsOfNetwork = { window: 60 * minute, limit: 20 };
 /** Creates the limits. */
 export function createLimits(deps: {
   readonly store: AttemptStore;
-  /** Failed sign-ins in 15 minutes: of an account, of a known device, and of an account in one network. */
+  /** Failed sign-ins allowed in 15 minutes: per account, per known device, and per account and network. */
   readonly account: number;
-  /** Failed sign-ins of a network in 15 minutes, whatever the account. */
+  /** Failed sign-ins allowed in 15 minutes per network, over all accounts. */
   readonly network: number;
-  /** Called when a budget is used up; at most once a budget and window. */
+  /** Called when a limit is reached; at most once per limit and window. */
   readonly onLimited: (budget: string, by: Actor) => Promise<void>;
 }): Limits {
   const { store, onLimited } = deps;
 
-  /** Counts a try; the seconds to wait where there is none left, which is reported once. */
+  /** Counts an attempt. At the limit, returns the seconds to wait and reports the limit once. */
   async function reserve(budget: Budget, by: Actor): Promise<number | undefined> {
     const wait = await store.reserve(budget);
     if (wait === undefined) return undefined;
-    const reported = { key: `told ${budget.key}`, limit: 1, window: Math.min(wait * 1_000, budget.window) };
+    const reported = { key: `reported ${budget.key}`, limit: 1, window: Math.min(wait * 1_000, budget.window) };
     if ((await store.reserve(reported)) === undefined) await onLimited(budget.key, by);
     return wait;
   }
@@ -106,7 +106,7 @@ export function createLimits(deps: {
     async tryPassword(account, { by, network, isKnownNetwork, device }) {
       const ofAccount = keyOf('login', account);
 
-      // Before the network: strangers in it may have used that up.
+      // The device comes before the network, whose limit strangers may have reached.
       if (device !== undefined) {
         const ofDevice = keyOf('login device', account, device);
         const accountWait = await reserve(guesses(ofAccount), by);
@@ -118,7 +118,7 @@ export function createLimits(deps: {
       }
 
       const ofNetwork = network === '' ? undefined : keyOf('login network', network);
-      // First, so that what is refused here does not count against the account.
+      // The network comes first, so that attempts rejected here do not count for the account.
       if (ofNetwork !== undefined) {
         await reserveOrThrow({ key: ofNetwork, limit: deps.network, window: loginWindow }, by);
       }
@@ -148,7 +148,7 @@ export function createLimits(deps: {
       const ofPlace = keyOf('mail', purpose, account, device ?? network);
       if ((await store.reserve({ key: ofPlace, limit: mails.place, window })) !== undefined) return false;
       const all = keyOf('mail', purpose, account);
-      // Counted for known places, too, so that the time it takes does not tell them from others.
+      // Also counted for known places, so that timing does not distinguish them.
       const isLeft = (await store.reserve({ key: all, limit: mails.strangers, window })) === undefined;
       return isLeft || isKnownNetwork || device !== undefined;
     },
@@ -161,7 +161,7 @@ export function createLimits(deps: {
   };
 }
 
-/** Hashed, so that the table does not tell the addresses that people typed. */
+/** Hashes the parts, so that the table does not reveal the entered emails. */
 function keyOf(purpose: string, ...parts: readonly string[]): string {
   return `${purpose} ${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;
 }

@@ -1,8 +1,8 @@
 import type { Actor } from '../../audit/public.ts';
 
-/** Where a request comes from, as far as it says. */
+/** The source of a request. */
 export interface Source extends Actor {
-  /** A device token that came along. Not verified. */
+  /** The request's device token, not verified. */
   readonly deviceToken?: string | undefined;
   /** Aborted when the caller stops waiting. */
   readonly signal?: AbortSignal | undefined;

@@ -42,7 +42,7 @@ async function account(name = 'Ada') {
   return user;
 }
 
-/** The mail that somebody is sent, if they are; and the token in it. */
+/** The mail sent to an address, if any, and the token in it. */
 async function mailTo(email: string, purpose: LinkPurpose, by = system) {
   const sent: { to: string; text: string }[] = [];
   const send = async (mail: { to: string; text: string }) => void sent.push(mail);
@@ -53,7 +53,7 @@ async function mailTo(email: string, purpose: LinkPurpose, by = system) {
   return mail && { ...mail, token: /#token=([\w-]{43})$/m.exec(mail.text)?.[1] ?? '' };
 }
 
-test('a link is good once, for what it was sent for and whom, also when another one is sent', async () => {
+test('a link works once, for its purpose and account, also after a newer link', async () => {
   const { id, email } = await account();
   const first = await mailTo(email, 'password_reset');
   const second = await mailTo(email, 'password_reset');
@@ -82,7 +82,7 @@ test.each(['password_reset', 'email_verification'] as const)(
   },
 );
 
-test('a mail says which address asked, and what to do if it was not the reader', async () => {
+test('a mail states the requesting address and what to do about an unwanted mail', async () => {
   const { email } = await account();
   const by = { id: '', ip: '203.0.113.7', requestId: 'r' };
   const [reset, verification] = [
@@ -95,11 +95,11 @@ test('a mail says which address asked, and what to do if it was not the reader',
   }
 });
 
-test('who has no account is sent nothing', async () => {
+test('sends nothing to an unknown email', async () => {
   expect(await mailTo('nobody@example.com', 'password_reset')).toBeUndefined();
 });
 
-test('a name is not read to whoever has not said that the address is theirs', async () => {
+test('a mail to an unverified email does not contain the name', async () => {
   const { id, email } = await account('You won! See https://evil.example');
   const verification = await mailTo(email, 'email_verification');
   expect(verification?.text).toMatch(/^Hello,\n/);
@@ -108,7 +108,7 @@ test('a name is not read to whoever has not said that the address is theirs', as
   expect((await mailTo(email, 'password_reset'))?.text).toMatch(/^Hello You won! /);
 });
 
-test('whoever changes their password ends what was sent to set a new one by', async () => {
+test('a password change invalidates reset links', async () => {
   const { id, email } = await account();
   const mail = await mailTo(email, 'password_reset');
   expect(await links.find('password_reset', mail?.token ?? '')).toMatchObject({ id });

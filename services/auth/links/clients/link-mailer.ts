@@ -5,46 +5,46 @@ import { outsideCalls } from '#kit/call/call.ts';
 import type { Actor } from '../../audit/public.ts';
 import { hashOfLink, type LinkMailer, type LinkPurpose, type LinkStore, type SendMail } from '../rules.ts';
 
-/** Mails that are sent at once, and that may wait. */
-const [atOnce, mostWaiting] = [2, 1_000];
+/** Maximum concurrent and queued mails. */
+const [maxSending, maxQueued] = [2, 1_000];
 
-/** Makes the sender of links. Their address comes from configuration and never from a request. */
+/** Creates the link mailer. The links' base URL comes from the configuration, never from a request. */
 export function createLinkMailer(deps: {
   readonly store: LinkStore;
   readonly send: SendMail;
-  /** Where the pages are that links lead to. */
+  /** Base URL of the pages to which links point. */
   readonly baseUrl: string;
   readonly log: Log;
 }): LinkMailer {
   const { store, send, baseUrl, log } = deps;
-  const limit = pLimit(atOnce);
-  const underWay = new Set<Promise<void>>();
+  const limit = pLimit(maxSending);
+  const pending = new Set<Promise<void>>();
 
   async function mail(purpose: LinkPurpose, email: string, by: Actor): Promise<void> {
     const token = randomBytes(32).toString('base64url');
     const user = await store.insert(purpose, email, hashOfLink(token), by);
     if (!user) return;
     const { path, subject, text } = texts[purpose];
-    // The address and nothing else: a name or a User-Agent would be words of a stranger's choice.
+    // Only the address: a User-Agent would be text chosen by the requester.
     const address = by.ip || 'unknown';
-    // Behind the #: browsers send that to nobody, so it is in no log and no Referer.
+    // Browsers do not send the fragment, so the token is in no log and no Referer.
     const link = `${baseUrl}/${path}#token=${token}`;
-    // Until the address is known to be theirs, whoever registered it chose what a stranger would read here.
+    // The name of an unverified account may have been chosen by a stranger.
     const greeting = user.verifiedAt ? `Hello ${user.name},` : 'Hello,';
     await send({ to: user.email, subject, text: `${greeting}\n\n${text(address, baseUrl)}\n\n${link}\n` });
   }
 
   return {
     later(purpose, email, by) {
-      if (limit.pendingCount >= mostWaiting) return log.warn({ purpose }, 'too many mails wait; one was not sent');
-      // The caller's deadline is not the mail's.
+      if (limit.pendingCount >= maxQueued) return log.warn({ purpose }, 'mail queue is full; dropped a mail');
+      // The call's deadline does not apply to the mail.
       const sending = outsideCalls(() => limit(() => mail(purpose, email, by)))
-        .catch((error: unknown) => log.error({ err: error, purpose }, 'a mail could not be sent'))
-        .finally(() => underWay.delete(sending));
-      underWay.add(sending);
+        .catch((error: unknown) => log.error({ err: error, purpose }, 'failed to send a mail'))
+        .finally(() => pending.delete(sending));
+      pending.add(sending);
     },
     async idle() {
-      await Promise.all(underWay);
+      await Promise.all(pending);
     },
   };
 }
@@ -52,7 +52,7 @@ export function createLinkMailer(deps: {
 interface LinkMail {
   readonly path: string;
   readonly subject: string;
-  /** The words before the link: who asked, what it does, and what to do if it was not the reader. */
+  /** Text before the link: the requester's address, the effect of the link, and what to do about an unwanted mail. */
   readonly text: (address: string, site: string) => string;
 }
 

@@ -7,7 +7,7 @@ import { createMacs } from '../../secrets/rules/master-key.ts';
 import { createPasswordAuthenticator, type LoginRecord, type PasswordAuthenticator } from './authenticator.ts';
 import { createHasher, type Hasher } from './hasher.ts';
 
-// What a try costs is counted in hashes: a clock tells it only on a quiet machine.
+// Counts hashes instead of measuring time, which is reliable only on an idle machine.
 
 const hasher = await createHasher({ memory: 8_192, passes: 2, queue: 10, threadPool: 4, cores: 2 });
 const stronger = await createHasher({ memory: 8_192, passes: 3, queue: 10, threadPool: 4, cores: 2 });
@@ -39,7 +39,7 @@ function make(over: Hasher): PasswordAuthenticator {
     verify: (hash, one) => (calls.push('verify'), over.verify(hash, one)),
   };
   const store = {
-    // As the store does, which finds no disabled account.
+    // As the store, which does not find disabled accounts.
     findForLogin: async (email: string) => (email === record.account.email ? record : undefined),
     rehash: async (_id: string, _old: string, next: string) => rehashed.push(next) > 0,
   };
@@ -52,7 +52,7 @@ function make(over: Hasher): PasswordAuthenticator {
       forgive: async () => undefined,
     },
     devices: createDeviceTokens(createMacs({ refresh: key, csrf: key, device: key }), Date.now),
-    mostWaiting: 10,
+    maxWaiting: 10,
     audit: async (event) => void events.push(event),
   });
 }
@@ -61,7 +61,7 @@ const said = (work: Promise<unknown>) => work.then(() => 'OK', reasonOf);
 test.each([
   ['a wrong password', 'ada@example.com', 'ada'],
   ['an unknown or disabled account', 'nobody@example.com', ''],
-])('%s costs one hash, the same answer and one event', async (_, email, subjectId) => {
+])('%s costs one hash and causes the same error and one event', async (_, email, subjectId) => {
   expect(await said(make(hasher).authenticate(email, 'wrong', { ...system, ip: '192.0.2.1' }))).toBe(
     'INVALID_CREDENTIALS',
   );
@@ -75,14 +75,14 @@ test.each([
   ['a right password of an account', 'ada@example.com', password],
   ['a wrong one', 'ada@example.com', 'wrong'],
   ['an unknown account', 'nobody@example.com', password],
-])('%s that is not admitted costs one hash, matches nothing, and is limited', async (_, email, typed) => {
+])('%s that is not admitted costs one hash and is LOGIN_LIMITED', async (_, email, typed) => {
   admission = { isAdmitted: false, retryAfter: 60 };
   expect(await said(make(hasher).authenticate(email, typed, { ...system, ip: '192.0.2.1' }))).toBe('LOGIN_LIMITED');
   expect(calls).toEqual(['verify']);
   expect(events).toHaveLength(1);
 });
 
-test('past the limit a known place has a wrong password limited at the same cost, and a right one admitted', async () => {
+test('past the limit, a known place has a wrong password limited at the same cost and a correct one admitted', async () => {
   admission = { isAdmitted: true, retryAfter: 60 };
   expect(await said(make(hasher).authenticate('ada@example.com', 'wrong', { ...system, ip: '192.0.2.1' }))).toBe(
     'LOGIN_LIMITED',
@@ -91,7 +91,7 @@ test('past the limit a known place has a wrong password limited at the same cost
   expect(await said(make(hasher).authenticate('ada@example.com', password, { ...system, ip: '192.0.2.1' }))).toBe('OK');
 });
 
-test('a right one costs one hash and is forgiven; one more where what is kept is too weak', async () => {
+test('a correct password costs one hash and resets the attempts; replacing a weak hash costs one more', async () => {
   expect(await said(make(hasher).authenticate('ADA@example.com ', password, system))).toBe('OK');
   expect(calls).toEqual(['verify', 'forgiven']);
   calls = [];
@@ -100,12 +100,12 @@ test('a right one costs one hash and is forgiven; one more where what is kept is
   expect(rehashed).toEqual([expect.stringContaining('t=3')]);
 });
 
-test('a wrong one replaces no hash, however weak', async () => {
+test('a wrong password replaces no hash, however weak', async () => {
   expect(await said(make(stronger).authenticate('ada@example.com', 'wrong', system))).toBe('INVALID_CREDENTIALS');
   expect(rehashed).toEqual([]);
 });
 
-test('one that NFKC spells otherwise costs two hashes where the first does not match, whether there is an account or not', async () => {
+test('a password that NFKC changes costs two hashes if the first does not match, for known and unknown accounts', async () => {
   for (const email of ['ada@example.com', 'nobody@example.com']) {
     calls = [];
     expect(await said(make(hasher).authenticate(email, 'de\u0301ja\u0300 vu', system))).toBe('INVALID_CREDENTIALS');
@@ -114,7 +114,7 @@ test('one that NFKC spells otherwise costs two hashes where the first does not m
   expect(rehashed).toEqual([]);
 });
 
-test('a hash that was made elsewhere of what was typed is replaced by one of its NFKC, though it is strong enough', async () => {
+test('replaces an imported hash of the password as typed, even if it is strong enough', async () => {
   const typed = 'de\u0301ja\u0300 vu';
   record = { ...record, passwordHash: await hasher.hash(typed) };
   expect(await said(make(hasher).authenticate('ada@example.com', typed, system))).toBe('OK');

@@ -8,92 +8,91 @@ import { normalizePassword } from './password.ts';
 import { createTurns } from './turns.ts';
 import { failure } from '../../reasons.ts';
 
-/** What an account knows of a place. */
+/** Whether an account knows the source of a request. */
 interface KnownPlaces {
   readonly isKnownNetwork: boolean;
-  /** Device tokens that were issued before identify no device. */
+  /** Device tokens issued before this time are invalid. */
   readonly devicesFrom: Date | null;
 }
 
-/** An account as it is found for a sign-in. */
+/** An account found for a sign-in. */
 export interface LoginRecord extends Omit<Authentication, 'amr'>, KnownPlaces {
   readonly passwordHash: string;
 }
 
-/** An account as it is found for a mail. */
+/** An account found for a mail. */
 export interface MailRecord extends KnownPlaces {
   readonly id: string;
 }
 
-/** Persistence port for passwords. Every verb is one statement, or one transaction. */
+/** Persistence port for passwords. Every method is one statement or transaction. */
 export interface PasswordStore {
   /**
-   * The account of an email, with what it takes to sign in, and whether it was signed in from a network, or its
-   * password set from it, within the last 30 days. Disabled accounts and those without a password are not found.
+   * Finds an account by email for a sign-in. The network is known if the account signed in, or set its password, from
+   * it within the last 30 days. Does not find disabled accounts and accounts without a password.
    */
   findForLogin(email: string, network: string): Promise<LoginRecord | undefined>;
-  /** The id of an account by its email, with a password or without, and whether it knows a network as above. */
+  /** Finds an account by email, with or without a password, for a mail. */
   findForMail(email: string, network: string): Promise<MailRecord | undefined>;
-  /** Replaces a password's hash by a better one of the same password, if it still is that one; tells whether it did. */
+  /** Replaces the hash by a stronger one of the same password, unless it has changed; returns whether it did. */
   rehash(userId: string, oldHash: string, newHash: string): Promise<boolean>;
   /**
-   * Sets another password from the actor's network, if the account's credentials still are those of `proof`; ends all
-   * sessions but one (trigger `sessions_end`), and the links that were sent to set a new one. Tells whether it did.
+   * Sets a new password if the account's credentials still have the version of `proof`. Ends all sessions but one
+   * (trigger `sessions_end`) and deletes reset links. The actor's network becomes known. Returns whether it did.
    */
   change(proof: Authentication, passwordHash: string, keepSession: string, by: Actor): Promise<boolean>;
   /**
-   * Uses a link: sets the password from the actor's network, ends every session and link (triggers `users_tokens_from`,
-   * `sessions_end`). False where the link is not valid.
+   * Consumes a link and sets the password. Ends every session (triggers `users_tokens_from`, `sessions_end`) and deletes
+   * the other links. The actor's network becomes known. False if the link is invalid.
    */
   reset(token: string, passwordHash: string, by: Actor): Promise<boolean>;
 }
 
-/** Authentication by password, within the limits. */
+/** Password authentication with limits. */
 export interface PasswordAuthenticator {
   /**
-   * Proves knowledge of an account's password. A hash that is weaker than those made now, or was made elsewhere, is
-   * replaced.
-   * @throws INVALID_CREDENTIALS (an unknown email, a wrong password, a disabled account and one without a password
-   * alike), LOGIN_LIMITED, SERVER_BUSY
+   * Authenticates an account by its password. Replaces a hash that is imported or weaker than the configuration.
+   * @throws INVALID_CREDENTIALS (also for an unknown email, a disabled account and an account without a password),
+   * LOGIN_LIMITED, SERVER_BUSY
    */
   authenticate(email: string, password: string, source: Source): Promise<Authentication>;
 }
 
-/** One attempt, and what its checks have found so far. */
+/** State of an attempt. */
 interface Attempt {
-  /** The email, as accounts are kept under. */
+  /** The normalized email. */
   readonly email: string;
   readonly typed: string;
   readonly source: Source;
   found?: LoginRecord | undefined;
   counted?: PasswordTry;
-  /** Whether the hash is of the password's one form, or of what was typed. */
+  /** Whether the hash matches the normalized password or the password as typed. */
   matches?: 'normalized' | 'typed' | undefined;
 }
 
-/** Creates the authentication by password. */
+/** Creates the password authenticator. */
 export function createPasswordAuthenticator(deps: {
   readonly store: Pick<PasswordStore, 'findForLogin' | 'rehash'>;
   readonly hasher: Hasher;
   readonly limits: Limits;
   readonly devices: DeviceTokens;
-  /** Most tries that may wait for the ones before them on one account in one network. */
-  readonly mostWaiting: number;
+  /** Maximum queued attempts for one account and network. */
+  readonly maxWaiting: number;
   readonly audit: (event: NewAuditEvent) => Promise<unknown>;
 }): PasswordAuthenticator {
   const { store, hasher, limits, devices, audit } = deps;
-  // One try after the other on an account in a network: each is counted before it is checked, and right ones that
-  // come at once must not use up the tries of each other. Nor do strangers elsewhere keep the owner waiting.
-  const turns = createTurns(deps.mostWaiting);
+  // Attempts for an account and network are serialized: each is counted before it is checked, and concurrent correct
+  // ones must not use up the limit. The key includes the network, so that strangers elsewhere do not delay the owner.
+  const turns = createTurns(deps.maxWaiting);
 
-  /** In this order. A check throws to refuse, or lets the next one go on with what it found. */
+  /** The checks in order. A check throws, or updates the attempt for the next one. */
   const checks = [findAccount, comparePassword, refuseMismatch, forgiveTries, replaceWeakHash];
 
   async function findAccount(attempt: Attempt): Promise<void> {
     attempt.found = await store.findForLogin(attempt.email, networkOf(attempt.source.ip));
   }
 
-  /** Counts the try and compares the password, at the same cost whether there is such an account or not. */
+  /** Counts the attempt and compares the password, at the same cost for known and unknown accounts. */
   async function comparePassword(attempt: Attempt): Promise<void> {
     const { email, typed, source, found } = attempt;
     const password = normalizePassword(typed);
@@ -103,17 +102,17 @@ export function createPasswordAuthenticator(deps: {
       isKnownNetwork: found?.isKnownNetwork ?? false,
       device: found && devices.verify(found.account.id, source.deviceToken, found.devicesFrom),
     };
-    // Where the try is not admitted, nothing matches, and the work is the same.
+    // An attempt that is not admitted matches nothing and costs the same.
     const hash = () => (attempt.counted?.isAdmitted ? found?.passwordHash : undefined);
-    // Counted when it is its turn to be hashed, so that those who wait do not use up a network's tries.
+    // Counts when the hash is computed, so that queued attempts do not use up a network's limit.
     const countedHash = async () => {
       attempt.counted = await limits.tryPassword(email, place);
       return hash();
     };
     if (await hasher.verify(countedHash, password, source.signal)) {
       attempt.matches = 'normalized';
-      // What was hashed elsewhere was hashed as it was typed. Tried whether there is such an account or not, so that the
-      // time it takes tells of the password alone, which the caller knows.
+      // Other systems hash the password as typed. This also runs for unknown accounts, so that timing depends only on
+      // the password.
     } else if (typed !== password && (await hasher.verify(hash(), typed, source.signal))) {
       attempt.matches = 'typed';
     }
@@ -127,7 +126,7 @@ export function createPasswordAuthenticator(deps: {
     throw retryAfter === undefined ? failure('INVALID_CREDENTIALS') : failure('LOGIN_LIMITED', { retryAfter });
   }
 
-  /** Where another replica was quicker, its hash stays; where the password was changed, the credentials' version shows it. */
+  /** Keeps the hash if another replica has replaced it. A changed password is detected later by the credentials version. */
   async function replaceWeakHash({ found, matches, typed, source }: Attempt): Promise<void> {
     if (!found || (matches === 'normalized' && !hasher.isOutdated(found.passwordHash))) return;
     const better = await hasher.hash(normalizePassword(typed), source.signal);

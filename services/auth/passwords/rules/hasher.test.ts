@@ -8,7 +8,7 @@ import { createHasher } from './hasher.ts';
 
 const cost = { memory: 19_456, passes: 2, cores: 2 };
 
-test('makes a PHC string with the parameters that it was given', async () => {
+test('creates a PHC string with the configured parameters', async () => {
   const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
   const hash = await hasher.hash('a password');
   expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
@@ -16,12 +16,12 @@ test('makes a PHC string with the parameters that it was given', async () => {
   expect(await hasher.verify(hash, 'another')).toBe(false);
 });
 
-test('answers no where there is no hash, having done the work all the same', async () => {
+test('returns false without a hash, at the same cost', async () => {
   const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
   expect(await hasher.verify(undefined, 'nobody has this password')).toBe(false);
 });
 
-test('checks a hash of every kind that accounts may bring along', async () => {
+test('checks a hash of every kind that can be imported', async () => {
   const hasher = await createHasher({ ...cost, queue: 10, threadPool: 4 });
   const hashes = [];
   for (const version of ['2a', '2b', '2y'] as const) {
@@ -41,7 +41,7 @@ test('checks a hash of every kind that accounts may bring along', async () => {
   }
 });
 
-test('lets as many wait as the queue is long, and refuses the next with the time to come back', async () => {
+test('refuses further hashes when the queue is full, with Retry-After', async () => {
   const hasher = await createHasher({ ...cost, queue: 5, threadPool: 3 });
   const results = await Promise.allSettled(Array.from({ length: 7 }, () => hasher.hash('x')));
   expect(results.map(({ status }) => status)).toEqual([...Array(6).fill('fulfilled'), 'rejected']);
@@ -50,14 +50,14 @@ test('lets as many wait as the queue is long, and refuses the next with the time
   expect(Number(ConnectError.from(reason).metadata.get('retry-after'))).toBeGreaterThanOrEqual(1);
 });
 
-test('spends nothing on a caller that has gone while waiting', async () => {
+test('computes no hash for a caller that gave up while queued', async () => {
   const hasher = await createHasher({ ...cost, queue: 5, threadPool: 1 });
   const [first, second] = await Promise.allSettled([hasher.hash('x'), hasher.hash('x', AbortSignal.abort())]);
   expect([first.status, second.status]).toEqual(['fulfilled', 'rejected']);
   expect(reasonOf((second as PromiseRejectedResult).reason)).toBe('CANCELLED');
 });
 
-test('takes work again once the queue has emptied', async () => {
+test('accepts work again when the queue is empty', async () => {
   const hasher = await createHasher({ ...cost, queue: 0, threadPool: 1 });
   const results = await Promise.allSettled([hasher.hash('x'), hasher.hash('x')]);
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);

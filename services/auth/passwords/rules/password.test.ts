@@ -23,17 +23,17 @@ describe('length', () => {
     [257, 'must have at most 256 characters'],
   ])('%i characters: %s', (length, expected) => expect(refusal('x'.repeat(length))).toBe(expected));
 
-  test('counts what people see as characters, not UTF-16 units', () => {
+  test('counts code points, not UTF-16 units', () => {
     expect(refusal('😀'.repeat(7))).toBe('must have at least 8 characters');
     expect(refusal('😀'.repeat(256))).toBeUndefined();
   });
 
-  test('counts after normalizing', () => {
+  test('counts after normalization', () => {
     expect(refusal('e\u0301'.repeat(7))).toBe('must have at least 8 characters');
     expect(refusal('e\u0301'.repeat(256))).toBeUndefined();
   });
 
-  test('has a minimum that operators may raise', () => {
+  test('has a configurable minimum', () => {
     expect(refusal('x'.repeat(14), 15)).toBe('must have at least 15 characters');
     expect(refusal('x'.repeat(15), 15)).toBeUndefined();
   });
@@ -46,6 +46,6 @@ test.each(['ada@example.com', 'ADA@EXAMPLE.COM', 'Ada Lovelace', 'ada lovelace']
   },
 );
 
-test('takes two spellings of one text for the same password', () => {
+test('normalizes equivalent texts to the same password', () => {
   expect(normalizePassword('caf\u0065\u0301 au lait')).toBe(normalizePassword('caf\u00e9 au lait'));
 });

@@ -7,23 +7,23 @@ import type { Hasher } from './hasher.ts';
 import { acceptPassword } from './password.ts';
 import { failure } from '../../reasons.ts';
 
-/** Whoever changes a password, as their access token has them. */
+/** The user who changes a password, from the access token. */
 export interface PasswordOwner {
   readonly userId: string;
   readonly sessionId: string;
 }
 
-/** Changes passwords. */
+/** The password service. */
 export interface Passwords {
   /** @throws INVALID_CREDENTIALS, PASSWORD_REJECTED, LOGIN_LIMITED, SERVER_BUSY */
   change(owner: PasswordOwner, current: string, next: string, source: Source): Promise<void>;
-  /** Sends a link, if there is such an account. Answers before it is known. @throws LOGIN_LIMITED */
+  /** Sends a reset link in the background if the account exists. @throws LOGIN_LIMITED */
   requestReset(email: string, source: Source): Promise<void>;
-  /** Sets a password by a link; answers a device token. @throws INVALID_LINK, PASSWORD_REJECTED, SERVER_BUSY */
+  /** Sets a password with a reset link; returns a device token. @throws INVALID_LINK, PASSWORD_REJECTED, SERVER_BUSY */
   reset(token: string, next: string, source: Source): Promise<string>;
 }
 
-/** Creates the change of passwords. */
+/** Creates the password service. */
 export function createPasswords(deps: {
   readonly users: UserStore;
   readonly store: Pick<PasswordStore, 'findForMail' | 'change' | 'reset'>;
@@ -38,13 +38,13 @@ export function createPasswords(deps: {
   const { users, store, hasher, authenticator, limits, devices, links, mailer, passwordMin } = deps;
   return {
     async change({ userId, sessionId }, current, next, source) {
-      // The address may have changed since the token was made.
+      // The email may have changed since the token was issued.
       const owner = await users.find(userId);
       if (!owner) throw failure('INVALID_CREDENTIALS');
       const accepted = acceptPassword(next, passwordMin, owner, 'new_password');
       const proof = await authenticator.authenticate(owner.email, current, source);
       const hash = await hasher.hash(accepted, source.signal);
-      // Another request changed it meanwhile: what was given as the current one is not.
+      // If another request changed the password meanwhile, the given one is no longer current.
       if (proof.account.id !== userId || !(await store.change(proof, hash, sessionId, source)))
         throw failure('INVALID_CREDENTIALS');
     },
@@ -66,7 +66,7 @@ export function createPasswords(deps: {
       const accepted = acceptPassword(next, passwordMin, owner, 'new_password');
       const hash = await hasher.hash(accepted, signal);
       if (!(await store.reset(token, hash, source))) throw failure('INVALID_LINK');
-      // The link proves whose device it is, whatever was reset before.
+      // The link authenticates the owner, so a device token from before an earlier reset counts as well.
       const device = devices.verify(owner.id, deviceToken, null);
       await limits.forgive(owner.email, networkOf(ip), device);
       return devices.issue(owner.id, device);

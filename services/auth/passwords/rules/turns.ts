@@ -1,18 +1,18 @@
 import { failure } from '../../reasons.ts';
 
-/** Lets work on one thing run one after the other, while work on others goes on. */
+/** Serializes work per key. */
 export interface Turns {
-  /** @throws SERVER_BUSY where too many wait for the same thing */
+  /** Runs work after earlier work of the same key. @throws SERVER_BUSY if too much work is queued for the key */
   take<T>(key: string, work: () => Promise<T>): Promise<T>;
 }
 
-/** Makes turns, of which so many may be waited for by key. */
-export function createTurns(mostWaiting: number): Turns {
+/** Creates the turns. @param maxWaiting maximum queued work per key */
+export function createTurns(maxWaiting: number): Turns {
   const queues = new Map<string, { last: Promise<unknown>; length: number }>();
   return {
     async take(key, work) {
       const queue = queues.get(key) ?? { last: Promise.resolve(), length: 0 };
-      if (queue.length > mostWaiting) throw failure('SERVER_BUSY', { retryAfter: 1 });
+      if (queue.length > maxWaiting) throw failure('SERVER_BUSY', { retryAfter: 1 });
       queues.set(key, queue);
       queue.length += 1;
       const turn = queue.last.then(work);

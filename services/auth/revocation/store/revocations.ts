@@ -25,7 +25,7 @@ const revocationColumns = columns<Row>('', {
   expiresAt: true,
 });
 
-/** Revocations in PostgreSQL. */
+/** Creates the store of revocations in PostgreSQL. */
 export function createRevocationStore(db: PrismaClient): RevocationStore & Swept {
   return {
     async head() {
@@ -43,7 +43,7 @@ export function createRevocationStore(db: PrismaClient): RevocationStore & Swept
       return rows.map(toRevocation);
     },
     async sweep() {
-      // The last one stays, so that a position at it is known when the next one comes.
+      // Keeps the last entry, so that a position at it can be checked when the next entry arrives.
       await db.$executeRaw`
         DELETE FROM auth.revocations
         WHERE expires_at < now() AND sequence < (SELECT revocation_sequence FROM auth.heads)`;
@@ -66,7 +66,7 @@ function toRevocation({ sequence, id, kind, target, ...times }: Row): SequencedR
   };
 }
 
-/** Whole seconds since 1970, rounded up: later is safer. */
+/** Whole seconds since 1970, rounded up, because a later time revokes more. */
 function seconds(time: Date): number {
   return Math.ceil(time.getTime() / 1_000);
 }

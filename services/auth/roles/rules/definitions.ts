@@ -4,28 +4,28 @@ import type { Actor } from '../../audit/public.ts';
 import { builtInScopes, isBuiltIn } from './scopes.ts';
 import { failure } from '../../reasons.ts';
 
-/** A set of scopes with a name. */
+/** A role: a named set of scopes. */
 export interface RoleDefinition {
   readonly role: string;
   /** Sorted. */
   readonly scopes: readonly string[];
-  /** Unset where it comes with Signet. */
+  /** Unset for a built-in role. */
   readonly createdAt: Date | undefined;
 }
 
-/** Roles that an operator defined, kept. Every verb is one transaction with its audit event. */
+/** Persistence port for operator-defined roles. Every change is one transaction with its audit event. */
 export interface RoleStore {
-  /** Those behind a name, in the order of their names. */
+  /** A page of roles, by name. */
   page(query: PageQuery): Promise<RoleDefinition[]>;
-  /** The scopes that roles give together, as far as an operator defined them. */
+  /** The scopes of the operator-defined ones among the given roles. */
   scopesOf(roles: readonly string[]): Promise<string[]>;
-  /** Makes or changes a role; where it loses a scope, all tokens that have it are refused from then on (`roles_tokens_from`). */
+  /** Creates or changes a role. If it loses a scope, all tokens with the role are revoked (trigger `roles_tokens_from`). */
   put(role: string, scopes: readonly string[], by: Actor): Promise<RoleDefinition>;
-  /** Removes a role, and takes it from all who have it, and from their tokens (`roles_delete`); tells whether there was one. */
+  /** Deletes a role, revokes it from all accounts, and revokes their tokens (trigger `roles_delete`). False for an unknown role. */
   remove(role: string, by: Actor): Promise<boolean>;
 }
 
-/** Keeps roles. */
+/** Management of roles. */
 export interface RoleDefinitions {
   list(page: PageRequest): Promise<Page<RoleDefinition>>;
   /** @throws ROLE_BUILT_IN */
@@ -40,7 +40,7 @@ const builtIn = builtInRoles.map((role) => ({
   createdAt: undefined,
 }));
 
-/** Makes the keeper of roles. */
+/** Creates the management of roles. */
 export function createRoleDefinitions(store: RoleStore): RoleDefinitions {
   return {
     list: (page) =>
@@ -48,8 +48,8 @@ export function createRoleDefinitions(store: RoleStore): RoleDefinitions {
         page,
         ['roles'],
         async (query) => {
-          const behind = query.after?.[0] ?? '';
-          const all = [...builtIn.filter(({ role }) => role > behind), ...(await store.page(query))];
+          const after = query.after?.[0] ?? '';
+          const all = [...builtIn.filter(({ role }) => role > after), ...(await store.page(query))];
           return all.toSorted((a, b) => (a.role < b.role ? -1 : 1)).slice(0, query.take);
         },
         ({ role }) => [role],

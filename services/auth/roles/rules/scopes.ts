@@ -1,9 +1,9 @@
 import type { BuiltInRole } from '#kit/contract/roles.ts';
 
-/** What the scopes begin with that come with Signet. Those of operators, and of OpenID Connect, do not. */
+/** Prefix of Signet's scopes. Scopes of operators and of OpenID Connect do not have it. */
 const reserved = 'signet:';
 
-/** A role is a set of scopes. */
+/** The scopes of the built-in roles. */
 const scopesOf: Readonly<Record<BuiltInRole, readonly string[]>> = {
   user: ['signet:profile'],
   raider: ['signet:profile'],
@@ -12,25 +12,25 @@ const scopesOf: Readonly<Record<BuiltInRole, readonly string[]>> = {
 };
 
 /**
- * The scopes that roles give together, sorted. Roles that nobody defined give nothing.
- * @param defined the scopes of those among them that an operator defined
+ * The scopes of roles, sorted. Unknown roles have no scopes.
+ * @param defined the scopes of the operator-defined ones among the roles
  */
 export function scopesFor(roles: readonly string[], defined: readonly string[]): string[] {
   const own = defined.filter((scope) => !isReserved(scope));
   return [...new Set([...roles.flatMap(builtInScopes), ...own])].toSorted();
 }
 
-/** Tells whether a scope may come with Signet only: no role that an operator defines can have it. */
+/** Whether a scope is reserved for built-in roles. */
 function isReserved(scope: string): boolean {
   return scope.startsWith(reserved);
 }
 
-/** The scopes of a role that comes with Signet; of any other, none. */
+/** The scopes of a built-in role; empty for any other role. */
 export function builtInScopes(role: string): readonly string[] {
   return isBuiltIn(role) ? scopesOf[role] : [];
 }
 
-/** Tells whether a role comes with Signet. */
+/** Whether a role is built in. */
 export function isBuiltIn(role: string): role is BuiltInRole {
   return Object.hasOwn(scopesOf, role);
 }

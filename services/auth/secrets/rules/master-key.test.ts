@@ -3,22 +3,22 @@ import { expect, test } from 'vitest';
 import { Secret } from '#kit/log/secret.ts';
 import { createMasterKey } from './master-key.ts';
 
-/** GCM's own refusal, or ours of the scheme. */
+/** The error of GCM, or of an unknown scheme. */
 const refused = /unable to authenticate data|unknown scheme/;
 
 const master = () => createMasterKey(new Secret(randomBytes(32)));
 
-test('opens what it sealed', () => {
+test('opens a sealed value', () => {
   const key = master();
   expect(key.open(key.seal(Buffer.from('a private key'), 'here'), 'here').toString()).toBe('a private key');
 });
 
-test('seals the same thing differently every time', () => {
+test('seals the same value differently every time', () => {
   const key = master();
   expect(key.seal(Buffer.from('x'), 'here')).not.toEqual(key.seal(Buffer.from('x'), 'here'));
 });
 
-test('opens nothing under another master key, in another place, or with a bit flipped', () => {
+test('opens nothing under another master key, with another context, or with a flipped bit', () => {
   const key = master();
   const sealed = key.seal(Buffer.from('a private key'), 'here');
   expect(() => master().open(sealed, 'here')).toThrow(refused);
@@ -30,7 +30,7 @@ test('opens nothing under another master key, in another place, or with a bit fl
   }
 });
 
-test('keeps its purposes apart', () => {
+test('derives different keys for different purposes', () => {
   const key = master();
   expect(key.derive('csrf')).not.toEqual(key.derive('refresh'));
 });

@@ -1,37 +1,37 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 import type { Secret } from '#kit/log/secret.ts';
 
-/** What the auth service does under the master key, which never leaves this object. */
+/** Operations with the master key, which is not accessible from outside. */
 export interface MasterKey {
-  /** Encrypts under a data key of its own, which is wrapped by the master key. `context` binds the result to its place. */
+  /** Encrypts a value with a new data key, which is wrapped by the master key. `context` is authenticated data. */
   seal(plain: Uint8Array, context: string): Uint8Array<ArrayBuffer>;
-  /** Decrypts what `seal` made. @throws Error where key, context or a single bit is another */
+  /** Decrypts a sealed value. @throws Error if the key, the context or any bit differs */
   open(sealed: Uint8Array, context: string): Buffer;
-  /** Tells whether something was sealed under this key. */
+  /** Whether a value was sealed under this key. */
   opens(sealed: Uint8Array, context: string): boolean;
-  /** Wraps the data key of something sealed anew, under another master key; what it protects is not touched. */
+  /** Rewraps the data key of a sealed value under another master key. The encrypted value stays the same. */
   rewrap(sealed: Uint8Array, context: string, next: Secret<Buffer>): Uint8Array<ArrayBuffer>;
-  /** A key that only serves one purpose, 32 bytes (HKDF, RFC 5869). */
+  /** Derives a key for one purpose, 32 bytes (HKDF, RFC 5869). */
   derive(purpose: string): Buffer;
 }
 
-/** Makes the MACs of tokens that only the auth service reads. */
+/** Computes the MACs of tokens that only the auth service verifies. */
 export interface Macs {
-  /** HMAC-SHA256 under a key that only serves this purpose. */
+  /** HMAC-SHA256 with the key of a purpose. */
   mac(purpose: MacPurpose, text: string): Buffer<ArrayBuffer>;
 }
 
-/** What MACs are for; each purpose has a key of its own. */
+/** Purposes of MACs; each has a separate key. */
 export const macPurposes = ['refresh', 'csrf', 'device'] as const;
 
-/** What a MAC is for. */
+/** Purpose of a MAC. */
 export type MacPurpose = (typeof macPurposes)[number];
 
 const version = 1;
 const cipher = 'aes-256-gcm';
 const wrappedEnd = 1 + 12 + 32 + 16;
 
-/** Envelope encryption: AES-256-GCM twice, keys apart by purpose through HKDF. */
+/** Creates the master key. Envelope encryption: AES-256-GCM twice, with keys derived by purpose (HKDF). */
 export function createMasterKey(master: Secret<Buffer>): MasterKey {
   const derive = (purpose: string) => deriveKey(master, purpose);
   const wrapping = derive('wrap');
@@ -64,9 +64,9 @@ export function createMasterKey(master: Secret<Buffer>): MasterKey {
   };
 }
 
-/** Makes MACs, under a key of 32 bytes for each purpose. */
+/** Creates the MACs with a key of 32 bytes per purpose. */
 export function createMacs(keys: Readonly<Record<MacPurpose, Uint8Array>>): Macs {
-  // Key objects: from bytes, every MAC would make one anew, at five times the cost.
+  // Key objects: with bytes, every MAC would create one, at five times the cost.
   const held = {
     refresh: createSecretKey(keys.refresh),
     csrf: createSecretKey(keys.csrf),

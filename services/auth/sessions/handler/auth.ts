@@ -16,14 +16,14 @@ import { clearTokenCookies, setTokenCookies } from './cookies.ts';
 import { toTokenResponse } from './messages.ts';
 import { failure } from '../../reasons.ts';
 
-/** The methods of AuthService that a session's own tokens serve. */
+/** The methods of AuthService that take a session's own tokens. */
 export type TokenMethods = Pick<ServiceImpl<typeof AuthService>, 'refresh' | 'logout' | 'verify'>;
 
-/** Implements the part of AuthService that continues, ends and shows a session by its own tokens. */
+/** Implements Refresh, Logout and Verify of AuthService. */
 export function tokenHandler(deps: {
   readonly sessions: Sessions;
   readonly tokens: Tokens;
-  /** Verifies an access token that comes without a gate: `logout` is public. */
+  /** Verifies an access token for `logout`, which is public and therefore not behind the guard. */
   readonly verify: Guard['verify'];
   readonly cookies: CookieNames;
 }): TokenMethods {
@@ -48,7 +48,7 @@ export function tokenHandler(deps: {
     async logout({ refreshToken }, context) {
       const bearer = bearerToken(context.requestHeader);
       if (refreshToken === undefined && bearer !== undefined) {
-        // Whoever sends the access token and nothing else means its session.
+        // A request with only an access token ends the token's session.
         await sessions.end((await verify(bearer)).sessionId, currentActor());
         return {};
       }
@@ -61,7 +61,7 @@ export function tokenHandler(deps: {
     async verify(_, context) {
       const { sessionId, claims } = userOf(context.values);
       const user = await sessions.whose(sessionId);
-      if (!user) throw invalidToken('its session is over');
+      if (!user) throw invalidToken('its session has ended');
       return {
         valid: true,
         csrfValid: tokens.csrfMatches(sessionId, context.requestHeader.get('x-csrf-token')),
@@ -71,7 +71,7 @@ export function tokenHandler(deps: {
     },
   };
 
-  /** The refresh token of a request. One from a cookie needs its session's CSRF token beside it. */
+  /** The refresh token of a request. @throws CSRF_REQUIRED for one from a cookie without its session's CSRF token */
   function presented(given: string | undefined, { requestHeader }: HandlerContext) {
     if (given !== undefined) return { token: given, byCookie: false };
     const token = readCookie(requestHeader, cookies.refresh);

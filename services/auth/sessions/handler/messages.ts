@@ -3,7 +3,7 @@ import { type TokenResponse, TokenResponseSchema } from '#gen/proto/signet/auth/
 import { toUserMessage, type User } from '../../users/public.ts';
 import type { IssuedTokens } from '../rules/tokens.ts';
 
-/** Tokens as an answer; by cookie, the answer holds none that cookies do. */
+/** Converts tokens to a response. With cookies, the response omits the tokens that are set as cookies. */
 export function toTokenResponse(
   user: User,
   tokens: IssuedTokens,

@@ -7,7 +7,7 @@ import { currentActor } from '../../audit/public.ts';
 import type { SessionRecord } from '../rules/session.ts';
 import type { Sessions } from '../rules/sessions.ts';
 
-/** SessionService: from messages to the domain and back. Whose sessions they are comes from the token. */
+/** Implements SessionService. The user comes from the token. */
 export function sessionHandler(sessions: Sessions): ServiceImpl<typeof SessionService> {
   return {
     async listSessions({ includeEnded, ...page }, { values }) {

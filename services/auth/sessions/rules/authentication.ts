@@ -1,12 +1,12 @@
 import type { User } from '../../users/public.ts';
 
-/** The result of an authentication, by whichever method: a session is opened from it. */
+/** The result of an authentication by any method. A session is opened from it. */
 export interface Authentication {
   readonly account: User;
-  /** The methods that were used: authentication method references (RFC 8176). */
+  /** Authentication method references (RFC 8176). */
   readonly amr: readonly string[];
-  /** The time of the authentication by the database's clock: the session's `auth_time`. */
+  /** Time of the authentication by the database's clock; becomes the session's `auth_time`. */
   readonly authTime: Date;
-  /** The version of the account's credentials that were used. After they change, no session is opened from it. */
+  /** Version of the account's credentials. If it has changed, no session can be opened. */
   readonly credentialsVersion: number;
 }

@@ -10,7 +10,7 @@ const inner: InnerMac = (text) => createHmac('sha256', key).update(text).digest(
 const secret = new Secret(new Uint8Array(randomBytes(32)));
 const session = uuidv7();
 
-test('writes the same token for the same counter, byte for byte, and another for any other', () => {
+test('formats the same token for the same counter, and a different one for any other', () => {
   const token = formatRefreshToken(inner, session, 7, secret);
   expect(formatRefreshToken(inner, session, 7, secret)).toBe(token);
   const others = [
@@ -23,7 +23,7 @@ test('writes the same token for the same counter, byte for byte, and another for
   expect(new Set(macs).size).toBe(5);
 });
 
-test('reads what it writes', () => {
+test('parses formatted tokens', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 999_999_999 }), (counter) => {
       const parsed = parseRefreshToken(formatRefreshToken(inner, session, counter, secret));
@@ -32,7 +32,7 @@ test('reads what it writes', () => {
   );
 });
 
-test('reads no other spelling of a token', () => {
+test('rejects non-canonical tokens', () => {
   const token = formatRefreshToken(inner, session, 12, secret);
   const [version, sid = '', counter, mac = ''] = token.split('.');
   const last = mac.at(-1) ?? '';
@@ -60,7 +60,7 @@ test('reads no other spelling of a token', () => {
   }
 });
 
-test('never throws, whatever it is given', () => {
+test('does not throw on any input', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       expect(parseRefreshToken(text)).toBeUndefined();

@@ -6,10 +6,10 @@ import type { Secret } from '#kit/log/secret.ts';
  *
  *   SHA-256( the session's secret || HMAC-SHA256(server key, "<session>.<counter>") )
  *
- * so making one takes both the database and the server's key, and the same
- * counter always gives the same token, byte for byte. Both parts are 32 bytes
- * long, so nothing can be moved from one to the other. The inner part is all that
- * PostgreSQL needs to check a token in the very statement that uses it.
+ * Creating a token requires both the database and the server's key, and the same
+ * counter always gives the same token, byte for byte. Both parts have 32 bytes, so
+ * the concatenation is unambiguous. With the inner part, PostgreSQL can check a
+ * token in the statement that uses it.
  */
 export interface RefreshToken {
   readonly sessionId: string;
@@ -17,19 +17,19 @@ export interface RefreshToken {
   readonly mac: Buffer<ArrayBuffer>;
 }
 
-/** The part of a MAC that takes the server's key. */
+/** Computes the inner part of a MAC with the server's key. */
 export type InnerMac = (text: string) => Buffer<ArrayBuffer>;
 
 const form =
   /^sr1\.([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.(0|[1-9]\d{0,8})\.([A-Za-z0-9_-]{43})$/;
 
-/** Reads a token; undefined where it is not one in its only spelling. */
+/** Parses a token; undefined if it is malformed or not canonical. */
 export function parseRefreshToken(token: string): RefreshToken | undefined {
   const found = form.exec(token);
   if (!found) return undefined;
   const [, sessionId = '', counter = '', encoded = ''] = found;
   const mac = Buffer.from(encoded, 'base64url');
-  // 43 characters hold two bits more than 32 bytes: only one of four spellings is ours.
+  // 43 base64url characters have two spare bits: only one of four encodings is canonical.
   if (mac.toString('base64url') !== encoded) return undefined;
   return { sessionId, counter: Number(counter), mac };
 }
@@ -39,7 +39,7 @@ export function innerMac(inner: InnerMac, { sessionId, counter }: Omit<RefreshTo
   return inner(`${sessionId}.${counter}`);
 }
 
-/** Writes the token of a session's counter. */
+/** Formats the token of a session's counter. */
 export function formatRefreshToken(
   inner: InnerMac,
   sessionId: string,

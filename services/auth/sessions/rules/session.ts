@@ -4,7 +4,7 @@ import type { Actor } from '../../audit/public.ts';
 import type { User } from '../../users/public.ts';
 import type { Authentication } from './authentication.ts';
 
-/** A session as its owner sees it. */
+/** A session in its owner's list. */
 export interface SessionRecord {
   readonly id: string;
   readonly deviceLabel: string;
@@ -16,69 +16,70 @@ export interface SessionRecord {
   readonly expiresAt: Date;
   readonly endedAt: Date | undefined;
   readonly endedReason: string;
-  /** When a refresh token was last used a second time from elsewhere, within the grace. */
+  /** When a refresh token was last replayed from elsewhere within the grace period. */
   readonly replayedAt: Date | undefined;
-  /** The address of that use; empty where there was none. */
+  /** Address of the replay; empty if none. */
   readonly replayedFrom: string;
 }
 
-/** A session as tokens are made for it. */
+/** The data of a session that its tokens need. */
 export interface Session {
   readonly id: string;
   readonly clientId: string;
-  /** The number of the refresh token that is good now. */
+  /** Counter of the current refresh token. */
   readonly counter: number;
-  /** Goes into the MAC of refresh tokens. */
+  /** Part of the MAC of refresh tokens. */
   readonly secret: Secret<Uint8Array>;
-  /** When the user last proved who they are. */
+  /** Time of the last authentication. */
   readonly authTime: Date;
-  /** How (RFC 8176). */
+  /** Authentication method references (RFC 8176). */
   readonly amr: readonly string[];
-  /** When it is over, unless it is refreshed before. */
+  /** When it expires unless it is refreshed. */
   readonly expiresAt: Date;
 }
 
-/** A session and whose it is, as one statement found them. */
+/** A session and its user, read by one statement. */
 export interface SignedIn {
   readonly user: User;
-  /** What the user may do: the scopes of all roles together, sorted. */
+  /** The scopes of all roles of the user, sorted. */
   readonly scopes: readonly string[];
   readonly session: Session;
-  /** The database's time at that statement. */
+  /** The database's time at the statement. */
   readonly at: Date;
-  /** Tokens of the user that were issued before are refused: for the account, or for a role that it has. */
+  /** Tokens of the user issued earlier are revoked, for the account or one of its roles. */
   readonly tokensFrom: Date | undefined;
 }
 
-/** What a session that is about to be opened begins with. */
+/** Data of a new session. */
 export interface NewSession {
   readonly id: string;
-  /** Whose session it is, and how they proved it. */
+  /** The user and how they authenticated. */
   readonly authentication: Authentication;
   readonly clientId: string;
   readonly deviceLabel: string;
   readonly secret: Secret<Uint8Array>;
 }
 
-/** How long sessions live, ms, and how many a user may have. */
+/** Limits of sessions. Durations in ms. */
 export interface SessionLimits {
-  readonly most: number;
+  /** Maximum sessions per user. */
+  readonly limit: number;
   readonly idle: number;
   readonly max: number;
   readonly grace: number;
-  /** What the second use of a refresh token from elsewhere, within the grace, comes to. It is audited either way. */
+  /** Reaction to a replay within the grace period from elsewhere. `end` also ends the session. */
   readonly replay: 'audit' | 'end';
 }
 
-/** What became of a refresh. */
+/** Result of a refresh. `repeated`: a token used again within its grace period. */
 export type Refreshed =
-  | { readonly outcome: 'refreshed' | 'again'; readonly signedIn: SignedIn }
+  | { readonly outcome: 'refreshed' | 'repeated'; readonly signedIn: SignedIn }
   | { readonly outcome: 'reused' }
   | { readonly outcome: 'invalid' };
 
-/** A refresh token as the store checks it: the inner MAC, and what the whole MAC must come to. */
+/** A refresh token with its inner MAC, for the store's check. */
 export interface PresentedToken {
-  /** The client that presents it. A token of another client's session is not found. */
+  /** The client that presents it. A token of another client's session is unknown. */
   readonly clientId: string;
   readonly sessionId: string;
   readonly counter: number;
@@ -86,40 +87,39 @@ export interface PresentedToken {
   readonly mac: Uint8Array<ArrayBuffer>;
 }
 
-/** Where a refresh token is used. */
+/** The source of a refresh. */
 export interface RefreshPlace extends Actor {
   /** User-Agent. */
   readonly agent: string;
 }
 
 /**
- * Persistence port for sessions. What ends a session also writes its audit event, in the same statement or transaction; the
- * trigger `sessions_end` writes its revocation.
+ * Persistence port for sessions. A method that ends a session also writes its audit event, in the same statement or
+ * transaction; the trigger `sessions_end` writes the revocation.
  */
 export interface SessionStore {
   /**
-   * Opens a session, unless meanwhile the account was disabled or its credentials changed. Where the user
-   * then has more than they may, the oldest end (`sessions_end`).
+   * Opens a session, unless the account was disabled or its credentials changed meanwhile. Past the user's limit, ends
+   * the oldest sessions (`sessions_end`).
    */
   open(session: NewSession, by: Actor): Promise<SignedIn | undefined>;
   /**
-   * Moves the counter on, where the token is the one that is good now: one statement.
-   * Otherwise, in a second one, tells a token within its grace from a reused one, and ends a
-   * session whose token was reused. Within the grace, a use from another network or by another
-   * User-Agent than the first is noted on the session and audited, once a token; it may end the session. A session that
-   * ends: `sessions_end`.
+   * Increments the counter if the token is current: one statement. Otherwise a second statement distinguishes a token
+   * within its grace period from a reused one, and ends the session on reuse. Within the grace period, a use from
+   * another network or User-Agent is recorded on the session and audited once per token; it may end the session
+   * (`sessions_end`).
    */
   advance(token: PresentedToken, place: RefreshPlace): Promise<Refreshed>;
-  /** Ends the session of a refresh token of any age; tells whether this call ended it (`sessions_end`). */
+  /** Ends the session of a current or earlier refresh token; returns whether it did (`sessions_end`). */
   endByToken(token: PresentedToken, by: Actor): Promise<boolean>;
-  /** Ends a session by its own access token; tells whether this call ended it (`sessions_end`). */
+  /** Ends the session of an access token; returns whether it did (`sessions_end`). */
   end(sessionId: string, by: Actor): Promise<boolean>;
-  /** Ends a session of a user; false where there is none that lives (`sessions_end`). */
+  /** Ends an active session of a user; returns whether it did (`sessions_end`). */
   revoke(userId: string, sessionId: string, by: Actor): Promise<boolean>;
-  /** Ends all sessions of a user but one; tells how many (`sessions_end`). */
+  /** Ends all sessions of a user but one; returns their number (`sessions_end`). */
   revokeOthers(userId: string, keepSession: string, by: Actor): Promise<number>;
-  /** A user's sessions, the youngest first; those that are over, too, if asked for. */
+  /** A user's sessions, newest first; active ones, or also ended ones. */
   page(userId: string, includeEnded: boolean, query: PageQuery): Promise<SessionRecord[]>;
-  /** Whose session it is, if it lives and its account may be used. */
+  /** The user of an active session whose account is not disabled. */
   findLive(sessionId: string): Promise<User | undefined>;
 }

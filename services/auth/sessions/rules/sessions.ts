@@ -10,15 +10,15 @@ import { innerMac, parseRefreshToken } from './refresh-token.ts';
 import type { PresentedToken, RefreshPlace, SessionRecord, SessionStore, SignedIn } from './session.ts';
 import { failure } from '../../reasons.ts';
 
-/** The client of people who sign in to Signet itself. */
+/** The client id of sign-ins to Signet itself. */
 export const ownClient = 'signet';
 
-/** What a session is opened for. */
+/** Client and device of a new session. */
 export interface Opening {
-  /** The client that gets its tokens. */
+  /** The client that receives the tokens. */
   readonly client: string;
   readonly device: {
-    /** What the session is called in the user's list. */
+    /** Label in the user's list of sessions. */
     readonly label: string;
   };
 }
@@ -27,7 +27,7 @@ export interface Opening {
 export interface Sessions {
   /**
    * Opens a session.
-   * @throws INVALID_CREDENTIALS where the account was disabled, or its credentials changed, after the authentication
+   * @throws INVALID_CREDENTIALS if the account was disabled or its credentials changed after the authentication
    */
   open(authentication: Authentication, opening: Opening, by: Actor): Promise<SignedIn>;
   /**
@@ -35,21 +35,21 @@ export interface Sessions {
    * @throws INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED
    */
   refresh(token: string, clientId: string, place: RefreshPlace): Promise<SignedIn>;
-  /** Ends the session of a refresh token of a client. A token that is good for nothing changes nothing. */
+  /** Ends the session of a client's refresh token. An invalid token changes nothing. */
   logout(token: string, clientId: string, by: Actor): Promise<void>;
-  /** Ends a session by its own access token. */
+  /** Ends the session of an access token. */
   end(sessionId: string, by: Actor): Promise<void>;
   /** A user's own sessions. */
   list(userId: string, includeEnded: boolean, page: PageRequest): Promise<Page<SessionRecord>>;
-  /** Ends one of a user's own sessions. @throws NOT_FOUND where there is none that lives and is theirs */
+  /** Ends one of a user's own sessions. @throws NOT_FOUND if it is unknown, has ended, or belongs to another user */
   revoke(userId: string, sessionId: string, by: Actor): Promise<void>;
-  /** Ends all of a user's sessions but one; tells how many. */
+  /** Ends all of a user's sessions but one; returns their number. */
   revokeOthers(userId: string, keepSession: string, by: Actor): Promise<number>;
-  /** Whose session it is, if it lives. */
+  /** The user of an active session. */
   whose(sessionId: string): Promise<User | undefined>;
 }
 
-/** Creates the sessions. */
+/** Creates the session service. */
 export function createSessions(deps: { readonly store: SessionStore; readonly macs: Macs }): Sessions {
   const { store, macs } = deps;
 
@@ -72,7 +72,7 @@ export function createSessions(deps: { readonly store: SessionStore; readonly ma
       const result = presented ? await store.advance(presented, place) : { outcome: 'invalid' as const };
       switch (result.outcome) {
         case 'refreshed':
-        case 'again':
+        case 'repeated':
           return result.signedIn;
         case 'reused':
           throw failure('REFRESH_TOKEN_REUSED');

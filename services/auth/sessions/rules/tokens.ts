@@ -4,27 +4,27 @@ import type { Macs } from '../../secrets/public.ts';
 import { formatRefreshToken } from './refresh-token.ts';
 import type { SignedIn } from './session.ts';
 
-/** The tokens of a session, as they are handed out. */
+/** The tokens of a session. */
 export interface IssuedTokens {
   readonly accessToken: string;
   readonly refreshToken: string;
   readonly csrfToken: string;
-  /** Life of the access token, s. */
+  /** Lifetime of the access token, s. */
   readonly expiresIn: number;
-  /** Life of the session, unless it is refreshed, s. */
+  /** Remaining lifetime of the session without a refresh, s. */
   readonly sessionExpiresIn: number;
 }
 
-/** Makes tokens. */
+/** Issues the tokens of sessions. */
 export interface Tokens {
   issue(signedIn: SignedIn): Promise<IssuedTokens>;
-  /** The CSRF token of a session: the same for its whole life, and nobody else's. */
+  /** The CSRF token of a session, which never changes. */
   csrfFor(sessionId: string): string;
-  /** Tells whether a CSRF token is the session's. */
+  /** Whether a CSRF token belongs to the session. */
   csrfMatches(sessionId: string, presented: string | null): boolean;
 }
 
-/** Makes the maker of tokens. Times in ms. */
+/** Creates the token issuer. Durations in ms. */
 export function createTokens(deps: {
   readonly signer: () => Signer;
   readonly macs: Macs;
@@ -43,9 +43,9 @@ export function createTokens(deps: {
       return given.length === expected.length && timingSafeEqual(given, expected);
     },
     async issue({ user, scopes, session, at, tokensFrom }) {
-      // The database's time at the statement that read the account: whoever changes it moves
-      // `tokensFrom` past every token made from what it was before. A token made right after that
-      // is issued at that time, up to two seconds ahead.
+      // The database's time at the statement that read the account. A change of the account sets
+      // `tokensFrom` later than every token issued from its old state. A token issued right after
+      // the change has `tokensFrom` as its time of issue, up to two seconds in the future.
       const now = seconds(at);
       const iat = Math.max(now, tokensFrom ? seconds(tokensFrom) : 0);
       const sessionEnd = seconds(session.expiresAt);
@@ -65,12 +65,12 @@ export function createTokens(deps: {
         scope: scopes.join(' '),
         roles: user.roles,
         email: user.email,
-        // Until it is true, the address is whatever was typed at registration.
+        // If false, the email is unverified user input.
         email_verified: user.verifiedAt !== undefined,
         amr: session.amr,
         acr: acrOf(session.amr),
         auth_time: seconds(session.authTime),
-        // Lets the edge check a CSRF token without a key and without asking.
+        // Lets the edge check a CSRF token without a key or a call.
         csrf: createHash('sha256').update(csrfToken).digest('base64url'),
       });
       return {
@@ -93,7 +93,7 @@ function seconds(time: Date): number {
   return Math.floor(time.getTime() / 1_000);
 }
 
-/** Authentication context class: `mfa` where there was more than one factor. */
+/** Authentication context class: `mfa` with more than one factor, otherwise `pwd`. */
 function acrOf(amr: readonly string[]): string {
   return amr.includes('mfa') ? 'mfa' : 'pwd';
 }

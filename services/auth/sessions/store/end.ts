@@ -1,6 +1,6 @@
 import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 
-/** Ends sessions of a user; answers their number. The trigger `sessions_end` writes the revocation of each. */
+/** Ends the sessions of a user, except `keep`; returns their number. The trigger `sessions_end` writes their revocations. */
 export function endSessions(db: Pick<PrismaClient, '$executeRaw'>, userId: string, reason: string, keep?: string) {
   return db.$executeRaw`
     UPDATE auth.sessions SET revoked_at = now(), revoked_reason = ${reason}

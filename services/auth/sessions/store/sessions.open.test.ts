@@ -27,9 +27,9 @@ afterAll(async () => {
 });
 
 const day = 86_400_000;
-const storeOf = () => createSessionStore(db, { most: 100, idle: day, max: day, grace: 10_000, replay: 'audit' });
+const storeOf = () => createSessionStore(db, { limit: 100, idle: day, max: day, grace: 10_000, replay: 'audit' });
 
-/** The authentication of a new account, without a session yet. */
+/** The authentication of a new account without a session. */
 async function authenticated(): Promise<Authentication> {
   const id = uuidv7();
   const user = { id, email: `${id}@example.com`, name: 'Ada', roles: ['user'], createdAt: new Date() };
@@ -50,7 +50,7 @@ test('a session has the methods and the time of its authentication', async () =>
   expect(signedIn?.session).toMatchObject({ amr: ['pwd', 'otp', 'mfa'], authTime });
 });
 
-test('once the password was changed, what proved the old one opens no session and changes no password', async () => {
+test('after a password change, an authentication with the old password opens no session and changes no password', async () => {
   const passwords = createPasswordStore(db);
   const authentication = await authenticated();
   expect(await passwords.change(authentication, 'second hash', uuidv7(), system)).toBe(true);
@@ -58,19 +58,19 @@ test('once the password was changed, what proved the old one opens no session an
   expect(await passwords.change(authentication, 'third hash', uuidv7(), system)).toBe(false);
 });
 
-test('of a disabled account no session opens', async () => {
+test('opens no session of a disabled account', async () => {
   const authentication = await authenticated();
   await createAdminStore(db).disable(authentication.account.id, system);
   expect(await open(authentication)).toBeUndefined();
 });
 
-test('a better hash of the same password does not refuse a sign-in under way', async () => {
+test('a rehash of the same password does not fail a concurrent sign-in', async () => {
   const authentication = await authenticated();
   expect(await createPasswordStore(db).rehash(authentication.account.id, 'first hash', 'better hash')).toBe(true);
   expect(await open(authentication)).toBeDefined();
 });
 
-test('of fifty sessions that open while the password is changed, none lives on; of fifty changes, one is made', async () => {
+test('of fifty sessions opened during a password change, none survives; of fifty concurrent changes, one succeeds', async () => {
   const authentication = await authenticated();
   const passwords = createPasswordStore(db);
   const opens = Array.from({ length: 50 }, () => open(authentication));

@@ -21,7 +21,7 @@ import type {
 } from '../rules/session.ts';
 import { endSessions } from './end.ts';
 
-/** What tokens are made of, besides the user. */
+/** The data that tokens need, in addition to the user. */
 interface SessionRow {
   readonly sessionId: string;
   readonly clientId: string;
@@ -39,8 +39,8 @@ type Row = SessionRow & UserRow;
 
 const expiry = Prisma.sql`least(s.idle_expires_at, s.expires_at)`;
 
-// The scopes, and from when on tokens are good, are read by the statement that reads the roles: what is changed
-// meanwhile is in all of them or in none.
+// One statement reads the roles, their scopes and the `tokens_from` times, so that a concurrent change is visible in
+// all of them or in none.
 const ownColumns = columns<SessionRow>('s', {
   sessionId: Prisma.sql`s.id`,
   clientId: true,
@@ -56,20 +56,20 @@ const ownColumns = columns<SessionRow>('s', {
     ARRAY(SELECT DISTINCT unnest(r.scopes) FROM auth.roles r WHERE r.name = ANY (u.roles))`,
 });
 
-/** The columns of a session called `s` and its user, who is called `u`. */
+/** The columns of a session `s` and its user `u`. */
 const signedInColumns = Prisma.sql`${ownColumns}, ${userColumns}`;
 
 const live = Prisma.sql`s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()`;
 
-/** A session that is over is shown to its owner for so long, and then deleted. */
-const shownAfterEnd = Prisma.sql`interval '30 days'`;
+/** How long an ended session is kept for its owner's list. */
+const keptAfterEnd = Prisma.sql`interval '30 days'`;
 
-/** Whether a token is of the session, and presented by its client. The MAC is hashed once more before it is compared, so that the time a comparison takes tells nothing of it. */
+/** Whether a token belongs to the session and its client. Compares hashes of the MACs, so that the time of the comparison reveals nothing about them. */
 function genuine({ clientId, inner, mac }: PresentedToken): Prisma.Sql {
   return Prisma.sql`s.client_id = ${clientId} AND sha256(sha256(s.secret || ${inner}::bytea)) = sha256(${mac}::bytea)`;
 }
 
-/** A session as its owner sees it. */
+/** A session in its owner's list. */
 interface RecordRow extends Omit<SessionRecord, 'endedAt' | 'replayedAt'> {
   readonly endedAt: Date | null;
   readonly replayedAt: Date | null;
@@ -92,15 +92,16 @@ const recordColumns = columns<RecordRow>('s', {
 
 const youngestFirst = descending(['s.created_at', 'timestamptz'], ['s.id', 'uuid']);
 
-/** Sessions in PostgreSQL. Time is the database's, so that replicas agree on it. */
+/** Creates the store of sessions in PostgreSQL. All times are the database's, so that replicas agree. */
 export function createSessionStore(db: PrismaClient, limits: SessionLimits): SessionStore & Swept {
   const idle = Prisma.sql`${limits.idle} * interval '1 millisecond'`;
   const max = Prisma.sql`${limits.max} * interval '1 millisecond'`;
   const grace = Prisma.sql`${limits.grace} * interval '1 millisecond'`;
 
-  async function judge(token: PresentedToken, place: RefreshPlace): Promise<Refreshed> {
+  /** Resolves a refresh with a token that is not current: within its grace period, reused, or invalid. */
+  async function resolveUsedToken(token: PresentedToken, place: RefreshPlace): Promise<Refreshed> {
     const { ip, agent } = place;
-    // The token was used twice: by whom is not known.
+    // The user of a token that is used twice is unknown.
     const actor = { ...place, id: '' };
     const { sessionId } = token;
     const endsReplay = limits.replay === 'end';
@@ -112,8 +113,8 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
     } as const;
     const replay = { kind: 'refresh_replay', outcome: endsReplay ? 'failure' : 'success', actor } as const;
     const subject = Prisma.sql`hit.id::text`;
-    // What another client did, or what was refreshed before this was kept, is not known to be elsewhere.
-    const [row] = await db.$queryRaw<(Row & { again: boolean; ended: boolean })[]>`
+    // If the session has no recorded network or User-Agent (refreshed by an earlier version), it does not count as another one.
+    const [row] = await db.$queryRaw<(Row & { repeated: boolean; ended: boolean })[]>`
       WITH found AS (
         SELECT ${signedInColumns},
                ${live} AND u.disabled_at IS NULL AS live,
@@ -146,14 +147,14 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
             'other_agent', hit.other_agent, 'ended', ${endsReplay}::boolean)`,
         })} FROM hit, changed WHERE hit.is_replay
       )
-      SELECT hit.*, live AND in_grace AND NOT (is_replay AND ${endsReplay}::boolean) AS again,
+      SELECT hit.*, live AND in_grace AND NOT (is_replay AND ${endsReplay}::boolean) AS repeated,
              EXISTS (SELECT FROM changed WHERE revoked_at IS NOT NULL) AS ended
       FROM hit`;
-    if (row?.again) return { outcome: 'again', signedIn: toSignedIn(row) };
+    if (row?.repeated) return { outcome: 'repeated', signedIn: toSignedIn(row) };
     return { outcome: row?.ended ? 'reused' : 'invalid' };
   }
 
-  /** Ends one session, and says in the audit log whose it was. */
+  /** Ends one session and writes its audit event. */
   async function endOne(
     which: Prisma.Sql,
     kind: 'logout' | 'session_revoked',
@@ -186,7 +187,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
             UPDATE auth.sessions SET revoked_at = now(), revoked_reason = 'session_limit'
             WHERE id IN (
               SELECT s.id FROM auth.sessions s JOIN u ON s.user_id = u.id WHERE ${live}
-              ORDER BY s.created_at DESC, s.id DESC OFFSET ${limits.most - 1}
+              ORDER BY s.created_at DESC, s.id DESC OFFSET ${limits.limit - 1}
             )
           ), s AS (
             INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
@@ -214,7 +215,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
         WHERE s.id = ${token.sessionId}::uuid AND s.counter = ${token.counter}::int AND ${genuine(token)}
           AND ${live} AND u.id = s.user_id AND u.disabled_at IS NULL
         RETURNING ${signedInColumns}`;
-      return row ? { outcome: 'refreshed', signedIn: toSignedIn(row) } : judge(token, place);
+      return row ? { outcome: 'refreshed', signedIn: toSignedIn(row) } : resolveUsedToken(token, place);
     },
 
     endByToken(token, by) {
@@ -252,7 +253,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
       const wanted = where([
         Prisma.sql`s.user_id = ${userId}::uuid`,
         includeEnded
-          ? Prisma.sql`least(s.revoked_at, s.idle_expires_at, s.expires_at) > now() - ${shownAfterEnd}`
+          ? Prisma.sql`least(s.revoked_at, s.idle_expires_at, s.expires_at) > now() - ${keptAfterEnd}`
           : live,
         keyset(youngestFirst, after),
       ]);
@@ -272,12 +273,12 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
     async sweep() {
       await db.$executeRaw`
         DELETE FROM auth.sessions
-        WHERE least(expires_at, idle_expires_at, revoked_at) < now() - ${shownAfterEnd}`;
+        WHERE least(expires_at, idle_expires_at, revoked_at) < now() - ${keptAfterEnd}`;
     },
   };
 }
 
-/** As much of a User-Agent as is kept and compared. */
+/** The part of a User-Agent that is stored and compared. */
 function agentOf(agent: string): string {
   return agent.replaceAll('\0', '').slice(0, 200);
 }
