@@ -1,10 +1,10 @@
-// node deploy/health.mjs <port>: asks a service of this machine whether it can
-// work, over gRPC (grpc.health.v1), which all of them speak. Exits 0 if so.
+// node deploy/health.mjs <port>: checks the health of a local service over gRPC
+// (grpc.health.v1), which all services support. Exits with 0 if it is ready.
 import { connect } from 'node:http2';
 
 const [port = '8080'] = process.argv.slice(2);
 const client = connect(`http://127.0.0.1:${port}`);
-client.setTimeout(2_500, () => end(`port ${port} does not answer`));
+client.setTimeout(2_500, () => end(`port ${port} does not respond`));
 client.on('error', (error) => end(error.message));
 
 const call = client.request({
@@ -17,11 +17,11 @@ call.on('error', (error) => end(error.cause?.message ?? error.message));
 const chunks = [];
 call.on('data', (chunk) => chunks.push(chunk));
 call.on('end', () => {
-  // The frame's head (not compressed, two bytes), then field 1, status: 1 is SERVING.
+  // Frame header (uncompressed, two bytes), then field 1, status: 1 is SERVING.
   const serving = Buffer.from([0, 0, 0, 0, 2, 8, 1]);
   end(Buffer.concat(chunks).equals(serving) ? undefined : `port ${port} is not ready`);
 });
-// An empty HealthCheckRequest: a frame of no bytes.
+// An empty HealthCheckRequest: a frame with length 0.
 call.end(Buffer.alloc(5));
 
 function end(why) {

@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { ColumnTypeEnum, type SqlQuery, type SqlResultSet } from '@prisma/driver-adapter-utils';
 
-/** Column types by object id (pg_type.oid) that PostgreSQL's own tables use. All others are read as text. */
+/** Column types of the system catalogs by pg_type.oid. Other types are read as text. */
 const columnTypes: Record<number, SqlResultSet['columnTypes'][number]> = {
   16: ColumnTypeEnum.Boolean,
   18: ColumnTypeEnum.Character,
@@ -17,8 +17,9 @@ const columnTypes: Record<number, SqlResultSet['columnTypes'][number]> = {
 };
 
 /**
- * Prisma's adapter, able to read the system catalogs: the schema engine asks
- * nothing else, and the adapter does not know their types ("char", name).
+ * Creates a Prisma adapter that can read the system catalogs. The schema engine
+ * reads only these, and the original adapter does not support their types ("char",
+ * name).
  */
 export function catalogAdapter(url: string): PrismaPg {
   const factory = new PrismaPg(url);

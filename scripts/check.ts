@@ -1,5 +1,5 @@
-// npm run check: everything that must hold of the tree and needs no running
-// system. Arguments pick claims by a word in them: npm run check -- lint types
+// npm run check: all checks that need no running system. Arguments select checks
+// whose claim contains them: npm run check -- lint types
 import { access, edgeRules, recentSignIn, served } from './check/access.ts';
 import { breaking } from './check/breaking.ts';
 import { type Check, Violation } from './check/check.ts';
@@ -30,14 +30,14 @@ const all: Check[] = [
 ];
 const words = process.argv.slice(2);
 const chosen = words.length > 0 ? all.filter(({ claim }) => words.some((word) => claim.includes(word))) : all;
-if (chosen.length === 0) throw new Error(`no claim has ${words.join(' or ')} in it`);
+if (chosen.length === 0) throw new Error(`no check contains ${words.join(' or ')}`);
 
-const results = await Promise.all(chosen.map(judge));
-const failed = results.filter((holds) => !holds).length;
-console.log(failed === 0 ? `all ${chosen.length} hold` : `${failed} of ${chosen.length} do not hold`);
+const results = await Promise.all(chosen.map(runCheck));
+const failed = results.filter((passed) => !passed).length;
+console.log(failed === 0 ? `all ${chosen.length} checks passed` : `${failed} of ${chosen.length} checks failed`);
 process.exit(failed === 0 ? 0 : 1);
 
-async function judge({ claim, run }: Check): Promise<boolean> {
+async function runCheck({ claim, run }: Check): Promise<boolean> {
   const began = performance.now();
   const seconds = () => `${((performance.now() - began) / 1000).toFixed(1)} s`.padStart(7);
   try {

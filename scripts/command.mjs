@@ -1,7 +1,7 @@
-// Runs a program quietly. Plain JavaScript: it runs before there is a Node of ours.
+// Runs a program quietly. Plain JavaScript, because it runs before the pinned Node is installed.
 import { spawn } from 'node:child_process';
 
-/** A program that did not end well; `output` is all that it said. */
+/** A failed program; `output` is its complete output. */
 export class CommandError extends Error {
   constructor(message, output) {
     super(message);
@@ -10,14 +10,14 @@ export class CommandError extends Error {
   }
 }
 
-/** Programs that run now. They must not outlive us. */
+/** Running programs. They are ended with this process. */
 const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill();
 });
 
 /**
- * Runs a program to its end and returns what it said, both streams as they came.
+ * Runs a program to its end and returns its output, both streams interleaved.
  * @param {string} program
  * @param {string[]} args
  * @param {import('node:child_process').SpawnOptions} [options]
@@ -32,13 +32,13 @@ export function runQuietly(program, args, options = {}) {
     child.stderr.on('data', (chunk) => chunks.push(chunk));
     child.on('error', (error) => {
       running.delete(child);
-      reject(new CommandError(`${program} could not be run: ${error.message}`, ''));
+      reject(new CommandError(`failed to run ${program}: ${error.message}`, ''));
     });
     child.on('close', (code, signal) => {
       running.delete(child);
       const output = Buffer.concat(chunks).toString();
       if (code === 0) resolve(output);
-      else reject(new CommandError(`${[program, ...args].join(' ')} ended with ${code ?? signal}`, output));
+      else reject(new CommandError(`${[program, ...args].join(' ')} exited with ${code ?? signal}`, output));
     });
   });
 }

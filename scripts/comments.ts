@@ -1,6 +1,6 @@
 /**
- * Writes the comments of our own protos by full name, for the OpenAPI document.
- * Generated code carries none at run time.
+ * Writes the comments of Signet's protos by full name, for the OpenAPI document.
+ * Generated code has no comments at run time.
  *
  * Usage: node scripts/comments.ts [file]; gen/comments.json by default.
  */

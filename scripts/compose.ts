@@ -17,7 +17,7 @@ import { services, servicesWithData } from '../services/registry.ts';
 /** What Compose says of a variable that .env lacks. */
 const missing = 'run npm run --silent compose:env >> .env';
 
-/** What the image decides (deploy/Dockerfile), and what would need a volume. */
+/** Keys that the image sets (deploy/Dockerfile), or that would need a volume. */
 export const notInCompose: ReadonlySet<string> = new Set([
   'SIGNET_HOST',
   'SIGNET_LOG_FORMAT',
@@ -25,13 +25,13 @@ export const notInCompose: ReadonlySet<string> = new Set([
   'SIGNET_MAIL_DIR',
 ]);
 
-/** What stands in the anchors of docker-compose.yml, in the part that is written by hand. */
+/** The keys in the hand-written anchors of docker-compose.yml. */
 const anchors: readonly [anchor: string, envs: ReadonlySet<string>][] = [
   ['*common', envsOf(processKeys, telemetryKeys, tokenKeys, limitKeys)],
   ['*jwks', envsOf(jwksKeys)],
 ];
 
-/** Values that the composition needs and no definition says. */
+/** Values that are specific to Compose. */
 const special: Readonly<Record<string, string>> = {
   SIGNET_MASTER_KEY: `\${SIGNET_MASTER_KEY:?${missing}}`,
   SIGNET_SERVICES: `\${SIGNET_SERVICES:?${missing}}`,
@@ -119,7 +119,7 @@ function block(service: AnyService): string {
     '    <<: *service',
     ...(name === services.auth.name
       ? ['    build:', '      context: .', '      dockerfile: deploy/Dockerfile']
-      : ["    # It is auth's image, built there.", '    pull_policy: never']),
+      : ['    # Uses the image that auth builds.', '    pull_policy: never']),
     `    command: [services/${name}/main.ts]`,
     '    environment:',
     `      <<: [${used.map(([anchor]) => anchor).join(', ')}]`,
@@ -137,7 +137,7 @@ function block(service: AnyService): string {
   ].join('\n');
 }
 
-/** What must work before a service starts. Domain services may call each other in circles: those wait for nobody but auth. */
+/** The services that must be healthy before a service starts. Domain services may have call cycles, so they wait only for auth. */
 function dependenciesOf({ name, keys, calls }: AnyService): string[] {
   if (name === services.edge.name) return [...Object.keys(calls), 'valkey'];
   return [...('databaseUrl' in keys ? ['roles'] : []), ...('auth' in calls ? ['auth'] : [])];

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { DescFile, DescService } from '@bufbuild/protobuf';
 
-/** Every service of the contract, read from gen/: a new one needs no entry in a list. */
+/** Every service of the contract, read from gen/. */
 export async function contractServices(): Promise<DescService[]> {
   const folder = fileURLToPath(new URL('../gen/proto/signet', import.meta.url));
   const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('_pb.ts'));

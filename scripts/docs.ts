@@ -10,18 +10,18 @@ import { root } from './check/check.ts';
 import { composeServices } from './compose.ts';
 import { serviceReasons } from './reasons.ts';
 
-/** A file of which a part is made from code; the words around it are written by hand. */
+/** A file with a generated part; the rest is written by hand. */
 export interface Doc {
   /** Path from the project's folder. */
   readonly file: string;
-  /** The lines between which the part stands. */
+  /** The lines around the generated part. */
   readonly markers: readonly [begin: string, end: string];
   readonly part: () => Promise<string>;
 }
 
 const tableMarkers = ['<!-- table: made by npm run generate -->', '<!-- table ends -->'] as const;
 
-/** The files with such a part. */
+/** The files with a generated part. */
 export const docs: Doc[] = [
   { file: 'docs/errors.md', markers: tableMarkers, part: async () => `\n${await errorTable()}\n` },
   { file: 'docs/configuration.md', markers: tableMarkers, part: async () => `\n${await keyTable()}\n` },
@@ -32,7 +32,7 @@ export const docs: Doc[] = [
   },
 ];
 
-/** A file's text as it should be: its own words, and the part that code makes now. */
+/** Renders a file's text with the current generated part. */
 export async function render({ file, markers: [begin, end], part }: Doc): Promise<string> {
   const text = await readFile(path.join(root, file), 'utf8');
   const from = text.indexOf(begin);
@@ -41,7 +41,7 @@ export async function render({ file, markers: [begin, end], part }: Doc): Promis
   return `${text.slice(0, from)}${begin}\n${await part()}\n${text.slice(to)}`;
 }
 
-/** Writes every document anew. */
+/** Updates the generated parts of all documents. */
 export async function writeDocs(): Promise<void> {
   for (const doc of docs) await writeFile(path.join(root, doc.file), await render(doc));
 }
@@ -54,7 +54,7 @@ async function errorTable(): Promise<string> {
       return [`\`${reason}\``, String(status), grpc === 'CANCELED' ? 'CANCELLED' : grpc, owner, title];
     }),
   );
-  return markdownTable(['Reason', 'HTTP', 'gRPC', 'Given by', 'Meaning'], rows);
+  return markdownTable(['Reason', 'HTTP', 'gRPC', 'Returned by', 'Meaning'], rows);
 }
 
 async function keyTable(): Promise<string> {
@@ -63,7 +63,7 @@ async function keyTable(): Promise<string> {
     for (const { env, default: standard, optional, doc } of Object.values(keys)) {
       const known = found.get(env) ?? { doc, defaults: new Map<string, string[]>() };
       found.set(env, known);
-      if (known.doc !== doc) throw new Error(`${env} is explained in two ways; ${service} has one of them`);
+      if (known.doc !== doc) throw new Error(`${env} has two descriptions, one of them in ${service}`);
       const value = standard === undefined ? (optional ? 'unset' : 'must be set') : `\`${standard}\``;
       known.defaults.set(value, [...(known.defaults.get(value) ?? []), service]);
     }
@@ -80,7 +80,7 @@ async function keyTable(): Promise<string> {
   );
 }
 
-/** The keys of each service, and those of the process that runs them all. */
+/** The configuration keys of `npm start` and of each service. */
 export async function serviceKeys(): Promise<[service: string, keys: Keys][]> {
   return [
     ['npm start', allKeys],

@@ -3,20 +3,20 @@ import { fileURLToPath } from 'node:url';
 import type { Key } from '#kit/config/config.ts';
 import { serviceKeys } from './docs.ts';
 
-/** Every key of every service with its default, to copy. */
+/** A template for .env with every key of every service and its default. */
 export const envExampleFile = fileURLToPath(new URL('../.env.example', import.meta.url));
 
-const head = `# Signet's configuration. Copy this file to .env, and take the # away from what you
-# change: what stands here are the defaults. The environment wins over .env, and an
-# empty value counts as none. All of it is explained in docs/configuration.md.
+const head = `# Signet's configuration with all defaults. Copy this file to .env and uncomment the
+# lines to change. The environment takes precedence over .env. An empty value counts
+# as unset. See docs/configuration.md.
 #
-# Docker Compose needs SIGNET_MASTER_KEY here; openssl rand -base64 32 makes one.
+# Docker Compose requires SIGNET_MASTER_KEY: openssl rand -base64 32.
 `;
 
-/** The text of .env.example. Keys that the same services read stand together. */
+/** The text of .env.example. Keys are grouped by the services that read them. */
 export async function envExample(): Promise<string> {
   const found = new Map<string, { key: Key; readers: string[] }>();
-  // A default that only npm start has is not for the processes that read the same file: theirs stands here.
+  // The defaults of the services' own processes take precedence over those of npm start.
   const [together, ...alone] = await serviceKeys();
   for (const [service, keys] of [...alone, ...(together ? [together] : [])]) {
     for (const key of Object.values(keys)) {
@@ -33,11 +33,11 @@ export async function envExample(): Promise<string> {
 }
 
 function entry({ env, doc, default: standard = '' }: Key): string {
-  // A comma is how a list with nothing in it is written in the code.
+  // The code writes an empty list as a comma.
   return `# ${doc}\n#${env}=${standard === ',' ? '' : standard}\n`;
 }
 
-/** Writes it anew. */
+/** Writes .env.example. */
 export async function writeEnvExample(): Promise<void> {
   await writeFile(envExampleFile, await envExample());
 }

@@ -1,4 +1,4 @@
-// npm run format: writes TypeScript and protos as they should look.
+// npm run format: formats TypeScript and protos.
 import { root } from './check/check.ts';
 import { runQuietly } from './command.mjs';
 

@@ -17,7 +17,7 @@ export async function generateComments(file: string): Promise<void> {
   if (existsSync(script)) await runQuietly(process.execPath, [script, file], { cwd: root });
 }
 
-/** Everything that is made from something else. */
+/** Generates code, clients, docs and .env.example. */
 async function generateAll(): Promise<void> {
   await generateProtos(root);
   await Promise.all([

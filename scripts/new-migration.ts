@@ -1,5 +1,5 @@
-// npm run migration:new -- <service> <name>: writes the migration that brings
-// the database from where the service's migrations leave it to its schema.prisma.
+// npm run migration:new -- <service> <name>: writes a migration with the difference
+// between the service's migrations and its schema.prisma.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -20,13 +20,13 @@ const server = await startEmbedded({ dataDir: '', ephemeral: true, log: silentLo
 try {
   const sql = await schemaDiff(server, directory);
   if (sql === '') {
-    console.log(`prisma/${service}: the migrations make what schema.prisma says; there is nothing to write`);
+    console.log(`prisma/${service}: the migrations match schema.prisma; nothing to write`);
   } else {
     const stamp = new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14);
     const file = path.join('prisma', service, 'migrations', `${stamp}_${name}`, 'migration.sql');
     await mkdir(path.dirname(path.join(root, file)), { recursive: true });
     await writeFile(path.join(root, file), `${sql}\n`);
-    console.log(`${file}: read it before you commit it; Prisma knows neither partial indexes nor checks`);
+    console.log(`${file}: review it before committing; Prisma does not support partial indexes and check constraints`);
   }
 } finally {
   await server.stop();

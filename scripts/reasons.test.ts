@@ -4,7 +4,7 @@ import { assertOwned, serviceReasons } from './reasons.ts';
 
 const taken = { TAKEN: { code: Code.AlreadyExists, status: 409, title: 'It is taken.' } };
 
-test('a reason belongs to one service', () => {
+test('refuses a reason that two services define', () => {
   expect(() => assertOwned([['cart', taken]])).not.toThrow();
   expect(() =>
     assertOwned([
@@ -14,6 +14,6 @@ test('a reason belongs to one service', () => {
   ).toThrow('TAKEN is a reason of cart and of ride');
 });
 
-test('finds the reasons of every service that has some', async () => {
+test('finds the reasons of every service', async () => {
   expect((await serviceReasons()).map(([service]) => service)).toEqual(expect.arrayContaining(['auth', 'edge']));
 });

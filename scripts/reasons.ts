@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Reasons } from '#kit/errors/reasons.ts';
 import { root } from './check/check.ts';
 
-/** The exported `reasons` of every services/<name>/reasons.ts. @throws Error where two services own one reason */
+/** The exported `reasons` of every services/<name>/reasons.ts. @throws Error if two services define the same reason */
 export async function serviceReasons(): Promise<[service: string, reasons: Reasons][]> {
   const folder = path.join(root, 'services');
   const names = (await readdir(folder)).filter((name) => existsSync(path.join(folder, name, 'reasons.ts'))).toSorted();
@@ -20,19 +20,19 @@ export async function serviceReasons(): Promise<[service: string, reasons: Reaso
   return found;
 }
 
-/** @throws Error where two services own one reason: it would mean two things */
+/** @throws Error if two services define the same reason, which would be ambiguous */
 export function assertOwned(services: readonly (readonly [service: string, reasons: Reasons])[]): void {
   const owners = new Map<string, string>();
   for (const [service, reasons] of services) {
     for (const reason of Object.keys(reasons)) {
       const other = owners.get(reason);
-      if (other !== undefined) throw new Error(`${reason} is a reason of ${other} and of ${service}`);
+      if (other !== undefined) throw new Error(`both ${other} and ${service} define the reason ${reason}`);
       owners.set(reason, service);
     }
   }
 }
 
-/** Writes the services' reasons with status and title, for the OpenAPI document: the edge loads no other service. */
+/** Writes the services' reasons with status and title for the OpenAPI document, because the edge imports no other service. */
 export async function writeReasons(file: string): Promise<void> {
   const all = (await serviceReasons()).flatMap(([, reasons]) =>
     Object.entries(reasons).map(([reason, { status, title }]) => [reason, { status, title }] as const),

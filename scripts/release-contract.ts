@@ -1,9 +1,9 @@
-// npm run contract:release: records the contract as it is now as that of a
-// release, which later changes must not break. Run it with the tag of a release.
+// npm run contract:release: records the current contract as that of a release, which
+// later changes must not break. Run it when you tag a release.
 import { runQuietly } from './command.mjs';
 import { root } from './setup.mjs';
 
-/** The contract of the last release, as buf builds it: an image of proto/ without comments. */
+/** The contract of the last release: a buf image of proto/ without comments. */
 export const releasedContract = 'test/contract/released.binpb';
 
 if (import.meta.main) {

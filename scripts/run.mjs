@@ -1,6 +1,5 @@
-// node scripts/run.mjs <file> [args]: sets up what is missing, then runs a file
-// with the pinned Node, TypeScript as it is. Plain JavaScript that Node 18
-// understands.
+// node scripts/run.mjs <file> [args]: sets up what is missing, then runs a
+// TypeScript file with the pinned Node. Plain JavaScript for Node 18.
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,33 +10,33 @@ import { watchLauncher } from './watch-launcher.mjs';
 const [file, ...args] = process.argv.slice(2);
 if (!file) fail(new Error('usage: node scripts/run.mjs <file> [args]'));
 
-/** Set once the program runs; until then a signal simply ends us, and the set-up with us. */
+/** Set when the program runs. Before that, a signal ends this process and the set-up. */
 let child;
-/** How often the program was asked to end, and when. */
-let asked = 0;
-let askedAt = -Infinity;
+/** Number and time of requests to end the program. */
+let requests = 0;
+let requestedAt = -Infinity;
 
 /**
- * Signals that come within so short a time are one request, ms: of a terminal that closes, the kernel and the shell
- * both tell, and the program does not wait once it is asked twice.
+ * Signals within this time count as one request, ms. When a terminal closes, both the kernel and the shell send a
+ * signal, and a second request would end the program without draining.
  */
-const together = 500;
+const sameRequest = 500;
 
 const numbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
 
-function ask(signal) {
+function requestEnd(signal) {
   if (!child) process.exit(128 + numbers[signal]);
   const now = performance.now();
-  if (now - askedAt < together) return;
-  askedAt = now;
-  asked += 1;
-  // The third request does not wait.
-  child.kill(asked < 3 ? signal : 'SIGKILL');
+  if (now - requestedAt < sameRequest) return;
+  requestedAt = now;
+  requests += 1;
+  // The third request kills the program.
+  child.kill(requests < 3 ? signal : 'SIGKILL');
 }
 
-for (const signal of Object.keys(numbers)) process.on(signal, () => ask(signal));
+for (const signal of Object.keys(numbers)) process.on(signal, () => requestEnd(signal));
 watchLauncher(() => {
-  if (asked === 0) ask('SIGTERM');
+  if (requests === 0) requestEnd('SIGTERM');
 });
 
 try {
@@ -52,14 +51,14 @@ child = spawn(
   [...nodeFlags, '--import', pathToFileURL(watchParent).href, path.resolve(root, file), ...args],
   {
     cwd: root,
-    // A process group of its own: a Ctrl-C in the terminal comes to us alone, and
-    // the program gets each signal once, from us.
+    // A separate process group: the terminal sends Ctrl-C only to this process,
+    // which forwards each signal once.
     detached: process.platform !== 'win32',
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: {
       ...process.env,
       PATH: [path.join(root, 'node_modules', '.bin'), process.env.PATH].join(path.delimiter),
-      // Password hashes and signatures share this pool, and hashes must never fill it.
+      // Password hashes and signatures share this pool; it must have more threads than concurrent hashes.
       UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE || '8',
       // A start loads 800 files: compiled once, they take a third less time.
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || path.join(root, 'node_modules', '.cache', 'node'),
@@ -70,7 +69,7 @@ child = spawn(
 child.on('error', fail);
 child.on('exit', (code, signal) => {
   if (!signal) process.exit(code);
-  // Ended by a signal: so are we, that whoever started us sees the same.
+  // Ends this process by the same signal, so that the parent sees it.
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 });

@@ -36,7 +36,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Tells whether a process runs. One that ended and that nobody has waited for is only a name. */
+/** Whether a process runs. A zombie does not count. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -85,7 +85,7 @@ test('keeps the size of the pool that the environment sets', async () => {
 });
 
 describe('drains the program and leaves no process behind', () => {
-  test('on SIGTERM to the parent alone; the exit code is passed on', async () => {
+  test('on SIGTERM to the parent only; passes on the exit code', async () => {
     const { parent, pid, lines, ended } = await start([program]);
     const exit = exitOf(parent);
     parent.kill('SIGTERM');
@@ -95,7 +95,7 @@ describe('drains the program and leaves no process behind', () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  test('on Ctrl-C, which the terminal sends to the whole group; the program is asked once', async () => {
+  test('on Ctrl-C to the whole process group; the program gets one signal', async () => {
     const { parent, pid, lines, ended } = await start([program]);
     const exit = exitOf(parent);
     process.kill(-(parent.pid ?? 0), 'SIGINT');
@@ -113,13 +113,13 @@ describe('drains the program and leaves no process behind', () => {
     await expect.poll(() => isAlive(pid)).toBe(false);
   });
 
-  test('on the third request, if it does not listen', async () => {
+  test('on the third request, if it ignores the others', async () => {
     const { parent, pid, lines, ended } = await start([program, 'stubborn']);
     const exit = exitOf(parent);
     for (const count of [1, 2]) {
       parent.kill('SIGTERM');
       await expect.poll(() => lines.filter((line) => line === 'asked SIGTERM').length, { interval: 5 }).toBe(count);
-      // What comes sooner belongs to the same request.
+      // Earlier signals count as the same request.
       await delay(600);
     }
     parent.kill('SIGTERM');
@@ -129,7 +129,7 @@ describe('drains the program and leaves no process behind', () => {
   });
 });
 
-test('passes on the exit code and the signal that the program ended with', async () => {
+test('passes on the exit code and the signal of the program', async () => {
   const script = path.join(folder, 'ends.mjs');
   await writeFile(script, `process.argv[2] === 'kill' ? process.kill(process.pid, 'SIGTERM') : process.exit(3)`);
   const code = exitOf(spawn(process.execPath, [run, script], { stdio: 'ignore' }));
@@ -138,7 +138,7 @@ test('passes on the exit code and the signal that the program ended with', async
   expect(await signal).toEqual([null, 'SIGTERM']);
 });
 
-test('asks for a file when there is none', async () => {
+test('prints the usage without a file', async () => {
   const child = spawn(process.execPath, [run], { stdio: ['ignore', 'ignore', 'pipe'] });
   const [line] = (await once(createInterface(child.stderr), 'line')) as [string];
   expect(line).toContain('usage: node scripts/run.mjs <file> [args]');

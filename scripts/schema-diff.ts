@@ -9,10 +9,10 @@ import { silentLog } from '#kit/log/log.ts';
 import { catalogAdapter } from './catalog-adapter.ts';
 
 /**
- * The SQL that is missing between what a service's migrations make and what its
- * schema.prisma says. Empty where they agree. Runs the migrations on a database
- * of their own, then asks Prisma's schema engine, which needs no binary this way.
- * @param server where to run them
+ * The SQL that leads from a service's migrations to its schema.prisma; empty if they
+ * match. Runs the migrations on a new database and compares with Prisma's schema
+ * engine through a driver adapter, which needs no engine binary.
+ * @param server the server for the database
  * @param directory the service's folder: schema.prisma and migrations/
  */
 export async function schemaDiff(server: EmbeddedServer, directory: string): Promise<string> {
@@ -31,7 +31,7 @@ export async function schemaDiff(server: EmbeddedServer, directory: string): Pro
       to: { tag: 'schemaDatamodel', files: [schema] },
       script: true,
       exitCode: null,
-      // Our own record is not part of the model.
+      // The record of migrations is not part of the model.
       filters: { externalTables: [`${service}._prisma_migrations`], externalEnums: [] },
     });
     const sql = (stdout ?? '').trim();

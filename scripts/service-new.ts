@@ -1,5 +1,5 @@
-// npm run service:new -- <name>: writes a service that starts, with one method
-// that works, and registers it. docs/add-a-service.md goes on from there.
+// npm run service:new -- <name>: generates a service with one working method and
+// registers it. See docs/add-a-service.md.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -28,12 +28,12 @@ const taken = new Set([
 ]);
 if (!/^[a-z][a-z0-9]{1,30}$/.test(name)) refuse('usage: npm run service:new -- <name: lower-case letters and digits>');
 if (isReserved(name)) refuse(`${name} is a reserved word of JavaScript`);
-if (taken.has(name)) refuse(`there is a service, or a part of the project, of the name ${name}`);
+if (taken.has(name)) refuse(`the name ${name} is in use`);
 
 const names: Names = { lower: name, pascal: name.slice(0, 1).toUpperCase() + name.slice(1) };
 const files = Object.entries(filesOf(names, nextPort()));
 const present = files.map(([file]) => file).filter((file) => existsSync(path.join(root, file)));
-if (present.length > 0) refuse(`not overwritten: ${present.join(', ')}`);
+if (present.length > 0) refuse(`these files exist and are not overwritten: ${present.join(', ')}`);
 
 const registry = path.join(root, 'services', 'registry.ts');
 const registered = registryWith(await readFile(registry, 'utf8'), names);
@@ -42,7 +42,7 @@ for (const [file, text] of files) {
   await writeFile(path.join(root, file), text);
   console.log(`wrote    ${file}`);
 }
-// Code for its protos and its database first: the registry cannot be read without.
+// The registry imports the generated code, so generate that first.
 await runQuietly('buf', ['generate', '-o', root], { cwd: root });
 await writeFile(registry, registered);
 console.log('changed  services/registry.ts');
@@ -54,10 +54,10 @@ for (const [script, ...args] of [
   await runQuietly(pinnedNode, ['--disable-warning=ExperimentalWarning', script, ...args], { cwd: root });
 }
 console.log(`wrote    prisma/${name}/migrations, gen/, docs/configuration.md, .env.example, docker-compose.yml
-It runs with npm start:  curl -s http://localhost:8080/api/v1/${name}/visits -X POST -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{}'
-Go on with docs/add-a-service.md.`);
+Run npm start, then:  curl -s http://localhost:8080/api/v1/${name}/visits -X POST -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{}'
+Next steps: docs/add-a-service.md.`);
 
-/** The port behind the highest one that a gRPC service has. */
+/** The port after the highest gRPC port. */
 function nextPort(): number {
   const ports = Object.values<AnyService>(services).flatMap(({ ports: { grpc } }) => Number(grpc?.default ?? 0));
   return Math.max(...ports.filter((port) => port < 9_000)) + 1;

@@ -1,18 +1,18 @@
-// One set-up at a time. Plain JavaScript: it runs before there is a Node of ours.
+// Lock for the set-up. Plain JavaScript, because it runs before the pinned Node is installed.
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How often the holder shows that it lives, ms. */
+/** Interval at which the holder touches the lock, ms. */
 const beat = 1_000;
-/** Silence after which the holder counts as dead, ms. Long, for a machine that sleeps or swaps. */
+/** Time without a touch after which the holder counts as dead, ms. Long enough for a machine that sleeps or swaps. */
 const silence = 15_000;
 
 /**
- * Runs `work` while no other process does, on this tree. The lock is a file that
- * its holder touches every second; one that was killed is found out by its silence,
- * or at once where its process is gone.
+ * Runs `work` under the lock. The lock is a file that its holder touches every
+ * second. The lock of a dead holder is detected by its age, or immediately if its
+ * process does not exist.
  * @param {string} file
  * @param {() => Promise<void>} work
  * @param {() => void} [waiting] called once if another holds the lock
@@ -37,7 +37,7 @@ export async function withSetupLock(file, work, waiting = () => {}) {
   }
 }
 
-/** Written first and linked then, so that nobody reads half of it; link() fails where the file is there. */
+/** Writes a temporary file and links it, so that no process reads a partial lock; link() fails if the lock exists. */
 function take(file, mine) {
   const draft = `${file}.${mine.replace(' ', '.')}`;
   fs.writeFileSync(draft, mine, { flag: 'wx' });
@@ -53,9 +53,9 @@ function take(file, mine) {
 }
 
 /**
- * Removes the lock of a dead holder. Two may find it dead at once, and the slower
- * must not remove the lock that the quicker has taken since: the right to remove
- * is a second link, named after the dead holder.
+ * Removes the lock of a dead holder. Of two processes that detect it concurrently,
+ * the slower must not remove the lock that the faster has taken since. Therefore
+ * the right to remove is a second link, named after the dead holder.
  */
 function clearDead(file) {
   const found = inspect(file);
@@ -94,7 +94,7 @@ function touch(file) {
   try {
     fs.lutimesSync(file, new Date(), new Date());
   } catch {
-    // Somebody removed the folder; the next set-up makes it anew.
+    // The folder was removed; the next set-up creates it.
   }
 }
 
@@ -102,6 +102,6 @@ function remove(file, mine) {
   try {
     if (fs.readFileSync(file, 'utf8') === mine) fs.rmSync(file, { force: true });
   } catch {
-    // Not there: nothing to remove.
+    // Already removed.
   }
 }

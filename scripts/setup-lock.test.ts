@@ -20,7 +20,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A process that appends `in` and `out` to a journal while it holds the lock; with `stay` it never lets go. */
+/** A process that appends `in` and `out` to a journal while it holds the lock; with `stay` it never releases it. */
 function holder(mode: 'pass' | 'stay') {
   const code = `
     const { withSetupLock } = await import(${JSON.stringify(new URL('setup-lock.mjs', import.meta.url).href)});
@@ -42,14 +42,14 @@ function holder(mode: 'pass' | 'stay') {
 
 const journal = () => readFileSync(path.join(folder, 'journal'), 'utf8').trim().split('\n');
 
-test('lets one in at a time, and leaves nothing behind', async () => {
+test('admits one process at a time and leaves no file', async () => {
   const all = Array.from({ length: 6 }, () => holder('pass'));
   await Promise.all(all.map((child) => once(child, 'exit')));
   expect(journal()).toEqual(Array.from({ length: 6 }, () => ['in', 'out']).flat());
   expect(readdirSync(folder)).toEqual(['journal']);
 });
 
-test('tells once that it waits', async () => {
+test('reports once that it waits', async () => {
   const said: string[] = [];
   const child = holder('stay');
   await once(createInterface(child.stdout), 'line');
@@ -65,7 +65,7 @@ test('tells once that it waits', async () => {
   expect(said).toEqual(['waiting', 'in']);
 });
 
-test('passes on from a holder that was killed, to one of many that wait', async () => {
+test('passes the lock of a killed holder to one of many waiters', async () => {
   const dead = holder('stay');
   await once(createInterface(dead.stdout), 'line');
   const all = Array.from({ length: 6 }, () => holder('pass'));
@@ -75,7 +75,7 @@ test('passes on from a holder that was killed, to one of many that wait', async 
   expect(readdirSync(folder)).toEqual(['journal']);
 });
 
-test('passes on from a holder that has been silent for 15 s, although its pid is in use', async () => {
+test('takes over a lock not touched for 15 s, although its pid is in use', async () => {
   await writeFile(file, `${process.pid} 0123456789abcdef`);
   const ago = (seconds: number) => new Date(Date.now() - seconds * 1000);
   utimesSync(file, ago(16), ago(16));
@@ -86,7 +86,7 @@ test('passes on from a holder that has been silent for 15 s, although its pid is
   expect(entered).toBe(true);
 });
 
-test('waits for a holder that was silent for less', async () => {
+test('waits for a holder that touched the lock more recently', async () => {
   writeFileSync(file, `${process.pid} 0123456789abcdef`);
   const ago = new Date(Date.now() - 10_000);
   utimesSync(file, ago, ago);
@@ -103,7 +103,7 @@ test('waits for a holder that was silent for less', async () => {
   expect(order).toEqual(['waiting', 'let go', 'in']);
 });
 
-test('lets go when the work fails', async () => {
+test('releases the lock when the work fails', async () => {
   const work = () => Promise.reject(new Error('no network'));
   await expect(withSetupLock(file, work)).rejects.toThrow('no network');
   expect(existsSync(file)).toBe(false);

@@ -1,7 +1,7 @@
-// Brings the tree to where it can run: packages installed, a Node of ours there,
-// Prisma's clients generated. Does what is missing and nothing else; on a tree
-// that has all it reads a few files. Plain JavaScript that Node 18 understands,
-// with no package: it runs before any is installed.
+// Sets up the tree: installs the packages and the pinned Node, generates Prisma's
+// clients. Performs only missing steps; on a complete tree it reads a few files.
+// Plain JavaScript for Node 18 without packages, because it runs before any is
+// installed.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -17,14 +17,14 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 /** The pinned Node, an npm package. */
 export const pinnedNode = path.join(root, 'node_modules', 'node', 'bin', windows ? 'node.exe' : 'node');
 
-/** Sets up what is missing. Two at once are fine: the second waits. */
+/** Sets up what is missing. A concurrent set-up waits for the first. */
 export async function setup() {
   const began = Date.now();
   if (missing().length === 0) return;
   await withSetupLock(
     path.join(root, '.data', 'setup.lock'),
     async () => {
-      // Asked again: another may have done it while we waited.
+      // Checked again: another process may have done it meanwhile.
       for (const step of missing()) {
         say(`${step.title} ...`);
         await step.run();
@@ -46,7 +46,7 @@ function missing() {
 }
 
 function say(text) {
-  // Not to standard output: that is for what was asked for.
+  // Standard output is for the output of the command.
   process.stderr.write(`signet: ${text}\n`);
 }
 
@@ -55,17 +55,17 @@ function say(text) {
 const installRecord = () => path.join(root, 'node_modules', '.package-lock.json');
 const installStamp = () => path.join(root, 'node_modules', '.signet-installed');
 
-/** What the stamp of an install that still holds says: packages are for one platform. */
+/** The stamp of a current installation: lock file and platform. */
 function installWanted() {
   return hash(readText(path.join(root, 'package-lock.json')), process.platform, process.arch);
 }
 
 async function install() {
   try {
-    // A tree that an npm of the developer's own has just filled is good as it is.
+    // Keeps an installation that the developer has just made with npm.
     if (!installedByHand()) {
       fs.rmSync(installStamp(), { force: true });
-      // An install that was interrupted leaves no record of npm's; nothing in it can be trusted.
+      // An interrupted installation leaves no npm record and may be incomplete.
       if (!fs.existsSync(installRecord())) fs.rmSync(path.join(root, 'node_modules'), { recursive: true, force: true });
       await reachRegistry();
       await installPackages();
@@ -78,24 +78,24 @@ async function install() {
 }
 
 /**
- * Installs what the lock file says and writes neither it nor package.json. Not
- * `npm ci`: npm 11 refuses a lock file without the packages of other platforms,
- * and a registry need not have those of all platforms. And without install
- * scripts: the one that matters is run by finishNode(), and npm 10, which does
- * not know allowScripts, would run Prisma's, which refuses Node 18.
+ * Installs the packages of the lock file without changing it or package.json. Not
+ * `npm ci`, because npm 11 rejects a lock file without the packages of other
+ * platforms, which a registry may lack. Without install scripts: finishNode() runs
+ * the only required one, and npm 10, which does not support allowScripts, would run
+ * Prisma's, which fails on Node 18.
  */
 async function installPackages() {
   const args = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts'];
   await npm(args);
-  // Windows lets nobody replace a program that runs.
+  // Windows cannot replace a running program.
   if (windows || Number.parseInt(process.versions.node, 10) >= 22) return;
-  // On an older Node, npm leaves out optional packages that want a newer one, native parts of vitest and oxlint
-  // among them. On ours it brings them; and takes ours away again, which is not in its records.
+  // On an older Node, npm skips optional packages that require a newer one, such as native parts of vitest and oxlint.
+  // Installing with the pinned Node adds them, but removes the pinned Node itself, which is not in npm's records.
   await finishNode();
   await npm(args, path.dirname(pinnedNode));
 }
 
-/** Runs the install script of the package `node`, which is a shell without a kernel before that, and links it into .bin. */
+/** Runs the install script of the package `node`, which installs the actual program, and links it into .bin. */
 async function finishNode() {
   await runQuietly(process.execPath, ['installArchSpecificPackage.js'], {
     cwd: path.join(root, 'node_modules', 'node'),
@@ -105,20 +105,20 @@ async function finishNode() {
   throw new CommandError(`Node ${process.platform}-${process.arch} was installed but does not run: ${pinnedNode}`, '');
 }
 
-/** npm, quiet unless it fails; `first` comes first on its path. It is a script on Windows, and scripts need a shell there. */
+/** Runs npm, quiet unless it fails, with `first` first on PATH. On Windows npm is a script, which needs a shell. */
 function npm(args, first = '') {
   const PATH = [first, process.env.PATH].filter(Boolean).join(path.delimiter);
   return runQuietly('npm', [...args, '--loglevel=error'], { cwd: root, shell: windows, env: { ...process.env, PATH } });
 }
 
-/** Asks for one package first: npm tries all of them, for minutes, before it says that it is offline. */
+/** Checks the registry with one package first: offline, npm would retry all packages for minutes. */
 async function reachRegistry() {
   const { node } = JSON.parse(readText(path.join(root, 'package.json'))).dependencies;
-  const patience = ['--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=3000'];
+  const timeouts = ['--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=3000'];
   try {
-    await npm(['view', `node@${node}`, 'version', '--prefer-offline', ...patience]);
+    await npm(['view', `node@${node}`, 'version', '--prefer-offline', ...timeouts]);
   } catch (error) {
-    // Anything else is for the install to find out.
+    // Other errors are left to the installation.
     if (isOffline(error)) throw error;
   }
 }
@@ -127,7 +127,7 @@ function isOffline(error) {
   return /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|ENOTCACHED/.test(error.output || '');
 }
 
-/** npm's own record of what it installed is newer than the lock file, and our Node is there. */
+/** Whether npm's record of the installation is newer than the lock file and the pinned Node exists. */
 function installedByHand() {
   const record = fs.statSync(installRecord(), { throwIfNoEntry: false });
   const wanted = fs.statSync(path.join(root, 'package-lock.json'));
@@ -145,8 +145,8 @@ async function answers(program) {
 
 function explainInstall(error) {
   const reason = isOffline(error)
-    ? 'The package registry cannot be reached. The first start needs it; later ones do not.'
-    : 'npm could not install the packages.';
+    ? 'The package registry is unreachable. Only the first start needs it.'
+    : 'npm failed to install the packages.';
   return new CommandError(`${reason} (${error.message})`, error.output || '');
 }
 
@@ -169,7 +169,7 @@ function prismaVersion() {
   return manifest.devDependencies.prisma;
 }
 
-/** Generates the Prisma clients of some services, side by side. */
+/** Generates the Prisma clients of services in parallel. */
 export async function generateClients(names) {
   const cli = path.join(root, 'node_modules', 'prisma', 'build', 'index.js');
   await Promise.all(
@@ -180,9 +180,8 @@ export async function generateClients(names) {
         cwd: root,
         env: {
           ...process.env,
-          // Generating needs no engine, but looks for one, on a download host where
-          // nothing is found. Any program will do, as long as it isn't one that
-          // answers "fine" to everything.
+          // `prisma generate` needs no engine but would download one. Any existing
+          // program prevents that, unless it succeeds on every argument.
           PRISMA_SCHEMA_ENGINE_BINARY: pinnedNode,
           PRISMA_HIDE_UPDATE_MESSAGE: '1',
           CHECKPOINT_DISABLE: '1',
@@ -193,7 +192,7 @@ export async function generateClients(names) {
   );
 }
 
-// --- what both use
+// --- shared
 
 function readText(file) {
   try {
@@ -207,7 +206,7 @@ function hash(...parts) {
   return createHash('sha256').update(parts.join('\0')).digest('hex');
 }
 
-/** Ends the process with a failed step's message, what its program said included. */
+/** Prints the error of a failed step with its program's output, and exits. */
 export function fail(error) {
   const output = error instanceof CommandError ? error.output.trimEnd() : '';
   if (output) process.stderr.write(`${output}\n\n`);

@@ -1,16 +1,16 @@
-// Notices that npm, which started us, is gone. npm passes only SIGINT and SIGTERM on, and only to the shell that it
-// runs a script in, which passes nothing on: a signal that ends either of them leaves us behind. Plain JavaScript that
-// Node 18 understands.
+// Detects that npm, which started this process, has ended. npm forwards only SIGINT and SIGTERM, and only to the shell
+// in which it runs a script; the shell forwards nothing. A signal that ends either of them would leave this process
+// running. Plain JavaScript for Node 18.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** How often we look, ms. */
+/** Poll interval, ms. */
 const every = 250;
 
 /**
- * Calls `gone` once npm, or the shell between it and us, has ended. Does nothing where npm did not start us: then the
- * parent may be a person's shell, which leaves its background jobs running when it ends.
+ * Calls `gone` when npm, or the shell between it and this process, has ended. Does nothing if npm did not start this
+ * process: then the parent may be an interactive shell, which leaves its background jobs running when it ends.
  * @param {() => void} gone
  */
 export function watchLauncher(gone) {
@@ -25,13 +25,13 @@ export function watchLauncher(gone) {
   timer.unref();
 }
 
-/** Whether a process is the shell that npm runs a script in: its command line has ours in it. */
+/** Whether a process is the shell in which npm runs a script: its command line contains this program. */
 function isShell(pid) {
   const { command } = inspect(pid);
   return command.includes(path.basename(process.argv[1])) && /^\S*sh\b/.test(command);
 }
 
-/** Whether `parent` still is the parent of `pid`; a process whose parent ends gets another one. */
+/** Whether `parent` is still the parent of `pid`; an orphaned process gets another parent. */
 function isParent(parent, pid) {
   if (process.platform === 'linux') return inspect(pid).parent === parent;
   try {
@@ -51,7 +51,7 @@ function inspect(pid) {
       );
       return { parent: Number(parent), command };
     }
-    // After the name, in parentheses, that may hold anything: the state, then the parent.
+    // The name in parentheses may contain any character; the state and the parent follow it.
     const [, parent] = fs
       .readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')

@@ -1,7 +1,7 @@
 // Loaded before the program that run.mjs starts. Descriptor 3 is a pipe from
-// run.mjs; it ends when run.mjs does, kill -9 included, and the program is then
-// asked to drain as if by a SIGTERM. The variable tells a program of run.mjs from
-// that program's own children, which inherit flags but not the pipe.
+// run.mjs. It closes when run.mjs ends, also by kill -9; the program then receives
+// SIGTERM and drains. The variable distinguishes the program from its children,
+// which inherit the flags but not the pipe.
 import { Socket } from 'node:net';
 
 if (process.env.SIGNET_PARENT_PIPE === String(process.ppid)) {

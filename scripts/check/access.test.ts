@@ -39,13 +39,13 @@ const admins = (maxAuthAge?: number, roles = ['admin']): MessageInitShape<typeof
 });
 
 test.each([
-  ['an act of admins', admins(), IDEMPOTENT, 1],
-  ['one that does not say whether it changes anything', admins(), IDEMPOTENCY_UNKNOWN, 1],
-  ['an act of admins and others', admins(undefined, ['support', 'admin']), IDEMPOTENT, 1],
-  ['one that accepts a sign-in of 301 s ago', admins(301), IDEMPOTENT, 1],
-  ['one that accepts a sign-in of 300 s ago', admins(300), IDEMPOTENT, 0],
-  ['what only reads', admins(), NO_SIDE_EFFECTS, 0],
-  ['an act of any user', admins(undefined, []), IDEMPOTENT, 0],
-])('%s is judged by its max_auth_age', (_, rule, idempotency, faults) => {
+  ['a state-changing admin method', admins(), IDEMPOTENT, 1],
+  ['an admin method without an idempotency level', admins(), IDEMPOTENCY_UNKNOWN, 1],
+  ['a method for admins and others', admins(undefined, ['support', 'admin']), IDEMPOTENT, 1],
+  ['a method that accepts a sign-in of 301 s ago', admins(301), IDEMPOTENT, 1],
+  ['a method that accepts a sign-in of 300 s ago', admins(300), IDEMPOTENT, 0],
+  ['a method without side effects', admins(), NO_SIDE_EFFECTS, 0],
+  ['a method for any user', admins(undefined, []), IDEMPOTENT, 0],
+])('checks the max_auth_age of %s', (_, rule, idempotency, faults) => {
   expect(actsWithoutRecentSignIn([serviceWith(rule, idempotency)])).toHaveLength(faults);
 });

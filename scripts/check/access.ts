@@ -10,12 +10,12 @@ import { services as registered } from '../../services/registry.ts';
 import { contractServices } from '../contract.ts';
 import { type Check, expectNone, root, Violation } from './check.ts';
 
-/** Every method of our contract says who may call it. */
+/** Every method of the contract has an access rule. */
 export const access: Check = {
   claim: 'every method has an access rule',
   async run() {
     const services = await contractServices();
-    if (services.length === 0) throw new Violation('there is no service in gen/proto/signet');
+    if (services.length === 0) throw new Violation('no service found in gen/proto/signet');
     try {
       assertCovered(services, builtInRoles);
     } catch (error) {
@@ -24,9 +24,9 @@ export const access: Check = {
   },
 };
 
-/** Every method of our contract asks of the edge what the edge can give. */
+/** The edge rule of every method is valid. */
 export const edgeRules: Check = {
-  claim: 'every edge rule makes sense',
+  claim: 'every edge rule is valid',
   async run() {
     const methods = (await contractServices()).flatMap((service) => service.methods);
     expectNone(methods.flatMap(faultOfEdgeRule));
@@ -42,43 +42,40 @@ function faultOfEdgeRule(method: DescMethod): string[] {
   }
 }
 
-/** Every service of our contract is one that a service of the registry serves, and the suites over the registry try. */
+/** The registry serves every service of the contract, so the suites over the registry test all of them. */
 export const served: Check = {
   claim: 'every service of the contract is in the registry',
   async run() {
     const inRegistry = new Set(Object.values<AnyService>(registered).flatMap(({ contract }) => contract));
-    // Those of test/proto exist for tests.
+    // Services in test/proto exist for tests only.
     const ours = (await contractServices()).filter(({ file }) =>
       existsSync(path.join(root, 'proto', `${file.name}.proto`)),
     );
     expectNone(
       ours
         .filter((service) => !inRegistry.has(service))
-        .map(({ typeName }) => `${typeName}: in no contract of services/<name>/service.ts`),
+        .map(({ typeName }) => `${typeName}: not in the contract of any services/<name>/service.ts`),
     );
   },
 };
 
-/** Every act of an administrator on identities needs a recent sign-in. */
+/** Every method of the auth service with which administrators change state requires a recent sign-in. */
 export const recentSignIn: Check = {
-  claim: 'every admin act of the auth service needs a recent sign-in',
+  claim: 'every state-changing admin method of the auth service requires a recent sign-in',
   async run() {
     const services = (await contractServices()).filter(({ file }) => file.proto.package === 'signet.auth.v1');
-    if (services.length === 0) throw new Violation('there is no service in signet.auth.v1');
+    if (services.length === 0) throw new Violation('no service found in signet.auth.v1');
     expectNone(
       actsWithoutRecentSignIn(services),
-      'An old session is a stolen one sooner or later: see docs/policy.md.',
+      'Without it, a stolen old session could change permissions: see docs/policy.md.',
     );
   },
 };
 
-/** The longest that a sign-in counts as recent, s. */
+/** Maximum age of a recent sign-in, s. */
 const recent = 300;
 
-/**
- * Lists the methods that administrators may call, that change something, and whose rule accepts a sign-in older than
- * five minutes.
- */
+/** Lists the state-changing methods that administrators may call and whose rule accepts a sign-in older than five minutes. */
 export function actsWithoutRecentSignIn(services: readonly DescService[]): string[] {
   return services
     .flatMap(({ methods }) => methods)

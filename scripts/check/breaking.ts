@@ -2,11 +2,11 @@ import { runQuietly } from '../command.mjs';
 import { releasedContract } from '../release-contract.ts';
 import { type Check, root } from './check.ts';
 
-/** Those who use the contract of the last release can go on doing so. */
+/** The contract is compatible with that of the last release. */
 export const breaking: Check = {
-  claim: 'no change of a proto breaks its users',
+  claim: 'no proto change is breaking',
   async run() {
-    // proto/ alone: what others wrote is theirs to change.
+    // Only proto/: third-party protos are not part of the contract.
     await runQuietly('buf', ['breaking', 'proto', '--against', releasedContract], { cwd: root });
   },
 };

@@ -1,22 +1,22 @@
 import { fileURLToPath } from 'node:url';
 
-/** One thing that must hold of the tree. */
+/** A check of the source tree. */
 export interface Check {
-  /** The claim, as a sentence without a full stop. */
+  /** What holds if it passes, as a sentence without a full stop. */
   readonly claim: string;
-  /** Rejects when it does not hold; a Violation says where. */
+  /** Rejects if it fails; a Violation lists the faults. */
   readonly run: () => Promise<void>;
 }
 
-/** A claim that does not hold. */
+/** A failed check. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
-/** Folder of the project, with a slash at its end. */
+/** Folder of the project, with a trailing slash. */
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Throws a Violation that names every fault, if there is one. */
+/** @throws Violation listing the faults, if any */
 export function expectNone(faults: readonly string[], advice = ''): void {
   if (faults.length > 0) throw new Violation([...faults, ...(advice ? [advice] : [])].join('\n'));
 }

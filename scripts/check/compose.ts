@@ -24,12 +24,12 @@ const composeSchema = z.object({
 
 const keysOfServices = Object.fromEntries(Object.values<AnyService>(services).map(({ name, keys }) => [name, keys]));
 
-/** The one service that may be reached from outside. */
+/** The only service with a public port. */
 const door = 'edge';
 
 /**
- * What is wrong with a Compose file: a service without its process or a key that
- * it needs, a variable that nothing reads, a port or a file that is not there.
+ * Lists the faults of a Compose file: a service without its process or a required
+ * key, an unknown variable, a wrong port, a missing file.
  */
 export function composeFaults(text: string, known: Readonly<Record<string, Keys>> = keysOfServices): string[] {
   const { services: composed } = composeSchema.parse(parse(text, { merge: true }));
@@ -48,7 +48,7 @@ export function composeFaults(text: string, known: Readonly<Record<string, Keys>
     if (command?.join(' ') !== `services/${name}/main.ts`) say(`does not run services/${name}/main.ts`);
     const asked = healthcheck?.test?.at(-1);
     if (!Object.values(keys).some((key) => isPort(key) && key.default === asked)) {
-      say(`is asked for its health on ${asked}, which is no port of its`);
+      say(`has a health check on ${asked}, which is not one of its ports`);
     }
     for (const env of Object.keys(environment)) {
       if (!Object.values(keys).some((key) => key.env === env)) say(`does not read ${env}`);
@@ -57,15 +57,14 @@ export function composeFaults(text: string, known: Readonly<Record<string, Keys>
       // ${NAME:-otherwise} and ${NAME:?why}
       const [, variable, otherwise] = /^\$\{(\w+)(?::(?:-|\?)(.*))?\}$/.exec(value) ?? [];
       if (variable !== undefined && variable !== env && variable !== `${env}_${envName(name)}`) {
-        say(`gives ${env} the value of ${variable}`);
+        say(`sets ${env} from ${variable}`);
       }
       const key = Object.values(keys).find((one) => one.env === env);
-      if (key && isRequired(key) && value.includes(':-') && !otherwise)
-        say(`may leave ${env} unset, which must be set`);
+      if (key && isRequired(key) && value.includes(':-') && !otherwise) say(`may leave the required ${env} unset`);
     }
     for (const key of Object.values(keys)) {
       if (key.env in environment || notInCompose.has(key.env) || isPort(key)) continue;
-      say(`is not given ${key.env}, which it reads`);
+      say(`does not set ${key.env}, which it reads`);
     }
   }
   return faults;
@@ -79,9 +78,9 @@ function isRequired({ default: standard, optional }: Key): boolean {
   return standard === undefined && !optional;
 }
 
-/** Docker Compose runs the services as they are. */
+/** docker-compose.yml matches the services' definitions. */
 export const compose: Check = {
-  claim: 'docker-compose.yml gives each service the keys that it reads',
+  claim: 'docker-compose.yml sets the keys that each service reads',
   async run() {
     expectNone(composeFaults(await readFile(path.join(root, 'docker-compose.yml'), 'utf8')));
   },

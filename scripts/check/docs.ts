@@ -4,9 +4,9 @@ import path from 'node:path';
 import { docs, render } from '../docs.ts';
 import { type Check, expectNone, root } from './check.ts';
 
-/** Files with a part that is made from code have the one that the code makes now. */
+/** The generated parts of files are current. */
 export const documented: Check = {
-  claim: 'docs and docker-compose.yml have what the code makes now',
+  claim: 'the generated parts of docs and docker-compose.yml are current',
   async run() {
     const faults: string[] = [];
     for (const doc of docs) {

@@ -5,18 +5,18 @@ import { exampleOf } from '#kit/contract/example.ts';
 import { contractServices } from '../contract.ts';
 import { type Check, expectNone, root } from './check.ts';
 
-/** Every method of our contract shows a request that it would take. */
+/** Every method of the contract has a valid example request. */
 export const examples: Check = {
   claim: 'every method has a valid example request',
   async run() {
     const services = await contractServices();
-    // Services that exist for tests have no readers.
+    // Test services need no examples.
     const ours = services.filter(({ file }) => existsSync(path.join(root, 'proto', `${file.name}.proto`)));
     expectNone(faultyExamples(ours));
   },
 };
 
-/** What is wrong with the examples of services' methods; empty where nothing is. */
+/** Lists the faults of the examples of services' methods. */
 export function faultyExamples(services: readonly DescService[]): string[] {
   return services
     .flatMap(({ methods }) => methods)

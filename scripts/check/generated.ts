@@ -6,7 +6,7 @@ import { generateComments, generateProtos } from '../generate.ts';
 import { writeReasons } from '../reasons.ts';
 import { type Check, expectNone, root } from './check.ts';
 
-/** gen/ is what proto/ makes. Generated anew elsewhere and compared; the tree is not touched. */
+/** gen/ matches proto/. Generates into a temporary folder and compares. */
 export const generated: Check = {
   claim: 'gen/ is current',
   async run() {
@@ -19,9 +19,7 @@ export const generated: Check = {
       const names = new Set([...fresh.keys(), ...kept.keys()]);
       const faults = [...names].filter((name) => fresh.get(name) !== kept.get(name)).toSorted();
       expectNone(
-        faults.map(
-          (name) => `gen/${name}: ${fresh.has(name) ? (kept.has(name) ? 'differs' : 'missing') : 'left over'}`,
-        ),
+        faults.map((name) => `gen/${name}: ${fresh.has(name) ? (kept.has(name) ? 'differs' : 'missing') : 'obsolete'}`),
         'run: npm run generate',
       );
     } finally {
@@ -30,7 +28,7 @@ export const generated: Check = {
   },
 };
 
-/** Text of every file below a folder, but for Prisma's clients, which set-up makes and git ignores. */
+/** Text of every file in a folder, except Prisma's clients, which set-up generates and git ignores. */
 async function filesOf(folder: string): Promise<Map<string, string>> {
   if (!existsSync(folder)) return new Map();
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { faultOf, followed, importsOf } from './imports.ts';
-import { circleIn, isOnlyReexports, placeOf, reexportsOf } from './rooms.ts';
+import { cycleIn, isOnlyReexports, placeOf, reexportsOf } from './rooms.ts';
 
-test('finds imports of every kind, types and side effects included', () => {
+test('finds imports of every kind, including types and side effects', () => {
   const text = `
     import a from './a.ts';
     import type { B } from "../store/b.ts";
@@ -28,9 +28,9 @@ test.each([
   ['services/user/build.ts', 'services/all/open.ts', 'a service imports another'],
   ['services/user/build.ts', 'services/fleet/open.ts', 'a service imports another'],
   ['services/fleet/open.ts', 'services/auth/build.ts', 'a service imports another'],
-  ['services/all/open.ts', 'services/fleet/open.ts', 'what runs together imports'],
+  ['services/all/open.ts', 'services/fleet/open.ts', 'services/all imports services/fleet'],
   ['kit/call/app.ts', 'services/auth/build.ts', 'the kit imports a service'],
-  ['kit/guard/guard.ts', 'kit/errors/failure.ts', 'the guard imports something of ours'],
+  ['kit/guard/guard.ts', 'kit/errors/failure.ts', 'the guard imports a file outside'],
   ['services/user/domain/a.ts', 'services/user/store/b.ts', 'rules import'],
   ['services/user/domain/a.ts', 'services/user/handler/b.ts', 'rules import'],
   ['services/user/domain/a.ts', 'services/user/clients/b.ts', 'rules import'],
@@ -43,7 +43,7 @@ test.each([
   ['cli/commands/users.ts', 'services/auth/users/store.ts', 'the command line imports'],
   ['services/user/handler/a.ts', 'services/user/store/b.ts', 'a handler imports a store'],
   ['services/user/store/a.ts', 'services/user/handler/b.ts', 'a store imports a handler'],
-  ['services/user/store/a.ts', 'kit/call/call.ts', 'a store asks for the current call'],
+  ['services/user/store/a.ts', 'kit/call/call.ts', 'a store imports the current call'],
   ['services/auth/keys/handler.ts', 'services/auth/keys/store.ts', 'a handler imports a store'],
   ['services/auth/keys/handler/a.ts', 'services/auth/keys/store/b.ts', 'a handler imports a store'],
   ['services/auth/keys/rules.ts', 'services/auth/keys/store.ts', 'rules import'],
@@ -52,13 +52,13 @@ test.each([
   ['services/auth/keys/rules/a.ts', 'services/auth/roles/public.ts', 'rules import'],
   ['services/auth/keys/rules/a.ts', 'kit/call/call.ts', 'rules import'],
   ['services/auth/keys/rules/a.ts', 'gen/proto/signet/auth/v1/key_service_pb.ts', 'rules import'],
-  ['services/auth/keys/rules.ts', 'services/auth/roles/rules.ts', "besides the room's public file"],
-  ['services/auth/keys/store.ts', 'services/auth/roles/store.ts', "besides the room's public file"],
-  ['services/auth/keys/build.ts', 'services/auth/roles/build.ts', "besides the room's public file"],
-  ['services/auth/build.ts', 'services/auth/roles/store.ts', "besides the room's public file"],
-  ['services/auth/keys/store.ts', 'services/auth/config.ts', 'other than its build'],
+  ['services/auth/keys/rules.ts', 'services/auth/roles/rules.ts', "other than the room's public.ts"],
+  ['services/auth/keys/store.ts', 'services/auth/roles/store.ts', "other than the room's public.ts"],
+  ['services/auth/keys/build.ts', 'services/auth/roles/build.ts', "other than the room's public.ts"],
+  ['services/auth/build.ts', 'services/auth/roles/store.ts', "other than the room's public.ts"],
+  ['services/auth/keys/store.ts', 'services/auth/config.ts', 'other than its build.ts'],
   ['services/all/main.ts', 'cli/main.ts', 'imports the command line'],
-])('refuses that %s imports %s', (from, to, fault) => {
+])('rejects an import from %s to %s', (from, to, fault) => {
   expect(faultOf({ from, to })).toContain(fault);
 });
 
@@ -90,11 +90,11 @@ test.each([
   ['cli/commands/db.ts', 'services/all/config.ts'],
   ['cli/connect.ts', 'gen/proto/signet/auth/v1/auth_service_pb.ts'],
   ['cli/connect.test.ts', 'test/system.ts'],
-])('allows that %s imports %s', (from, to) => {
+])('allows an import from %s to %s', (from, to) => {
   expect(faultOf({ from, to })).toBeUndefined();
 });
 
-test('what comes through the public file of a room counts as what it is', () => {
+test('applies the layout rules to names re-exported by public.ts', () => {
   const text = `export { a, type B } from './rules/a.ts';\nexport { c } from './store.ts';`;
   const file = 'services/auth/roles/public.ts';
   const publics = new Map([[file, reexportsOf(importsOf(file, text))]]);
@@ -114,7 +114,7 @@ test.each([
   ["export { a as b } from './rules.ts';", false],
   ["import { a } from './rules.ts';\nexport { a };", false],
   ['export const a = 1;', false],
-])('a public file re-exports by name and does nothing else: %j is %s', (text, isGood) => {
+])('public.ts may only re-export by name: %j is %s', (text, isGood) => {
   expect(isOnlyReexports(text)).toBe(isGood);
 });
 
@@ -129,21 +129,19 @@ test.each([
   expect(placeOf(file)?.layer).toBe(layer);
 });
 
-test('folders of the kit import in one direction, but for their tests', () => {
+test('finds import cycles of kit folders, ignoring tests', () => {
   const step = (from: string, to: string) => ({ from: `kit/${from}.ts`, to: `kit/${to}.ts` });
-  expect(
-    circleIn([step('call/a', 'log/b'), step('service/a', 'call/b'), step('log/b.test', 'call/a')]),
-  ).toBeUndefined();
-  expect(circleIn([step('call/a', 'log/b'), step('log/c', 'call/d')])).toEqual(['kit/call', 'kit/log', 'kit/call']);
+  expect(cycleIn([step('call/a', 'log/b'), step('service/a', 'call/b'), step('log/b.test', 'call/a')])).toBeUndefined();
+  expect(cycleIn([step('call/a', 'log/b'), step('log/c', 'call/d')])).toEqual(['kit/call', 'kit/log', 'kit/call']);
 });
 
-test('a circle of rooms is found, whether by two steps or by three', () => {
+test('finds import cycles of two or three rooms', () => {
   const step = (from: string, to: string) => ({
     from: `services/auth/${from}/store.ts`,
     to: `services/auth/${to}/rules.ts`,
     via: `services/auth/${to}/public.ts`,
   });
-  expect(circleIn([step('a', 'b'), step('a', 'c'), step('b', 'c'), step('d', 'a')])).toBeUndefined();
-  expect(circleIn([step('x', 'a'), step('a', 'b'), step('b', 'a')])).toEqual(['auth/a', 'auth/b', 'auth/a']);
-  expect(circleIn([step('a', 'b'), step('b', 'c'), step('c', 'a')])).toHaveLength(4);
+  expect(cycleIn([step('a', 'b'), step('a', 'c'), step('b', 'c'), step('d', 'a')])).toBeUndefined();
+  expect(cycleIn([step('x', 'a'), step('a', 'b'), step('b', 'a')])).toEqual(['auth/a', 'auth/b', 'auth/a']);
+  expect(cycleIn([step('a', 'b'), step('b', 'c'), step('c', 'a')])).toHaveLength(4);
 });

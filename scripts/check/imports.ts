@@ -1,23 +1,23 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Check, expectNone, root } from './check.ts';
-import { circleIn, isOnlyReexports, placeOf, reexportsOf } from './rooms.ts';
+import { cycleIn, isOnlyReexports, placeOf, reexportsOf } from './rooms.ts';
 
-/** One import: the file that has it, and what it leads to: a path from the project's folder, or a package. */
+/** An import from a file to a path relative to the project's folder, or to a package. */
 export interface Import {
   readonly from: string;
   readonly to: string;
-  /** What is imported, by the names that `to` exports it under; none where all of it is. */
+  /** The imported names as exported by `to`; undefined for an import of the whole module. */
   readonly names?: readonly string[];
-  /** The public file of a room that leads to `to`. */
+  /** The public.ts through which `to` is imported. */
   readonly via?: string;
 }
 
-/** All that rules may stand on, besides rules: nothing here does I/O. */
+/** What rules may import in addition to rules. None of it does I/O. */
 const rulesMayImport =
   /^(services\/[^/]+\/reasons\.ts|kit\/errors\/.*|kit\/guard\/(algorithms|jwk|keys|revocations|revocation-set)\.ts|kit\/log\/secret\.ts|kit\/log\/log\.ts|kit\/net\/network\.ts|kit\/page\/page\.ts|kit\/password-hash\/.*|kit\/process\/start-error\.ts|kit\/contract\/roles\.ts|kit\/states\/.*|node:crypto|node:events|uuid|jose|p-limit|@node-rs\/(argon2|bcrypt)|@zxcvbn-ts\/language-common)$/;
 
-/** Tells which rule an import breaks; undefined where it breaks none. */
+/** The layout rule that an import breaks; undefined if none. */
 export function faultOf({ from, to, via }: Import): string | undefined {
   const isTest = /\.test\.ts$|\/testing\//.test(from);
   const [here, there] = [placeOf(from), placeOf(to)];
@@ -25,39 +25,39 @@ export function faultOf({ from, to, via }: Import): string | undefined {
     if (here.service === fleet ? there.service !== together && !to.endsWith('/config.ts') : here.service !== together) {
       return 'a service imports another';
     }
-    if (here.service === together && there.service === fleet) return 'what runs together imports what runs apart';
+    if (here.service === together && there.service === fleet) return 'services/all imports services/fleet';
   }
   if (from.startsWith('kit/') && to.startsWith('services/')) return 'the kit imports a service';
-  if (to.startsWith('cli/') && !from.startsWith('cli/')) return 'something else imports the command line';
+  if (to.startsWith('cli/') && !from.startsWith('cli/')) return 'a file outside cli/ imports the command line';
   if (isTest) return undefined;
   if (from.startsWith('cli/') && to.startsWith('services/') && !/^services\/registry\.ts$|\/config\.ts$/.test(to)) {
-    return 'the command line imports more of a service than its keys';
+    return 'the command line imports more of a service than its configuration keys';
   }
   if (from.startsWith('kit/guard/') && /^(kit|services|scripts|test)\//.test(to) && !to.startsWith('kit/guard/')) {
-    return 'the guard imports something of ours besides gen/ and itself';
+    return 'the guard imports a file outside kit/guard and gen/';
   }
   if (here?.layer === 'rules' && there?.layer !== 'rules' && !rulesMayImport.test(to)) {
-    return 'rules import something besides rules, errors and pure functions';
+    return 'rules import something other than rules, errors and pure functions';
   }
-  if (here?.layer === 'store' && to === 'kit/call/call.ts') return 'a store asks for the current call';
+  if (here?.layer === 'store' && to === 'kit/call/call.ts') return 'a store imports the current call';
   if (here?.service !== there?.service || !here || !there) return undefined;
   if (here.layer === 'handler' && there.layer === 'store') return 'a handler imports a store';
   if (here.layer === 'store' && there.layer === 'handler') return 'a store imports a handler';
   const isShared = to.endsWith('/reasons.ts');
   if (here.room !== undefined && there.room === undefined && here.layer !== 'build' && !isShared) {
-    return 'a part of a room, other than its build, imports what the service is made of';
+    return 'a file of a room, other than its build.ts, imports a file of the service outside the rooms';
   }
   if (there.room === undefined || here.room === there.room || via !== undefined) return undefined;
   if (there.layer === 'public' || (here.room === undefined && there.layer === 'build')) return undefined;
-  return "what is outside a room imports something besides the room's public file";
+  return "a file outside a room imports a file other than the room's public.ts";
 }
 
 /** The folder of the process that runs all services. */
 const together = 'all';
-/** The folder of the process that starts each in a process of its own, and knows no more of them than their keys. */
+/** The folder of the process that starts each service in a child process; it imports only their configuration keys. */
 const fleet = 'fleet';
 
-/** The imports of a file, types included: those tie files together as well. */
+/** The imports of a file, including type imports. */
 export function importsOf(file: string, text: string): Import[] {
   const pattern =
     /(?:(?:(?:\bimport|\bexport)\s+(?:type\s+)?\{([^}]*)\}\s*)?\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)(['"])([^'"\n]+)\2/gm;
@@ -68,7 +68,7 @@ export function importsOf(file: string, text: string): Import[] {
   }));
 }
 
-/** The names before any `as`, of a list of imports or exports. */
+/** The names before any `as` in a list of imports or exports. */
 function namesIn(list: string): string[] {
   return [...list.matchAll(/(?:^|,)\s*(?:type\s+)?([\w$]+)/g)].map(([, name = '']) => name);
 }
@@ -79,9 +79,9 @@ function resolve(file: string, specifier: string): string {
 }
 
 /**
- * What an import through the public file of a room comes to: an import of each file that the names are from, so that
- * what a room offers counts as what it is. A name that the public file has not is left for the type checker.
- * @param publics what each public file re-exports: the file that a name is from
+ * Replaces an import of a room's public.ts by imports of the files that its names come from, so that the layout rules
+ * apply to those. Ignores unknown names, which the type checker reports.
+ * @param publics the re-exports of each public.ts: source file by name
  */
 export function followed(found: Import, publics: ReadonlyMap<string, ReadonlyMap<string, string>>): Import[] {
   const reexports = publics.get(found.to);
@@ -90,18 +90,18 @@ export function followed(found: Import, publics: ReadonlyMap<string, ReadonlyMap
   return [...files].map((to) => ({ from: found.from, to, via: found.to }));
 }
 
-/** Who may import whom (docs of the layout). */
+/** The layout rules of docs/architecture.md. */
 export const imports: Check = {
-  claim: 'no service imports another, rooms meet through their public files, and no folder of the kit imports upward',
+  claim: 'no service imports another, rooms import each other through public.ts, and kit folders have no import cycle',
   async run() {
     const files = await sources();
     const faults: string[] = [];
     const publics = new Map<string, ReadonlyMap<string, string>>();
     for (const [file, text] of files) {
       if (placeOf(file)?.layer === 'unknown')
-        faults.push(`${file}: a room has no such layer (handler, rules, store, clients, build, public)`);
+        faults.push(`${file}: unknown layer of a room (known: handler, rules, store, clients, build, public)`);
       if (placeOf(file)?.layer !== 'public') continue;
-      if (!isOnlyReexports(text)) faults.push(`${file}: a public file has something besides \`export { names } from\``);
+      if (!isOnlyReexports(text)) faults.push(`${file}: public.ts may only contain \`export { names } from\``);
       publics.set(file, reexportsOf(importsOf(file, text)));
     }
     const all = files.flatMap(([file, text]) => importsOf(file, text).flatMap((found) => followed(found, publics)));
@@ -109,8 +109,8 @@ export const imports: Check = {
       const fault = faultOf(found);
       if (fault) faults.push(`${found.from}: ${fault} (${found.to})`);
     }
-    const circle = circleIn(all);
-    if (circle) faults.push(`folders import each other in a circle: ${circle.join(' -> ')}`);
+    const cycle = cycleIn(all);
+    if (cycle) faults.push(`import cycle of folders: ${cycle.join(' -> ')}`);
     expectNone(faults);
   },
 };

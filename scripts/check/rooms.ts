@@ -1,18 +1,18 @@
 import type { Import } from './imports.ts';
 
-/** What a file of a service, or of one of its rooms, is for. */
+/** The layer of a file in a service or room. */
 type Layer = 'handler' | 'rules' | 'store' | 'clients' | 'build' | 'public';
 
-/** Where a file of a service belongs. */
+/** The service, room and layer of a file. */
 export interface Place {
   readonly service: string;
-  /** In a service that is laid out by feature. */
+  /** Only in a service that is organized by feature. */
   readonly room: string | undefined;
-  /** `unknown` in a room: a layer is a file, or a folder where it has several. None for files beside the layers. */
+  /** `unknown`: not a layer of a room. Undefined for files outside layers. */
   readonly layer: Layer | 'unknown' | undefined;
 }
 
-/** The layers of a service without rooms; its rules are called domain. */
+/** The layers of a service without rooms; `domain` has its rules. */
 const plain: Readonly<Record<string, Layer>> = {
   handler: 'handler',
   domain: 'rules',
@@ -28,7 +28,7 @@ const inRoom: Readonly<Record<string, Layer>> = {
   public: 'public',
 };
 
-/** The place of a file; undefined where it is in no service. */
+/** The place of a file; undefined if it is not in a service. */
 export function placeOf(file: string): Place | undefined {
   const [, service, rest] = /^services\/([^/]+)\/(.+)$/.exec(file) ?? [];
   if (service === undefined || rest === undefined) return undefined;
@@ -38,12 +38,12 @@ export function placeOf(file: string): Place | undefined {
   return { service, room: first, layer: inRoom[second.replace(/\..*$/, '')] ?? 'unknown' };
 }
 
-/** Which file each name is from that a public file, whose imports these are, re-exports. */
+/** The source file of each name that a public.ts re-exports, from its imports. */
 export function reexportsOf(found: readonly Import[]): Map<string, string> {
   return new Map(found.flatMap(({ to, names = [] }) => names.map((name) => [name, to] as const)));
 }
 
-/** Tells whether a file does nothing but re-export by name, under the names that there are. */
+/** Whether a file only re-exports by name, without renaming. */
 export function isOnlyReexports(text: string): boolean {
   const rest = text
     .replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
@@ -51,18 +51,15 @@ export function isOnlyReexports(text: string): boolean {
   return rest.trim() === '';
 }
 
-/** The room of a service that a file is in, or the folder of the kit; undefined where it is in neither. */
+/** The room or kit folder of a file; undefined if it is in neither. */
 function roomOf(file: string): string | undefined {
   const [folder] = /^kit\/[^/]+(?=\/)/.exec(file) ?? [];
   const place = placeOf(file);
   return folder ?? (place?.room && `${place.service}/${place.room}`);
 }
 
-/**
- * A circle of rooms, or of the kit's folders, each of which imports the next; tests and the service's own build aside.
- * Without one, every import of the kit leads down.
- */
-export function circleIn(all: readonly Import[]): string[] | undefined {
+/** Finds an import cycle of rooms or kit folders. Ignores tests and the service's own build. */
+export function cycleIn(all: readonly Import[]): string[] | undefined {
   const next = new Map<string, Set<string>>();
   for (const { from, to } of all) {
     const [a, b] = [roomOf(from), roomOf(to)];
@@ -70,19 +67,19 @@ export function circleIn(all: readonly Import[]): string[] | undefined {
     if (a !== b) next.set(a, (next.get(a) ?? new Set()).add(b));
   }
   const clear = new Set<string>();
-  function search(room: string, way: readonly string[]): string[] | undefined {
-    if (way.includes(room)) return [...way.slice(way.indexOf(room)), room];
+  function search(room: string, path: readonly string[]): string[] | undefined {
+    if (path.includes(room)) return [...path.slice(path.indexOf(room)), room];
     if (clear.has(room)) return undefined;
     for (const other of next.get(room) ?? []) {
-      const circle = search(other, [...way, room]);
-      if (circle) return circle;
+      const cycle = search(other, [...path, room]);
+      if (cycle) return cycle;
     }
     clear.add(room);
     return undefined;
   }
   for (const room of next.keys()) {
-    const circle = search(room, []);
-    if (circle) return circle;
+    const cycle = search(room, []);
+    if (cycle) return cycle;
   }
   return undefined;
 }

@@ -10,11 +10,11 @@ function tool(claim: string, program: string, ...args: string[]): Check {
   };
 }
 
-/** What other people's programs check. */
+/** Checks by external tools. */
 export const tools: Check[] = [
-  tool('types agree', 'tsc', '-p', '.'),
+  tool('types are correct', 'tsc', '-p', '.'),
   tool('lint finds nothing', 'oxlint', '--type-aware', '--deny-warnings'),
   tool('TypeScript is formatted', 'oxfmt', '--check', '.'),
   tool('protos are formatted', 'buf', 'format', '-d', '--exit-code', 'proto'),
-  tool('protos follow the rules of buf', 'buf', 'lint'),
+  tool('buf lint finds nothing in the protos', 'buf', 'lint'),
 ];

@@ -1,4 +1,4 @@
-/** What a new service is called, in each of its spellings. */
+/** The name of a new service in its spellings. */
 export interface Names {
   /** `ride`: folders, the PostgreSQL schema, the package. */
   readonly lower: string;
@@ -7,8 +7,8 @@ export interface Names {
 }
 
 /**
- * The files of a new service, by path: what each service has, and one method that
- * works, to be replaced. It counts the visits of its caller.
+ * The files of a new service by path: the skeleton and one sample method, which
+ * counts the visits of its caller.
  */
 export function filesOf({ lower, pascal }: Names, port: number): Readonly<Record<string, string>> {
   const proto = `proto/signet/${lower}/v1/${lower}_service.proto`;
@@ -41,9 +41,9 @@ service ${pascal}Service {
 // A visit.
 message VisitRequest {}
 
-// How often the caller has been here.
+// The number of visits.
 message VisitResponse {
-  // This visit included; 1 or more.
+  // Visits of the caller including this one; 1 or more.
   int32 visits = 1;
 }
 `,
@@ -63,9 +63,9 @@ datasource db {
   schemas  = ["${lower}"]
 }
 
-/// How often a person has been here.
+/// The number of visits of a user.
 model Visitor {
-  /// The account's id. No foreign key: accounts are another service's.
+  /// The account's id. No foreign key, because accounts belong to another service.
   userId String @id @map("user_id") @db.Uuid
   visits Int    @default(0)
 
@@ -73,7 +73,7 @@ model Visitor {
   @@schema("${lower}")
 }
 `,
-    [`prisma/${lower}/migrations/migration_lock.toml`]: `# What the migrations beside this file are written for.
+    [`prisma/${lower}/migrations/migration_lock.toml`]: `# The database of these migrations.
 provider = "postgresql"
 `,
     [`services/${lower}/service.ts`]: `import { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_service_pb.ts';
@@ -111,7 +111,7 @@ import type { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_se
 import { userOf } from '#kit/guard/connect.ts';
 import type { VisitorStore } from '../domain/visitors.ts';
 
-/** ${pascal}Service: from messages to the domain and back. Who visits comes from the token, never from the request. */
+/** Implements ${pascal}Service. The user comes from the token, never from the request. */
 export function ${lower}Handler(visitors: VisitorStore): ServiceImpl<typeof ${pascal}Service> {
   return {
     async visit(_, { values }) {
@@ -122,14 +122,14 @@ export function ${lower}Handler(visitors: VisitorStore): ServiceImpl<typeof ${pa
 `,
     [`services/${lower}/domain/visitors.ts`]: `/** Persistence port for visitors. */
 export interface VisitorStore {
-  /** Counts a visit, in one statement; answers how many there are. */
+  /** Counts a visit in one statement; returns the number of visits. */
   count(userId: string): Promise<number>;
 }
 `,
     [`services/${lower}/store/visitors.ts`]: `import type { PrismaClient } from '#gen/prisma/${lower}/client.ts';
 import type { VisitorStore } from '../domain/visitors.ts';
 
-/** Visitors in PostgreSQL. */
+/** Creates the visitor store in PostgreSQL. */
 export function createVisitorStore(db: PrismaClient): VisitorStore {
   return {
     async count(userId) {
@@ -145,7 +145,7 @@ export function createVisitorStore(db: PrismaClient): VisitorStore {
   };
 }
 
-/** The registry with a service more. @throws Error where its form is not the one that is known here */
+/** Adds a service to the text of the registry. @throws Error if the text has an unknown form */
 export function registryWith(text: string, { lower }: Names): string {
   const entry = /const behind = \{\s*([^}]*?),?\s*\} as const;/.exec(text);
   const imports = [...text.matchAll(/^import \{ \w+ \} from '\.\/\w+\/service\.ts';\n/gm)].at(-1);

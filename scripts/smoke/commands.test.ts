@@ -3,7 +3,7 @@ import { commandsOf } from './commands.ts';
 
 const fence = '```';
 
-test('finds sh blocks in order, with their lines and the answers right after them', () => {
+test('finds sh blocks in order, with their lines and the outputs that directly follow', () => {
   const text = `# Title
 
 ${fence}sh
@@ -28,7 +28,7 @@ ${fence}
   ]);
 });
 
-test('a block that words or another block part from the command is not its answer', () => {
+test('a block separated from the command is not its output', () => {
   const text = `${fence}sh
 one
 ${fence}
@@ -49,6 +49,6 @@ ${fence}
   expect(commandsOf(text).map(({ answer }) => answer)).toEqual([undefined, undefined]);
 });
 
-test('leaves out bash blocks and blocks without a language', () => {
+test('ignores bash blocks and blocks without a language', () => {
   expect(commandsOf(`${fence}bash\nnpm test\n${fence}\n\n${fence}\nplain\n${fence}\n`)).toEqual([]);
 });

@@ -1,23 +1,23 @@
-/** What a document says that a command answers. */
+/** The documented output of a command. */
 export interface Answer {
-  /** `json`: the whole answer. `text`: its lines. `http`: lines that a head has among others. */
+  /** `json`: the complete output. `text`: its lines. `http`: lines that the head must contain. */
   readonly kind: 'json' | 'text' | 'http';
   readonly text: string;
 }
 
-/** Commands of a document that are pasted together, and what they answer. */
+/** A block of commands of a document, and its documented output. */
 export interface Paste {
-  /** Line of the document where the commands begin. */
+  /** Line of the document where the commands start. */
   readonly line: number;
   readonly commands: string;
-  /** Undefined where the document shows none: then there is none. */
+  /** Undefined: no output. */
   readonly answer: Answer | undefined;
 }
 
 /**
- * The commands of a Markdown document: its fenced blocks of `sh`, in order. A
- * block of `json`, `text` or `http` right after one is its answer. Commands in
- * `bash` blocks are for people, and left out here.
+ * The commands of a Markdown document: its fenced `sh` blocks, in order. A `json`,
+ * `text` or `http` block that directly follows is the expected output. `bash` blocks
+ * are not executed.
  */
 export function commandsOf(markdown: string): Paste[] {
   const pastes: Paste[] = [];

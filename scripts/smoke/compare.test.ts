@@ -8,26 +8,26 @@ const id = '018f0000-0000-7000-8000-000000000000';
 
 describe('JSON', () => {
   test.each([
-    ['the same, laid out in another way and order', { a: 1, b: [true, null] }, { b: [true, null], a: 1 }],
+    ['the same value with another layout and order', { a: 1, b: [true, null] }, { b: [true, null], a: 1 }],
     ['another UUIDv7', { id }, { id: '01a202fd-104f-7295-a4e9-15a570ec97cd' }],
     ['another time', { at: '2026-01-01T00:00:00Z' }, { at: '2031-12-31T23:59:59.123Z' }],
     ['other seconds since 1970', { exp: 1_700_000_000 }, { exp: 1_900_000_000 }],
-    ['anything where the dots are', { token: 'eyJ...' }, { token: 'eyJhbGciOi' }],
-  ])('takes %s', (_, expected, actual) => {
+    ['any text in place of the dots', { token: 'eyJ...' }, { token: 'eyJhbGciOi' }],
+  ])('accepts %s', (_, expected, actual) => {
     expect(json(expected, actual)).toBeUndefined();
   });
 
   test.each([
-    ['another value', { a: 'x' }, { a: 'y' }, 'a: "x"'],
+    ['another value', { a: 'x' }, { a: 'y' }, 'a: expected "x"'],
     ['another number', { expires_in: 900 }, { expires_in: 901 }, 'expires_in'],
-    ['a field too few', { a: 1, b: 2 }, { a: 1 }, 'b: 2'],
-    ['a field too many', { a: 1 }, { a: 1, b: 2 }, 'b: undefined'],
-    ['an element too many', { a: [1] }, { a: [1, 2] }, 'a.1'],
-    ['an object in the place of a list', { a: [] }, { a: {} }, 'a: []'],
-    ['no id where one was', { id }, { id: 'none' }, 'id'],
+    ['a missing field', { a: 1, b: 2 }, { a: 1 }, 'b: expected 2'],
+    ['an additional field', { a: 1 }, { a: 1, b: 2 }, 'b: expected undefined'],
+    ['an additional element', { a: [1] }, { a: [1, 2] }, 'a.1'],
+    ['an object instead of a list', { a: [] }, { a: {} }, 'a: expected []'],
+    ['a text instead of an id', { id }, { id: 'none' }, 'id'],
     ['a UUID of another version', { id }, { id: '01a202fd-104f-4295-a4e9-15a570ec97cd' }, 'id'],
-    ['nothing where the dots are', { token: 'eyJ...' }, { token: 'eyJ' }, 'token'],
-    ['another beginning before the dots', { token: 'eyJ...' }, { token: 'abc' }, 'token'],
+    ['nothing in place of the dots', { token: 'eyJ...' }, { token: 'eyJ' }, 'token'],
+    ['another text before the dots', { token: 'eyJ...' }, { token: 'abc' }, 'token'],
   ])('refuses %s', (_, expected, actual, where) => {
     expect(json(expected, actual)).toContain(where);
   });
@@ -40,31 +40,31 @@ describe('JSON', () => {
 describe('text', () => {
   const text = (output: string) => differenceOf({ kind: 'text', text: 'one\ntw...\n' }, output);
 
-  test('takes the same lines, and anything where the dots are', () => {
+  test('accepts the same lines, and any text in place of the dots', () => {
     expect(text('one\ntwo\n')).toBeUndefined();
   });
 
   test.each([
-    ['a line too few', 'one\n', 'line 2'],
-    ['a line too many', 'one\ntwo\nthree\n', 'line 3'],
+    ['a missing line', 'one\n', 'line 2'],
+    ['an additional line', 'one\ntwo\nthree\n', 'line 3'],
     ['another line', 'one\nthree\n', 'line 2'],
   ])('refuses %s', (_, output, where) => {
     expect(text(output)).toContain(where);
   });
 });
 
-test('of a head, the lines that are shown must be there, names in any case', () => {
+test('a head must contain the expected lines, with case-insensitive names', () => {
   const head = 'HTTP/1.1 200 OK\r\nX-Request-Id: abc\r\nDate: now\r\n';
   expect(differenceOf({ kind: 'http', text: 'HTTP/1.1 200 OK\nx-request-id: ...\n' }, head)).toBeUndefined();
   expect(differenceOf({ kind: 'http', text: 'etag: ...\n' }, head)).toContain('etag');
 });
 
-test('a command without an answer must answer nothing', () => {
+test('a command without a documented output must have none', () => {
   expect(differenceOf(undefined, '\n')).toBeUndefined();
   expect(differenceOf(undefined, 'oops')).toContain('oops');
 });
 
-test('lines are looked for in order', () => {
+test('finds lines in order', () => {
   expect(missingLine('a\nc ...', 'x\na\nb\nc 1\n')).toBeUndefined();
   expect(missingLine('c ...\na', 'x\na\nb\nc 1\n')).toBe('a');
 });

@@ -4,13 +4,12 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
 /**
- * Tells how an answer differs from what a document says; undefined where it does
- * not. What is new each time is compared by form: a UUIDv7 stands for any, so
- * does a time, a number of seconds since 1970 too, and `...` in a text stands
- * for anything.
+ * Describes how an output differs from the documented one; undefined if it does not.
+ * A UUIDv7, a time and a number of seconds since 1970 match any other; `...` in a
+ * text matches any non-empty text.
  */
 export function differenceOf(answer: Answer | undefined, output: string): string | undefined {
-  if (!answer) return output.trim() === '' ? undefined : `nothing was to be answered, not\n${output.trim()}`;
+  if (!answer) return output.trim() === '' ? undefined : `expected no output, got\n${output.trim()}`;
   const { kind, text } = answer;
   if (kind === 'json') return jsonDifference(text, output);
   return kind === 'text'
@@ -18,7 +17,7 @@ export function differenceOf(answer: Answer | undefined, output: string): string
     : headDifference(linesOf(text), linesOf(output));
 }
 
-/** Tells which of a document's lines a longer text lacks, taken in order; undefined where it has them all. */
+/** The first expected line that an output lacks, in order; undefined if it has all. */
 export function missingLine(expected: string, output: string): string | undefined {
   const lines = linesOf(output);
   let from = 0;
@@ -35,13 +34,13 @@ function jsonDifference(expected: string, output: string): string | undefined {
   try {
     actual = JSON.parse(output);
   } catch {
-    return `JSON was to be answered, not\n${output.trim()}`;
+    return `expected JSON, got\n${output.trim()}`;
   }
   return valueDifference('', JSON.parse(expected), actual);
 }
 
 function valueDifference(path: string, expected: unknown, actual: unknown): string | undefined {
-  const differs = `${path || 'the answer'}: ${JSON.stringify(expected)} was to be answered, not ${JSON.stringify(actual)}`;
+  const differs = `${path || 'the output'}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`;
   if (typeof expected === 'string') {
     return typeof actual === 'string' && matches(expected, actual) ? undefined : differs;
   }
@@ -61,17 +60,17 @@ function textDifference(expected: string[], actual: string[]): string | undefine
   for (let index = 0; index < Math.max(expected.length, actual.length); index += 1) {
     const [wanted, given] = [expected[index], actual[index]];
     if (wanted === undefined || given === undefined || !matches(wanted, given)) {
-      return `line ${index + 1}: ${JSON.stringify(wanted)} was to be answered, not ${JSON.stringify(given)}`;
+      return `line ${index + 1}: expected ${JSON.stringify(wanted)}, got ${JSON.stringify(given)}`;
     }
   }
   return undefined;
 }
 
-/** Names of headers are compared without regard to letter case, and others than the expected may stand among them. */
+/** Compares header names case-insensitively; the head may have further headers. */
 function headDifference(expected: string[], actual: string[]): string | undefined {
   const lines = actual.map(lowerName);
   const missing = expected.find((wanted) => !lines.some((line) => matches(lowerName(wanted), line)));
-  return missing === undefined ? undefined : `${JSON.stringify(missing)} is not in\n${actual.join('\n')}`;
+  return missing === undefined ? undefined : `${JSON.stringify(missing)} is missing in\n${actual.join('\n')}`;
 }
 
 function lowerName(line: string): string {

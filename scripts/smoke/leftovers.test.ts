@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ports, processesOf, takenPorts } from './leftovers.ts';
 
 test.runIf(process.platform === 'linux')(
-  'finds a process that works below a folder, and not when it has ended',
+  'finds a process with a working directory below a folder, until it has ended',
   async () => {
     const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'left-')));
     onTestFinished(() => rm(folder, { recursive: true }));
@@ -24,7 +24,7 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test('names the ports that are taken', async () => {
+test('lists the ports in use', async () => {
   const before = await takenPorts();
   const free = ports.find((port) => !before.includes(port));
   const server = createServer().listen(free, '127.0.0.1');

@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 
-/** The ports of README.md's commands. */
+/** The ports used by README.md's commands. */
 export const ports = [8080, 8081, 8082, 9081, 9464, 9465, 9466];
 
-/** The ports that somebody has. */
+/** The ports in use. */
 export async function takenPorts(): Promise<number[]> {
   const taken = await Promise.all(ports.map(async (port) => ((await isFree(port)) ? [] : [port])));
   return taken.flat();
@@ -19,25 +19,22 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/**
- * Where a clone keeps its database, if not in the clone: as root, below a folder
- * that nobody else may enter, it is in a place of PostgreSQL's own user.
- */
+/** The folder of a clone's database, if it is outside the clone: started by root in a private folder, it is below /var/lib/signet. */
 export function distantHome(clone: string): string | undefined {
   const note = path.join(clone, '.data', 'postgres-home');
   return existsSync(note) ? path.join('/var/lib/signet', readFileSync(note, 'utf8').trim()) : undefined;
 }
 
-/** A process, by its id and command line. */
+/** A process with its id and command line. */
 export interface Process {
   readonly pid: number;
   readonly command: string;
 }
 
 /**
- * Processes that work in a clone or in its database's folder, with their command
- * lines. All processes of a start do, whoever became their parent. Linux tells;
- * elsewhere the answer is empty, and the ports must do.
+ * Processes whose working directory is in a clone or in its database's folder. This
+ * includes orphaned processes of a start. Empty on systems without /proc, where only
+ * the ports are checked.
  */
 export function processesOf(clone: string): Process[] {
   if (!existsSync('/proc/self/cwd')) return [];
@@ -51,7 +48,7 @@ export function processesOf(clone: string): Process[] {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
         return [{ pid: Number(pid), command }];
       } catch {
-        // It has ended meanwhile, or belongs to somebody else.
+        // The process has ended, or belongs to another user.
         return [];
       }
     });

@@ -7,18 +7,18 @@ function open(): Shell {
   return shell;
 }
 
-test('answers what a command writes, and its status', async () => {
+test('returns the output and status of a command', async () => {
   const shell = open();
   expect(await shell.paste('echo one; echo two >&2')).toEqual({ output: 'one\n', errors: 'two\n', status: 0 });
   expect(await shell.paste('printf x; false')).toMatchObject({ output: 'x', status: 1 });
 });
 
-test('keeps variables from one paste to the next', async () => {
+test('keeps variables between pastes', async () => {
   const shell = open();
   expect((await shell.paste('WORD=$(echo "a b")')).output).toBe('');
   expect((await shell.paste('echo "$WORD"')).output).toBe('a b\n');
 });
 
-test('tells when commands end the shell', async () => {
+test('throws if commands end the shell', async () => {
   await expect(open().paste('exit 3')).rejects.toThrow('ended the shell');
 });

@@ -1,27 +1,27 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 
-/** What became of commands. */
+/** Result of commands. */
 export interface Pasted {
-  /** What they wrote to standard output. */
+  /** Standard output. */
   readonly output: string;
-  /** What they wrote to standard error. */
+  /** Standard error. */
   readonly errors: string;
   /** Exit status of the last one. */
   readonly status: number;
 }
 
-/** A shell that commands are pasted into; it keeps its variables from one to the next. */
+/** A shell for commands; it keeps its variables between them. */
 export interface Shell {
-  /** @throws Error where the commands take longer than a minute, or end the shell */
+  /** Runs commands. @throws Error if they take longer than a minute or end the shell */
   paste(commands: string): Promise<Pasted>;
   close(): void;
 }
 
-/** Longest wait for commands, ms. */
-const patience = 60_000;
+/** Timeout of commands, ms. */
+const timeout = 60_000;
 
-/** Opens a plain `sh`, as anybody has. */
+/** Opens a plain `sh`. */
 export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
   const child = spawn('sh', [], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
   const said = { output: '', errors: '' };
@@ -36,15 +36,15 @@ export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
 
   return {
     async paste(commands) {
-      // Written to both streams when the commands are through: nothing of theirs comes after it.
+      // Marks the end of the commands' output on both streams.
       const mark = `--- ${randomBytes(8).toString('hex')}`;
       const end = new RegExp(`\\n?${mark} (\\d+)\\n$`);
       said.output = '';
       said.errors = '';
       const ended = Promise.withResolvers<Pasted>();
       const fail = (why: string) => ended.reject(new Error(`${why}\n${commands}\n${said.output}${said.errors}`));
-      const timer = setTimeout(() => fail('these commands did not end in a minute:'), patience);
-      const gone = () => fail('these commands ended the shell:');
+      const timer = setTimeout(() => fail('the commands did not end within a minute:'), timeout);
+      const gone = () => fail('the commands ended the shell:');
       child.once('close', gone);
       look = () => {
         const [output, errors] = [end.exec(said.output), end.exec(said.errors)];

@@ -1,7 +1,7 @@
-// npm run smoke: is the newcomer. Clones HEAD into a folder that nobody else may
-// enter, starts it, pastes the commands of the documents and compares what they
-// answer; presses Ctrl-C, runs the fleet, starts again, starts twice at once,
-// kills it, and starts once more. Takes the ports of README.md.
+// npm run smoke: tests the documentation as a new user would. Clones HEAD into a
+// private folder, starts it, runs the commands of the documents and compares their
+// output; presses Ctrl-C, runs the fleet, starts again, starts a second instance,
+// kills the first, and starts once more. Uses the ports of README.md.
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,7 +15,7 @@ import { openShell } from './shell.ts';
 import { endAll, npmStart, type Start } from './start.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** In this order, each in a shell of its own. The first one starts it, and is followed under the fleet, too. */
+/** The documents in order, each in a new shell. The first also runs with the fleet. */
 const documents = [
   'README.md',
   'docs/getting-started.md',
@@ -25,19 +25,16 @@ const documents = [
   'docs/cli.md',
   'docs/observability.md',
 ] as const;
-/** Longest start of a clone that has started before, ms. */
+/** Maximum time of a second start, ms. */
 const secondStart = 5_000;
 
 const taken = await takenPorts();
 if (taken.length > 0) {
-  console.error(
-    `smoke: port ${taken.join(', ')} is taken. The commands are pasted as they stand in README.md, ` +
-      `so ${ports.join(', ')} must be free.`,
-  );
+  console.error(`smoke: port ${taken.join(', ')} is in use. README.md's commands need the ports ${ports.join(', ')}.`);
   process.exit(1);
 }
 const changed = (await runQuietly('git', ['status', '--porcelain'], { cwd: root })).split('\n').filter(Boolean).length;
-if (changed > 0) say(`note: ${changed} changed files are not in HEAD, so not in the clone`);
+if (changed > 0) say(`note: ${changed} changed files are not committed and not part of this test`);
 
 const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'signet-smoke-')));
 const clone = path.join(folder, 'signet');
@@ -45,7 +42,7 @@ const env = newcomersEnvironment();
 try {
   await runQuietly('git', ['clone', '--quiet', root, clone]);
   await run();
-  say('all of it holds');
+  say('passed');
 } catch (error) {
   console.error(`FAIL ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
@@ -56,42 +53,42 @@ try {
 
 async function run(): Promise<void> {
   const first = npmStart(clone, env);
-  say(`a clean clone runs after ${seconds(await first.running())}, packages included`);
+  say(`a clean clone started in ${seconds(await first.running())}, including packages`);
   const [readme, ...others] = documents;
   await follow(readme, first);
   await stop(first);
 
   const fleet = npmStart(clone, env, ['run', 'fleet']);
-  say(`npm run fleet runs after ${seconds(await fleet.running())}, on the same data`);
+  say(`npm run fleet started in ${seconds(await fleet.running())} on the same data`);
   await follow(readme, fleet, ({ commands }) => !commands.includes('/auth/register'));
   await stop(fleet, 'npm run fleet');
 
   const second = npmStart(clone, env);
   const took = await second.running();
-  say(`the second start runs after ${seconds(took)}`);
+  say(`the second start took ${seconds(took)}`);
   expect(took < secondStart, `the second start took ${seconds(took)}, more than ${seconds(secondStart)}`);
   await expectGrace();
   for (const file of others) await follow(file, second);
 
   const both = npmStart(clone, env);
   const { code } = await both.ended();
-  expect(code !== 0 && code !== null, `a second npm start on the same data ended with ${code}`);
+  expect(code !== 0 && code !== null, `a second npm start on the same data exited with ${code}`);
   expect(
     both.said().includes('another Signet'),
-    `a second npm start on the same data did not say why it stopped. ${both.wrote()}`,
+    `a second npm start on the same data did not explain its exit. ${both.wrote()}`,
   );
-  say('another start on the same data says so and stops');
+  say('a second npm start on the same data explains the conflict and exits');
   await expectGrace();
 
   process.kill(Number(await readFile(path.join(clone, '.data', 'pid'), 'utf8')), 'SIGKILL');
   await second.ended();
   const third = npmStart(clone, env);
-  say(`after kill -9 it runs again after ${seconds(await third.running())}`);
+  say(`the start after kill -9 took ${seconds(await third.running())}`);
   await expectGrace();
   await stop(third);
 }
 
-/** Pastes a document's commands, one block after another, or those of them that are wanted. */
+/** Runs a document's blocks of commands in order, or those that `wanted` selects. */
 async function follow(file: string, start: Start, wanted: (paste: Paste) => boolean = () => true): Promise<void> {
   const pastes = commandsOf(await readFile(path.join(clone, file), 'utf8')).filter(wanted);
   const shell = openShell(clone, env);
@@ -100,7 +97,7 @@ async function follow(file: string, start: Start, wanted: (paste: Paste) => bool
   } finally {
     shell.close();
   }
-  say(`${file}: ${pastes.length} commands answer what it says`);
+  say(`${file}: ${pastes.length} commands have the documented output`);
 
   async function check(name: string, { line, commands, answer }: Paste): Promise<void> {
     const where = `${name}:${line}: ${commands.trim()}\n`;
@@ -110,22 +107,22 @@ async function follow(file: string, start: Start, wanted: (paste: Paste) => bool
       return;
     }
     const { output, errors, status } = await shell.paste(commands);
-    const difference = status === 0 ? differenceOf(answer, output) : `ended with ${status}\n${output}`;
+    const difference = status === 0 ? differenceOf(answer, output) : `exited with ${status}\n${output}`;
     expect(difference === undefined, `${where}${difference}\n${errors}`);
   }
 }
 
-/** Presses Ctrl-C, and looks for what stays. */
+/** Presses Ctrl-C and checks that no process and no open port is left. */
 async function stop(start: Start, what = 'npm start'): Promise<void> {
   const { code, signal, took } = await start.interrupt();
-  // npm waits for what it runs, then ends by the signal itself.
+  // npm waits for its script, then ends by the signal.
   expect(code === 0 || signal === 'SIGINT', `Ctrl-C ended ${what} with ${code ?? signal}. ${start.wrote()}`);
   const left = await leftAfter(1_000);
-  expect(left.length === 0, `Ctrl-C left these behind:\n${left.join('\n')}`);
-  say(`Ctrl-C ends ${what} in ${seconds(took)}; no process and no port stays behind`);
+  expect(left.length === 0, `left after Ctrl-C:\n${left.join('\n')}`);
+  say(`Ctrl-C ends ${what} in ${seconds(took)}; no process and no open port is left`);
 }
 
-/** What still runs in the clone, or has a port of its. What was waited for is gone at once; the rest is given a moment. */
+/** Lists the processes and ports of the clone that are still in use after at most `ms`. */
 async function leftAfter(ms: number): Promise<string[]> {
   const deadline = Date.now() + ms;
   for (;;) {
@@ -136,17 +133,17 @@ async function leftAfter(ms: number): Promise<string[]> {
   }
 }
 
-/** The account that README.md's commands made is still there. */
+/** Checks that the account of README.md's commands can sign in. */
 async function expectGrace(): Promise<void> {
   const answer = await fetch('http://localhost:8080/api/v1/auth/login', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ email: 'grace@example.com', password: 'correct horse battery' }),
   });
-  expect(answer.status === 200, `the account of README.md cannot sign in any more: ${await answer.text()}`);
+  expect(answer.status === 200, `the account of README.md can no longer sign in: ${await answer.text()}`);
 }
 
-/** Ours, without what npm, this script and an operator put there: as in a terminal that was just opened. */
+/** The environment of a new terminal: without the variables of npm, of this script and of Signet. */
 function newcomersEnvironment(): NodeJS.ProcessEnv {
   const set = Object.entries(process.env).filter(
     ([name]) =>
@@ -159,12 +156,12 @@ function newcomersEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(set), PATH: PATH.join(path.delimiter) };
 }
 
-/** After a failure, something may still run in the clone: all of that is ours. */
+/** Ends processes that still run in the clone after a failure, and deletes its files. */
 async function clearAway(): Promise<void> {
   for (const { pid } of processesOf(clone)) process.kill(pid, 'SIGTERM');
   const left = await leftAfter(15_000);
   if (left.length > 0) {
-    console.error(`smoke: left, with the files in ${folder}:\n${left.join('\n')}`);
+    console.error(`smoke: these are left, and the files in ${folder}:\n${left.join('\n')}`);
     return;
   }
   for (const dir of [distantHome(clone), folder]) if (dir) await rm(dir, { recursive: true, force: true });

@@ -2,50 +2,50 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** An `npm start`, or another of npm's commands that start Signet, in a terminal of its own. */
+/** A running `npm start`, or another npm command that starts Signet, in a separate process group. */
 export interface Start {
-  /** Everything that it wrote so far. */
+  /** The output so far. */
   said(): string;
-  /** The last lines of it, for an error. */
+  /** The last lines of the output, for an error message. */
   wrote(): string;
   /**
-   * Waits until it says that it runs.
-   * @returns milliseconds from the command to there
-   * @throws Error with all that it wrote, where it ends before or takes too long
+   * Waits until Signet reports that it is running.
+   * @returns duration of the start, ms
+   * @throws Error with the output, if it ends before or takes too long
    */
   running(): Promise<number>;
-  /** Ctrl-C: SIGINT to every process of the terminal's foreground. Waits for the end. */
+  /** Presses Ctrl-C: sends SIGINT to the process group and waits for the end. */
   interrupt(): Promise<Ended>;
-  /** Waits for the end. @throws Error where it takes too long */
+  /** Waits for the end. @throws Error if it takes too long */
   ended(): Promise<Ended>;
 }
 
-/** How a process ended. */
+/** The end of a process. */
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Milliseconds from being asked to. */
+  /** Time since the request, ms. */
   readonly took: number;
 }
 
-/** Longest first start, packages from the registry included, ms. */
-const startPatience = 10 * 60_000;
-/** Longest end, ms. */
-const endPatience = 20_000;
+/** Timeout of a start, including the installation of packages, ms. */
+const startTimeout = 10 * 60_000;
+/** Timeout of the end, ms. */
+const endTimeout = 20_000;
 
-/** What it says once everything runs. */
+/** The line that reports a successful start. */
 const ready = 'Signet is running. Ctrl-C stops it.';
 
-/** Those that run now. */
+/** Running starts. */
 const running = new Map<ChildProcess, Promise<unknown>>();
 
-/** Ends all that still run: what fails half-way must leave nothing behind. */
+/** Ends all running starts, after a failure. */
 export async function endAll(): Promise<void> {
   for (const child of running.keys()) signal(child, 'SIGINT');
-  await Promise.race([Promise.all(running.values()), delay(endPatience, undefined, { ref: false })]);
+  await Promise.race([Promise.all(running.values()), delay(endTimeout, undefined, { ref: false })]);
 }
 
-/** Types `npm start` in a folder, or another command of npm's. */
+/** Runs `npm start` in a folder, or another npm command. */
 export function npmStart(cwd: string, env: NodeJS.ProcessEnv, command: readonly string[] = ['start']): Start {
   const typed = ['npm', ...command].join(' ');
   const began = performance.now();
@@ -64,8 +64,8 @@ export function npmStart(cwd: string, env: NodeJS.ProcessEnv, command: readonly 
 
   async function ended(): Promise<Ended> {
     const asked = performance.now();
-    const result = await Promise.race([end, delay(endPatience, undefined, { ref: false })]);
-    if (!result) throw new Error(`${typed} did not end in ${endPatience / 1_000} s. ${wrote()}`);
+    const result = await Promise.race([end, delay(endTimeout, undefined, { ref: false })]);
+    if (!result) throw new Error(`${typed} did not end in ${endTimeout / 1_000} s. ${wrote()}`);
     return { code: result[0], signal: result[1], took: performance.now() - asked };
   }
 
@@ -74,8 +74,8 @@ export function npmStart(cwd: string, env: NodeJS.ProcessEnv, command: readonly 
     wrote,
     async running() {
       while (!said.includes(ready)) {
-        if (over) throw new Error(`${typed} ended with ${over} before it ran. ${wrote()}`);
-        if (performance.now() - began > startPatience) throw new Error(`${typed} took too long. ${wrote()}`);
+        if (over) throw new Error(`${typed} exited with ${over} during its start. ${wrote()}`);
+        if (performance.now() - began > startTimeout) throw new Error(`${typed} took too long. ${wrote()}`);
         await delay(10);
       }
       return performance.now() - began;

@@ -144,7 +144,7 @@ test.each(Object.entries(weak))(
       [kid, alg, JSON.stringify({ ...jwk, kid, alg, use: 'sig' }), sealed],
     );
     await expect(start(masterKey, { SIGNET_ALG: alg })).rejects.toThrow(
-      `signing key ${kid} is weak, not a pair, or does not fit ${alg}`,
+      `signing key ${kid} is weak, not a pair, or does not match ${alg}`,
     );
   },
 );

@@ -76,9 +76,7 @@ test('a password changes with the current one and a fresh sign-in; common ones a
     system.rest('POST', '/auth/password', { token, body: { current_password: current, new_password: next } });
   expect((await change('wrong', 'another good password')).json.code).toBe('INVALID_CREDENTIALS');
   const common = await change(password, 'Password123');
-  expect(common.json.errors).toEqual([
-    { field: 'new_password', description: 'is a common password' },
-  ]);
+  expect(common.json.errors).toEqual([{ field: 'new_password', description: 'is a common password' }]);
   const next = system.secret('another good password');
   expect((await change(password, next)).status).toBe(200);
   expect((await system.rest('POST', '/auth/login', { body: { email, password } })).status).toBe(401);

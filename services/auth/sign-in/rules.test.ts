@@ -75,5 +75,5 @@ test('opens no session if a later check authenticates another account', async ()
 test('refuses to build a sign-in without checks or with two checks of the same name', () => {
   expect(() => make()).toThrow('without checks');
   const password = check('password', async () => byPassword);
-  expect(() => make(password, password)).toThrow('one name');
+  expect(() => make(password, password)).toThrow('same name');
 });
