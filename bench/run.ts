@@ -1,6 +1,6 @@
-// npm run bench: measures everything, prints it, writes bench/results/<date>.json
-// and the tables of docs/performance.md. With words (npm run bench -- rest grpc),
-// measures those groups, prints them and writes nothing.
+// npm run bench: measures all groups, prints the tables, and writes
+// bench/results/<date>.json and docs/performance.md. With arguments (npm run bench --
+// rest grpc), measures only those groups and writes no files.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -42,7 +42,7 @@ const others = ['start', 'revocation', 'imported'];
 const words = process.argv.slice(2);
 const unknown = words.filter((word) => !others.includes(word) && !Object.hasOwn(loads, word));
 if (unknown.length > 0)
-  throw new Error(`no group is called ${unknown.join(', ')}: ${others.join(', ')}, ${Object.keys(loads).join(', ')}`);
+  throw new Error(`unknown group ${unknown.join(', ')}; known: ${others.join(', ')}, ${Object.keys(loads).join(', ')}`);
 const wanted = (name: string) => words.length === 0 || words.includes(name);
 
 const open: (() => unknown)[] = [];
@@ -73,7 +73,7 @@ try {
   if (words.length === 0) await keep(results, text);
   process.stdout.write(`took ${Math.round((performance.now() - began) / 1_000)} s\n`);
 } catch (error) {
-  // What was being measured was taken away, and has nothing to say.
+  // After an interrupt the error only reports the ended servers.
   if (interrupted) await new Promise(() => undefined);
   throw error;
 } finally {
@@ -87,19 +87,19 @@ async function run(): Promise<Results> {
   const groups: Group[] = [];
   const own = path.join(dir, 'start');
   await mkdir(own, { recursive: true, mode: 0o711 });
-  if (wanted('start')) facts.push(await said('start', () => start(own)));
+  if (wanted('start')) facts.push(await reported('start', () => start(own)));
   const server = await startEmbedded({ dataDir: path.join(dir, 'database'), log: silentLog });
   open.push(() => server.stop());
   const bench = createBench(dir, server);
   for (const [name, load] of Object.entries(loads)) {
-    if (wanted(name)) groups.push(...[await said(name, () => load(bench))].flat());
+    if (wanted(name)) groups.push(...[await reported(name, () => load(bench))].flat());
   }
-  if (wanted('revocation')) facts.push(await said('revocation', () => revocation(bench)));
-  if (wanted('imported')) facts.push(await said('imported', imported));
+  if (wanted('revocation')) facts.push(await reported('revocation', () => revocation(bench)));
+  if (wanted('imported')) facts.push(await reported('imported', imported));
   return { date: new Date().toISOString(), commit: await commit(), machine, groups, facts };
 }
 
-async function said<T>(name: string, work: () => Promise<T>): Promise<T> {
+async function reported<T>(name: string, work: () => Promise<T>): Promise<T> {
   const began = performance.now();
   process.stdout.write(`${name} ...`);
   const result = await work();
@@ -120,7 +120,7 @@ function rounded(_: string, value: unknown): unknown {
   return typeof value === 'number' ? Number(value.toPrecision(4)) : value;
 }
 
-/** Takes away what this run, or an earlier one that was killed, has left: servers first, then files. */
+/** Stops the servers and deletes the files of this run, or of an earlier one that was killed. */
 async function clear(): Promise<void> {
   for (const dataDir of [path.join(dir, 'start', 'data'), path.join(dir, 'database')]) {
     if (existsSync(dataDir)) await (await startEmbedded({ dataDir, log: silentLog })).stop();

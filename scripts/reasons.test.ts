@@ -11,7 +11,7 @@ test('refuses a reason that two services define', () => {
       ['cart', taken],
       ['ride', taken],
     ]),
-  ).toThrow('TAKEN is a reason of cart and of ride');
+  ).toThrow('both cart and ride define the reason TAKEN');
 });
 
 test('finds the reasons of every service', async () => {

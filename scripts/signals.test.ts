@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
 
 /**
- * What each signal to each process of `npm start` does, with a terminal and without: the table in docs/operating.md,
- * "Stopping". Its processes: npm, the shell that npm runs the script in, run.mjs, and the program, here one that only
- * writes down what it is asked. Processes are found as Linux tells them.
+ * Effect of each signal on each process of `npm start`, with and without a terminal: the table in docs/operating.md,
+ * "Stopping". The processes are npm, the shell in which npm runs the script, run.mjs, and a test program that records
+ * its signals. Reads /proc.
  */
 
 const run = fileURLToPath(new URL('run.mjs', import.meta.url));
@@ -44,7 +44,7 @@ interface Process {
   readonly name: string;
 }
 
-/** A process that lives; undefined for one that ended, also where its parent has not waited for it yet. */
+/** A running process; undefined if it has ended, including zombies. */
 function look(pid: number): Process | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -57,7 +57,7 @@ function look(pid: number): Process | undefined {
   }
 }
 
-/** Starts `npm start` and waits for the program below it. With a terminal, npm leads the session that has it. */
+/** Starts `npm start` and waits for its program. With a terminal, npm leads the terminal's session. */
 async function start(terminal: boolean, context: Pick<TestContext, 'expect' | 'onTestFinished'>) {
   const file = path.join(folder, `said-${Math.random().toString(16).slice(2)}`);
   const command = ['npm', 'start', '--silent', '--', file];
@@ -68,7 +68,7 @@ async function start(terminal: boolean, context: Pick<TestContext, 'expect' | 'o
   const said = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
   await context.expect.poll(() => said().length, { timeout: 20_000 }).toBe(1);
   const [program = 0, runner = 0] = said()[0]!.split(' ').map(Number);
-  // Where the shell makes way for its last command, npm itself is the parent.
+  // If the shell execs its last command, npm itself is the parent.
   const parent = look(runner)!.parent;
   const npm = look(parent)!.name.startsWith('npm') ? parent : look(parent)!.parent;
   const group = look(npm)!.group;
@@ -95,7 +95,7 @@ describe.runIf(process.platform === 'linux').each([
 ])('%s', (_, terminal) => {
   const targets = ['npm', 'shell', 'run.mjs', 'the group'] as const;
   const cases = targets.flatMap((target) => signals.map((signal) => [signal, target] as const));
-  // npm hands SIGINT to its shell, and a shell that waits for a command leaves SIGINT to that.
+  // npm forwards SIGINT to its shell, and a shell that waits for a command ignores SIGINT.
   const ignored = cases.filter(([signal, target]) => signal === 'SIGINT' && (target === 'npm' || target === 'shell'));
   const draining = cases.filter((one) => !ignored.includes(one));
 
@@ -131,7 +131,7 @@ test.runIf(process.platform === 'linux')('Ctrl-C drains the program once', async
   expect(started.said()).toEqual(['asked SIGINT', 'drained']);
 });
 
-test.runIf(process.platform === 'linux')('a terminal that closes drains the program once', async (context) => {
+test.runIf(process.platform === 'linux')('a closing terminal drains the program once', async (context) => {
   const started = await start(true, context);
   const gone = once(started.outer, 'exit');
   started.outer.kill('SIGKILL');

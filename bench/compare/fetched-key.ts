@@ -1,6 +1,6 @@
-// GET profile as services do it that verify tokens "by hand": middleware asks the
-// auth service for its public key on every request, and verifies with it, every
-// time anew. On plain Fastify and jose, which cost less than Express and jsonwebtoken.
+// GET profile with a common way to verify tokens: for every request, middleware
+// fetches the auth service's public key, imports it and verifies the token. Uses
+// Fastify and jose, which cost less than Express and jsonwebtoken.
 import Fastify from 'fastify';
 import { importSPKI, jwtVerify } from 'jose';
 import { Agent, get } from 'node:http';

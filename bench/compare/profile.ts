@@ -5,7 +5,7 @@ import { Secret } from '#kit/log/secret.ts';
 import { createProfiles } from '../../services/user/domain/profiles.ts';
 import { createProfileStore } from '../../services/user/store/profiles.ts';
 
-/** What the user service answers, from the same row, by the same store and domain: all that is left out is Signet around it. */
+/** Reads a profile with the user service's store and domain, without the rest of Signet. */
 export async function profileReader(): Promise<(id: string) => Promise<Record<string, string>>> {
   const url = new Secret(process.env['DATABASE_URL'] ?? '');
   const database = openDatabase({ url, applicationName: 'bench', log: silentLog });
@@ -16,5 +16,5 @@ export async function profileReader(): Promise<(id: string) => Promise<Record<st
 }
 
 function never(): Promise<never> {
-  return Promise.reject(new Error('the bench reads profiles that are kept, and nothing else'));
+  return Promise.reject(new Error('the benchmark only reads existing profiles'));
 }

@@ -3,13 +3,13 @@ import type { Bench, Group } from './bench.ts';
 
 const chains = 8;
 
-/** Just below the limit of all headers together. */
-const room = 15_000;
+/** Size just below the limit of the request headers, bytes. */
+const headerSize = 15_000;
 
 const json = { 'content-type': 'application/json' };
 const baseline = 'no header, no token: 401';
 
-/** Measures anonymous requests, each in the most expensive form that its sender can give it. */
+/** Measures unauthenticated requests in their most expensive forms. */
 export async function anonymous(bench: Bench): Promise<Group> {
   const system = await startAll(await bench.place('anonymous'), 'warn');
   const get = (path: string, status: number, headers: Record<string, string> = {}) => ({
@@ -25,9 +25,9 @@ export async function anonymous(bench: Bench): Promise<Group> {
   const fields = Array.from({ length: 6_000 }, (_, index) => `"a${index}":1`).join();
   const cases = {
     [baseline]: get(profile, 401),
-    'Authorization: Bearer, 15,000 spaces': get(profile, 401, { authorization: `Bearer${' '.repeat(room)}x y` }),
+    'Authorization: Bearer, 15,000 spaces': get(profile, 401, { authorization: `Bearer${' '.repeat(headerSize)}x y` }),
     'Authorization: a token of 8 KiB': get(profile, 401, { authorization: `Bearer ${'AAAA'.repeat(2_047)}` }),
-    'Cookie: 15,000 semicolons': get(profile, 401, { cookie: ';'.repeat(room) }),
+    'Cookie: 15,000 semicolons': get(profile, 401, { cookie: ';'.repeat(headerSize) }),
     '7,500 unknown query parameters': get(`/api/v1/auth/public-key?${query}`, 400),
     '6,000 unknown fields in 64 KiB of JSON': post('/api/v1/auth/login', 400, `{${fields}}`),
     'nesting of 30,000 in JSON': post('/api/v1/auth/login', 400, '['.repeat(30_000)),
@@ -42,5 +42,5 @@ export async function anonymous(bench: Bench): Promise<Group> {
     });
   }
   await system.stop();
-  return { title: 'Requests without credentials, at their worst', operations: 'requests', baseline, rows };
+  return { title: 'Worst-case requests without credentials', operations: 'requests', baseline, rows };
 }

@@ -8,31 +8,31 @@ import { type Effort, type Figures, measure } from '../measure/measure.ts';
 import type { Child } from '../server/child.ts';
 import type { Place } from '../server/systems.ts';
 
-/** What a group of cases stands on. */
+/** Dependencies of a group of cases. */
 export interface Bench {
-  /** A folder and an empty database for a group. */
+  /** Creates a folder and an empty database for a group. */
   place(name: string): Promise<Place>;
-  /** Puts a load on servers; without one, measures the process that does the work. */
+  /** Measures servers under load; without servers, measures the load process itself. */
   measure(spec: Spec, servers: readonly Child[], chains: number, shorter?: Partial<Effort>): Promise<Figures>;
 }
 
-/** A case and what it cost. */
+/** A case and its figures. */
 export interface Row {
   readonly name: string;
   readonly figures: Figures;
 }
 
-/** Cases that are held against each other. */
+/** A group of cases compared with a baseline. */
 export interface Group {
   readonly title: string;
-  /** What is counted: `requests`. */
+  /** Name of the counted operations: `requests`. */
   readonly operations: string;
   readonly rows: readonly Row[];
-  /** The row that the others are held against. */
+  /** Name of the baseline row. */
   readonly baseline: string;
 }
 
-/** Figures that have no comparison: seconds, MiB. */
+/** Figures without a baseline: seconds, MiB. */
 export interface Facts {
   readonly title: string;
   readonly facts: readonly { readonly name: string; readonly value: number; readonly unit: string }[];
@@ -41,7 +41,7 @@ export interface Facts {
 /** Warm-up and load of a case, seconds. */
 const usual = { warmUp: 2, seconds: 6 };
 
-/** Makes what groups stand on, over a server whose data is in a folder. */
+/** Creates the dependencies of groups on a PostgreSQL server. @param dir the folder for data */
 export function createBench(dir: string, server: EmbeddedServer): Bench {
   const masterKey = randomBytes(32).toString('base64');
   return {

@@ -12,8 +12,8 @@ const sizes = [10_000, 1_000_000];
 const effort = { warmUp: 1, seconds: 3 };
 const admin = { email: 'root@example.com', password: 'the admin of the bench' };
 
-/** What is asked of a system that has grown. */
-type Ask = (system: System, people: readonly SignedIn[], adminToken: string) => Spec;
+/** Creates the load for a grown system. */
+type LoadFor = (system: System, people: readonly SignedIn[], adminToken: string) => Spec;
 
 interface SignedIn {
   readonly id: string;
@@ -22,7 +22,7 @@ interface SignedIn {
   readonly refreshToken: string;
 }
 
-const asked: Readonly<Record<string, Ask>> = {
+const cases: Readonly<Record<string, LoadFor>> = {
   'POST /api/v1/auth/refresh': ({ edge }, people) => ({
     kind: 'refresh',
     url: `${edge}/api/v1/auth/refresh`,
@@ -46,7 +46,7 @@ const asked: Readonly<Record<string, Ask>> = {
     tokens: [token],
     items: 'events',
   }),
-  // The last: each account has 20 sessions at most, so those of before end.
+  // Last, because an account has at most 20 sessions and sign-ins end the earlier ones.
   'POST /api/v1/auth/login': ({ edge }, people) => ({
     kind: 'login',
     url: `${edge}/api/v1/auth/login`,
@@ -55,9 +55,9 @@ const asked: Readonly<Record<string, Ask>> = {
   }),
 };
 
-/** What people and administrators do, among 10,000 accounts and among 1,000,000: each account with a session and two audit events. */
+/** Measures requests with 10,000 and with 1,000,000 accounts, each account with a session and two audit events. */
 export async function growth(bench: Bench): Promise<Group[]> {
-  const rows = new Map<string, Row[]>(Object.keys(asked).map((name) => [name, []]));
+  const rows = new Map<string, Row[]>(Object.keys(cases).map((name) => [name, []]));
   for (const size of sizes) {
     const place = await bench.place(`growth_${size}`);
     const environment = {
@@ -66,14 +66,14 @@ export async function growth(bench: Bench): Promise<Group[]> {
       SIGNET_ADMIN_PASSWORD: admin.password,
     };
     const system = await startAll({ ...place, environment }, 'warn');
-    // Whose password all accounts get.
+    // All accounts get this account's password hash.
     await createPeople(system.edge, 1);
     await grow(new Secret(place.environment['DATABASE_URL'] ?? ''), size);
     const people = await signInSome(system.edge, size);
     const [root] = await signIn(system.edge, [admin]);
-    for (const [name, ask] of Object.entries(asked)) {
+    for (const [name, loadFor] of Object.entries(cases)) {
       const figures = await bench.measure(
-        ask(system, people, root?.accessToken ?? ''),
+        loadFor(system, people, root?.accessToken ?? ''),
         system.processes,
         chains,
         effort,
@@ -94,7 +94,7 @@ function nameOf(size: number): string {
   return `${size.toLocaleString('en-US')} accounts`;
 }
 
-/** Fills the tables. Past the triggers: these rows stand for what years have left. */
+/** Fills the tables with triggers disabled. */
 async function grow(url: Secret, size: number): Promise<void> {
   const db = new Client(connection(url));
   await db.connect();
@@ -122,7 +122,7 @@ async function grow(url: Secret, size: number): Promise<void> {
   await db.end();
 }
 
-/** Signs in accounts from all over the table, two a chain. */
+/** Signs in accounts spread over the table, two per chain. */
 function signInSome(edge: string, size: number): Promise<SignedIn[]> {
   const count = 2 * chains;
   const numbers = Array.from({ length: count }, (_, index) => 1 + Math.floor((index * size) / count));

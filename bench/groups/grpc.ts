@@ -5,7 +5,7 @@ import { createPeople } from './people.ts';
 
 const chains = 16;
 
-/** GetProfile over gRPC straight at the user service, against plain grpc-js. */
+/** Measures GetProfile over gRPC directly at the user service, compared with plain grpc-js. */
 export async function grpc(bench: Bench): Promise<Group> {
   const place = await bench.place('grpc');
   const system = await startAll(place, 'warn');
@@ -24,12 +24,12 @@ export async function grpc(bench: Bench): Promise<Group> {
   const bare = await bench.measure(spec(plain.address, 'http2'), [plain.child], chains);
   await plain.child.stop();
   return {
-    title: 'GetProfile over gRPC, straight at the user service',
+    title: 'GetProfile over gRPC, directly at the user service',
     operations: 'calls',
     baseline: 'plain grpc-js, no guard',
     rows: [
       { name: 'Signet', figures: byHand },
-      { name: "Signet, asked by grpc-js's client", figures: byGrpcJs },
+      { name: 'Signet, with the grpc-js client', figures: byGrpcJs },
       { name: 'plain grpc-js, no guard', figures: bare },
     ],
   };

@@ -7,14 +7,14 @@ import type { Facts } from './bench.ts';
 const rounds = 31;
 
 /**
- * What a wrong password costs, by the hash that the account has: what a stranger with a clock learns of accounts that
- * were imported and have not signed in since (docs/importing.md).
+ * Measures the check of a wrong password by kind of hash: the timing difference that reveals imported accounts which
+ * have not signed in since the import (docs/importing.md).
  */
 export async function imported(): Promise<Facts> {
   const [memory, passes] = [Number(keys.argon2Memory.default), Number(keys.argon2Passes.default)];
   const hasher = await createHasher({ memory, passes, queue: 1, threadPool: 4, cores: 2 });
   const kinds: readonly { readonly name: string; readonly hash: string | undefined }[] = [
-    { name: 'no such account', hash: undefined },
+    { name: 'unknown account', hash: undefined },
     { name: "Signet's own hash", hash: await hasher.hash('the password') },
     { name: 'Argon2id m=4096 t=3', hash: await argon2id(4_096, 3) },
     { name: 'Argon2id m=12288 t=3', hash: await argon2id(12_288, 3) },
@@ -27,7 +27,7 @@ export async function imported(): Promise<Facts> {
     )),
   ];
   const times = new Map(kinds.map(({ name }) => [name, [] as number[]]));
-  // One after the other in each round, so that a busy moment falls on all kinds.
+  // Each round measures all kinds, so that a busy moment affects all of them.
   for (let round = 0; round < rounds; round++) {
     for (const { name, hash } of kinds) {
       const began = performance.now();
@@ -41,7 +41,7 @@ export async function imported(): Promise<Facts> {
   };
 }
 
-/** An Argon2id hash as another system makes it. */
+/** An Argon2id hash with the parameters of another system. */
 function argon2id(memoryCost: number, timeCost: number): Promise<string> {
   return argon2.hash('the password', { memoryCost, timeCost, parallelism: 1 });
 }

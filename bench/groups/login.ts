@@ -6,7 +6,7 @@ import { createPeople, password } from './people.ts';
 
 const chains = 8;
 
-/** Sign-ins over REST, against the hash that each has to make. */
+/** Measures sign-ins over REST, compared with their password hash. */
 export async function login(bench: Bench): Promise<Group> {
   const place = await bench.place('login');
   const system = await startAll(place, 'warn');
@@ -15,7 +15,7 @@ export async function login(bench: Bench): Promise<Group> {
   const ours = await bench.measure({ kind: 'login', url, emails, password }, system.processes, chains);
   await system.stop();
   const [memory, passes] = [Number(keys.argon2Memory.default), Number(keys.argon2Passes.default)];
-  // As many at once as the auth service hashes: one a core.
+  // As many at once as the auth service hashes: one per core.
   const hashes = await bench.measure({ kind: 'raw-hash', memory, passes }, [], availableParallelism());
   return {
     title: `POST /api/v1/auth/login (Argon2id, ${memory / 1_024} MiB, ${passes} passes)`,

@@ -1,6 +1,6 @@
 import { bodyOf, createHttp } from '../load/http.ts';
 
-/** A person who has registered, signed in and changed their profile. */
+/** A user who has registered, signed in and changed their profile. */
 export interface Person {
   readonly id: string;
   readonly email: string;
@@ -8,12 +8,12 @@ export interface Person {
   readonly refreshToken: string;
 }
 
-/** The password of all of them. */
+/** The password of all users. */
 export const password = 'correct horse battery';
 
 const json = { 'content-type': 'application/json' };
 
-/** Registers people at an edge and signs them in. The profile of each is kept afterwards. */
+/** Registers users at an edge, signs them in and changes their profiles, so that each has a row. */
 export async function createPeople(edge: string, count: number, prefix = ''): Promise<Person[]> {
   const http = createHttp();
   const post = async (path: string, body: object, status: number) => {

@@ -4,7 +4,7 @@ import { createPeople } from './people.ts';
 
 const chains = 16;
 
-/** Refreshes over REST, each session's one after the other, against the least that a refresh can be. */
+/** Measures refreshes over REST, sequential per session, compared with the minimal work of a refresh. */
 export async function refresh(bench: Bench): Promise<Group> {
   const place = await bench.place('refresh');
   const system = await startAll(place, 'warn');
@@ -27,7 +27,7 @@ export async function refresh(bench: Bench): Promise<Group> {
         figures: await bench.measure({ ...raw, signs: true, updates: true }, [], chains),
       },
       {
-        name: 'raw RS256 signature alone',
+        name: 'raw RS256 signature only',
         figures: await bench.measure({ ...raw, signs: true, updates: false }, [], chains, { warmUp: 1, seconds: 3 }),
       },
     ],

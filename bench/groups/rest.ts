@@ -5,7 +5,7 @@ import { createPeople, type Person } from './people.ts';
 
 const chains = 16;
 
-/** GET profile over REST, through the edge, against plain Fastify. */
+/** Measures GET profile over REST through the edge, compared with plain Fastify. */
 export async function rest(bench: Bench): Promise<Group> {
   const place = await bench.place('rest');
   const first = await startAll(place, 'warn');
@@ -16,7 +16,7 @@ export async function rest(bench: Bench): Promise<Group> {
   rows.push({ name: 'Signet, one process, access log on', figures: await load(bench, logging, people) });
   const fleet = await startFleet(place, 'warn');
   rows.push(
-    { name: 'Signet, edge and user service apart', figures: await load(bench, fleet, people) },
+    { name: 'Signet, edge and user service in separate processes', figures: await load(bench, fleet, people) },
     { name: 'plain Fastify, no guard', figures: await bare(bench, place, people) },
     { name: 'plain Fastify, public key fetched for every request', figures: await fetched(bench, place, people, pem) },
   );

@@ -21,7 +21,7 @@ const issuer = 'http://localhost:8080';
 const json = { 'content-type': 'application/json' };
 const logouts = 200;
 
-/** From the moment a logout is asked for until every verifier refuses the access token, and what a million revocations hold. */
+/** Measures the time from a logout request until every verifier rejects the access token, and the memory of a million revocations. */
 export async function revocation(bench: Bench): Promise<Facts> {
   const { key, publicKey } = generateServiceKey();
   const place = await bench.place('revocation');
@@ -35,7 +35,7 @@ export async function revocation(bench: Bench): Promise<Facts> {
     for (const person of people) times.push(await timeOf(system, person, verifiers));
     for (const { close } of verifiers) close();
     times.sort((a, b) => a - b);
-    const name = `logout to refusal, ${count === 1 ? 'one verifier' : `all of ${count} verifiers`}`;
+    const name = `logout to rejection, ${count === 1 ? 'one verifier' : `all of ${count} verifiers`}`;
     facts.push(
       { name: `${name}, p50`, value: times[Math.floor(times.length * 0.5)] ?? Number.NaN, unit: 'ms' },
       { name: `${name}, p99`, value: times[Math.floor(times.length * 0.99)] ?? Number.NaN, unit: 'ms' },
@@ -43,7 +43,7 @@ export async function revocation(bench: Bench): Promise<Facts> {
   }
   await system.stop();
   facts.push({ name: 'memory of 1,000,000 revoked sessions in a guard', value: await memory(), unit: 'MiB' });
-  return { title: `Revocation: ${logouts} logouts, one after the other; verifiers over gRPC, in one process`, facts };
+  return { title: `Revocation: ${logouts} sequential logouts; verifiers over gRPC, in one process`, facts };
 }
 
 interface Verifier {
@@ -74,14 +74,14 @@ async function timeOf(system: System, { accessToken, refreshToken }: Person, ver
   const http = createHttp();
   const began = performance.now();
   const body = JSON.stringify({ refresh_token: refreshToken });
-  const refused = Promise.all(verifiers.map((verifier) => untilRefused(verifier, accessToken)));
+  const rejected = Promise.all(verifiers.map((verifier) => untilRejected(verifier, accessToken)));
   bodyOf(await http.ask({ method: 'POST', url: `${system.edge}/api/v1/auth/logout`, headers: json, body }), 200);
-  await refused;
+  await rejected;
   http.close();
   return performance.now() - began;
 }
 
-async function untilRefused({ guard }: Verifier, token: string): Promise<void> {
+async function untilRejected({ guard }: Verifier, token: string): Promise<void> {
   for (;;) {
     try {
       await guard.verify(token);

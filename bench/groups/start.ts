@@ -8,13 +8,13 @@ import type { Facts } from './bench.ts';
 
 const admin = { email: 'admin@localhost', password: 'the admin of the bench' };
 
-/** How long a process rests before its memory is looked at, ms. */
+/** Idle time before memory is measured, ms. */
 const rest = 4_000;
 
 /**
- * Starts everything as `npm start` does, twice on one data directory that is
- * empty the first time: how long until it says so, until it has signed somebody
- * in, and what it holds at rest.
+ * Measures `npm start` twice on the same data directory, which is empty the first
+ * time: the time until it reports that it is running, the time until a login
+ * succeeds, and the memory when idle.
  * @param dir an empty folder
  */
 export async function start(dir: string): Promise<Facts> {
@@ -26,16 +26,16 @@ export async function start(dir: string): Promise<Facts> {
   const database = postgresUse(dir);
   await second.child.stop();
   return {
-    title: 'Start and rest, all services in one process with the embedded PostgreSQL',
+    title: 'Start and idle memory, all services in one process with the embedded PostgreSQL',
     facts: [
       { name: 'first start, on an empty data directory', value: first.running, unit: 's' },
-      { name: 'first start, until a login is answered', value: first.login, unit: 's' },
+      { name: 'first start, until a login succeeds', value: first.login, unit: 's' },
       { name: 'second start', value: second.running, unit: 's' },
-      { name: 'second start, until a login is answered', value: second.login, unit: 's' },
-      { name: 'memory at rest: Node (RSS)', value: mebibytes(rss), unit: 'MiB' },
-      { name: 'of it JavaScript heap in use', value: mebibytes(heap), unit: 'MiB' },
+      { name: 'second start, until a login succeeds', value: second.login, unit: 's' },
+      { name: 'idle memory: Node (RSS)', value: mebibytes(rss), unit: 'MiB' },
+      { name: 'JavaScript heap in use (part of it)', value: mebibytes(heap), unit: 'MiB' },
       ...(database
-        ? [{ name: 'memory at rest: PostgreSQL (PSS, all processes)', value: mebibytes(database.memory), unit: 'MiB' }]
+        ? [{ name: 'idle memory: PostgreSQL (PSS, all processes)', value: mebibytes(database.memory), unit: 'MiB' }]
         : []),
     ],
   };
@@ -45,7 +45,7 @@ function mebibytes(bytes: number): number {
   return bytes / 2 ** 20;
 }
 
-/** Starts, and tells how many seconds it took until it said that it runs and until it answered a login. */
+/** Starts all services and measures the seconds until they are running and until a login succeeds. */
 async function begin(dir: string): Promise<{ child: Child; running: number; login: number }> {
   const [edge, auth, grpc, user] = await freePorts(4);
   const before = performance.now();

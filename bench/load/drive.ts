@@ -2,8 +2,8 @@ import { createHistogram, performance } from 'node:perf_hooks';
 import type { Load, Work } from './work.ts';
 
 /**
- * Does some work for a while, in chains side by side. Each chain finishes what it
- * has begun, so that what is counted is exactly what was done.
+ * Runs work for a time in parallel chains. Each chain completes its last operation,
+ * so that all started operations are counted.
  * @throws the first error of any chain
  */
 export async function drive(

@@ -7,7 +7,7 @@ import type { Spec, Work } from './work.ts';
 const path = '/signet.user.v1.UserService/GetProfile';
 const message = Buffer.from(toBinary(GetProfileRequestSchema, create(GetProfileRequestSchema)));
 
-/** Reads the profile of each token's owner, straight at the user service. */
+/** Reads the profile of each token's owner, directly at the user service. */
 export function profileOverGrpc(spec: Extract<Spec, { kind: 'profile-grpc' }>): Work {
   return spec.client === 'grpc-js' ? overGrpcJs(spec.target, spec.tokens) : overHttp2(spec.target, spec.tokens);
 }
@@ -24,7 +24,7 @@ function overGrpcJs(target: string, tokens: readonly string[]): Work {
     once: (chain) =>
       new Promise((resolve, reject) => {
         const metadata = all[chain % all.length] ?? new Metadata();
-        // An error is any status but OK.
+        // Any status other than OK is an error.
         client.makeUnaryRequest<Buffer, Buffer>(path, asIs, asIs, message, metadata, (error, bytes) => {
           if (error) return reject(error);
           return bytes ? settle(bytes, resolve, reject) : reject(new Error('no message'));
@@ -37,7 +37,7 @@ function asIs(bytes: Buffer): Buffer {
   return bytes;
 }
 
-/** gRPC by hand on one HTTP/2 connection: it costs a third of what grpc-js's client does, and so leaves more to the server. */
+/** Hand-written gRPC on one HTTP/2 connection. It costs a third of the grpc-js client and leaves more CPU to the server. */
 function overHttp2(target: string, tokens: readonly string[]): Work {
   const session = connect(`http://${target}`);
   const frame = Buffer.concat([Buffer.alloc(5), message]);
@@ -56,7 +56,7 @@ function overHttp2(target: string, tokens: readonly string[]): Work {
       const stream = session.request(headers[chain % headers.length]);
       const chunks: Buffer[] = [];
       let status: unknown;
-      // Without a message, what would be trailers comes as headers.
+      // A response without a message is trailers-only: its status is in the headers.
       stream.on('response', (head) => (status = head['grpc-status']));
       stream.on('trailers', (trailers) => (status = trailers['grpc-status']));
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -72,5 +72,5 @@ function overHttp2(target: string, tokens: readonly string[]): Work {
 
 function settle(bytes: Uint8Array, resolve: () => void, reject: (error: Error) => void): void {
   if (fromBinary(ProfileSchema, bytes).name === 'Ada') resolve();
-  else reject(new Error('not the profile'));
+  else reject(new Error('unexpected profile'));
 }

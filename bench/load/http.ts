@@ -1,12 +1,12 @@
 import { Agent, request } from 'node:http';
 
-/** An answer, read whole. */
+/** A complete response. */
 export interface Answer {
   readonly status: number;
   readonly text: string;
 }
 
-/** What to ask. */
+/** A request. */
 export interface Asking {
   readonly method: 'GET' | 'POST' | 'PATCH';
   readonly url: string;
@@ -14,7 +14,7 @@ export interface Asking {
   readonly body?: string;
 }
 
-/** A client over HTTP/1.1 that keeps its connections: node:http, which costs least of the clients that Node has. */
+/** Creates an HTTP/1.1 client with keep-alive. Uses node:http, the cheapest client in Node. */
 export function createHttp(): { ask(asking: Asking): Promise<Answer>; close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   return {
@@ -35,7 +35,7 @@ export function createHttp(): { ask(asking: Asking): Promise<Answer>; close(): v
   };
 }
 
-/** The body of an answer that must be of a status. @throws where it is another */
+/** Parses the body of a response. @throws Error if it has another status than expected */
 export function bodyOf({ status, text }: Answer, expected: number): Record<string, unknown> {
   if (status !== expected) throw new Error(`expected ${expected}, got ${status}: ${text.slice(0, 300)}`);
   return JSON.parse(text) as Record<string, unknown>;

@@ -1,5 +1,4 @@
-// The process that makes the load. It is told by its parent what to do, and does
-// it on a core of its own as far as there is one.
+// The load generator, a separate process. It executes the commands of its parent.
 import { drive } from './drive.ts';
 import { profileOverGrpc } from './grpc.ts';
 import { rawHash, rawRefresh } from './raw.ts';
@@ -7,20 +6,20 @@ import { list, login, profileOverRest, refresh, same } from './rest.ts';
 import { verification } from './verify.ts';
 import type { Load, Spec, Work } from './work.ts';
 
-/** What the parent asks for. */
+/** A command of the parent. */
 export type Command =
   | { readonly do: 'open'; readonly spec: Spec }
   | { readonly do: 'run'; readonly chains: number; readonly seconds: number }
   | { readonly do: 'close' };
 
-/** What it is told. */
+/** The reply to a command. */
 export type Reply = { readonly load?: Load } | { readonly error: string };
 
 let work: Work | undefined;
 
-async function obey(command: Command): Promise<Reply> {
+async function execute(command: Command): Promise<Reply> {
   if (command.do === 'open') work = await open(command.spec);
-  else if (!work) throw new Error('there is no work');
+  else if (!work) throw new Error('no work is open');
   else if (command.do === 'run') return { load: await drive(work, command) };
   else await work.close();
   return {};
@@ -54,7 +53,7 @@ function reply(text: Reply): void {
 }
 
 process.on('message', (command: Command) => {
-  obey(command).then(reply, (error: unknown) =>
+  execute(command).then(reply, (error: unknown) =>
     reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });

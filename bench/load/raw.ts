@@ -5,9 +5,9 @@ import type { Spec, Work } from './work.ts';
 type Of<K extends Spec['kind']> = Extract<Spec, { kind: K }>;
 
 /**
- * The least that a refresh can be: one row of the same table counted up, one RSA
- * signature (Web Crypto, key imported once) over as many bytes as an access token
- * has. No HTTP, no check, no answer.
+ * The minimal work of a refresh: increments a counter in one row of the sessions
+ * table, and makes one RSA signature (Web Crypto, key imported once) over as many
+ * bytes as an access token has. No HTTP, no checks, no response.
  */
 export async function rawRefresh({ databaseUrl, sessions, signs, updates }: Of<'raw-refresh'>): Promise<Work> {
   const pool = new Pool({ connectionString: databaseUrl, max: 10 });
@@ -33,14 +33,14 @@ export async function rawRefresh({ databaseUrl, sessions, signs, updates }: Of<'
   };
 }
 
-/** Checks a password against an Argon2id hash, and does nothing else. */
+/** Only checks a password against an Argon2id hash. */
 export async function rawHash({ memory, passes }: Of<'raw-hash'>): Promise<Work> {
   const options = { algorithm: 2, memoryCost: memory, timeCost: passes, parallelism: 1 };
   const hash = await argon2.hash('correct horse battery', options);
   return {
     close: () => undefined,
     async once() {
-      if (!(await argon2.verify(hash, 'correct horse battery'))) throw new Error('it does not match');
+      if (!(await argon2.verify(hash, 'correct horse battery'))) throw new Error('the password does not match');
     },
   };
 }

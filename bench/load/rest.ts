@@ -13,12 +13,12 @@ export function profileOverRest({ url, tokens }: Of<'profile-rest'>): Work {
     close: http.close,
     async once(chain) {
       const answer = await http.ask({ method: 'GET', url, headers: headers[chain % headers.length] ?? {} });
-      if (bodyOf(answer, 200)['name'] !== 'Ada') throw new Error(`not the profile: ${answer.text}`);
+      if (bodyOf(answer, 200)['name'] !== 'Ada') throw new Error(`unexpected profile: ${answer.text}`);
     },
   };
 }
 
-/** Asks the same thing each time. */
+/** Sends the same request each time. */
 export function same({ request, status }: Of<'request'>): Work {
   const http = createHttp();
   return {
@@ -31,7 +31,7 @@ export function same({ request, status }: Of<'request'>): Work {
   };
 }
 
-/** Refreshes sessions: the token that each answer brings is the one of its session's next request. */
+/** Refreshes sessions, each request with the token of the session's previous response. */
 export function refresh({ url, refreshTokens }: Of<'refresh'>): Work {
   const http = createHttp();
   const held = [...refreshTokens];
@@ -46,7 +46,7 @@ export function refresh({ url, refreshTokens }: Of<'refresh'>): Work {
   };
 }
 
-/** Signs in, each chain with an account of its own. */
+/** Signs in, each chain with a different account. */
 export function login({ url, emails, password }: Of<'login'>): Work {
   const http = createHttp();
   const bodies = emails.map((email) => JSON.stringify({ email, password }));
@@ -60,7 +60,7 @@ export function login({ url, emails, password }: Of<'login'>): Work {
   };
 }
 
-/** Reads the first page of lists, one after the other. */
+/** Reads the first page of lists. */
 export function list({ urls, tokens, items }: Of<'list'>): Work {
   const http = createHttp();
   const headers = tokens.map((token) => ({ authorization: `Bearer ${token}` }));
@@ -70,7 +70,7 @@ export function list({ urls, tokens, items }: Of<'list'>): Work {
       const url = urls[chain % urls.length] ?? '';
       const answer = await http.ask({ method: 'GET', url, headers: headers[chain % headers.length] ?? {} });
       const { [items]: found } = bodyOf(answer, 200);
-      if (!Array.isArray(found) || found.length === 0) throw new Error(`nothing was listed: ${answer.text}`);
+      if (!Array.isArray(found) || found.length === 0) throw new Error(`empty list: ${answer.text}`);
     },
   };
 }

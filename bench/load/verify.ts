@@ -7,10 +7,10 @@ import type { Spec, Work } from './work.ts';
 
 type Verify = Extract<Spec, { kind: 'verify' }>;
 
-/** Operations that are timed as one: different tokens, verified one after the other. */
+/** Verifications of different tokens that are timed together. */
 const batch = 64;
 
-/** Chains that have tokens of their own: the guard verifies a token once where two ask at the same time. */
+/** Number of chains with separate tokens. The guard verifies a token once for concurrent callers. */
 const chains = 4;
 
 /** Verifies access tokens like those of the auth service, of one issuer and one key. */
@@ -25,7 +25,7 @@ export async function verification({ alg, by }: Verify): Promise<Work> {
     batch,
     async once(chain) {
       for (let index = 0; index < batch; index += 1) {
-        // A string made anew, as every request brings one: its hash has not been worked out yet.
+        // A new string, as in every request: V8 has not computed its hash yet.
         const token = tokens[(chain % chains) * batch + index]?.toString('latin1') ?? '';
         await verifier.verify(token);
       }
@@ -42,22 +42,22 @@ async function verifierOf(by: Verify['by'], issuer: TestIssuer) {
     algorithms: [issuer.key.alg],
     keys: localJwks(async () => issuer.jwks()),
     revocations: 'none',
-    ...(by === 'guard, anew' ? { cacheSize: 0 } : {}),
+    ...(by === 'guard, uncached' ? { cacheSize: 0 } : {}),
   });
   await guard.ready();
   return { verify: guard.verify, close: () => guard.close() };
 }
 
-/** The signature and the JSON around it; claims are not looked at. */
+/** Verifies the signature and parses the header; does not check claims. */
 async function joseAlone({ key }: TestIssuer) {
   const imported = await importJWK(key.jwk, key.alg);
   return async (token: string) => {
     await compactVerify(token, imported, { algorithms: [key.alg] });
-    if (decodeProtectedHeader(token).kid !== key.kid) throw new Error('another kid');
+    if (decodeProtectedHeader(token).kid !== key.kid) throw new Error('unexpected kid');
   };
 }
 
-/** The signature and nothing else, in OpenSSL, on the calling thread. */
+/** Verifies only the signature, in OpenSSL, on the calling thread. */
 function opensslAlone({ key }: TestIssuer) {
   const publicKey = createPublicKey({ key: key.jwk, format: 'jwk' });
   const hash = key.alg === 'EdDSA' ? null : 'sha256';
@@ -65,6 +65,7 @@ function opensslAlone({ key }: TestIssuer) {
   return async (token: string) => {
     const end = token.lastIndexOf('.');
     const signature = Buffer.from(token.slice(end + 1), 'base64url');
-    if (!verifySignature(hash, Buffer.from(token.slice(0, end)), options, signature)) throw new Error('not verified');
+    if (!verifySignature(hash, Buffer.from(token.slice(0, end)), options, signature))
+      throw new Error('the signature does not verify');
   };
 }

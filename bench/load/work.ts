@@ -1,24 +1,21 @@
 import type { Asking } from './http.ts';
 
-/** Something to do over and over, and to assert each time. */
+/** A repeatable operation with an assertion. */
 export interface Work {
-  /**
-   * Does it, in one of several chains that run side by side; within a chain, one
-   * follows another. @throws where the answer is not the one that it must be
-   */
+  /** Runs once in one of several parallel chains; a chain is sequential. @throws Error on an unexpected response */
   readonly once: (chain: number) => Promise<void>;
-  /** How many operations `once` is; one unless told. For what is too quick to be timed one by one. */
+  /** Operations per call of `once`, for operations that are too fast to time individually; default 1. */
   readonly batch?: number;
   readonly close: () => unknown;
 }
 
-/** Which work, and on what. It crosses to the process that does it as JSON. */
+/** Specification of a load, sent to the load generator as JSON. */
 export type Spec =
   | {
       readonly kind: 'profile-rest';
-      /** Origin and path of what is asked. */
+      /** Origin and path of the request. */
       readonly url: string;
-      /** Access tokens; each chain has its own. */
+      /** Access tokens, one per chain. */
       readonly tokens: readonly string[];
     }
   | {
@@ -28,7 +25,7 @@ export type Spec =
       readonly tokens: readonly string[];
       readonly client: 'grpc-js' | 'http2';
     }
-  /** The same request over and over, and the status that it must have. */
+  /** A repeated request and its expected status. */
   | { readonly kind: 'request'; readonly request: Asking; readonly status: number }
   | { readonly kind: 'refresh'; readonly url: string; readonly refreshTokens: readonly string[] }
   | { readonly kind: 'login'; readonly url: string; readonly emails: readonly string[]; readonly password: string }
@@ -36,7 +33,7 @@ export type Spec =
       readonly kind: 'list';
       readonly urls: readonly string[];
       readonly tokens: readonly string[];
-      /** The field of the answer that holds what is listed; it must not be empty. */
+      /** The response field with the items; it must not be empty. */
       readonly items: string;
     }
   | {
@@ -50,18 +47,18 @@ export type Spec =
   | {
       readonly kind: 'verify';
       readonly alg: 'RS256' | 'ES256' | 'EdDSA';
-      readonly by: 'guard, remembered' | 'guard, anew' | 'jose' | 'node:crypto';
+      readonly by: 'guard, cached' | 'guard, uncached' | 'jose' | 'node:crypto';
     };
 
-/** What came of doing it for a while. */
+/** Result of a load. */
 export interface Load {
   readonly operations: number;
   readonly seconds: number;
-  /** CPU time of the process that did it, µs in all. */
+  /** Total CPU time of the load generator, µs. */
   readonly cpu: number;
-  /** Share of the time that its event loop was busy, 0 to 1. */
+  /** Utilization of its event loop, 0 to 1. */
   readonly loop: number;
-  /** Milliseconds from asking to the answer. */
+  /** Latency, ms. */
   readonly p50: number;
   readonly p99: number;
 }

@@ -2,7 +2,7 @@ import { cpus, totalmem, release, version } from 'node:os';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The machine that the figures are of. */
+/** The machine of a run. */
 export interface Machine {
   readonly cores: number;
   readonly model: string;
@@ -10,7 +10,7 @@ export interface Machine {
   readonly memory: number;
   readonly system: string;
   readonly node: string;
-  /** Cores that others kept busy in the second before the run. */
+  /** Cores used by other processes in the second before the run. */
   readonly busyBefore: number;
 }
 
@@ -28,7 +28,7 @@ export async function describeMachine(): Promise<Machine> {
   };
 }
 
-/** Time that all cores together were busy since the machine began, µs; in steps of 10 ms. */
+/** Total busy time of all cores since boot, µs; resolution 10 ms. */
 export function busyTime(): number {
   return cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0) * 1_000;
 }

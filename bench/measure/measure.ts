@@ -8,43 +8,43 @@ import type { Usage } from '../server/meter.ts';
 import { busyTime } from './machine.ts';
 import { postgresUse } from './postgres.ts';
 
-/** What a load cost. CPU times are µs an operation. */
+/** Figures of a case. CPU times are µs per operation. */
 export interface Figures {
   readonly operations: number;
   readonly seconds: number;
-  /** Operations a second. */
+  /** Operations per second. */
   readonly rate: number;
-  /** What is measured: all server processes together, or the one that did the work where there is no server. */
+  /** CPU time of all server processes; without servers, of the load generator. */
   readonly cpu: number;
-  /** The same, process by process. */
+  /** The same by process. */
   readonly by: Readonly<Record<string, number>>;
-  /** PostgreSQL; null where that cannot be read. */
+  /** CPU time of PostgreSQL; null if unavailable. */
   readonly database: number | null;
-  /** Whoever made the load; 0 where that is what is measured. */
+  /** CPU time of the load generator; 0 without servers. */
   readonly client: number;
-  /** By how much that CPU time differed between the parts of the case: 0.1 is a tenth. */
+  /** Spread of `cpu` between the parts of the case: 0.1 is 10 %. */
   readonly spread: number;
   /** ms. */
   readonly p50: number;
   readonly p99: number;
-  /** Share of the time that the busiest of those event loops was busy. */
+  /** Utilization of the busiest of the measured event loops. */
   readonly loop: number;
-  /** The same of the process that made the load; 0 where that is what is measured. */
+  /** Utilization of the load generator's event loop; 0 without servers. */
   readonly clientLoop: number;
-  /** Cores that were busy with anything at all. */
+  /** Busy cores in total. */
   readonly cores: number;
-  /** Cores that were busy with none of this: noise. */
+  /** Cores used by unrelated processes: noise. */
   readonly others: number;
 }
 
-/** Parts that a case is measured in. The middle one, by CPU time, stands for it: a neighbour's burst is not our cost. */
+/** Parts of a case. The median by CPU time is reported, which excludes bursts of other processes. */
 const parts = 3;
 
-/** How long and how hard. */
+/** Duration and concurrency of a case. */
 export interface Effort {
   /** Seconds. */
   readonly warmUp: number;
-  /** Seconds in all. */
+  /** Total seconds of the parts. */
   readonly seconds: number;
   readonly chains: number;
 }
@@ -56,10 +56,10 @@ process.on('exit', () => {
 });
 
 /**
- * Puts a load on servers from another process: warm-up first, then what counts.
- * @param servers none where the work is done by the process that makes the load
- * @param dataDir a folder above the database's
- * @throws the first answer that is not what it must be
+ * Measures servers under load from another process, after a warm-up.
+ * @param servers empty if the load generator does the work itself
+ * @param dataDir a parent folder of the database's
+ * @throws Error on the first unexpected response
  */
 export async function measure(
   spec: Spec,
@@ -150,7 +150,7 @@ function startLoader() {
   loaders.add(child);
   const ended = once(child, 'exit').then((): never => {
     loaders.delete(child);
-    throw new Error('the process that makes the load ended');
+    throw new Error('the load generator exited');
   });
   ended.catch(() => undefined);
   return {

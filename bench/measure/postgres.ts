@@ -1,20 +1,20 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-/** What a PostgreSQL server uses, all its processes together. */
+/** Resource usage of a PostgreSQL server, all its processes. */
 export interface ServerUse {
-  /** CPU time so far, µs, in steps of 10 ms. */
+  /** CPU time so far, µs; resolution 10 ms. */
   readonly cpu: number;
-  /** Memory, bytes: what is shared counts once. */
+  /** Memory, bytes; shared memory counts once. */
   readonly memory: number;
 }
 
-/** Length of a clock tick in /proc, µs: Linux counts 100 a second whatever the kernel's own rate. */
+/** Length of a clock tick in /proc, µs: always 100 per second, independent of the kernel's rate. */
 const tick = 10_000;
 
 /**
- * Reads what the PostgreSQL server of a data directory uses. Undefined where the
- * system has no /proc, or nothing of it may be seen.
- * @param dir a folder above the server's own
+ * Reads the resource usage of the PostgreSQL server of a data directory. Undefined
+ * without /proc or the permission to read it.
+ * @param dir a parent folder of the server's
  */
 export function postgresUse(dir: string): ServerUse | undefined {
   if (!existsSync('/proc/self/stat')) return undefined;
@@ -25,7 +25,7 @@ export function postgresUse(dir: string): ServerUse | undefined {
   if (!main) return undefined;
   const all = processes().filter(({ pid, parent }) => pid === main.pid || parent === main.pid);
   return {
-    // What ended has been added to its parent's count.
+    // The parent's count includes ended processes.
     cpu: all.reduce((sum, one) => sum + one.ticks, main.childTicks) * tick,
     memory: all.reduce((sum, { pid }) => sum + proportionalSize(pid), 0),
   };
@@ -37,7 +37,7 @@ function processes() {
     .flatMap((name) => {
       const stat = tryRead(`/proc/${name}/stat`);
       if (stat === '') return [];
-      // The name in parentheses may have spaces in it; what follows is counted from the process's state.
+      // The name in parentheses may contain spaces; the fields start after it, with the process's state.
       const fields = stat
         .slice(stat.lastIndexOf(')') + 2)
         .split(' ')
@@ -52,7 +52,7 @@ function proportionalSize(pid: number): number {
   return Number(/^Pss:\s+(\d+)/m.exec(tryRead(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) * 1_024;
 }
 
-/** A process may end while it is looked at. */
+/** Reads a file of a process that may end meanwhile. */
 function tryRead(file: string): string {
   try {
     return readFileSync(file, 'utf8');

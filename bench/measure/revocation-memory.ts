@@ -1,4 +1,4 @@
-// Prints how many bytes a guard's set takes that holds a million revoked sessions.
+// Prints the memory of a guard's set with a million revoked sessions, bytes.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { randomUUID } from 'node:crypto';
 import { WatchResponseSchema } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
@@ -26,7 +26,7 @@ for (let sequence = page; sequence <= 1_000_000; sequence += page) {
     current: true,
     revocations,
   });
-  // Over the wire, as they come: strings that were put together here would be kept in their pieces.
+  // Serialized and parsed, as in production: V8 would keep strings concatenated here as ropes.
   set.add(fromBinary(WatchResponseSchema, toBinary(WatchResponseSchema, message)).revocations);
 }
 const bytes = held() - before;

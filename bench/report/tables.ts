@@ -2,24 +2,24 @@ import type { Facts, Group } from '../groups/bench.ts';
 import type { Figures } from '../measure/measure.ts';
 import type { Machine } from '../measure/machine.ts';
 
-/** Everything that a run found. */
+/** Results of a run. */
 export interface Results {
   /** ISO 8601. */
   readonly date: string;
-  /** Commit of the tree, with a plus where it had changes. */
+  /** Commit of the tree, with a plus if it had changes. */
   readonly commit: string;
   readonly machine: Machine;
   readonly groups: readonly Group[];
   readonly facts: readonly Facts[];
 }
 
-/** Figures of others that are quoted, not measured. CPU is µs an operation, of one virtual CPU. */
+/** Published figures of other systems, not measured. CPU is µs per operation on one virtual CPU. */
 const published: Readonly<Record<string, { readonly name: string; readonly cpu: number }>> = {
-  refreshes: { name: "Keycloak's sizing guide: 120 a second and vCPU", cpu: 1_000_000 / 120 },
-  logins: { name: "Keycloak's sizing guide: 15 a second and vCPU", cpu: 1_000_000 / 15 },
+  refreshes: { name: "Keycloak's sizing guide: 120 per second and vCPU", cpu: 1_000_000 / 120 },
+  logins: { name: "Keycloak's sizing guide: 15 per second and vCPU", cpu: 1_000_000 / 15 },
 };
 
-/** A run as Markdown. */
+/** Formats the results of a run as Markdown. */
 export function toMarkdown({ date, commit, machine, groups, facts }: Results): string {
   const { cores, model, memory, system, node, busyBefore } = machine;
   const all = groups.flatMap(({ rows }) => rows.map(({ figures }) => figures));
@@ -27,8 +27,8 @@ export function toMarkdown({ date, commit, machine, groups, facts }: Results): s
   const spread = Math.max(0, ...all.map((figures) => figures.spread));
   return [
     `Run of ${date.slice(0, 16).replace('T', ' ')} UTC at commit ${commit}: ${cores} cores (${model}), ${memory} GiB, ` +
-      `${system}, Node ${node}. Others kept ${number(busyBefore)} cores busy before it, ` +
-      `and at most ${number(noise)} during a case; CPU time differed by up to ${number(spread * 100)} % between the parts of one.`,
+      `${system}, Node ${node}. Other processes used ${number(busyBefore)} cores before the run ` +
+      `and at most ${number(noise)} during a case; CPU time varied by up to ${number(spread * 100)} % between the parts of a case.`,
     ...groups.map((group) => tableOf(group, cores)),
     ...facts.map(factsTable),
   ].join('\n\n');
@@ -36,7 +36,7 @@ export function toMarkdown({ date, commit, machine, groups, facts }: Results): s
 
 function tableOf({ title, operations, rows, baseline }: Group, cores: number): string {
   const base = rows.find(({ name }) => name === baseline)?.figures.cpu ?? Number.NaN;
-  // Work that is done without a server is too quick, or too simple, for the other columns to say anything.
+  // The other columns are meaningless for work without a server.
   const hasServers = rows.some(({ figures }) => figures.client > 0);
   const against = ({ cpu }: { readonly cpu: number }) => `${number(cpu / base)} ×`;
   const columns: Column[] = [
@@ -66,7 +66,7 @@ function line(cells: readonly string[]): string {
 interface Column {
   readonly head: string;
   readonly cell: (figures: Figures) => string;
-  /** What is known of figures that are quoted. */
+  /** The cell of a published figure, if known. */
   readonly quoted?: (published: { readonly cpu: number }) => string;
 }
 
@@ -76,13 +76,13 @@ const serverColumns: readonly Column[] = [
   { head: 'p99 ms', cell: ({ p99 }) => number(p99) },
 ];
 
-/** All processes, and each where there are several. */
+/** The total, and each process if there are several. */
 function cpuOf({ cpu, by }: Figures): string {
   const each = Object.entries(by).map(([name, one]) => `${name} ${number(one)}`);
   return number(cpu) + (each.length > 1 ? ` (${each.join(', ')})` : '');
 }
 
-/** What kept it from being more. */
+/** What bounded the rate. */
 function limitOf({ loop, clientLoop, cores: busy }: Figures, cores: number): string {
   if (loop >= 0.95) return 'one event loop';
   if (busy >= 0.9 * cores) return `the machine's ${cores} cores`;
@@ -94,7 +94,7 @@ function factsTable({ title, facts }: Facts): string {
   return [`### ${title}\n`, '| | |', '|---|---:|', ...rows].join('\n');
 }
 
-/** Three figures that mean something, and no more. */
+/** Formats a number with at most three significant digits. */
 function number(value: number): string {
   if (!Number.isFinite(value)) return '';
   if (value >= 100) return Math.round(value).toLocaleString('en-US');

@@ -4,39 +4,39 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Memory, Question, Usage } from './meter.ts';
 
-/** A file of the project, in a process of its own. */
+/** A file of the project, run in a child process. */
 export interface Child {
-  /** What the tables call it. */
+  /** Name in the tables. */
   readonly name: string;
-  /** Everything that it wrote, its output only where that is read. */
+  /** Its standard error, and its standard output if `reads` is set. */
   output(): string;
   usage(): Promise<Usage>;
-  /** Holds only where it was started for it. */
+  /** Its memory after a garbage collection. */
   memory(): Promise<Memory>;
-  /** Resolves once its output has a text. @throws where it ends before */
+  /** Resolves when its output contains a text. @throws Error if it ends before */
   says(text: string): Promise<void>;
   /** Rejects when it ends. */
   readonly ended: Promise<never>;
-  /** Asks it to end, and waits. @throws where it does not end well */
+  /** Sends SIGTERM and waits for the end. @throws Error if the exit code is not 0 */
   stop(): Promise<void>;
 }
 
-/** How to start one. */
+/** How to start a child. */
 export interface ChildOptions {
   readonly name: string;
-  /** From the project's folder. */
+  /** Path from the project's folder. */
   readonly file: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Where it runs: a `.env` there counts. */
+  /** Working directory, from which it reads `.env`. */
   readonly cwd: string;
-  /** Reads its output; else that goes nowhere (`/dev/null`). */
+  /** Whether to read its standard output; otherwise it is discarded (`/dev/null`). */
   readonly reads?: boolean;
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const meter = pathToFileURL(path.join(root, 'bench/server/meter.ts')).href;
 
-/** The flags and the pool that `npm start` gives (scripts/run.mjs). */
+/** Node's flags and thread pool as in `npm start` (scripts/run.mjs). */
 export const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', '--expose-gc'];
 export const pool = { UV_THREADPOOL_SIZE: '8' };
 
@@ -45,14 +45,14 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** Ends whatever was started and still runs. */
+/** Ends all running children. */
 export async function stopChildren(): Promise<void> {
   const ended = [...children].map((child) => once(child, 'exit'));
   for (const child of children) child.kill('SIGTERM');
   await Promise.all(ended);
 }
 
-/** Starts a file as `npm start` would, with a meter in it. */
+/** Starts a file as `npm start` would, with the meter loaded. */
 export function startChild({ name, file, environment, cwd, reads = false }: ChildOptions): Child {
   const child = spawn(process.execPath, [...flags, '--import', meter, path.join(root, file)], {
     cwd,

@@ -1,22 +1,22 @@
-// Loaded into a server before its own main.ts: answers its parent, over IPC, what
-// the process has used. It changes nothing else, and holds nothing up.
+// Loaded into a server before its main.ts. Reports the resource usage of the process
+// to its parent over IPC, and has no other effect.
 import { performance } from 'node:perf_hooks';
 
-/** What a process has used since it began. */
+/** Resource usage of a process since its start. */
 export interface Usage {
   /** CPU time of all its threads, µs. */
   readonly cpu: number;
-  /** Milliseconds that its event loop was busy. */
+  /** Busy time of its event loop, ms. */
   readonly busy: number;
 }
 
-/** What a process holds, bytes, after a garbage collection. */
+/** Memory of a process after a garbage collection, bytes. */
 export interface Memory {
   readonly rss: number;
   readonly heap: number;
 }
 
-/** What may be asked. */
+/** A question of the parent. */
 export type Question = 'usage' | 'memory';
 
 function usage(): Usage {

@@ -2,10 +2,10 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Child } from './child.ts';
 
-/** Longest wait for a server, ms. */
-const patience = 30_000;
+/** Timeout for a server to accept connections, ms. */
+const timeout = 30_000;
 
-/** Ports that were free a moment ago. */
+/** Returns currently free ports. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(
@@ -21,9 +21,9 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Waits until a child takes connections on a port. @throws where it ends before, or does not in time */
+/** Waits until a child accepts connections on a port. @throws Error if it ends before, or after a timeout */
 export async function reach(child: Child, port: number): Promise<void> {
-  const deadline = Date.now() + patience;
+  const deadline = Date.now() + timeout;
   while (Date.now() < deadline) {
     if (await Promise.race([takesConnections(port), child.ended])) return;
     await delay(20);

@@ -5,7 +5,7 @@ import { serviceNames, services } from '../../services/registry.ts';
 import { type Child, startChild } from './child.ts';
 import { freePorts, reach } from './reach.ts';
 
-/** Signet under load: its processes and where to ask them. */
+/** Signet under load: its processes and addresses. */
 export interface System {
   readonly processes: readonly Child[];
   /** Origin of the edge. */
@@ -14,20 +14,20 @@ export interface System {
   readonly user: string;
   /** host:port of the auth service, for services. */
   readonly auth: string;
-  /** Origin of the auth service's own door. */
+  /** Origin of the auth service's HTTP port. */
   readonly authUrl: string;
   stop(): Promise<void>;
 }
 
-/** What every start needs. */
+/** Folder and environment of a start. */
 export interface Place {
-  /** An empty folder for what processes keep. */
+  /** An empty folder for the data of the processes. */
   readonly dir: string;
-  /** DATABASE_URL, SIGNET_MASTER_KEY and what else is to be set. */
+  /** DATABASE_URL, SIGNET_MASTER_KEY and further variables. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** As an operator would run it; limits are off because the load comes from one address. */
+/** A production configuration without the rate limit, because the load comes from one address. */
 const common = { NODE_ENV: 'production', SIGNET_LOG_FORMAT: 'json', SIGNET_RATE_LIMIT: '0' };
 
 /** A port for each key that sets one. */
@@ -68,12 +68,12 @@ export async function startAll(place: Place, logLevel: string): Promise<System> 
       SIGNET_METRICS_PORT: '0',
     },
   });
-  // The edge is what opens last.
+  // The edge opens last.
   await reach(child, ports.get(services.edge.ports.door.env) ?? 0);
   return reachedAt(ports, [child]);
 }
 
-/** Each service a process, as Docker Compose runs them. */
+/** Each service in its own process, as Docker Compose runs them. */
 export async function startFleet(place: Place, logLevel: string): Promise<System> {
   const ports = await choosePorts();
   const named = serviceNames.filter((name) => name !== services.auth.name);
@@ -100,7 +100,7 @@ function textOf(ports: ReadonlyMap<string, number>): Record<string, string> {
   return Object.fromEntries([...ports].map(([env, port]) => [env, String(port)]));
 }
 
-/** A server of bench/compare on a port of its own. */
+/** Starts a server of bench/compare on a free port. */
 export async function startCompared(
   place: Place,
   name: string,
