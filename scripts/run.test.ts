@@ -16,7 +16,7 @@ let program: string;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'run-'));
   program = path.join(folder, 'program.ts');
-  // Says its pid, drains for a moment when asked to, and tells how often it was asked.
+  // Prints its pid and its signals, and drains briefly on the first signal.
   await writeFile(
     program,
     `let asked: string[] = [];
@@ -46,7 +46,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Starts run.mjs as the leader of a group of its own, as a terminal does, and waits for the program below it. */
+/** Starts run.mjs as the leader of a process group, as a terminal does, and waits for its program. */
 async function start(args: string[], env: Record<string, string> = {}) {
   const parent = spawn(process.execPath, [run, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

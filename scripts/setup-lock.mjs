@@ -20,8 +20,8 @@ const silence = 15_000;
 export async function withSetupLock(file, work, waiting = () => {}) {
   fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o711 });
   const mine = `${process.pid} ${randomBytes(8).toString('hex')}`;
-  for (let told = false; !take(file, mine); told = true) {
-    if (!told) waiting();
+  for (let reported = false; !take(file, mine); reported = true) {
+    if (!reported) waiting();
     clearDead(file);
     await delay(100);
   }

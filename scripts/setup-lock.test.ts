@@ -97,10 +97,10 @@ test('waits for a holder that touched the lock more recently', async () => {
     () => {
       order.push('waiting');
       expect(existsSync(file)).toBe(true);
-      setTimeout(() => void rm(file).then(() => order.push('let go')), 300);
+      setTimeout(() => void rm(file).then(() => order.push('released')), 300);
     },
   );
-  expect(order).toEqual(['waiting', 'let go', 'in']);
+  expect(order).toEqual(['waiting', 'released', 'in']);
 });
 
 test('releases the lock when the work fails', async () => {

@@ -110,7 +110,7 @@ describe.runIf(process.platform === 'linux').each([
   );
 
   test.concurrent.for(ignored)(
-    '%s to %s alone changes nothing, or drains: nothing is left without npm',
+    '%s to %s only has no effect, or drains; no process is left without npm',
     async ([signal, target], context) => {
       const started = await start(terminal, context);
       process.kill(started.targets[target], signal);

@@ -49,7 +49,7 @@ export async function endAll(): Promise<void> {
 export function npmStart(cwd: string, env: NodeJS.ProcessEnv, command: readonly string[] = ['start']): Start {
   const typed = ['npm', ...command].join(' ');
   const began = performance.now();
-  // A session of its own, as a terminal gives it: a signal to the group is a key pressed there.
+  // A separate session, as in a terminal: a signal to the group simulates a key press.
   const child = spawn('npm', command, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));

@@ -10,7 +10,7 @@ test.each(['redis://localhost:6379', 'rediss://:secret@cache.example.com:6380/2'
 );
 
 test.each(['http://:secret@h', 'redis:6379', 'localhost:6379/secret', 'unix:///secret', '/run/secret.sock'])(
-  'REDIS_URL may not be %s, and the refusal does not repeat it',
+  'REDIS_URL may not be %s, and the error does not contain it',
   (url) => {
     const read = () => readConfig({ redisUrl }, { REDIS_URL: url });
     expect(read).toThrow('REDIS_URL: must be a URL that begins with redis:// or rediss://');

@@ -179,7 +179,7 @@ const ours = createService({
           fields: [{ field: 'text', description: 'is declined' }],
         });
       },
-      // oxlint-disable-next-line require-yield -- it fails before there is anything to yield
+      // oxlint-disable-next-line require-yield -- it fails before it yields
       async *count(): AsyncGenerator<never> {
         throw testFailure('CARD_DECLINED', { metadata: { payment_id: 'p-1' } });
       },
@@ -207,9 +207,9 @@ beforeAll(async () => {
   closers.push(() => server.close());
   channel = createChannel(`127.0.0.1:${server.port}`, [EchoService]);
   closers.push(() => channel.close());
-  await openEdge('a server of another maker', toForeign);
-  await openEdge('a service of ours over a channel', channel);
-  await openEdge('a service of ours in process', createInProcessTransport(ours));
+  await openEdge('a third-party server', toForeign);
+  await openEdge('a Signet service over a channel', channel);
+  await openEdge('a Signet service in process', createInProcessTransport(ours));
 });
 afterAll(async () => {
   for (const close of closers.toReversed()) await close();
@@ -239,7 +239,7 @@ async function overRpc(make: (baseUrl: string) => Transport, door: string, text:
   );
 }
 
-const upstreams = ['a server of another maker', 'a service of ours over a channel', 'a service of ours in process'];
+const upstreams = ['a third-party server', 'a Signet service over a channel', 'a Signet service in process'];
 
 /** A Signet service mostly returns what the edge returns; only rejections of the edge itself differ. */
 describe.each(upstreams)('behind the edge, %s', (door) => {
@@ -262,7 +262,7 @@ describe.each(upstreams)('behind the edge, %s', (door) => {
   });
 });
 
-describe.each(upstreams.slice(1))("behind the edge, %s with a reason of its service's", (door) => {
+describe.each(upstreams.slice(1))('behind the edge, %s with its own reason', (door) => {
   test('REST returns its status, metadata and fields', async () => {
     const { status, body } = await overRest(door, 'pay');
     expect([status, body]).toEqual([
@@ -281,23 +281,26 @@ describe.each(upstreams.slice(1))("behind the edge, %s with a reason of its serv
     expect(body).toMatchObject({ code: 'NOT_FOUND', detail: 'No ride has this id.' });
   });
 
-  test.each(Object.entries(transports))('a stream over %s ends with it, without the HTTP status', async (_, make) => {
-    const stream = createClient(EchoService, make(base(door))).count({ to: 1 });
-    const read = async () => {
-      for await (const message of stream) expect(message, 'an error comes first').toBeUndefined();
-    };
-    const error = ConnectError.from(
-      await read().then(
-        () => undefined,
-        (thrown: unknown) => thrown,
-      ),
-    );
-    expect(error.findDetails(ErrorInfoSchema)[0]).toMatchObject({
-      reason: 'CARD_DECLINED',
-      metadata: { payment_id: 'p-1' },
-    });
-    expect(error.findDetails(ErrorInfoSchema)[0]?.metadata).not.toHaveProperty('http_status');
-  });
+  test.each(Object.entries(transports))(
+    'a stream over %s ends with the reason, without the HTTP status',
+    async (_, make) => {
+      const stream = createClient(EchoService, make(base(door))).count({ to: 1 });
+      const read = async () => {
+        for await (const message of stream) expect(message, 'an error comes first').toBeUndefined();
+      };
+      const error = ConnectError.from(
+        await read().then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        ),
+      );
+      expect(error.findDetails(ErrorInfoSchema)[0]).toMatchObject({
+        reason: 'CARD_DECLINED',
+        metadata: { payment_id: 'p-1' },
+      });
+      expect(error.findDetails(ErrorInfoSchema)[0]?.metadata).not.toHaveProperty('http_status');
+    },
+  );
 });
 
 test('services pass the HTTP status to each other', async () => {

@@ -101,7 +101,7 @@ test('a retired key stays published while its tokens may be valid', async () => 
 });
 
 test.each([true, false])(
-  'a revoked active key has a successor at once, and no private part; with one pending: %s',
+  'revoking the active key activates another and erases the private key; pending key: %s',
   async (withPending) => {
     const first = await kidOf('active');
     const next = withPending ? (await one().rotate(system)).kid : undefined;

@@ -57,7 +57,7 @@ test('rejects a token with any character altered', () => {
 });
 
 test.each([undefined, '', 'sd1', 'sd1...', `sd1.${'A'.repeat(22)}.9999999999.${'A'.repeat(43)}`, 'x'.repeat(100_000)])(
-  'what is no token is none',
+  'rejects malformed tokens',
   (text) => {
     expect(tokens.verify('ada', text, null)).toBeUndefined();
   },

@@ -68,7 +68,7 @@ test('a link works once, for its purpose and account, also after a newer link', 
 });
 
 test.each(['password_reset', 'email_verification'] as const)(
-  'fifty uses of links of one account at once are one (%s)',
+  'of fifty concurrent uses of an account’s links, one succeeds (%s)',
   async (purpose) => {
     const { id, email } = await account();
     const sent = [await mailTo(email, purpose), await mailTo(email, purpose)];

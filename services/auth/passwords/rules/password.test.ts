@@ -40,7 +40,7 @@ describe('length', () => {
 });
 
 test.each(['ada@example.com', 'ADA@EXAMPLE.COM', 'Ada Lovelace', 'ada lovelace'])(
-  'refuses %s, which others know',
+  'refuses the email and the name: %s',
   (password) => {
     expect(refusal(password)).toMatch(/must not be your (email|name)/);
   },
