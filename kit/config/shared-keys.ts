@@ -1,63 +1,63 @@
 import { key } from './config.ts';
 import { baseUrl, headers, oneOf, port, secret, serviceKey, share, text, url, whole } from './types.ts';
 
-/** Keys that every service has. */
+/** Keys of every service. */
 export const processKeys = {
   host: key('SIGNET_HOST', text, {
     default: '127.0.0.1',
-    doc: 'Listen address of all ports. In a container: 0.0.0.0.',
+    doc: 'Address that the service listens on. In a container: 0.0.0.0.',
   }),
   logLevel: key('SIGNET_LOG_LEVEL', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), {
     default: 'info',
-    doc: 'Minimum log level.',
+    doc: 'Minimum level of log lines.',
   }),
   logFormat: key('SIGNET_LOG_FORMAT', oneOf('pretty', 'json'), {
     optional: true,
-    doc: 'Log format: `pretty` or `json`. Unset: `pretty` on a terminal, `json` elsewhere.',
+    doc: 'Log format: human-readable (`pretty`) or `json`. Unset: `pretty` on a terminal, `json` elsewhere.',
   }),
   environment: key('NODE_ENV', text, {
     default: 'development',
-    doc: '`production` disables gRPC server reflection.',
+    doc: '`production` disables gRPC reflection.',
   }),
 } as const;
 
-/** Connection and stream limits, for every service that has ports. */
+/** Keys of every service with ports: limits of connections and streams. */
 export const limitKeys = {
   connectionLimit: key('SIGNET_CONNECTION_LIMIT', whole(1, 1_000_000), {
     default: '10000',
-    doc: 'Maximum concurrent connections over all ports of a service. Further connections are closed.',
+    doc: 'Maximum number of open connections on all ports of a service. Further connections are closed.',
   }),
   connectionLimitAddress: key('SIGNET_CONNECTION_LIMIT_ADDRESS', whole(1, 1_000_000), {
     default: '256',
-    doc: 'Maximum concurrent connections per client address (IPv6: per /64). Proxies in SIGNET_TRUSTED_PROXIES are exempt; SIGNET_CONNECTION_LIMIT still applies to them.',
+    doc: 'Maximum number of open connections per address (IPv6: per /64). Does not apply to SIGNET_TRUSTED_PROXIES.',
   }),
   streamLimit: key('SIGNET_STREAM_LIMIT', whole(1, 1_000_000), {
     default: '2000',
-    doc: 'Maximum concurrent streaming calls of a service; streams of internal methods are counted separately. Further calls fail with RATE_LIMITED.',
+    doc: 'Maximum number of open streaming calls of a service; internal calls are counted separately. Further calls are RATE_LIMITED.',
   }),
   streamLimitAddress: key('SIGNET_STREAM_LIMIT_ADDRESS', whole(1, 1_000_000), {
     default: '32',
-    doc: 'Maximum concurrent streaming calls per client address (IPv6: per /64). Streams of internal methods do not count.',
+    doc: 'Maximum number of open streaming calls per address (IPv6: per /64). Does not apply to internal methods.',
   }),
 } as const;
 
-/** Metrics and tracing. */
+/** Keys of metrics and traces. */
 export const telemetryKeys = {
   metricsPort: key('SIGNET_METRICS_PORT', port, {
     optional: true,
-    doc: 'Port of the Prometheus endpoint `GET /metrics`, on SIGNET_HOST. Unset: no metrics endpoint. Do not expose it publicly.',
+    doc: 'Port of `GET /metrics` for Prometheus, on SIGNET_HOST. Unset: no metrics port. Do not expose it publicly.',
   }),
   traceEndpoint: key('OTEL_EXPORTER_OTLP_ENDPOINT', url('http', 'https'), {
     optional: true,
-    doc: 'Base URL of the OTLP/HTTP collector that receives traces, such as http://localhost:4318. Unset: tracing is off.',
+    doc: 'Base URL of the OTLP/HTTP collector of traces, such as http://localhost:4318. Unset: traces are not recorded.',
   }),
   traceHeaders: key('OTEL_EXPORTER_OTLP_HEADERS', headers, {
     default: ',',
-    doc: 'Headers sent to the collector: comma-separated `name=value` pairs, values percent-encoded.',
+    doc: 'Headers for the collector: comma-separated `name=value`, values percent-encoded.',
   }),
   traceShare: key('OTEL_TRACES_SAMPLER_ARG', share, {
     default: '1',
-    doc: "Sampling ratio of new traces, from 0 to 1. A trace that a caller started follows the caller's sampling decision.",
+    doc: 'Share of new traces that are recorded, from 0 to 1. A trace started by the client is recorded if the client records it.',
   }),
 } as const;
 
@@ -65,7 +65,7 @@ export const telemetryKeys = {
 export const tokenKeys = {
   issuer: key('SIGNET_ISSUER', baseUrl, {
     default: 'http://localhost:8080',
-    doc: 'Public URL of the edge; also the `iss` of every token. With a plain-HTTP localhost URL, cookies have no Secure attribute and no __Host- prefix.',
+    doc: 'Public URL of the edge, and the `iss` of every token. On plain-HTTP localhost, cookies have neither Secure nor the __Host- prefix.',
   }),
   audience: key('SIGNET_AUDIENCE', text, {
     default: 'signet',
@@ -73,32 +73,32 @@ export const tokenKeys = {
   }),
   alg: key('SIGNET_ALG', oneOf('RS256', 'PS256', 'ES256', 'EdDSA'), {
     default: 'RS256',
-    doc: 'Signature algorithm of access tokens. Verifiers accept no other algorithm.',
+    doc: 'Signature algorithm of access tokens. Verifiers accept only this one.',
   }),
 } as const;
 
-/** Keys of every service that verifies tokens signed by another process. */
+/** Key of every service that verifies tokens that another process signs. */
 export const jwksKeys = {
   jwksUrl: key('SIGNET_JWKS_URL', url('http', 'https'), {
     default: 'http://localhost:8081/.well-known/jwks.json',
-    doc: "URL of the auth service's JWKS, from which verifiers read the public keys.",
+    doc: 'URL of the public keys, at the auth service.',
   }),
   jwksHttp: key('SIGNET_JWKS_HTTP', oneOf('private', 'any'), {
     default: 'private',
-    doc: 'Hosts for which SIGNET_JWKS_URL may use plain http://. `private`: loopback and private networks only. `any`: all hosts; an attacker on the network path can then replace the keys.',
+    doc: 'Hosts for which SIGNET_JWKS_URL may be http://. `private`: this machine and private networks. `any`: all hosts, which lets a man in the middle replace the keys.',
   }),
 } as const;
 
-/** Key of every service that calls another service. */
+/** Key of every service that calls another. */
 export const serviceKeys = {
   serviceKey: key('SIGNET_SERVICE_KEY', serviceKey, {
-    doc: "The service's private key, which authenticates it to the auth service. `npm run signet -- services keygen <name>` generates one. `npm start` generates its own.",
+    doc: "The service's private key, which authenticates it to the auth service. `npm run signet -- services keygen <name>` creates one. `npm start` creates its own.",
   }),
 } as const;
 
-/** Key of every service that has a database. */
+/** Key of every service with a database. */
 export const databaseKeys = {
   databaseUrl: key('DATABASE_URL', url('postgres', 'postgresql').pipe(secret), {
-    doc: 'PostgreSQL connection URL. Unset: `npm start` runs an embedded PostgreSQL in the data directory.',
+    doc: 'URL of the PostgreSQL database. Unset: `npm start` runs its own PostgreSQL in the data directory.',
   }),
 } as const;
