@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '#kit/config/config.ts';
-import { type Connection, identify, identifyAgain, type Identity, signIn } from './connect.ts';
+import { type Connection, identify, promptForReauthentication, type Identity, signIn } from './connect.ts';
 import { misuse } from './failures.ts';
 import type { Output } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -56,7 +56,7 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
       if (isReadable(url)) output.note(`the connection to ${url} is not encrypted`);
       identity ??= identify(environment, terminal);
       const caller = await identity;
-      const reauthenticate = () => identifyAgain(environment, terminal, caller);
+      const reauthenticate = () => promptForReauthentication(environment, terminal, caller);
       const connection = await signIn({ url, environment, identity: caller, reauthenticate });
       open.add(connection);
       try {

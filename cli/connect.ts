@@ -136,7 +136,7 @@ export async function identify(environment: Environment, terminal: Terminal): Pr
  * Gets the credentials for a recent sign-in: SIGNET_CLI_PASSWORD, or a password prompt. Undefined for a service, and
  * without a password if no terminal is attached.
  */
-export async function identifyAgain(
+export async function promptForReauthentication(
   environment: Environment,
   terminal: Terminal,
   identity: Identity,

@@ -31,14 +31,14 @@ beforeEach(async () => {
 
 /** Calls PutRole and answers a password prompt with `typed`; returns the prompts. */
 async function putRole(environment: Record<string, string>, typed?: string) {
-  const asked: string[] = [];
+  const prompts: string[] = [];
   const cli = createCli({
     environment: { SIGNET_URL: system.edge, SIGNET_CLI_TOKEN: token, ...environment },
     output: createOutput(process.stdout, process.stderr),
     terminal: {
       isInteractive: typed !== undefined,
-      ask: async (question) => (asked.push(question), 'not asked for'),
-      askHidden: async (question) => (asked.push(question), typed ?? ''),
+      ask: async (question) => (prompts.push(question), 'not asked for'),
+      askHidden: async (question) => (prompts.push(question), typed ?? ''),
     },
   });
   const ended = await cli
@@ -47,7 +47,7 @@ async function putRole(environment: Record<string, string>, typed?: string) {
       ({ role }) => role,
       (error: unknown) => reasonOf(error),
     );
-  return { ended, asked };
+  return { ended, prompts };
 }
 
 const openSessions = async () =>
@@ -55,28 +55,28 @@ const openSessions = async () =>
     .rowCount;
 
 test('renews an old sign-in with a password prompt, for the one command', async () => {
-  const { ended, asked } = await putRole({}, admin.password);
-  expect([ended, asked]).toEqual(['auditor', [`recent sign-in required; password of ${admin.email}: `]]);
+  const { ended, prompts } = await putRole({}, admin.password);
+  expect([ended, prompts]).toEqual(['auditor', [`recent sign-in required; password of ${admin.email}: `]]);
   expect(await openSessions()).toBe(0);
 });
 
 test('renews an old sign-in with SIGNET_CLI_PASSWORD, without a prompt', async () => {
-  const { ended, asked } = await putRole({ SIGNET_CLI_PASSWORD: admin.password });
-  expect([ended, asked]).toEqual(['auditor', []]);
+  const { ended, prompts } = await putRole({ SIGNET_CLI_PASSWORD: admin.password });
+  expect([ended, prompts]).toEqual(['auditor', []]);
   expect(await openSessions()).toBe(0);
 });
 
 test('refuses to continue a command after a sign-in to another account', async () => {
   const other = await system.person();
-  const { ended, asked } = await putRole({ SIGNET_CLI_EMAIL: other.email, SIGNET_CLI_PASSWORD: other.password });
-  expect([ended, asked]).toEqual([undefined, []]);
+  const { ended, prompts } = await putRole({ SIGNET_CLI_EMAIL: other.email, SIGNET_CLI_PASSWORD: other.password });
+  expect([ended, prompts]).toEqual([undefined, []]);
   const { rowCount } = await db.query(`SELECT FROM auth.roles WHERE name = 'of another'`);
   expect(rowCount).toBe(0);
 });
 
 test('prompts once and refuses a wrong password', async () => {
-  const { ended, asked } = await putRole({}, 'not the password');
-  expect([ended, asked.length]).toEqual(['INVALID_CREDENTIALS', 1]);
+  const { ended, prompts } = await putRole({}, 'not the password');
+  expect([ended, prompts.length]).toEqual(['INVALID_CREDENTIALS', 1]);
 });
 
 test('without a terminal, fails with REAUTHENTICATION_REQUIRED', async () => {

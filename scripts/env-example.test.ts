@@ -13,8 +13,8 @@ test('sets nothing as it is, and exactly the defaults when uncommented', async (
   const text = await readFile(envExampleFile, 'utf8');
   expect(parseEnv(text)).toEqual({});
   const needed = { DATABASE_URL: 'postgres://localhost/x', SIGNET_MASTER_KEY: Buffer.alloc(32, 1).toString('base64') };
-  const spoken = parseEnv(text.replaceAll(/^#(?=[A-Z_]+=)/gm, ''));
+  const uncommented = parseEnv(text.replaceAll(/^#(?=[A-Z_]+=)/gm, ''));
   // An empty value counts as unset, so it must not satisfy a key without a default.
-  const said = Object.fromEntries(Object.entries(spoken).filter(([, value]) => value !== ''));
-  expect(readAll({ ...needed, ...said })).toEqual(readAll(needed));
+  const set = Object.fromEntries(Object.entries(uncommented).filter(([, value]) => value !== ''));
+  expect(readAll({ ...needed, ...set })).toEqual(readAll(needed));
 });

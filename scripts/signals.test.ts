@@ -45,7 +45,7 @@ interface Process {
 }
 
 /** A running process; undefined if it has ended, including zombies. */
-function look(pid: number): Process | undefined {
+function processOf(pid: number): Process | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const [state, parent, group] = stat.replace(/^.*\) /s, '').split(' ');
@@ -65,25 +65,25 @@ async function start(terminal: boolean, context: Pick<TestContext, 'expect' | 'o
   const outer: ChildProcess = terminal
     ? spawn('script', ['-qefc', `exec ${command.join(' ')}`, '/dev/null'], options)
     : spawn(command[0]!, command.slice(1), options);
-  const said = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
-  await context.expect.poll(() => said().length, { timeout: 20_000 }).toBe(1);
-  const [program = 0, runner = 0] = said()[0]!.split(' ').map(Number);
+  const recorded = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
+  await context.expect.poll(() => recorded().length, { timeout: 20_000 }).toBe(1);
+  const [program = 0, runner = 0] = recorded()[0]!.split(' ').map(Number);
   // If the shell execs its last command, npm itself is the parent.
-  const parent = look(runner)!.parent;
-  const npm = look(parent)!.name.startsWith('npm') ? parent : look(parent)!.parent;
-  const group = look(npm)!.group;
+  const parent = processOf(runner)!.parent;
+  const npm = processOf(parent)!.name.startsWith('npm') ? parent : processOf(parent)!.parent;
+  const group = processOf(npm)!.group;
   const pids = { npm, shell: parent, 'run.mjs': runner, program };
   context.onTestFinished(() => {
-    for (const pid of [program, runner, parent, npm]) if (look(pid)) process.kill(pid, 'SIGKILL');
+    for (const pid of [program, runner, parent, npm]) if (processOf(pid)) process.kill(pid, 'SIGKILL');
     outer.kill('SIGKILL');
   });
-  return { context, outer, pids, targets: { ...pids, 'the group': -group }, said: () => said().slice(1) };
+  return { context, outer, pids, targets: { ...pids, 'the group': -group }, recorded: () => recorded().slice(1) };
 }
 
 type Started = Awaited<ReturnType<typeof start>>;
 
 async function expectGone({ context, pids }: Started): Promise<void> {
-  const left = () => Object.entries(pids).filter(([, pid]) => look(pid) !== undefined);
+  const left = () => Object.entries(pids).filter(([, pid]) => processOf(pid) !== undefined);
   await context.expect.poll(left, { timeout: 10_000 }).toEqual([]);
 }
 
@@ -105,7 +105,7 @@ describe.runIf(process.platform === 'linux').each([
       const started = await start(terminal, context);
       process.kill(started.targets[target], signal);
       await expectGone(started);
-      expect(started.said()).toEqual([expect.stringMatching(/^asked SIG(INT|TERM|HUP)$/), 'drained']);
+      expect(started.recorded()).toEqual([expect.stringMatching(/^asked SIG(INT|TERM|HUP)$/), 'drained']);
     },
   );
 
@@ -116,10 +116,10 @@ describe.runIf(process.platform === 'linux').each([
       process.kill(started.targets[target], signal);
       await delay(1_500);
       const { npm, program } = started.pids;
-      expect(look(npm) !== undefined || look(program) === undefined).toBe(true);
-      if (look(npm)) process.kill(npm, 'SIGTERM');
+      expect(processOf(npm) !== undefined || processOf(program) === undefined).toBe(true);
+      if (processOf(npm)) process.kill(npm, 'SIGTERM');
       await expectGone(started);
-      expect(started.said().at(-1)).toBe('drained');
+      expect(started.recorded().at(-1)).toBe('drained');
     },
   );
 });
@@ -128,7 +128,7 @@ test.runIf(process.platform === 'linux')('Ctrl-C drains the program once', async
   const started = await start(true, context);
   started.outer.stdin!.write('\u0003');
   await expectGone(started);
-  expect(started.said()).toEqual(['asked SIGINT', 'drained']);
+  expect(started.recorded()).toEqual(['asked SIGINT', 'drained']);
 });
 
 test.runIf(process.platform === 'linux')('a closing terminal drains the program once', async (context) => {
@@ -137,5 +137,5 @@ test.runIf(process.platform === 'linux')('a closing terminal drains the program 
   started.outer.kill('SIGKILL');
   await gone;
   await expectGone(started);
-  expect(started.said()).toEqual(['asked SIGHUP', 'drained']);
+  expect(started.recorded()).toEqual(['asked SIGHUP', 'drained']);
 });

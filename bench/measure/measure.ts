@@ -77,10 +77,10 @@ export async function measure(
     await ask({ do: 'run', chains, seconds: warmUp });
     const all: Figures[] = [];
     for (let part = 0; part < parts; part += 1) {
-      const before = await look(servers, dataDir);
+      const before = await sample(servers, dataDir);
       const { load } = await ask({ do: 'run', chains, seconds: seconds / parts });
       if (!load) throw new Error('no load');
-      all.push(figuresOf(servers, load, before, await look(servers, dataDir)));
+      all.push(figuresOf(servers, load, before, await sample(servers, dataDir)));
     }
     await ask({ do: 'close' });
     return middleOf(all);
@@ -91,25 +91,25 @@ export async function measure(
 
 function middleOf(all: readonly Figures[]): Figures {
   const sorted = all.toSorted((one, other) => one.cpu - other.cpu);
-  const [least, most] = [sorted[0], sorted.at(-1)];
+  const [lowest, highest] = [sorted[0], sorted.at(-1)];
   const middle = sorted[Math.floor(sorted.length / 2)];
-  if (!least || !middle || !most) throw new Error('nothing was measured');
-  return { ...middle, spread: (most.cpu - least.cpu) / middle.cpu };
+  if (!lowest || !middle || !highest) throw new Error('nothing was measured');
+  return { ...middle, spread: (highest.cpu - lowest.cpu) / middle.cpu };
 }
 
-interface Look {
+interface Sample {
   readonly usages: readonly Usage[];
   readonly database: number | undefined;
   readonly busy: number;
   readonly at: number;
 }
 
-async function look(servers: readonly Child[], dataDir: string): Promise<Look> {
+async function sample(servers: readonly Child[], dataDir: string): Promise<Sample> {
   const usages = await Promise.all(servers.map((server) => server.usage()));
   return { usages, database: postgresUse(dataDir)?.cpu, busy: busyTime(), at: performance.now() };
 }
 
-function figuresOf(servers: readonly Child[], load: Load, before: Look, after: Look): Figures {
+function figuresOf(servers: readonly Child[], load: Load, before: Sample, after: Sample): Figures {
   const { operations, seconds, p50, p99 } = load;
   const each = (total: number) => total / operations;
   const used = servers.map(({ name }, index) => {

@@ -95,13 +95,13 @@ export function startChild({ name, file, environment, cwd, reads = false }: Chil
       Promise.race([
         ended,
         new Promise<void>((resolve) => {
-          const look = () => {
+          const check = () => {
             if (!output.includes(text)) return;
-            listeners.delete(look);
+            listeners.delete(check);
             resolve();
           };
-          listeners.add(look);
-          look();
+          listeners.add(check);
+          check();
         }),
       ]),
     async stop() {

@@ -146,14 +146,14 @@ test('stops when the server refuses, while standard input is still open', async 
 });
 
 test('retries a page after the delay of a rate limit', async () => {
-  const asked: { readonly at: number; readonly emails: string[] }[] = [];
+  const calls: { readonly at: number; readonly emails: string[] }[] = [];
   const server = createServer(
     connectNodeAdapter({
       routes: (router) =>
         router.service(AdminService, {
           importUsers({ users }) {
-            asked.push({ at: performance.now(), emails: users.map(({ email }) => email) });
-            if (asked.length === 2) throw failure('RATE_LIMITED', { retryAfter: 1 });
+            calls.push({ at: performance.now(), emails: users.map(({ email }) => email) });
+            if (calls.length === 2) throw failure('RATE_LIMITED', { retryAfter: 1 });
             return { results: users.map(({ email }) => ({ email, outcome: 'created' })) };
           },
         }),
@@ -172,6 +172,6 @@ test('retries a page after the delay of a rate limit', async () => {
   expect([exit, json()]).toMatchObject([0, { created: 201 }]);
   expect(stderr).toBe('signet: rate limited; retrying in 1 s\n');
   const [first, second, third] = [emails.slice(0, 100), emails.slice(100, 200), emails.slice(200)];
-  expect(asked.map((call) => call.emails)).toEqual([first, second, second, third]);
-  expect(asked[2]!.at - asked[1]!.at).toBeGreaterThan(990);
+  expect(calls.map((call) => call.emails)).toEqual([first, second, second, third]);
+  expect(calls[2]!.at - calls[1]!.at).toBeGreaterThan(990);
 });

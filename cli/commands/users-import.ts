@@ -38,7 +38,7 @@ async function importUsers(cli: Cli, file: string, options: ImportOptions): Prom
   const tally = createTally(Boolean(options.dryRun));
   const pages = pagesOf(linesOf(bytesOf(file), maxLineBytes));
   try {
-    await (options.dryRun ? look(cli, pages, tally) : send(cli, options, pages, tally));
+    await (options.dryRun ? validate(cli, pages, tally) : send(cli, options, pages, tally));
   } catch (error) {
     if (tally.lastLine > 0) {
       cli.output.note(
@@ -54,7 +54,7 @@ async function importUsers(cli: Cli, file: string, options: ImportOptions): Prom
   if (tally.rejected > 0) throw new CommandFailure(`rejected lines: ${tally.rejected}.`);
 }
 
-async function look({ output }: Cli, pages: AsyncIterable<Page>, tally: Tally): Promise<void> {
+async function validate({ output }: Cli, pages: AsyncIterable<Page>, tally: Tally): Promise<void> {
   for await (const page of pages) {
     tally.add(page, []);
     reportProgress(output, tally);

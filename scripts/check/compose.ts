@@ -46,9 +46,9 @@ export function composeFaults(text: string, known: Readonly<Record<string, Keys>
     const keys = known[name];
     if (!keys) continue;
     if (command?.join(' ') !== `services/${name}/main.ts`) say(`does not run services/${name}/main.ts`);
-    const asked = healthcheck?.test?.at(-1);
-    if (!Object.values(keys).some((key) => isPort(key) && key.default === asked)) {
-      say(`has a health check on ${asked}, which is not one of its ports`);
+    const probed = healthcheck?.test?.at(-1);
+    if (!Object.values(keys).some((key) => isPort(key) && key.default === probed)) {
+      say(`has a health check on ${probed}, which is not one of its ports`);
     }
     for (const env of Object.keys(environment)) {
       if (!Object.values(keys).some((key) => key.env === env)) say(`does not read ${env}`);

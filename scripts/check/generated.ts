@@ -15,11 +15,13 @@ export const generated: Check = {
       await generateProtos(folder);
       await generateComments(path.join(folder, 'gen', 'comments.json'));
       await writeReasons(path.join(folder, 'gen', 'reasons.json'));
-      const [fresh, kept] = await Promise.all([filesOf(path.join(folder, 'gen')), filesOf(path.join(root, 'gen'))]);
-      const names = new Set([...fresh.keys(), ...kept.keys()]);
-      const faults = [...names].filter((name) => fresh.get(name) !== kept.get(name)).toSorted();
+      const [fresh, current] = await Promise.all([filesOf(path.join(folder, 'gen')), filesOf(path.join(root, 'gen'))]);
+      const names = new Set([...fresh.keys(), ...current.keys()]);
+      const faults = [...names].filter((name) => fresh.get(name) !== current.get(name)).toSorted();
       expectNone(
-        faults.map((name) => `gen/${name}: ${fresh.has(name) ? (kept.has(name) ? 'differs' : 'missing') : 'obsolete'}`),
+        faults.map(
+          (name) => `gen/${name}: ${fresh.has(name) ? (current.has(name) ? 'differs' : 'missing') : 'obsolete'}`,
+        ),
         'run: npm run generate',
       );
     } finally {

@@ -24,12 +24,12 @@ const timeout = 60_000;
 /** Opens a plain `sh`. */
 export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
   const child = spawn('sh', [], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
-  const said = { output: '', errors: '' };
-  let look: (() => void) | undefined;
+  const received = { output: '', errors: '' };
+  let checkEnd: (() => void) | undefined;
   for (const [name, stream] of [['output', child.stdout] as const, ['errors', child.stderr] as const]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
-      said[name] += text;
-      look?.();
+      received[name] += text;
+      checkEnd?.();
     });
   }
   child.stdin.on('error', () => undefined);
@@ -39,19 +39,20 @@ export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
       // Marks the end of the commands' output on both streams.
       const mark = `--- ${randomBytes(8).toString('hex')}`;
       const end = new RegExp(`\\n?${mark} (\\d+)\\n$`);
-      said.output = '';
-      said.errors = '';
+      received.output = '';
+      received.errors = '';
       const ended = Promise.withResolvers<Pasted>();
-      const fail = (why: string) => ended.reject(new Error(`${why}\n${commands}\n${said.output}${said.errors}`));
+      const fail = (why: string) =>
+        ended.reject(new Error(`${why}\n${commands}\n${received.output}${received.errors}`));
       const timer = setTimeout(() => fail('the commands did not end within a minute:'), timeout);
       const gone = () => fail('the commands ended the shell:');
       child.once('close', gone);
-      look = () => {
-        const [output, errors] = [end.exec(said.output), end.exec(said.errors)];
+      checkEnd = () => {
+        const [output, errors] = [end.exec(received.output), end.exec(received.errors)];
         if (!output || !errors) return;
         ended.resolve({
-          output: said.output.slice(0, output.index),
-          errors: said.errors.slice(0, errors.index),
+          output: received.output.slice(0, output.index),
+          errors: received.errors.slice(0, errors.index),
           status: Number(output[1]),
         });
       };

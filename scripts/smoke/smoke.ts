@@ -74,8 +74,8 @@ async function run(): Promise<void> {
   const { code } = await both.ended();
   expect(code !== 0 && code !== null, `a second npm start on the same data exited with ${code}`);
   expect(
-    both.said().includes('another Signet'),
-    `a second npm start on the same data did not explain its exit. ${both.wrote()}`,
+    both.output().includes('another Signet'),
+    `a second npm start on the same data did not explain its exit. ${both.lastLines()}`,
   );
   say('a second npm start on the same data explains the conflict and exits');
   await expectGrace();
@@ -102,8 +102,8 @@ async function follow(file: string, start: Start, wanted: (paste: Paste) => bool
   async function check(name: string, { line, commands, answer }: Paste): Promise<void> {
     const where = `${name}:${line}: ${commands.trim()}\n`;
     if (commands.trim() === 'npm start') {
-      const missing = missingLine(answer?.text ?? '', start.said());
-      expect(missing === undefined, `${where}${JSON.stringify(missing)} is missing. ${start.wrote()}`);
+      const missing = missingLine(answer?.text ?? '', start.output());
+      expect(missing === undefined, `${where}${JSON.stringify(missing)} is missing. ${start.lastLines()}`);
       return;
     }
     const { output, errors, status } = await shell.paste(commands);
@@ -116,7 +116,7 @@ async function follow(file: string, start: Start, wanted: (paste: Paste) => bool
 async function stop(start: Start, what = 'npm start'): Promise<void> {
   const { code, signal, took } = await start.interrupt();
   // npm waits for its script, then ends by the signal.
-  expect(code === 0 || signal === 'SIGINT', `Ctrl-C ended ${what} with ${code ?? signal}. ${start.wrote()}`);
+  expect(code === 0 || signal === 'SIGINT', `Ctrl-C ended ${what} with ${code ?? signal}. ${start.lastLines()}`);
   const left = await leftAfter(1_000);
   expect(left.length === 0, `left after Ctrl-C:\n${left.join('\n')}`);
   say(`Ctrl-C ends ${what} in ${seconds(took)}; no process and no open port is left`);

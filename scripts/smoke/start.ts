@@ -5,9 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** A running `npm start`, or another npm command that starts Signet, in a separate process group. */
 export interface Start {
   /** The output so far. */
-  said(): string;
+  output(): string;
   /** The last lines of the output, for an error message. */
-  wrote(): string;
+  lastLines(): string;
   /**
    * Waits until Signet reports that it is running.
    * @returns duration of the start, ms
@@ -51,31 +51,31 @@ export function npmStart(cwd: string, env: NodeJS.ProcessEnv, command: readonly 
   const began = performance.now();
   // A separate session, as in a terminal: a signal to the group simulates a key press.
   const child = spawn('npm', command, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
-  let over: string | undefined;
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  let exited: string | undefined;
   child.once('exit', (code, by) => {
-    over = String(code ?? by);
+    exited = String(code ?? by);
     running.delete(child);
   });
   const end = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   running.set(child, end);
-  const wrote = () => `It wrote:\n${said.trim().split('\n').slice(-20).join('\n')}`;
+  const lastLines = () => `Output:\n${output.trim().split('\n').slice(-20).join('\n')}`;
 
   async function ended(): Promise<Ended> {
-    const asked = performance.now();
+    const requestedAt = performance.now();
     const result = await Promise.race([end, delay(endTimeout, undefined, { ref: false })]);
-    if (!result) throw new Error(`${typed} did not end in ${endTimeout / 1_000} s. ${wrote()}`);
-    return { code: result[0], signal: result[1], took: performance.now() - asked };
+    if (!result) throw new Error(`${typed} did not end in ${endTimeout / 1_000} s. ${lastLines()}`);
+    return { code: result[0], signal: result[1], took: performance.now() - requestedAt };
   }
 
   return {
-    said: () => said,
-    wrote,
+    output: () => output,
+    lastLines,
     async running() {
-      while (!said.includes(ready)) {
-        if (over) throw new Error(`${typed} exited with ${over} during its start. ${wrote()}`);
-        if (performance.now() - began > startTimeout) throw new Error(`${typed} took too long. ${wrote()}`);
+      while (!output.includes(ready)) {
+        if (exited) throw new Error(`${typed} exited with ${exited} during its start. ${lastLines()}`);
+        if (performance.now() - began > startTimeout) throw new Error(`${typed} took too long. ${lastLines()}`);
         await delay(10);
       }
       return performance.now() - began;

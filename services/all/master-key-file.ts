@@ -10,12 +10,12 @@ import { StartError } from '#kit/process/start-error.ts';
  */
 export async function masterKeyOf(dataDir: string): Promise<string> {
   const file = path.join(dataDir, 'master.key');
-  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const stored = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new StartError(`failed to read the master key in ${file}: ${error.message}`);
   });
-  if (kept !== undefined) return kept.trim();
-  const made = randomBytes(32).toString('base64');
-  await writeFile(file, `${made}\n`, { mode: 0o600, flag: 'wx', flush: true });
-  return made;
+  if (stored !== undefined) return stored.trim();
+  const generated = randomBytes(32).toString('base64');
+  await writeFile(file, `${generated}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  return generated;
 }

@@ -32,11 +32,11 @@ beforeEach(async () => {
   };
 });
 
-function make(over: Hasher): PasswordAuthenticator {
+function make(inner: Hasher): PasswordAuthenticator {
   const counting: Hasher = {
-    ...over,
-    hash: (one) => (calls.push('hash'), over.hash(one)),
-    verify: (hash, one) => (calls.push('verify'), over.verify(hash, one)),
+    ...inner,
+    hash: (one) => (calls.push('hash'), inner.hash(one)),
+    verify: (hash, one) => (calls.push('verify'), inner.verify(hash, one)),
   };
   const store = {
     // As the store, which does not find disabled accounts.
@@ -56,13 +56,13 @@ function make(over: Hasher): PasswordAuthenticator {
     audit: async (event) => void events.push(event),
   });
 }
-const said = (work: Promise<unknown>) => work.then(() => 'OK', reasonOf);
+const outcomeOf = (work: Promise<unknown>) => work.then(() => 'OK', reasonOf);
 
 test.each([
   ['a wrong password', 'ada@example.com', 'ada'],
   ['an unknown or disabled account', 'nobody@example.com', ''],
 ])('%s costs one hash and causes the same error and one event', async (_, email, subjectId) => {
-  expect(await said(make(hasher).authenticate(email, 'wrong', { ...system, ip: '192.0.2.1' }))).toBe(
+  expect(await outcomeOf(make(hasher).authenticate(email, 'wrong', { ...system, ip: '192.0.2.1' }))).toBe(
     'INVALID_CREDENTIALS',
   );
   expect(calls).toEqual(['verify']);
@@ -77,38 +77,44 @@ test.each([
   ['an unknown account', 'nobody@example.com', password],
 ])('%s that is not admitted costs one hash and is LOGIN_LIMITED', async (_, email, typed) => {
   admission = { isAdmitted: false, retryAfter: 60 };
-  expect(await said(make(hasher).authenticate(email, typed, { ...system, ip: '192.0.2.1' }))).toBe('LOGIN_LIMITED');
+  expect(await outcomeOf(make(hasher).authenticate(email, typed, { ...system, ip: '192.0.2.1' }))).toBe(
+    'LOGIN_LIMITED',
+  );
   expect(calls).toEqual(['verify']);
   expect(events).toHaveLength(1);
 });
 
 test('past the limit, a known place has a wrong password limited at the same cost and a correct one admitted', async () => {
   admission = { isAdmitted: true, retryAfter: 60 };
-  expect(await said(make(hasher).authenticate('ada@example.com', 'wrong', { ...system, ip: '192.0.2.1' }))).toBe(
+  expect(await outcomeOf(make(hasher).authenticate('ada@example.com', 'wrong', { ...system, ip: '192.0.2.1' }))).toBe(
     'LOGIN_LIMITED',
   );
   expect(calls).toEqual(['verify']);
-  expect(await said(make(hasher).authenticate('ada@example.com', password, { ...system, ip: '192.0.2.1' }))).toBe('OK');
+  expect(await outcomeOf(make(hasher).authenticate('ada@example.com', password, { ...system, ip: '192.0.2.1' }))).toBe(
+    'OK',
+  );
 });
 
 test('a correct password costs one hash and resets the attempts; replacing a weak hash costs one more', async () => {
-  expect(await said(make(hasher).authenticate('ADA@example.com ', password, system))).toBe('OK');
+  expect(await outcomeOf(make(hasher).authenticate('ADA@example.com ', password, system))).toBe('OK');
   expect(calls).toEqual(['verify', 'forgiven']);
   calls = [];
-  expect(await said(make(stronger).authenticate('ada@example.com', password, system))).toBe('OK');
+  expect(await outcomeOf(make(stronger).authenticate('ada@example.com', password, system))).toBe('OK');
   expect(calls).toEqual(['verify', 'forgiven', 'hash']);
   expect(rehashed).toEqual([expect.stringContaining('t=3')]);
 });
 
 test('a wrong password replaces no hash, however weak', async () => {
-  expect(await said(make(stronger).authenticate('ada@example.com', 'wrong', system))).toBe('INVALID_CREDENTIALS');
+  expect(await outcomeOf(make(stronger).authenticate('ada@example.com', 'wrong', system))).toBe('INVALID_CREDENTIALS');
   expect(rehashed).toEqual([]);
 });
 
 test('a password that NFKC changes costs two hashes if the first does not match, for known and unknown accounts', async () => {
   for (const email of ['ada@example.com', 'nobody@example.com']) {
     calls = [];
-    expect(await said(make(hasher).authenticate(email, 'de\u0301ja\u0300 vu', system))).toBe('INVALID_CREDENTIALS');
+    expect(await outcomeOf(make(hasher).authenticate(email, 'de\u0301ja\u0300 vu', system))).toBe(
+      'INVALID_CREDENTIALS',
+    );
     expect(calls).toEqual(['verify', 'verify']);
   }
   expect(rehashed).toEqual([]);
@@ -117,7 +123,7 @@ test('a password that NFKC changes costs two hashes if the first does not match,
 test('replaces an imported hash of the password as typed, even if it is strong enough', async () => {
   const typed = 'de\u0301ja\u0300 vu';
   record = { ...record, passwordHash: await hasher.hash(typed) };
-  expect(await said(make(hasher).authenticate('ada@example.com', typed, system))).toBe('OK');
+  expect(await outcomeOf(make(hasher).authenticate('ada@example.com', typed, system))).toBe('OK');
   expect(calls).toEqual(['verify', 'verify', 'forgiven', 'hash']);
   expect(await hasher.verify(rehashed[0], typed.normalize('NFKC'))).toBe(true);
 });
