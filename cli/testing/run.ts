@@ -29,7 +29,7 @@ export interface Running {
   readonly input?: string | Buffer;
 }
 
-/** Runs a command, without a terminal: in this process, or in one of its own where it reads a file or standard input. */
+/** Runs a command without a terminal: in this process, or in a child process if it reads .env or standard input. */
 export async function run(args: readonly string[], running: Running = {}): Promise<Ended> {
   if (running.cwd !== undefined || running.input !== undefined) return spawned(args, running);
   const written = { stdout: '', stderr: '' };
@@ -48,9 +48,9 @@ export async function run(args: readonly string[], running: Running = {}): Promi
 }
 
 const noTerminal: Terminal = {
-  isThere: false,
-  ask: () => Promise.reject(new Error('a question without a terminal')),
-  askHidden: () => Promise.reject(new Error('a question without a terminal')),
+  isInteractive: false,
+  ask: () => Promise.reject(new Error('prompted without a terminal')),
+  askHidden: () => Promise.reject(new Error('prompted without a terminal')),
 };
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
