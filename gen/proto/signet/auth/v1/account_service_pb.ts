@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/account_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// What other services ask of accounts.
+// Accounts, for other services.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -17,7 +17,7 @@ export const file_signet_auth_v1_account_service: GenFile = /*@__PURE__*/
   fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZSI6ChJGaW5kRGVsZXRlZFJlcXVlc3QSJAoIdXNlcl9pZHMYASADKAlCErpID5IBDAgBEOgHIgVyA7ABASInChNGaW5kRGVsZXRlZFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJMrICCg5BY2NvdW50U2VydmljZRJ8Cg1EZWxldGVBY2NvdW50EiQuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlcXVlc3QaJS5zaWduZXQuYXV0aC52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiHpACAoq1GBESDxoEdXNlcioDCKwCMgIIBaK1GAJ7fRKhAQoLRmluZERlbGV0ZWQSIi5zaWduZXQuYXV0aC52MS5GaW5kRGVsZXRlZFJlcXVlc3QaIy5zaWduZXQuYXV0aC52MS5GaW5kRGVsZXRlZFJlc3BvbnNlIkmQAgGKtRgIGgYKBHVzZXKitRg2eyJ1c2VyX2lkcyI6IFsiMDE4ZjNlMmEtN2IxYy03ZGVmLThhMTItMzQ1Njc4OWFiY2RlIl19YgZwcm90bzM", [file_buf_validate_validate, file_signet_policy_v1_policy]);
 
 /**
- * Nothing to choose: the account is the caller's own.
+ * Empty request: the account is the caller's own.
  *
  * @generated from message signet.auth.v1.DeleteAccountRequest
  */
@@ -32,7 +32,7 @@ export const DeleteAccountRequestSchema: GenMessage<DeleteAccountRequest> = /*@_
   messageDesc(file_signet_auth_v1_account_service, 0);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.DeleteAccountResponse
  */
@@ -68,7 +68,7 @@ export const FindDeletedRequestSchema: GenMessage<FindDeletedRequest> = /*@__PUR
   messageDesc(file_signet_auth_v1_account_service, 2);
 
 /**
- * Those of the request that were deleted.
+ * The accounts of the request that were deleted.
  *
  * @generated from message signet.auth.v1.FindDeletedResponse
  */
@@ -89,14 +89,14 @@ export const FindDeletedResponseSchema: GenMessage<FindDeletedResponse> = /*@__P
   messageDesc(file_signet_auth_v1_account_service, 3);
 
 /**
- * For services of the fleet.
+ * Internal methods on accounts, for services of the fleet.
  *
  * @generated from service signet.auth.v1.AccountService
  */
 export const AccountService: GenService<{
   /**
-   * Deletes the account of the user on whose behalf it is called, with all of its
-   * sessions. Its address may register anew.
+   * Deletes the account of the user on whose behalf the service calls, and all of
+   * its sessions. The email can be registered again.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, REAUTHENTICATION_REQUIRED,
    * CALLER_NOT_ALLOWED, LAST_ADMIN.
@@ -109,8 +109,8 @@ export const AccountService: GenService<{
     output: typeof DeleteAccountResponseSchema;
   },
   /**
-   * Answers which of the given accounts were deleted. An id that never had an
-   * account is not among them: only the record of a deletion counts.
+   * Returns those of the given accounts that were deleted. Only the record of a
+   * deletion counts: an id that never had an account is not returned.
    *
    * Errors: CALLER_NOT_ALLOWED, INVALID_ARGUMENT.
    *

@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/admin_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// What administrators do with accounts.
+// Administration of accounts.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -22,41 +22,41 @@ export const file_signet_auth_v1_admin_service: GenFile = /*@__PURE__*/
   fileDesc("CiJzaWduZXQvYXV0aC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSLFAQoQTGlzdFVzZXJzUmVxdWVzdBIcCglwYWdlX3NpemUYASABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBIsCgxlbWFpbF9wcmVmaXgYAyABKAlCFrpIE3IRGP4BMgxeW15ccHtDY31dKiQSIwoEcm9sZRgEIAEoCUIVukgSchAYQDIMXlteXHB7Q2N9XSokEhUKCGRpc2FibGVkGAUgASgISACIAQFCCwoJX2Rpc2FibGVkIlEKEUxpc3RVc2Vyc1Jlc3BvbnNlEiMKBXVzZXJzGAEgAygLMhQuc2lnbmV0LmF1dGgudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoOR2V0VXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQEiLwoSRGlzYWJsZVVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBIi4KEUVuYWJsZVVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBIlsKEEdyYW50Um9sZVJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQESLAoEcm9sZRgCIAEoCUIeukgbchkyF15bYS16XVthLXowLTlfLV17MCw2M30kIlwKEVJldm9rZVJvbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEiwKBHJvbGUYAiABKAlCHrpIG3IZMhdeW2Etel1bYS16MC05Xy1dezAsNjN9JCIUChJSZXZva2VSb2xlUmVzcG9uc2UiNgoZUmV2b2tlVXNlclNlc3Npb25zUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASIzChpSZXZva2VVc2VyU2Vzc2lvbnNSZXNwb25zZRIVCg1yZXZva2VkX2NvdW50GAEgASgFIk0KEkltcG9ydFVzZXJzUmVxdWVzdBI3CgV1c2VycxgBIAMoCzIcLnNpZ25ldC5hdXRoLnYxLkltcG9ydGVkVXNlckIKukgHkgEECAEQZCKWAgoMSW1wb3J0ZWRVc2VyEhkKBWVtYWlsGAEgASgJQgq6SAdyBRj+AWABEj4KBG5hbWUYAiABKAlCMLpILXIrEAEYZDIlXlteXHB7Q2N9XSpbXlxzXHB7Wn1ccHtDfV1bXlxwe0NjfV0qJBIfCg1wYXNzd29yZF9oYXNoGAMgASgJQgi6SAVyAxiABBI2CgVyb2xlcxgEIAMoCUInukgkkgEhEBQYASIbchkyF15bYS16XVthLXowLTlfLV17MCw2M30kEhYKDmVtYWlsX3ZlcmlmaWVkGAUgASgIEjoKCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgq6SAeyAQQ4ATIAIkQKE0ltcG9ydFVzZXJzUmVzcG9uc2USLQoHcmVzdWx0cxgBIAMoCzIcLnNpZ25ldC5hdXRoLnYxLkltcG9ydFJlc3VsdCJkCgxJbXBvcnRSZXN1bHQSDQoFZW1haWwYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIPCgdvdXRjb21lGAMgASgJEg4KBnJlYXNvbhgEIAEoCRITCgtkZXNjcmlwdGlvbhgFIAEoCTKADgoMQWRtaW5TZXJ2aWNlEqUBCglMaXN0VXNlcnMSIC5zaWduZXQuYXV0aC52MS5MaXN0VXNlcnNSZXF1ZXN0GiEuc2lnbmV0LmF1dGgudjEuTGlzdFVzZXJzUmVzcG9uc2UiU5ACAYq1GAsSCQoFYWRtaW44AaK1GCJ7InBhZ2Vfc2l6ZSI6IDIwLCAicm9sZSI6ICJhZG1pbiJ9gtPkkwIVEhMvYXBpL3YxL2FkbWluL3VzZXJzEq8BCgdHZXRVc2VyEh4uc2lnbmV0LmF1dGgudjEuR2V0VXNlclJlcXVlc3QaFC5zaWduZXQuYXV0aC52MS5Vc2VyIm6QAgGKtRgLEgkKBWFkbWluOAGitRgzeyJ1c2VyX2lkIjogIjAxOGYzZTJhLTdiMWMtN2RlZi04YTEyLTM0NTY3ODlhYmNkZSJ9gtPkkwIfEh0vYXBpL3YxL2FkbWluL3VzZXJzL3t1c2VyX2lkfRLMAQoLRGlzYWJsZVVzZXISIi5zaWduZXQuYXV0aC52MS5EaXNhYmxlVXNlclJlcXVlc3QaFC5zaWduZXQuYXV0aC52MS5Vc2VyIoIBkAICirUYFBISCgVhZG1pbioDCKwCMgIIBTgBorUYM3sidXNlcl9pZCI6ICIwMThmM2UyYS03YjFjLTdkZWYtOGExMi0zNDU2Nzg5YWJjZGUifYLT5JMCKjoBKiIlL2FwaS92MS9hZG1pbi91c2Vycy97dXNlcl9pZH06ZGlzYWJsZRLJAQoKRW5hYmxlVXNlchIhLnNpZ25ldC5hdXRoLnYxLkVuYWJsZVVzZXJSZXF1ZXN0GhQuc2lnbmV0LmF1dGgudjEuVXNlciKBAZACAoq1GBQSEgoFYWRtaW4qAwisAjICCAU4AaK1GDN7InVzZXJfaWQiOiAiMDE4ZjNlMmEtN2IxYy03ZGVmLThhMTItMzQ1Njc4OWFiY2RlIn2C0+STAik6ASoiJC9hcGkvdjEvYWRtaW4vdXNlcnMve3VzZXJfaWR9OmVuYWJsZRLgAQoJR3JhbnRSb2xlEiAuc2lnbmV0LmF1dGgudjEuR3JhbnRSb2xlUmVxdWVzdBoULnNpZ25ldC5hdXRoLnYxLlVzZXIimgGQAgKKtRgUEhIKBWFkbWluKgMIrAIyAggFOAGitRhGeyJ1c2VyX2lkIjogIjAxOGYzZTJhLTdiMWMtN2RlZi04YTEyLTM0NTY3ODlhYmNkZSIsICJyb2xlIjogInN1cHBvcnQifYLT5JMCLzoBKhoqL2FwaS92MS9hZG1pbi91c2Vycy97dXNlcl9pZH0vcm9sZXMve3JvbGV9Eu0BCgpSZXZva2VSb2xlEiEuc2lnbmV0LmF1dGgudjEuUmV2b2tlUm9sZVJlcXVlc3QaIi5zaWduZXQuYXV0aC52MS5SZXZva2VSb2xlUmVzcG9uc2UilwGQAgKKtRgUEhIKBWFkbWluKgMIrAIyAggFOAGitRhGeyJ1c2VyX2lkIjogIjAxOGYzZTJhLTdiMWMtN2RlZi04YTEyLTM0NTY3ODlhYmNkZSIsICJyb2xlIjogInN1cHBvcnQifYLT5JMCLCoqL2FwaS92MS9hZG1pbi91c2Vycy97dXNlcl9pZH0vcm9sZXMve3JvbGV9EvABChJSZXZva2VVc2VyU2Vzc2lvbnMSKS5zaWduZXQuYXV0aC52MS5SZXZva2VVc2VyU2Vzc2lvbnNSZXF1ZXN0Giouc2lnbmV0LmF1dGgudjEuUmV2b2tlVXNlclNlc3Npb25zUmVzcG9uc2UiggGQAgKKtRgUEhIKBWFkbWluKgMIrAIyAggFOAGitRgzeyJ1c2VyX2lkIjogIjAxOGYzZTJhLTdiMWMtN2RlZi04YTEyLTM0NTY3ODlhYmNkZSJ9gtPkkwIqOgEqIiUvYXBpL3YxL2FkbWluL3VzZXJzL3t1c2VyX2lkfTpzaWduT3V0ErQCCgtJbXBvcnRVc2VycxIiLnNpZ25ldC5hdXRoLnYxLkltcG9ydFVzZXJzUmVxdWVzdBojLnNpZ25ldC5hdXRoLnYxLkltcG9ydFVzZXJzUmVzcG9uc2Ui2wGQAgKKtRgQEg4KBWFkbWluKgMIrAI4AaK1GJIBeyJ1c2VycyI6IFt7ImVtYWlsIjogImFkYUBleGFtcGxlLmNvbSIsICJuYW1lIjogIkFkYSBMb3ZlbGFjZSIsICJyb2xlcyI6IFsidXNlciJdLCAiZW1haWxfdmVyaWZpZWQiOiB0cnVlLCAiY3JlYXRlZF9hdCI6ICIyMDI0LTAxLTMxVDA5OjMwOjAwWiJ9XX2qtRgEIICAQILT5JMCHzoBKiIaL2FwaS92MS9hZG1pbi91c2VyczppbXBvcnRiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_signet_auth_v1_user, file_signet_policy_v1_policy]);
 
 /**
- * Which accounts.
+ * Filters and page of a list of accounts.
  *
  * @generated from message signet.auth.v1.ListUsersRequest
  */
 export type ListUsersRequest = Message<"signet.auth.v1.ListUsersRequest"> & {
   /**
-   * At most so many at once; unset or 0: 20.
+   * Maximum number of items on the page, at most 100. Unset or 0: 20.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before, with the same filters. Unset: the first.
+   * `next_page_token` of the previous page, with the same filters. Unset: the first page.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Accounts whose email begins so. Letter case does not matter.
+   * Prefix of the email. Case-insensitive.
    *
    * @generated from field: string email_prefix = 3;
    */
   emailPrefix: string;
 
   /**
-   * Accounts that have this role.
+   * Role that the accounts have.
    *
    * @generated from field: string role = 4;
    */
   role: string;
 
   /**
-   * Disabled accounts, or those that are not. Unset: both.
+   * true: disabled accounts only. false: enabled accounts only. Unset: both.
    *
    * @generated from field: optional bool disabled = 5;
    */
@@ -84,7 +84,7 @@ export type ListUsersResponse = Message<"signet.auth.v1.ListUsersResponse"> & {
   users: User[];
 
   /**
-   * Where the next page begins. Empty: this is the last.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -99,7 +99,7 @@ export const ListUsersResponseSchema: GenMessage<ListUsersResponse> = /*@__PURE_
   messageDesc(file_signet_auth_v1_admin_service, 1);
 
 /**
- * An account to read.
+ * The account to return.
  *
  * @generated from message signet.auth.v1.GetUserRequest
  */
@@ -120,7 +120,7 @@ export const GetUserRequestSchema: GenMessage<GetUserRequest> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_admin_service, 2);
 
 /**
- * An account to disable.
+ * The account to disable.
  *
  * @generated from message signet.auth.v1.DisableUserRequest
  */
@@ -141,7 +141,7 @@ export const DisableUserRequestSchema: GenMessage<DisableUserRequest> = /*@__PUR
   messageDesc(file_signet_auth_v1_admin_service, 3);
 
 /**
- * An account to enable.
+ * The account to enable.
  *
  * @generated from message signet.auth.v1.EnableUserRequest
  */
@@ -162,7 +162,7 @@ export const EnableUserRequestSchema: GenMessage<EnableUserRequest> = /*@__PURE_
   messageDesc(file_signet_auth_v1_admin_service, 4);
 
 /**
- * A role to give.
+ * The role to grant.
  *
  * @generated from message signet.auth.v1.GrantRoleRequest
  */
@@ -190,7 +190,7 @@ export const GrantRoleRequestSchema: GenMessage<GrantRoleRequest> = /*@__PURE__*
   messageDesc(file_signet_auth_v1_admin_service, 5);
 
 /**
- * A role to take.
+ * The role to revoke.
  *
  * @generated from message signet.auth.v1.RevokeRoleRequest
  */
@@ -218,7 +218,7 @@ export const RevokeRoleRequestSchema: GenMessage<RevokeRoleRequest> = /*@__PURE_
   messageDesc(file_signet_auth_v1_admin_service, 6);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.RevokeRoleResponse
  */
@@ -233,7 +233,7 @@ export const RevokeRoleResponseSchema: GenMessage<RevokeRoleResponse> = /*@__PUR
   messageDesc(file_signet_auth_v1_admin_service, 7);
 
 /**
- * An account to sign out everywhere.
+ * The account to sign out.
  *
  * @generated from message signet.auth.v1.RevokeUserSessionsRequest
  */
@@ -254,13 +254,13 @@ export const RevokeUserSessionsRequestSchema: GenMessage<RevokeUserSessionsReque
   messageDesc(file_signet_auth_v1_admin_service, 8);
 
 /**
- * What was ended.
+ * Result of ending sessions.
  *
  * @generated from message signet.auth.v1.RevokeUserSessionsResponse
  */
 export type RevokeUserSessionsResponse = Message<"signet.auth.v1.RevokeUserSessionsResponse"> & {
   /**
-   * How many sessions ended.
+   * Number of sessions that were ended.
    *
    * @generated from field: int32 revoked_count = 1;
    */
@@ -275,13 +275,13 @@ export const RevokeUserSessionsResponseSchema: GenMessage<RevokeUserSessionsResp
   messageDesc(file_signet_auth_v1_admin_service, 9);
 
 /**
- * Accounts to make.
+ * Accounts to import.
  *
  * @generated from message signet.auth.v1.ImportUsersRequest
  */
 export type ImportUsersRequest = Message<"signet.auth.v1.ImportUsersRequest"> & {
   /**
-   * 1 to 100 of them.
+   * 1 to 100 accounts.
    *
    * @generated from field: repeated signet.auth.v1.ImportedUser users = 1;
    */
@@ -296,31 +296,30 @@ export const ImportUsersRequestSchema: GenMessage<ImportUsersRequest> = /*@__PUR
   messageDesc(file_signet_auth_v1_admin_service, 10);
 
 /**
- * An account as it is brought along from elsewhere.
+ * An account of another system.
  *
  * @generated from message signet.auth.v1.ImportedUser
  */
 export type ImportedUser = Message<"signet.auth.v1.ImportedUser"> & {
   /**
-   * An address (RFC 5322 addr-spec), at most 254 characters. Letter case does
-   * not matter.
+   * Email address (RFC 5322 addr-spec), at most 254 characters. Case-insensitive.
    *
    * @generated from field: string email = 1;
    */
   email: string;
 
   /**
-   * What to call the person, 1 to 100 characters.
+   * Display name, 1 to 100 characters.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * bcrypt's ($2a$, $2b$ or $2y$, cost at most 14), or Argon2id's as a PHC
-   * string (at most 128 MiB, 10 passes, 16 lanes). It serves until the next
-   * sign-in, which replaces one that is weaker than those made here. Empty: no
-   * password yet; the person sets one by a reset.
+   * Password hash: bcrypt ($2a$, $2b$ or $2y$, cost at most 14), or Argon2id as
+   * a PHC string (at most 128 MiB, 10 passes, 16 lanes). The next sign-in
+   * replaces a hash that is weaker than the current parameters. Empty: the
+   * account has no password until the user resets it.
    *
    * @generated from field: string password_hash = 3;
    */
@@ -335,14 +334,14 @@ export type ImportedUser = Message<"signet.auth.v1.ImportedUser"> & {
   roles: string[];
 
   /**
-   * The person proved elsewhere that the address is theirs.
+   * Whether the other system verified the email.
    *
    * @generated from field: bool email_verified = 5;
    */
   emailVerified: boolean;
 
   /**
-   * When the account was made elsewhere, 1970 or later. Unset: now.
+   * When the other system created the account, 1970 or later. Unset: now.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 6;
    */
@@ -357,13 +356,13 @@ export const ImportedUserSchema: GenMessage<ImportedUser> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_admin_service, 11);
 
 /**
- * What became of accounts.
+ * Results of an import.
  *
  * @generated from message signet.auth.v1.ImportUsersResponse
  */
 export type ImportUsersResponse = Message<"signet.auth.v1.ImportUsersResponse"> & {
   /**
-   * One for each account of the request, in its order.
+   * One result for each account of the request, in the same order.
    *
    * @generated from field: repeated signet.auth.v1.ImportResult results = 1;
    */
@@ -378,45 +377,46 @@ export const ImportUsersResponseSchema: GenMessage<ImportUsersResponse> = /*@__P
   messageDesc(file_signet_auth_v1_admin_service, 12);
 
 /**
- * What became of an account.
+ * Result of importing one account.
  *
  * @generated from message signet.auth.v1.ImportResult
  */
 export type ImportResult = Message<"signet.auth.v1.ImportResult"> & {
   /**
-   * In lower case.
+   * Email of the account, in lower case.
    *
    * @generated from field: string email = 1;
    */
   email: string;
 
   /**
-   * Of the account that was made, or of the one that has the email (empty if it
-   * has gone since). Empty where it was rejected.
+   * Id of the created account, or of the account that has the email already
+   * (empty if it was deleted meanwhile). Empty if rejected.
    *
    * @generated from field: string user_id = 2;
    */
   userId: string;
 
   /**
-   * created, email_taken (an account has the email already: it stays as it is) or
-   * rejected (nothing was made).
+   * created, email_taken (an account has the email already and is not changed) or
+   * rejected (no account was created).
    *
    * @generated from field: string outcome = 3;
    */
   outcome: string;
 
   /**
-   * Why it was rejected: HASH_UNSUPPORTED (no hash of a kind that is taken),
-   * HASH_MALFORMED (of such a kind, and none that can be checked), HASH_TOO_COSTLY
-   * (checking it would keep others waiting) or ROLE_UNKNOWN. Empty otherwise.
+   * Reason for the rejection: HASH_UNSUPPORTED (unknown hash algorithm),
+   * HASH_MALFORMED (known algorithm, but the hash cannot be parsed),
+   * HASH_TOO_COSTLY (parameters above the limits) or ROLE_UNKNOWN. Empty
+   * otherwise.
    *
    * @generated from field: string reason = 4;
    */
   reason: string;
 
   /**
-   * The same in words.
+   * Description of the reason.
    *
    * @generated from field: string description = 5;
    */
@@ -431,13 +431,13 @@ export const ImportResultSchema: GenMessage<ImportResult> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_admin_service, 13);
 
 /**
- * Looks after accounts. Every act is audited.
+ * Manages accounts. Every change is recorded in the audit log.
  *
  * @generated from service signet.auth.v1.AdminService
  */
 export const AdminService: GenService<{
   /**
-   * Accounts, the one made last first.
+   * Lists accounts, newest first.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, INVALID_ARGUMENT.
    *
@@ -449,7 +449,7 @@ export const AdminService: GenService<{
     output: typeof ListUsersResponseSchema;
   },
   /**
-   * One account.
+   * Returns one account.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, INVALID_ARGUMENT, NOT_FOUND.
    *
@@ -461,7 +461,7 @@ export const AdminService: GenService<{
     output: typeof UserSchema;
   },
   /**
-   * Keeps an account from being used: its sessions end, its tokens are refused.
+   * Disables an account. Its sessions end, and its tokens are rejected.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE,
    * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, NOT_FOUND, LAST_ADMIN.
@@ -474,7 +474,7 @@ export const AdminService: GenService<{
     output: typeof UserSchema;
   },
   /**
-   * Lets a disabled account be used again.
+   * Enables a disabled account.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE,
    * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, NOT_FOUND.
@@ -487,11 +487,11 @@ export const AdminService: GenService<{
     output: typeof UserSchema;
   },
   /**
-   * Gives an account a role. Tokens made from then on carry it.
+   * Grants a role to an account. Tokens issued afterwards carry it.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE,
-   * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, NOT_FOUND (no such account, or
-   * no such role).
+   * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, NOT_FOUND (unknown account or
+   * role).
    *
    * @generated from rpc signet.auth.v1.AdminService.GrantRole
    */
@@ -501,12 +501,12 @@ export const AdminService: GenService<{
     output: typeof UserSchema;
   },
   /**
-   * Takes a role from an account. Tokens made until then are refused; sessions
-   * go on.
+   * Revokes a role of an account. Tokens issued before are rejected; sessions
+   * continue.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE,
-   * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, NOT_FOUND (no such account, or
-   * it has not the role), LAST_ADMIN.
+   * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, NOT_FOUND (unknown account, or
+   * the account does not have the role), LAST_ADMIN.
    *
    * @generated from rpc signet.auth.v1.AdminService.RevokeRole
    */
@@ -516,7 +516,7 @@ export const AdminService: GenService<{
     output: typeof RevokeRoleResponseSchema;
   },
   /**
-   * Ends all sessions of an account; its tokens are refused.
+   * Ends all sessions of an account. Its tokens are rejected.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE,
    * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, NOT_FOUND.
@@ -529,10 +529,10 @@ export const AdminService: GenService<{
     output: typeof RevokeUserSessionsResponseSchema;
   },
   /**
-   * Makes accounts that somebody has elsewhere, with the hashes of their
-   * passwords. Each is made or not for itself: what became of it is in the
-   * answer. An account that is there already stays as it is, so that asking
-   * again does no harm.
+   * Imports accounts from another system, with their password hashes. Each
+   * account is created or rejected separately; the response has a result for
+   * each. Existing accounts are not changed, so a request can be repeated
+   * safely.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, REAUTHENTICATION_REQUIRED,
    * INVALID_ARGUMENT (no account was made), PAYLOAD_TOO_LARGE (more than 1 MiB).

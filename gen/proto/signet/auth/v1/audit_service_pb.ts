@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/audit_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// What happened, and who did it.
+// The audit log.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -20,7 +20,7 @@ export const file_signet_auth_v1_audit_service: GenFile = /*@__PURE__*/
   fileDesc("CiJzaWduZXQvYXV0aC92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSLMAQoFRXZlbnQSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2luZBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhAKCGFjdG9yX2lkGAUgASgJEhIKCnN1YmplY3RfaWQYBiABKAkSCgoCaXAYByABKAkSEgoKcmVxdWVzdF9pZBgIIAEoCRIoCgdkZXRhaWxzGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKlAgoRTGlzdEV2ZW50c1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSJwoIYWN0b3JfaWQYAyABKAlCFbpIEnIQGGQyDF5bXlxwe0NjfV0qJBIqCgpzdWJqZWN0X2lkGAQgASgJQha6SBNyERjIATIMXlteXHB7Q2N9XSokEiMKBGtpbmQYBSABKAlCFbpIEnIQGEAyDF5bXlxwe0NjfV0qJBItCglmcm9tX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3RvX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlQKEkxpc3RFdmVudHNSZXNwb25zZRIlCgZldmVudHMYASADKAsyFS5zaWduZXQuYXV0aC52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiNQoTVmVyaWZ5RXZlbnRzUmVxdWVzdBIeCg1mcm9tX3NlcXVlbmNlGAEgASgFQge6SAQaAigAIqsBChRWZXJpZnlFdmVudHNSZXNwb25zZRIPCgdjaGVja2VkGAEgASgFEioKBmZhdWx0cxgCIAMoCzIaLnNpZ25ldC5hdXRoLnYxLkNoYWluRmF1bHQSFQoNbmV4dF9zZXF1ZW5jZRgDIAEoBRIVCg1oZWFkX3NlcXVlbmNlGAQgASgFEhEKCWhlYWRfaGFzaBgFIAEoCRIVCg1wcmV2aW91c19oYXNoGAYgASgJIkUKCkNoYWluRmF1bHQSEAoIc2VxdWVuY2UYASABKAUSEAoIZXZlbnRfaWQYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAky4wIKDEF1ZGl0U2VydmljZRKoAQoKTGlzdEV2ZW50cxIhLnNpZ25ldC5hdXRoLnYxLkxpc3RFdmVudHNSZXF1ZXN0GiIuc2lnbmV0LmF1dGgudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIlOQAgGKtRgLEgkKBWFkbWluOAGitRgieyJwYWdlX3NpemUiOiAyMCwgImtpbmQiOiAibG9naW4ifYLT5JMCFRITL2FwaS92MS9hZG1pbi9hdWRpdBKnAQoMVmVyaWZ5RXZlbnRzEiMuc2lnbmV0LmF1dGgudjEuVmVyaWZ5RXZlbnRzUmVxdWVzdBokLnNpZ25ldC5hdXRoLnYxLlZlcmlmeUV2ZW50c1Jlc3BvbnNlIkyQAgGKtRgLEgkKBWFkbWluOAGitRgUeyJmcm9tX3NlcXVlbmNlIjogMX2C0+STAhwSGi9hcGkvdjEvYWRtaW4vYXVkaXQ6dmVyaWZ5YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
 
 /**
- * Something that happened.
+ * An entry of the audit log.
  *
  * @generated from message signet.auth.v1.Event
  */
@@ -33,58 +33,58 @@ export type Event = Message<"signet.auth.v1.Event"> & {
   id: string;
 
   /**
-   * When.
+   * When the event occurred.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
   time?: Timestamp | undefined;
 
   /**
-   * What: login, refresh_reuse, role_granted, key_rotated and so on;
-   * docs/audit.md lists them all.
+   * Kind of event: login, refresh_reuse, role_granted, key_rotated and so on;
+   * docs/audit.md lists all kinds.
    *
    * @generated from field: string kind = 3;
    */
   kind: string;
 
   /**
-   * success, failure or limited.
+   * success, failure or limited (refused by a limit).
    *
    * @generated from field: string outcome = 4;
    */
   outcome: string;
 
   /**
-   * Who: a user's id, or a service's name. Empty where nobody was signed in,
-   * and for what the auth service does by itself.
+   * The actor: a user's id or a service's name. Empty for unauthenticated
+   * callers and for actions of the auth service itself.
    *
    * @generated from field: string actor_id = 5;
    */
   actorId: string;
 
   /**
-   * On whom or what: a user's id, a key's kid, a role. May be empty.
+   * The subject: a user's id, a key's kid or a role. May be empty.
    *
    * @generated from field: string subject_id = 6;
    */
   subjectId: string;
 
   /**
-   * The address it was asked from. Empty where it is not known.
+   * Client address. Empty if unknown.
    *
    * @generated from field: string ip = 7;
    */
   ip: string;
 
   /**
-   * The request in whose course it happened. Empty outside of requests.
+   * Id of the request that caused the event. Empty outside of requests.
    *
    * @generated from field: string request_id = 8;
    */
   requestId: string;
 
   /**
-   * What else there is to know. Never a secret.
+   * Further details of the event. Contains no secrets.
    *
    * @generated from field: google.protobuf.Struct details = 9;
    */
@@ -99,55 +99,55 @@ export const EventSchema: GenMessage<Event> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_audit_service, 0);
 
 /**
- * Which events.
+ * Filters and page of a list of events.
  *
  * @generated from message signet.auth.v1.ListEventsRequest
  */
 export type ListEventsRequest = Message<"signet.auth.v1.ListEventsRequest"> & {
   /**
-   * At most so many at once; unset or 0: 20.
+   * Maximum number of items on the page, at most 100. Unset or 0: 20.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before, with the same filters. Unset: the first.
+   * `next_page_token` of the previous page, with the same filters. Unset: the first page.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Events of this actor.
+   * Actor of the events.
    *
    * @generated from field: string actor_id = 3;
    */
   actorId: string;
 
   /**
-   * Events about this subject.
+   * Subject of the events.
    *
    * @generated from field: string subject_id = 4;
    */
   subjectId: string;
 
   /**
-   * Events of this kind.
+   * Kind of the events.
    *
    * @generated from field: string kind = 5;
    */
   kind: string;
 
   /**
-   * Events from this time on.
+   * Start of the time range, inclusive.
    *
    * @generated from field: google.protobuf.Timestamp from_time = 6;
    */
   fromTime?: Timestamp | undefined;
 
   /**
-   * Events before this time.
+   * End of the time range, exclusive.
    *
    * @generated from field: google.protobuf.Timestamp to_time = 7;
    */
@@ -175,7 +175,7 @@ export type ListEventsResponse = Message<"signet.auth.v1.ListEventsResponse"> & 
   events: Event[];
 
   /**
-   * Where the next page begins. Empty: this is the last.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -190,13 +190,14 @@ export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PUR
   messageDesc(file_signet_auth_v1_audit_service, 2);
 
 /**
- * Which part of the chain.
+ * The part of the chain to verify.
  *
  * @generated from message signet.auth.v1.VerifyEventsRequest
  */
 export type VerifyEventsRequest = Message<"signet.auth.v1.VerifyEventsRequest"> & {
   /**
-   * Where to begin: 0 or 1 is the start, else `next_sequence` of the answer before.
+   * First position to verify: 0 or 1 for the start of the chain, otherwise
+   * `next_sequence` of the previous response.
    *
    * @generated from field: int32 from_sequence = 1;
    */
@@ -211,50 +212,50 @@ export const VerifyEventsRequestSchema: GenMessage<VerifyEventsRequest> = /*@__P
   messageDesc(file_signet_auth_v1_audit_service, 3);
 
 /**
- * What was found.
+ * Result of the verification.
  *
  * @generated from message signet.auth.v1.VerifyEventsResponse
  */
 export type VerifyEventsResponse = Message<"signet.auth.v1.VerifyEventsResponse"> & {
   /**
-   * How many events were looked at.
+   * Number of events that were verified.
    *
    * @generated from field: int32 checked = 1;
    */
   checked: number;
 
   /**
-   * Places where something is missing, was changed, or was put in.
+   * Positions where an event is missing, changed or inserted.
    *
    * @generated from field: repeated signet.auth.v1.ChainFault faults = 2;
    */
   faults: ChainFault[];
 
   /**
-   * Where to go on. 0: the end was reached.
+   * Position to continue at. 0: the end of the log was reached.
    *
    * @generated from field: int32 next_sequence = 3;
    */
   nextSequence: number;
 
   /**
-   * The sequence of the last event in the log.
+   * Position of the last event in the log.
    *
    * @generated from field: int32 head_sequence = 4;
    */
   headSequence: number;
 
   /**
-   * Its hash, in hexadecimal. Kept elsewhere, it shows later whether the log
-   * was cut or rewritten.
+   * Hash of the last event, in hexadecimal. A copy kept outside the database
+   * shows later whether the log was truncated or rewritten.
    *
    * @generated from field: string head_hash = 5;
    */
   headHash: string;
 
   /**
-   * The hash of the event before `from_sequence`, in hexadecimal: to compare
-   * with a head that was kept elsewhere. Empty where there is none.
+   * Hash of the event before `from_sequence`, in hexadecimal, for comparison
+   * with a `head_hash` that was kept. Empty if there is no such event.
    *
    * @generated from field: string previous_hash = 6;
    */
@@ -269,27 +270,27 @@ export const VerifyEventsResponseSchema: GenMessage<VerifyEventsResponse> = /*@_
   messageDesc(file_signet_auth_v1_audit_service, 4);
 
 /**
- * A place where the chain is broken.
+ * A position where the chain is broken.
  *
  * @generated from message signet.auth.v1.ChainFault
  */
 export type ChainFault = Message<"signet.auth.v1.ChainFault"> & {
   /**
-   * Position in the chain, from 1.
+   * Position in the chain, from 1. 0: the event is not in the chain.
    *
    * @generated from field: int32 sequence = 1;
    */
   sequence: number;
 
   /**
-   * The event there, where there is one.
+   * Id of the event. Empty if positions of the chain are missing.
    *
    * @generated from field: string event_id = 2;
    */
   eventId: string;
 
   /**
-   * What does not fit, in words.
+   * Description of the fault.
    *
    * @generated from field: string description = 3;
    */
@@ -304,13 +305,13 @@ export const ChainFaultSchema: GenMessage<ChainFault> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_audit_service, 5);
 
 /**
- * Reads the audit log. Nothing can be written to it from outside, nor changed.
+ * Reads the audit log. No method writes to the log or changes it.
  *
  * @generated from service signet.auth.v1.AuditService
  */
 export const AuditService: GenService<{
   /**
-   * Events, the latest first.
+   * Lists events, newest first.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, INVALID_ARGUMENT.
    *
@@ -322,8 +323,8 @@ export const AuditService: GenService<{
     output: typeof ListEventsResponseSchema;
   },
   /**
-   * Follows the chain of hashes through some of the log, and tells what does
-   * not fit. Called again with `next_sequence` until it comes out 0.
+   * Verifies the hash chain over a part of the log and reports its faults. To
+   * verify the whole log, repeat the call with `next_sequence` until it is 0.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, INVALID_ARGUMENT.
    *

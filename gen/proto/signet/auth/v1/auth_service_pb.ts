@@ -21,29 +21,28 @@ export const file_signet_auth_v1_auth_service: GenFile = /*@__PURE__*/
   fileDesc("CiFzaWduZXQvYXV0aC92MS9hdXRoX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIrsBCg9SZWdpc3RlclJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESHAoIcGFzc3dvcmQYAiABKAlCCrpIB3IFEAEYgAgSPgoEbmFtZRgDIAEoCUIwukgtcisQARhkMiVeW15ccHtDY31dKlteXHNccHtafVxwe0N9XVteXHB7Q2N9XSokEiYKBHJvbGUYBCABKAlCE7pIEHIOUgR1c2VyUgZyYWlkZXJIAIgBAUIHCgVfcm9sZSI2ChBSZWdpc3RlclJlc3BvbnNlEiIKBHVzZXIYASABKAsyFC5zaWduZXQuYXV0aC52MS5Vc2VyIosCCgxMb2dpblJlcXVlc3QSJwoFZW1haWwYASABKAlCGLpIFXITEAEY/gEyDF5bXlxwe0NjfV0qJBIcCghwYXNzd29yZBgCIAEoCUIKukgHcgUQARiACBIrCgl0cmFuc3BvcnQYAyABKAlCE7pIEHIOUgRib2R5UgZjb29raWVIAIgBARIwCgxkZXZpY2VfbGFiZWwYBCABKAlCFbpIEnIQGGQyDF5bXlxwe0NjfV0qJEgBiAEBEiUKDGRldmljZV90b2tlbhgFIAEoCUIKukgHcgUQARiAAkgCiAEBQgwKCl90cmFuc3BvcnRCDwoNX2RldmljZV9sYWJlbEIPCg1fZGV2aWNlX3Rva2VuIvUBCg1Ub2tlblJlc3BvbnNlEhkKDGFjY2Vzc190b2tlbhgBIAEoCUgAiAEBEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlIAYgBARISCgpjc3JmX3Rva2VuGAMgASgJEhIKCnRva2VuX3R5cGUYBCABKAkSEgoKZXhwaXJlc19pbhgFIAEoBRIiCgR1c2VyGAYgASgLMhQuc2lnbmV0LmF1dGgudjEuVXNlchIZCgxkZXZpY2VfdG9rZW4YByABKAlIAogBAUIPCg1fYWNjZXNzX3Rva2VuQhAKDl9yZWZyZXNoX3Rva2VuQg8KDV9kZXZpY2VfdG9rZW4iSgoOUmVmcmVzaFJlcXVlc3QSJgoNcmVmcmVzaF90b2tlbhgBIAEoCUIKukgHcgUQARiAAkgAiAEBQhAKDl9yZWZyZXNoX3Rva2VuIkkKDUxvZ291dFJlcXVlc3QSJgoNcmVmcmVzaF90b2tlbhgBIAEoCUIKukgHcgUQARiAAkgAiAEBQhAKDl9yZWZyZXNoX3Rva2VuIhAKDkxvZ291dFJlc3BvbnNlIg8KDVZlcmlmeVJlcXVlc3QigAEKDlZlcmlmeVJlc3BvbnNlEg0KBXZhbGlkGAEgASgIEhIKCmNzcmZfdmFsaWQYAiABKAgSIgoEdXNlchgDIAEoCzIULnNpZ25ldC5hdXRoLnYxLlVzZXISJwoGY2xhaW1zGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCIQCg5HZXRKd2tzUmVxdWVzdCIrCgZKd2tTZXQSIQoEa2V5cxgBIAMoCzITLnNpZ25ldC5hdXRoLnYxLkp3ayKrAQoDSndrEgsKA2t0eRgBIAEoCRILCgN1c2UYAiABKAkSCwoDYWxnGAMgASgJEgsKA2tpZBgEIAEoCRIOCgFuGAUgASgJSACIAQESDgoBZRgGIAEoCUgBiAEBEhAKA2NydhgHIAEoCUgCiAEBEg4KAXgYCCABKAlIA4gBARIOCgF5GAkgASgJSASIAQFCBAoCX25CBAoCX2VCBgoEX2NydkIECgJfeEIECgJfeSIVChNHZXRQdWJsaWNLZXlSZXF1ZXN0IiMKFEdldFB1YmxpY0tleVJlc3BvbnNlEgsKA3BlbRgBIAEoCTKRCwoLQXV0aFNlcnZpY2USkQIKCFJlZ2lzdGVyEh8uc2lnbmV0LmF1dGgudjEuUmVnaXN0ZXJSZXF1ZXN0GiAuc2lnbmV0LmF1dGgudjEuUmVnaXN0ZXJSZXNwb25zZSLBAYq1GAIKAJK1GAMIyQGYtRgCorUYcnsiZW1haWwiOiAiYWRhQGV4YW1wbGUuY29tIiwgInBhc3N3b3JkIjogImNvcnJlY3QgaG9yc2UgYmF0dGVyeSBzdGFwbGUiLCAibmFtZSI6ICJBZGEgTG92ZWxhY2UiLCAicm9sZSI6ICJyYWlkZXIifYLT5JMCNDoBKloYOgEqIhMvYXBpL3YxL2F1dGgvc2lnbnVwIhUvYXBpL3YxL2F1dGgvcmVnaXN0ZXISiwIKBUxvZ2luEhwuc2lnbmV0LmF1dGgudjEuTG9naW5SZXF1ZXN0Gh0uc2lnbmV0LmF1dGgudjEuVG9rZW5SZXNwb25zZSLEAYq1GAIKAJi1GAKitRhheyJlbWFpbCI6ICJhZGFAZXhhbXBsZS5jb20iLCAicGFzc3dvcmQiOiAiY29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZSIsICJkZXZpY2VfbGFiZWwiOiAiUGhvbmUifaq1GDQKDXNpZ25ldF9kZXZpY2USCXNpZ25ldF9hdBIJc2lnbmV0X3J0Eg1zaWduZXRfZGV2aWNlgtPkkwIXOgEqIhIvYXBpL3YxL2F1dGgvbG9naW4S2QEKB1JlZnJlc2gSHi5zaWduZXQuYXV0aC52MS5SZWZyZXNoUmVxdWVzdBodLnNpZ25ldC5hdXRoLnYxLlRva2VuUmVzcG9uc2UijgGKtRgCCgCitRgyeyJyZWZyZXNoX3Rva2VuIjogInNyMS48c2Vzc2lvbj4uPGNvdW50ZXI+LjxtYWM+In2qtRgvCglzaWduZXRfcnQSCXNpZ25ldF9hdBIJc2lnbmV0X3J0Ggx4LWNzcmYtdG9rZW6C0+STAhk6ASoiFC9hcGkvdjEvYXV0aC9yZWZyZXNoEtcBCgZMb2dvdXQSHS5zaWduZXQuYXV0aC52MS5Mb2dvdXRSZXF1ZXN0Gh4uc2lnbmV0LmF1dGgudjEuTG9nb3V0UmVzcG9uc2UijQGKtRgCCgCitRgyeyJyZWZyZXNoX3Rva2VuIjogInNyMS48c2Vzc2lvbj4uPGNvdW50ZXI+LjxtYWM+In2qtRgvCglzaWduZXRfcnQSCXNpZ25ldF9hdBIJc2lnbmV0X3J0Ggx4LWNzcmYtdG9rZW6C0+STAhg6ASoiEy9hcGkvdjEvYXV0aC9sb2dvdXQSngEKBlZlcmlmeRIdLnNpZ25ldC5hdXRoLnYxLlZlcmlmeVJlcXVlc3QaHi5zaWduZXQuYXV0aC52MS5WZXJpZnlSZXNwb25zZSJVkAIBirUYAhIAorUYAnt9qrUYDhoMeC1jc3JmLXRva2VugtPkkwIuWhcSFS9hcGkvdjEvYXV0aC92YWxpZGF0ZRITL2FwaS92MS9hdXRoL3ZlcmlmeRJ0CgdHZXRKd2tzEh4uc2lnbmV0LmF1dGgudjEuR2V0Sndrc1JlcXVlc3QaFi5zaWduZXQuYXV0aC52MS5Kd2tTZXQiMZACAYq1GAIKAJi1GAOitRgCe32C0+STAhgSFi8ud2VsbC1rbm93bi9qd2tzLmpzb24SkgEKDEdldFB1YmxpY0tleRIjLnNpZ25ldC5hdXRoLnYxLkdldFB1YmxpY0tleVJlcXVlc3QaJC5zaWduZXQuYXV0aC52MS5HZXRQdWJsaWNLZXlSZXNwb25zZSI3kAIBirUYAgoAmLUYA6K1GAJ7fYLT5JMCHmIDcGVtEhcvYXBpL3YxL2F1dGgvcHVibGljLWtleWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_signet_auth_v1_user, file_signet_policy_v1_policy]);
 
 /**
- * A new account.
+ * The account to create.
  *
  * @generated from message signet.auth.v1.RegisterRequest
  */
 export type RegisterRequest = Message<"signet.auth.v1.RegisterRequest"> & {
   /**
-   * An address (RFC 5322 addr-spec), at most 254 characters. Letter case does
-   * not matter.
+   * Email address (RFC 5322 addr-spec), at most 254 characters. Case-insensitive.
    *
    * @generated from field: string email = 1;
    */
   email: string;
 
   /**
-   * 8 to 256 characters after NFKC; not the email, not the name, not on the
-   * list of common passwords.
+   * 8 to 256 characters after NFKC. Must not be the email, the name or a common
+   * password.
    *
    * @generated from field: string password = 2;
    */
   password: string;
 
   /**
-   * What to call the person, 1 to 100 characters.
+   * Display name, 1 to 100 characters.
    *
    * @generated from field: string name = 3;
    */
@@ -65,7 +64,7 @@ export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 0);
 
 /**
- * The account made.
+ * The created account.
  *
  * @generated from message signet.auth.v1.RegisterResponse
  */
@@ -86,45 +85,45 @@ export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*
   messageDesc(file_signet_auth_v1_auth_service, 1);
 
 /**
- * Proof of who is there.
+ * Credentials.
  *
  * @generated from message signet.auth.v1.LoginRequest
  */
 export type LoginRequest = Message<"signet.auth.v1.LoginRequest"> & {
   /**
-   * The account's address. Letter case does not matter.
+   * Email of the account. Case-insensitive.
    *
    * @generated from field: string email = 1;
    */
   email: string;
 
   /**
-   * The account's password.
+   * Password of the account.
    *
    * @generated from field: string password = 2;
    */
   password: string;
 
   /**
-   * body (default): tokens in the answer. cookie: tokens in cookies that no
-   * script can read, and none in the answer.
+   * body (default): tokens in the response body. cookie: tokens in HttpOnly
+   * cookies only.
    *
    * @generated from field: optional string transport = 3;
    */
   transport?: string | undefined;
 
   /**
-   * What the session is called in the user's list, at most 100 characters.
-   * Unset: the User-Agent header.
+   * Label of the session in the user's list, at most 100 characters. Unset: the
+   * User-Agent header.
    *
    * @generated from field: optional string device_label = 4;
    */
   deviceLabel?: string | undefined;
 
   /**
-   * `device_token` of an earlier answer for this account. It lets a right
-   * password in however many wrong ones strangers have tried. Unset: the one in
-   * the cookie. One that is not valid is ignored.
+   * `device_token` of an earlier response for this account. With it the right
+   * password is accepted even after the account's login limit is exceeded.
+   * Unset: the cookie's. An invalid device token is ignored.
    *
    * @generated from field: optional string device_token = 5;
    */
@@ -145,51 +144,52 @@ export const LoginRequestSchema: GenMessage<LoginRequest> = /*@__PURE__*/
  */
 export type TokenResponse = Message<"signet.auth.v1.TokenResponse"> & {
   /**
-   * A JWT (RFC 9068). Unset where the tokens travel in cookies.
+   * Access token, a JWT (RFC 9068). Unset with cookie transport.
    *
    * @generated from field: optional string access_token = 1;
    */
   accessToken?: string | undefined;
 
   /**
-   * Opaque; good once. Unset where the tokens travel in cookies.
+   * Refresh token, opaque, for one use. Unset with cookie transport.
    *
    * @generated from field: optional string refresh_token = 2;
    */
   refreshToken?: string | undefined;
 
   /**
-   * Repeated in X-CSRF-Token by pages that authenticate by cookie. The same
-   * for the session's whole life.
+   * CSRF token, which pages that authenticate by cookie send as X-CSRF-Token.
+   * Constant for the lifetime of the session.
    *
    * @generated from field: string csrf_token = 3;
    */
   csrfToken: string;
 
   /**
-   * Bearer.
+   * Always Bearer.
    *
    * @generated from field: string token_type = 4;
    */
   tokenType: string;
 
   /**
-   * Life of the access token, seconds.
+   * Lifetime of the access token, in seconds.
    *
    * @generated from field: int32 expires_in = 5;
    */
   expiresIn: number;
 
   /**
-   * Whose tokens they are.
+   * The account that the tokens belong to.
    *
    * @generated from field: signet.auth.v1.User user = 6;
    */
   user?: User | undefined;
 
   /**
-   * Identifies this device at the next login of this account, for 180 days. It
-   * signs nobody in. Set by Login alone; unset where the tokens travel in cookies.
+   * Device token, which identifies this device at the next login of this account,
+   * for 180 days. It is not a credential. Set by Login only; unset with cookie
+   * transport.
    *
    * @generated from field: optional string device_token = 7;
    */
@@ -204,13 +204,13 @@ export const TokenResponseSchema: GenMessage<TokenResponse> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 3);
 
 /**
- * A refresh token to exchange.
+ * The refresh token to exchange.
  *
  * @generated from message signet.auth.v1.RefreshRequest
  */
 export type RefreshRequest = Message<"signet.auth.v1.RefreshRequest"> & {
   /**
-   * The token. Unset: the one in the cookie.
+   * The refresh token. Unset: the cookie's.
    *
    * @generated from field: optional string refresh_token = 1;
    */
@@ -225,13 +225,13 @@ export const RefreshRequestSchema: GenMessage<RefreshRequest> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 4);
 
 /**
- * A session to end.
+ * The session to end.
  *
  * @generated from message signet.auth.v1.LogoutRequest
  */
 export type LogoutRequest = Message<"signet.auth.v1.LogoutRequest"> & {
   /**
-   * A refresh token of the session. Unset: the one in the cookie.
+   * A refresh token of the session. Unset: the cookie's.
    *
    * @generated from field: optional string refresh_token = 1;
    */
@@ -246,7 +246,7 @@ export const LogoutRequestSchema: GenMessage<LogoutRequest> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 5);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.LogoutResponse
  */
@@ -261,7 +261,7 @@ export const LogoutResponseSchema: GenMessage<LogoutResponse> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 6);
 
 /**
- * The token is in the Authorization header, or in the cookie.
+ * Empty request: the token is in the Authorization header or in the cookie.
  *
  * @generated from message signet.auth.v1.VerifyRequest
  */
@@ -276,34 +276,34 @@ export const VerifyRequestSchema: GenMessage<VerifyRequest> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 7);
 
 /**
- * Whose token it is.
+ * Result of verifying a valid token.
  *
  * @generated from message signet.auth.v1.VerifyResponse
  */
 export type VerifyResponse = Message<"signet.auth.v1.VerifyResponse"> & {
   /**
-   * True: an invalid token is an error instead.
+   * Always true: an invalid token is an error.
    *
    * @generated from field: bool valid = 1;
    */
   valid: boolean;
 
   /**
-   * The X-CSRF-Token header that came along belongs to this session.
+   * Whether the X-CSRF-Token header of the request belongs to this session.
    *
    * @generated from field: bool csrf_valid = 2;
    */
   csrfValid: boolean;
 
   /**
-   * The account, as it is now.
+   * The account in its current state.
    *
    * @generated from field: signet.auth.v1.User user = 3;
    */
   user?: User | undefined;
 
   /**
-   * The token's claims, as they stand in it.
+   * The claims of the token, unchanged.
    *
    * @generated from field: google.protobuf.Struct claims = 4;
    */
@@ -318,7 +318,7 @@ export const VerifyResponseSchema: GenMessage<VerifyResponse> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 8);
 
 /**
- * Nothing to choose.
+ * Empty request.
  *
  * @generated from message signet.auth.v1.GetJwksRequest
  */
@@ -339,7 +339,7 @@ export const GetJwksRequestSchema: GenMessage<GetJwksRequest> = /*@__PURE__*/
  */
 export type JwkSet = Message<"signet.auth.v1.JwkSet"> & {
   /**
-   * The keys: the active one and those published beside it.
+   * The active key and all other published keys.
    *
    * @generated from field: repeated signet.auth.v1.Jwk keys = 1;
    */
@@ -360,28 +360,28 @@ export const JwkSetSchema: GenMessage<JwkSet> = /*@__PURE__*/
  */
 export type Jwk = Message<"signet.auth.v1.Jwk"> & {
   /**
-   * RSA, EC or OKP.
+   * Key type: RSA, EC or OKP.
    *
    * @generated from field: string kty = 1;
    */
   kty: string;
 
   /**
-   * sig.
+   * Always sig.
    *
    * @generated from field: string use = 2;
    */
   use: string;
 
   /**
-   * RS256, PS256, ES256 or EdDSA.
+   * Algorithm: RS256, PS256, ES256 or EdDSA.
    *
    * @generated from field: string alg = 3;
    */
   alg: string;
 
   /**
-   * RFC 7638 thumbprint.
+   * Key id: the RFC 7638 thumbprint.
    *
    * @generated from field: string kid = 4;
    */
@@ -409,7 +409,7 @@ export type Jwk = Message<"signet.auth.v1.Jwk"> & {
   crv?: string | undefined;
 
   /**
-   * X coordinate, or the whole of an OKP key, base64url.
+   * X coordinate, or the public key of an OKP key, base64url.
    *
    * @generated from field: optional string x = 8;
    */
@@ -431,7 +431,7 @@ export const JwkSchema: GenMessage<Jwk> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 11);
 
 /**
- * Nothing to choose.
+ * Empty request.
  *
  * @generated from message signet.auth.v1.GetPublicKeyRequest
  */
@@ -467,13 +467,13 @@ export const GetPublicKeyResponseSchema: GenMessage<GetPublicKeyResponse> = /*@_
   messageDesc(file_signet_auth_v1_auth_service, 13);
 
 /**
- * Registration, login, refresh, logout, and what verifiers need.
+ * Registration, login, refresh, logout, token verification and public keys.
  *
  * @generated from service signet.auth.v1.AuthService
  */
 export const AuthService: GenService<{
   /**
-   * Makes an account.
+   * Creates an account.
    *
    * Errors: INVALID_ARGUMENT, PASSWORD_REJECTED, EMAIL_TAKEN, SERVER_BUSY.
    *
@@ -485,10 +485,10 @@ export const AuthService: GenService<{
     output: typeof RegisterResponseSchema;
   },
   /**
-   * Checks a password and opens a session. Past the account's limit a wrong
-   * password is LOGIN_LIMITED from everywhere; a right one is admitted from a
-   * known device, and from a network that the account was signed in from, or its
-   * password was set from, within 30 days.
+   * Checks a password and opens a session. Once the account's login limit is
+   * exceeded, a wrong password is LOGIN_LIMITED from any source; the right
+   * password is accepted only from a known device, or from a network where the
+   * account signed in or set its password within the last 30 days.
    *
    * Errors: INVALID_ARGUMENT, INVALID_CREDENTIALS, LOGIN_LIMITED, SERVER_BUSY.
    *
@@ -500,9 +500,10 @@ export const AuthService: GenService<{
     output: typeof TokenResponseSchema;
   },
   /**
-   * Exchanges a refresh token for its successor and a new access token. The
-   * same token again, within the grace and before its successor was used,
-   * gets the same successor; any other use of an old token ends the session.
+   * Exchanges a refresh token for its successor and a new access token. If the
+   * same token is sent again within the grace period, and its successor is
+   * unused, the response has the same successor. Any other use of an old token
+   * ends the session.
    *
    * Errors: INVALID_ARGUMENT, INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED,
    * CSRF_REQUIRED.
@@ -515,9 +516,9 @@ export const AuthService: GenService<{
     output: typeof TokenResponseSchema;
   },
   /**
-   * Ends the session of a refresh token, or, where only an access token comes
-   * along, of that one. A refresh token that is not, or no longer, good for
-   * anything is answered alike: the session is over either way.
+   * Ends the session of the refresh token or, without one, of the access token.
+   * An invalid or expired refresh token gets the same response, because its
+   * session is over.
    *
    * Errors: INVALID_ARGUMENT, INVALID_TOKEN, CSRF_REQUIRED.
    *
@@ -529,8 +530,8 @@ export const AuthService: GenService<{
     output: typeof LogoutResponseSchema;
   },
   /**
-   * Tells whose access token this is. Asks the database, so it also knows of
-   * a session that ended a moment ago.
+   * Verifies the access token and returns its account. Checks the session in
+   * the database, so a session that has just ended is rejected.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN.
    *
@@ -542,7 +543,7 @@ export const AuthService: GenService<{
     output: typeof VerifyResponseSchema;
   },
   /**
-   * The public keys that verify access tokens (RFC 7517).
+   * Returns the public keys that verify access tokens (RFC 7517).
    *
    * @generated from rpc signet.auth.v1.AuthService.GetJwks
    */
@@ -552,7 +553,7 @@ export const AuthService: GenService<{
     output: typeof JwkSetSchema;
   },
   /**
-   * The public key that new tokens are signed for, as PEM.
+   * Returns the public key that verifies new tokens, as PEM.
    *
    * @generated from rpc signet.auth.v1.AuthService.GetPublicKey
    */

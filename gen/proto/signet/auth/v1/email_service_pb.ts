@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/email_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Proof that an address is its account's.
+// Verification of email addresses.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -18,7 +18,7 @@ export const file_signet_auth_v1_email_service: GenFile = /*@__PURE__*/
   fileDesc("CiJzaWduZXQvYXV0aC92MS9lbWFpbF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSIZChdTZW5kVmVyaWZpY2F0aW9uUmVxdWVzdCIaChhTZW5kVmVyaWZpY2F0aW9uUmVzcG9uc2UiMAoTQ29uZmlybUVtYWlsUmVxdWVzdBIZCgV0b2tlbhgBIAEoCUIKukgHcgUQARiAAiIWChRDb25maXJtRW1haWxSZXNwb25zZSJLChJWZXJpZnlFbWFpbFJlcXVlc3QSGQoFdG9rZW4YASABKAlCCrpIB3IFEAEYgAISGgoIcGFzc3dvcmQYAiABKAlCCLpIBXIDGIAIIhUKE1ZlcmlmeUVtYWlsUmVzcG9uc2Uy4wQKDEVtYWlsU2VydmljZRK0AQoQU2VuZFZlcmlmaWNhdGlvbhInLnNpZ25ldC5hdXRoLnYxLlNlbmRWZXJpZmljYXRpb25SZXF1ZXN0Giguc2lnbmV0LmF1dGgudjEuU2VuZFZlcmlmaWNhdGlvblJlc3BvbnNlIk2KtRgCEgCYtRgCorUYAnt9qrUYDwoNc2lnbmV0X2RldmljZYLT5JMCJDoBKiIfL2FwaS92MS9hdXRoL2VtYWlsL3ZlcmlmaWNhdGlvbhKuAQoMQ29uZmlybUVtYWlsEiMuc2lnbmV0LmF1dGgudjEuQ29uZmlybUVtYWlsUmVxdWVzdBokLnNpZ25ldC5hdXRoLnYxLkNvbmZpcm1FbWFpbFJlc3BvbnNlIlOKtRgCEgCYtRgCorUYIHsidG9rZW4iOiAiPHRva2VuIG9mIHRoZSBsaW5rPiJ9gtPkkwIfOgEqIhovYXBpL3YxL2F1dGgvZW1haWwvY29uZmlybRLqAQoLVmVyaWZ5RW1haWwSIi5zaWduZXQuYXV0aC52MS5WZXJpZnlFbWFpbFJlcXVlc3QaIy5zaWduZXQuYXV0aC52MS5WZXJpZnlFbWFpbFJlc3BvbnNlIpEBirUYAgoAmLUYAqK1GEx7InRva2VuIjogIjx0b2tlbiBvZiB0aGUgbGluaz4iLCAicGFzc3dvcmQiOiAiY29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZSJ9qrUYDwoNc2lnbmV0X2RldmljZYLT5JMCHjoBKiIZL2FwaS92MS9hdXRoL2VtYWlsL3ZlcmlmeWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_signet_policy_v1_policy]);
 
 /**
- * Nothing to choose: the link goes to the caller's own address.
+ * Empty request: the link goes to the caller's own email.
  *
  * @generated from message signet.auth.v1.SendVerificationRequest
  */
@@ -33,7 +33,7 @@ export const SendVerificationRequestSchema: GenMessage<SendVerificationRequest> 
   messageDesc(file_signet_auth_v1_email_service, 0);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.SendVerificationResponse
  */
@@ -48,7 +48,7 @@ export const SendVerificationResponseSchema: GenMessage<SendVerificationResponse
   messageDesc(file_signet_auth_v1_email_service, 1);
 
 /**
- * A link that was followed.
+ * Token of a verification link.
  *
  * @generated from message signet.auth.v1.ConfirmEmailRequest
  */
@@ -69,7 +69,7 @@ export const ConfirmEmailRequestSchema: GenMessage<ConfirmEmailRequest> = /*@__P
   messageDesc(file_signet_auth_v1_email_service, 2);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.ConfirmEmailResponse
  */
@@ -84,7 +84,7 @@ export const ConfirmEmailResponseSchema: GenMessage<ConfirmEmailResponse> = /*@_
   messageDesc(file_signet_auth_v1_email_service, 3);
 
 /**
- * A link that was followed.
+ * Token of a verification link, and password.
  *
  * @generated from message signet.auth.v1.VerifyEmailRequest
  */
@@ -97,7 +97,7 @@ export type VerifyEmailRequest = Message<"signet.auth.v1.VerifyEmailRequest"> & 
   token: string;
 
   /**
-   * The account's password.
+   * Password of the account.
    *
    * @generated from field: string password = 2;
    */
@@ -112,7 +112,7 @@ export const VerifyEmailRequestSchema: GenMessage<VerifyEmailRequest> = /*@__PUR
   messageDesc(file_signet_auth_v1_email_service, 4);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.VerifyEmailResponse
  */
@@ -127,14 +127,14 @@ export const VerifyEmailResponseSchema: GenMessage<VerifyEmailResponse> = /*@__P
   messageDesc(file_signet_auth_v1_email_service, 5);
 
 /**
- * Verifies addresses.
+ * Verifies email addresses.
  *
  * @generated from service signet.auth.v1.EmailService
  */
 export const EmailService: GenService<{
   /**
-   * Sends the caller a link that verifies their address, good once and for 30
-   * minutes. Sends nothing where it is verified already.
+   * Sends the caller a link that verifies their email. The link is valid once and
+   * for 30 minutes. Sends nothing if the email is verified already.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, LOGIN_LIMITED.
    *
@@ -146,8 +146,8 @@ export const EmailService: GenService<{
     output: typeof SendVerificationResponseSchema;
   },
   /**
-   * Verifies the caller's address by the token of such a link. A link of another
-   * account is not valid.
+   * Verifies the caller's email with the token of a verification link. A link of
+   * another account is INVALID_LINK.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INVALID_ARGUMENT, INVALID_LINK.
    *
@@ -159,10 +159,10 @@ export const EmailService: GenService<{
     output: typeof ConfirmEmailResponseSchema;
   },
   /**
-   * Verifies an address by the token of such a link and the account's password,
-   * without a session. Following the link is not enough: the address may be that
-   * of a person who never registered. An account without a password is verified
-   * by resetting it.
+   * Verifies an email without a session, with the token of a verification link
+   * and the account's password. The link alone is not enough: the email may
+   * belong to a person who never registered. An account without a password
+   * verifies its email by a password reset.
    *
    * Errors: INVALID_ARGUMENT, INVALID_LINK, INVALID_CREDENTIALS (the password is
    * wrong or missing), LOGIN_LIMITED, SERVER_BUSY.

@@ -20,20 +20,20 @@ export const file_signet_auth_v1_key_service: GenFile = /*@__PURE__*/
   fileDesc("CiBzaWduZXQvYXV0aC92MS9rZXlfc2VydmljZS5wcm90bxIOc2lnbmV0LmF1dGgudjEiwAEKA0tleRILCgNraWQYASABKAkSCwoDYWxnGAIgASgJEg0KBXN0YXRlGAMgASgJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGFjdGl2YXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0aXJlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTQoPTGlzdEtleXNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIk4KEExpc3RLZXlzUmVzcG9uc2USIQoEa2V5cxgBIAMoCzITLnNpZ25ldC5hdXRoLnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiEgoQUm90YXRlS2V5UmVxdWVzdCI+ChBSZXZva2VLZXlSZXF1ZXN0EioKA2tpZBgBIAEoCUIdukgachgyFl5bQS1aYS16MC05Xy1dezEsMTI4fSQy8wMKCktleVNlcnZpY2USlQEKCExpc3RLZXlzEh8uc2lnbmV0LmF1dGgudjEuTGlzdEtleXNSZXF1ZXN0GiAuc2lnbmV0LmF1dGgudjEuTGlzdEtleXNSZXNwb25zZSJGkAIBirUYEBIOCgVhZG1pbioDCKwCOAGitRgReyJwYWdlX3NpemUiOiAyMH2C0+STAhQSEi9hcGkvdjEvYWRtaW4va2V5cxKGAQoJUm90YXRlS2V5EiAuc2lnbmV0LmF1dGgudjEuUm90YXRlS2V5UmVxdWVzdBoTLnNpZ25ldC5hdXRoLnYxLktleSJCirUYFBISCgVhZG1pbioDCKwCMgIIBTgBorUYAnt9gtPkkwIeOgEqIhkvYXBpL3YxL2FkbWluL2tleXM6cm90YXRlEsMBCglSZXZva2VLZXkSIC5zaWduZXQuYXV0aC52MS5SZXZva2VLZXlSZXF1ZXN0GhMuc2lnbmV0LmF1dGgudjEuS2V5In+QAgKKtRgUEhIKBWFkbWluKgMIrAIyAggFOAGitRg2eyJraWQiOiAiTnpiTHNYaDh1RENjZC02TU53WEY0V183bm9XWEZaQWZIa3hac1JHQzlYcyJ9gtPkkwIkOgEqIh8vYXBpL3YxL2FkbWluL2tleXMve2tpZH06cmV2b2tlYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
 
 /**
- * A signing key's public side.
+ * Public part of a signing key.
  *
  * @generated from message signet.auth.v1.Key
  */
 export type Key = Message<"signet.auth.v1.Key"> & {
   /**
-   * RFC 7638 thumbprint.
+   * Key id: the RFC 7638 thumbprint.
    *
    * @generated from field: string kid = 1;
    */
   kid: string;
 
   /**
-   * RS256, PS256, ES256, EdDSA or HS256.
+   * Algorithm: RS256, PS256, ES256, EdDSA or HS256.
    *
    * @generated from field: string alg = 2;
    */
@@ -41,28 +41,29 @@ export type Key = Message<"signet.auth.v1.Key"> & {
 
   /**
    * pending (published, does not sign yet), active (signs), retired (published,
-   * does not sign any more), gone (neither) or revoked (refused).
+   * no longer signs), gone (not published, does not sign) or revoked (its tokens
+   * are rejected).
    *
    * @generated from field: string state = 3;
    */
   state: string;
 
   /**
-   * When it was made.
+   * When the key was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 4;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * When it began to sign; while it is pending, when it will.
+   * When the key became active; of a pending key, when it will.
    *
    * @generated from field: google.protobuf.Timestamp activated_at = 5;
    */
   activatedAt?: Timestamp | undefined;
 
   /**
-   * When it ceased to sign.
+   * When the key stopped signing.
    *
    * @generated from field: google.protobuf.Timestamp retired_at = 6;
    */
@@ -77,20 +78,20 @@ export const KeySchema: GenMessage<Key> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_key_service, 0);
 
 /**
- * Which keys.
+ * Page of a list of keys.
  *
  * @generated from message signet.auth.v1.ListKeysRequest
  */
 export type ListKeysRequest = Message<"signet.auth.v1.ListKeysRequest"> & {
   /**
-   * At most so many at once; unset or 0: 20.
+   * Maximum number of items on the page, at most 100. Unset or 0: 20.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before, with the same filters. Unset: the first.
+   * `next_page_token` of the previous page, with the same filters. Unset: the first page.
    *
    * @generated from field: string page_token = 2;
    */
@@ -118,7 +119,7 @@ export type ListKeysResponse = Message<"signet.auth.v1.ListKeysResponse"> & {
   keys: Key[];
 
   /**
-   * Where the next page begins. Empty: this is the last.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -133,7 +134,7 @@ export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*
   messageDesc(file_signet_auth_v1_key_service, 2);
 
 /**
- * Nothing to choose.
+ * Empty request.
  *
  * @generated from message signet.auth.v1.RotateKeyRequest
  */
@@ -148,13 +149,13 @@ export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*
   messageDesc(file_signet_auth_v1_key_service, 3);
 
 /**
- * A key to take out of use.
+ * The key to revoke.
  *
  * @generated from message signet.auth.v1.RevokeKeyRequest
  */
 export type RevokeKeyRequest = Message<"signet.auth.v1.RevokeKeyRequest"> & {
   /**
-   * Its thumbprint.
+   * The key's id.
    *
    * @generated from field: string kid = 1;
    */
@@ -169,13 +170,13 @@ export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*
   messageDesc(file_signet_auth_v1_key_service, 4);
 
 /**
- * Looks after signing keys. Private keys never leave the auth service.
+ * Manages signing keys. Private keys never leave the auth service.
  *
  * @generated from service signet.auth.v1.KeyService
  */
 export const KeyService: GenService<{
   /**
-   * Keys, the one made last first, those that are gone among them.
+   * Lists keys, newest first, including keys in state gone.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, REAUTHENTICATION_REQUIRED,
    * INVALID_ARGUMENT.
@@ -188,8 +189,9 @@ export const KeyService: GenService<{
     output: typeof ListKeysResponseSchema;
   },
   /**
-   * Makes the next key, ahead of schedule. It is published at once and signs
-   * once every verifier can know it. Where one is pending already, answers it.
+   * Creates the next key ahead of schedule. The key is published at once and
+   * becomes active when all verifiers can have it. If a key is pending already,
+   * returns that key.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE, REAUTHENTICATION_REQUIRED.
    *
@@ -201,8 +203,8 @@ export const KeyService: GenService<{
     output: typeof KeySchema;
   },
   /**
-   * Takes a key out of use at once, in an emergency: what it signed is refused
-   * everywhere. The key that signs is replaced by a new one in the same step.
+   * Revokes a key at once, in an emergency: every token that it signed is
+   * rejected. If the key is active, a new key replaces it in the same step.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE, REAUTHENTICATION_REQUIRED,
    * INVALID_ARGUMENT, NOT_FOUND.

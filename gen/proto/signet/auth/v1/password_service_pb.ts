@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/password_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Passwords, and what to do when one is lost.
+// Passwords and password resets.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -18,20 +18,20 @@ export const file_signet_auth_v1_password_service: GenFile = /*@__PURE__*/
   fileDesc("CiVzaWduZXQvYXV0aC92MS9wYXNzd29yZF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSJfChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSJAoQY3VycmVudF9wYXNzd29yZBgBIAEoCUIKukgHcgUQARiACBIgCgxuZXdfcGFzc3dvcmQYAiABKAlCCrpIB3IFEAEYgAgiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSJGChtSZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QSJwoFZW1haWwYASABKAlCGLpIFXITEAEY/gEyDF5bXlxwe0NjfV0qJCIeChxSZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIlMKFFJlc2V0UGFzc3dvcmRSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRABGIACEiAKDG5ld19wYXNzd29yZBgCIAEoCUIKukgHcgUQARiACCItChVSZXNldFBhc3N3b3JkUmVzcG9uc2USFAoMZGV2aWNlX3Rva2VuGAEgASgJMokGCg9QYXNzd29yZFNlcnZpY2USjAIKDkNoYW5nZVBhc3N3b3JkEiUuc2lnbmV0LmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiYuc2lnbmV0LmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSKqAYq1GAcSBSoDCKwCmLUYAqK1GGR7ImN1cnJlbnRfcGFzc3dvcmQiOiAiY29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZSIsICJuZXdfcGFzc3dvcmQiOiAiYW5vdGhlciBob3JzZSBiYXR0ZXJ5IHN0YXBsZSJ9qrUYDwoNc2lnbmV0X2RldmljZYLT5JMCGjoBKiIVL2FwaS92MS9hdXRoL3Bhc3N3b3JkEt4BChRSZXF1ZXN0UGFzc3dvcmRSZXNldBIrLnNpZ25ldC5hdXRoLnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBosLnNpZ25ldC5hdXRoLnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVzcG9uc2Uia4q1GAIKAJi1GAKitRgceyJlbWFpbCI6ICJhZGFAZXhhbXBsZS5jb20ifaq1GA8KDXNpZ25ldF9kZXZpY2WC0+STAig6ASoiIy9hcGkvdjEvYXV0aC9wYXNzd29yZC9yZXNldC1yZXF1ZXN0EoUCCg1SZXNldFBhc3N3b3JkEiQuc2lnbmV0LmF1dGgudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaJS5zaWduZXQuYXV0aC52MS5SZXNldFBhc3N3b3JkUmVzcG9uc2UipgGKtRgCCgCYtRgCorUYUHsidG9rZW4iOiAiPHRva2VuIG9mIHRoZSBsaW5rPiIsICJuZXdfcGFzc3dvcmQiOiAiYW5vdGhlciBob3JzZSBiYXR0ZXJ5IHN0YXBsZSJ9qrUYHgoNc2lnbmV0X2RldmljZRINc2lnbmV0X2RldmljZYLT5JMCIDoBKiIbL2FwaS92MS9hdXRoL3Bhc3N3b3JkL3Jlc2V0YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_signet_policy_v1_policy]);
 
 /**
- * A password to replace.
+ * The current and the new password.
  *
  * @generated from message signet.auth.v1.ChangePasswordRequest
  */
 export type ChangePasswordRequest = Message<"signet.auth.v1.ChangePasswordRequest"> & {
   /**
-   * The password until now.
+   * The current password.
    *
    * @generated from field: string current_password = 1;
    */
   currentPassword: string;
 
   /**
-   * The password from now on; as in RegisterRequest.
+   * The new password. Rules as in RegisterRequest.
    *
    * @generated from field: string new_password = 2;
    */
@@ -46,7 +46,7 @@ export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*
   messageDesc(file_signet_auth_v1_password_service, 0);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.ChangePasswordResponse
  */
@@ -61,13 +61,13 @@ export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = 
   messageDesc(file_signet_auth_v1_password_service, 1);
 
 /**
- * A password that was lost.
+ * The account whose password is reset.
  *
  * @generated from message signet.auth.v1.RequestPasswordResetRequest
  */
 export type RequestPasswordResetRequest = Message<"signet.auth.v1.RequestPasswordResetRequest"> & {
   /**
-   * The account's address. Letter case does not matter.
+   * Email of the account. Case-insensitive.
    *
    * @generated from field: string email = 1;
    */
@@ -82,7 +82,7 @@ export const RequestPasswordResetRequestSchema: GenMessage<RequestPasswordResetR
   messageDesc(file_signet_auth_v1_password_service, 2);
 
 /**
- * Nothing to say: who has an account here is nobody else's business.
+ * Empty response: it does not reveal whether an account exists.
  *
  * @generated from message signet.auth.v1.RequestPasswordResetResponse
  */
@@ -97,7 +97,7 @@ export const RequestPasswordResetResponseSchema: GenMessage<RequestPasswordReset
   messageDesc(file_signet_auth_v1_password_service, 3);
 
 /**
- * A link that was followed.
+ * Token of a reset link, and the new password.
  *
  * @generated from message signet.auth.v1.ResetPasswordRequest
  */
@@ -110,7 +110,7 @@ export type ResetPasswordRequest = Message<"signet.auth.v1.ResetPasswordRequest"
   token: string;
 
   /**
-   * The password from now on; as in RegisterRequest.
+   * The new password. Rules as in RegisterRequest.
    *
    * @generated from field: string new_password = 2;
    */
@@ -125,13 +125,13 @@ export const ResetPasswordRequestSchema: GenMessage<ResetPasswordRequest> = /*@_
   messageDesc(file_signet_auth_v1_password_service, 4);
 
 /**
- * The password was set.
+ * Result of a password reset.
  *
  * @generated from message signet.auth.v1.ResetPasswordResponse
  */
 export type ResetPasswordResponse = Message<"signet.auth.v1.ResetPasswordResponse"> & {
   /**
-   * As in TokenResponse; also set as a cookie.
+   * Device token, as in TokenResponse; also set as a cookie.
    *
    * @generated from field: string device_token = 1;
    */
@@ -146,13 +146,14 @@ export const ResetPasswordResponseSchema: GenMessage<ResetPasswordResponse> = /*
   messageDesc(file_signet_auth_v1_password_service, 5);
 
 /**
- * Changes passwords.
+ * Changes and resets passwords.
  *
  * @generated from service signet.auth.v1.PasswordService
  */
 export const PasswordService: GenService<{
   /**
-   * Sets a new password. All other sessions of the user end; this one stays.
+   * Sets a new password. All other sessions of the user end; the caller's session
+   * continues.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REAUTHENTICATION_REQUIRED,
    * INVALID_ARGUMENT, INVALID_CREDENTIALS (the current password is wrong),
@@ -166,9 +167,9 @@ export const PasswordService: GenService<{
     output: typeof ChangePasswordResponseSchema;
   },
   /**
-   * Sends a link by which a new password can be set, good once and for 30
-   * minutes, to an account's address. Answers alike, and as fast, where there is
-   * no such account. Links sent before stay good.
+   * Sends a link for setting a new password to the account's email. The link is
+   * valid once and for 30 minutes; earlier links stay valid. For an unknown email
+   * the response and its timing are the same.
    *
    * Errors: INVALID_ARGUMENT, LOGIN_LIMITED.
    *
@@ -180,9 +181,9 @@ export const PasswordService: GenService<{
     output: typeof RequestPasswordResetResponseSchema;
   },
   /**
-   * Sets a new password by the token of such a link. All sessions of the user
-   * end, and its other links. The device and the network are known from then on,
-   * so that strangers' wrong passwords do not keep the user out.
+   * Sets a new password with the token of a reset link. All sessions and other
+   * links of the user end. The device and its network become known, so that wrong
+   * passwords from elsewhere cannot lock the user out.
    *
    * Errors: INVALID_ARGUMENT, INVALID_LINK, PASSWORD_REJECTED, SERVER_BUSY.
    *

@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/revocation_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// What verifiers must know of tokens that died early.
+// Revocations of tokens, for verifiers.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -17,27 +17,27 @@ export const file_signet_auth_v1_revocation_service: GenFile = /*@__PURE__*/
   fileDesc("CidzaWduZXQvYXV0aC92MS9yZXZvY2F0aW9uX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIk8KDFdhdGNoUmVxdWVzdBIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwARIYCgdsYXN0X2lkGAMgASgJQge6SARyAhhAIpgBCg1XYXRjaFJlc3BvbnNlEg8KB2hpc3RvcnkYASABKAkSFAoIc2VxdWVuY2UYAiABKARCAjABEg0KBXJlc2V0GAMgASgIEg8KB2N1cnJlbnQYBCABKAgSLwoLcmV2b2NhdGlvbnMYBSADKAsyGi5zaWduZXQuYXV0aC52MS5SZXZvY2F0aW9uEg8KB2xhc3RfaWQYBiABKAkisQEKClJldm9jYXRpb24SFAoKc2Vzc2lvbl9pZBgBIAEoCUgAEhIKCHRva2VuX2lkGAIgASgJSAASEQoHc3ViamVjdBgDIAEoCUgAEhAKBmtleV9pZBgEIAEoCUgAEg4KBHJvbGUYCCABKAlIABISCgpub3RfYmVmb3JlGAUgASgNEhIKCnJldm9rZWRfYXQYBiABKA0SEgoKZXhwaXJlc19hdBgHIAEoDUIICgZ0YXJnZXQybAoRUmV2b2NhdGlvblNlcnZpY2USVwoFV2F0Y2gSHC5zaWduZXQuYXV0aC52MS5XYXRjaFJlcXVlc3QaHS5zaWduZXQuYXV0aC52MS5XYXRjaFJlc3BvbnNlIg+QAgGKtRgCGgCitRgCe30wAWIGcHJvdG8z", [file_buf_validate_validate, file_signet_policy_v1_policy]);
 
 /**
- * Where to begin.
+ * The position to start at.
  *
  * @generated from message signet.auth.v1.WatchRequest
  */
 export type WatchRequest = Message<"signet.auth.v1.WatchRequest"> & {
   /**
-   * `history` of the last message that the watcher had. Empty: from the start.
+   * `history` of the last message received. Empty: from the start.
    *
    * @generated from field: string history = 1;
    */
   history: string;
 
   /**
-   * `sequence` of the last message that the watcher had. 0: from the start.
+   * `sequence` of the last message received. 0: from the start.
    *
    * @generated from field: uint64 sequence = 2 [jstype = JS_STRING];
    */
   sequence: string;
 
   /**
-   * `last_id` of the last message that the watcher had. Empty: from the start.
+   * `last_id` of the last message received. Empty: from the start.
    *
    * @generated from field: string last_id = 3;
    */
@@ -52,52 +52,52 @@ export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_revocation_service, 0);
 
 /**
- * Some revocations; none in a heartbeat.
+ * A batch of revocations; empty in a heartbeat.
  *
  * @generated from message signet.auth.v1.WatchResponse
  */
 export type WatchResponse = Message<"signet.auth.v1.WatchResponse"> & {
   /**
-   * Names the history that sequences count in.
+   * Id of the history that `sequence` counts in.
    *
    * @generated from field: string history = 1;
    */
   history: string;
 
   /**
-   * The watcher has everything up to here.
+   * Position up to which the watcher has received all revocations.
    *
    * @generated from field: uint64 sequence = 2 [jstype = JS_STRING];
    */
   sequence: string;
 
   /**
-   * The watcher's position is not one of this history: the auth service lost
-   * entries in a failover, was put back to an older state, or has forgotten an
-   * entry that has expired. From here on it sends everything that it knows. The
-   * watcher adds that to what it holds, and forgets no entry before it expires.
+   * The watcher's position is not part of this history: the auth service lost
+   * entries in a failover, was restored to an older state, or has removed an
+   * expired entry. From this message on it sends all of its entries. The watcher
+   * adds them to its own and keeps each of its own until it expires.
    *
    * @generated from field: bool reset = 3;
    */
   reset: boolean;
 
   /**
-   * With this message the watcher knows all that the auth service knows.
+   * With this message the watcher has all entries of the auth service.
    *
    * @generated from field: bool current = 4;
    */
   current: boolean;
 
   /**
-   * In the order in which they happened.
+   * Revocations in chronological order.
    *
    * @generated from field: repeated signet.auth.v1.Revocation revocations = 5;
    */
   revocations: Revocation[];
 
   /**
-   * Names the entry at `sequence`, so that another entry in its place shows.
-   * The watcher sends it back when it resumes.
+   * Id of the entry at `sequence`. The watcher sends it when it resumes, so that
+   * the auth service detects a different entry at that position.
    *
    * @generated from field: string last_id = 6;
    */
@@ -112,20 +112,19 @@ export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_revocation_service, 1);
 
 /**
- * Tokens that are refused from now on.
+ * A set of tokens that are rejected.
  *
  * @generated from message signet.auth.v1.Revocation
  */
 export type Revocation = Message<"signet.auth.v1.Revocation"> & {
   /**
-   * Which tokens. What a watcher does not know it must treat as a reason to
-   * stop, not pass over.
+   * The tokens. A watcher must stop at an unknown target, not skip it.
    *
    * @generated from oneof signet.auth.v1.Revocation.target
    */
   target: {
     /**
-     * All of a session (`sid`).
+     * All tokens of a session (`sid`).
      *
      * @generated from field: string session_id = 1;
      */
@@ -133,7 +132,7 @@ export type Revocation = Message<"signet.auth.v1.Revocation"> & {
     case: "sessionId";
   } | {
     /**
-     * A single one (`jti`).
+     * A single token (`jti`).
      *
      * @generated from field: string token_id = 2;
      */
@@ -141,7 +140,7 @@ export type Revocation = Message<"signet.auth.v1.Revocation"> & {
     case: "tokenId";
   } | {
     /**
-     * All of an account or service (`sub`) that were issued before `not_before`.
+     * Tokens of an account or service (`sub`) issued before `not_before`.
      *
      * @generated from field: string subject = 3;
      */
@@ -149,7 +148,7 @@ export type Revocation = Message<"signet.auth.v1.Revocation"> & {
     case: "subject";
   } | {
     /**
-     * All that a key signed (`kid`), whenever.
+     * All tokens that a key signed (`kid`), at any time.
      *
      * @generated from field: string key_id = 4;
      */
@@ -157,7 +156,7 @@ export type Revocation = Message<"signet.auth.v1.Revocation"> & {
     case: "keyId";
   } | {
     /**
-     * All that have a role (in `roles`) and were issued before `not_before`.
+     * Tokens with a role (in `roles`) issued before `not_before`.
      *
      * @generated from field: string role = 8;
      */
@@ -166,22 +165,22 @@ export type Revocation = Message<"signet.auth.v1.Revocation"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * For `subject` and `role`: tokens with an earlier `iat` are refused. Seconds since 1970.
+   * For `subject` and `role`: tokens with an earlier `iat` are rejected. Seconds since 1970.
    *
    * @generated from field: uint32 not_before = 5;
    */
   notBefore: number;
 
   /**
-   * When it was revoked. Seconds since 1970.
+   * Time of the revocation. Seconds since 1970.
    *
    * @generated from field: uint32 revoked_at = 6;
    */
   revokedAt: number;
 
   /**
-   * When it can be forgotten: no token concerned is alive any more. Seconds
-   * since 1970.
+   * When the entry can be removed, because all of its tokens have expired.
+   * Seconds since 1970.
    *
    * @generated from field: uint32 expires_at = 7;
    */
@@ -196,15 +195,15 @@ export const RevocationSchema: GenMessage<Revocation> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_revocation_service, 2);
 
 /**
- * Tells verifiers of revocations as they happen.
+ * Streams revocations to verifiers.
  *
  * @generated from service signet.auth.v1.RevocationService
  */
 export const RevocationService: GenService<{
   /**
-   * Everything that is revoked and could still be alive, then every revocation
-   * as it happens, and a heartbeat every second while the auth service's own
-   * knowledge is current. A watcher that was here before resumes where it was.
+   * Sends all revocations that have not expired, then each new revocation, and a
+   * heartbeat every second while the auth service's own data is current. A
+   * watcher that reconnects resumes at its last position.
    *
    * Errors: CALLER_NOT_ALLOWED, SERVICE_UNAVAILABLE.
    *

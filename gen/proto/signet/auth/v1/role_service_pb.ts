@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/role_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Roles that an operator defines.
+// Roles and their scopes.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -20,34 +20,35 @@ export const file_signet_auth_v1_role_service: GenFile = /*@__PURE__*/
   fileDesc("CiFzaWduZXQvYXV0aC92MS9yb2xlX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxImYKBFJvbGUSDAoEcm9sZRgBIAEoCRIOCgZzY29wZXMYAiADKAkSEAoIYnVpbHRfaW4YAyABKAgSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTgoQTGlzdFJvbGVzUmVxdWVzdBIcCglwYWdlX3NpemUYASABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACCJRChFMaXN0Um9sZXNSZXNwb25zZRIjCgVyb2xlcxgBIAMoCzIULnNpZ25ldC5hdXRoLnYxLlJvbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIr4BCg5QdXRSb2xlUmVxdWVzdBIsCgRyb2xlGAEgASgJQh66SBtyGTIXXlthLXpdW2EtejAtOV8tXXswLDYzfSQSfgoGc2NvcGVzGAIgAygJQm66SGuSAWgQZBgBImK6AUoKDnNjb3BlLnJlc2VydmVkEhttdXN0IG5vdCBiZWdpbiB3aXRoIHNpZ25ldDoaGyF0aGlzLnN0YXJ0c1dpdGgoJ3NpZ25ldDonKXITMhFeW1x3LjovLV17MSwxMDB9JCJBChFEZWxldGVSb2xlUmVxdWVzdBIsCgRyb2xlGAEgASgJQh66SBtyGTIXXlthLXpdW2EtejAtOV8tXXswLDYzfSQiFAoSRGVsZXRlUm9sZVJlc3BvbnNlMpkECgtSb2xlU2VydmljZRKUAQoJTGlzdFJvbGVzEiAuc2lnbmV0LmF1dGgudjEuTGlzdFJvbGVzUmVxdWVzdBohLnNpZ25ldC5hdXRoLnYxLkxpc3RSb2xlc1Jlc3BvbnNlIkKQAgGKtRgLEgkKBWFkbWluOAGitRgReyJwYWdlX3NpemUiOiAyMH2C0+STAhUSEy9hcGkvdjEvYWRtaW4vcm9sZXMSxwEKB1B1dFJvbGUSHi5zaWduZXQuYXV0aC52MS5QdXRSb2xlUmVxdWVzdBoULnNpZ25ldC5hdXRoLnYxLlJvbGUihQGQAgKKtRgUEhIKBWFkbWluKgMIrAIyAggFOAGitRhBeyJyb2xlIjogImVkaXRvciIsICJzY29wZXMiOiBbImFydGljbGVzOnJlYWQiLCAiYXJ0aWNsZXM6d3JpdGUiXX2C0+STAh86ASoaGi9hcGkvdjEvYWRtaW4vcm9sZXMve3JvbGV9EqgBCgpEZWxldGVSb2xlEiEuc2lnbmV0LmF1dGgudjEuRGVsZXRlUm9sZVJlcXVlc3QaIi5zaWduZXQuYXV0aC52MS5EZWxldGVSb2xlUmVzcG9uc2UiU5ACAoq1GBQSEgoFYWRtaW4qAwisAjICCAU4AaK1GBJ7InJvbGUiOiAiZWRpdG9yIn2C0+STAhwqGi9hcGkvdjEvYWRtaW4vcm9sZXMve3JvbGV9YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
 
 /**
- * A set of scopes with a name.
+ * A named set of scopes.
  *
  * @generated from message signet.auth.v1.Role
  */
 export type Role = Message<"signet.auth.v1.Role"> & {
   /**
-   * A word in lower case, at most 64 characters.
+   * Name, in lower case, at most 64 characters.
    *
    * @generated from field: string role = 1;
    */
   role: string;
 
   /**
-   * What its holders' tokens have in `scope` (RFC 6749 section 3.3), sorted.
+   * Scopes that tokens with this role carry in `scope` (RFC 6749 section 3.3),
+   * sorted.
    *
    * @generated from field: repeated string scopes = 2;
    */
   scopes: string[];
 
   /**
-   * Comes with Signet, and cannot be changed.
+   * Whether the role is built in and cannot be changed.
    *
    * @generated from field: bool built_in = 3;
    */
   builtIn: boolean;
 
   /**
-   * When it was made. Unset where it is built in.
+   * When the role was created. Unset for built-in roles.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 4;
    */
@@ -62,20 +63,20 @@ export const RoleSchema: GenMessage<Role> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_role_service, 0);
 
 /**
- * Which roles.
+ * Page of a list of roles.
  *
  * @generated from message signet.auth.v1.ListRolesRequest
  */
 export type ListRolesRequest = Message<"signet.auth.v1.ListRolesRequest"> & {
   /**
-   * At most so many at once; unset or 0: 20.
+   * Maximum number of items on the page, at most 100. Unset or 0: 20.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before, with the same filters. Unset: the first.
+   * `next_page_token` of the previous page, with the same filters. Unset: the first page.
    *
    * @generated from field: string page_token = 2;
    */
@@ -103,7 +104,7 @@ export type ListRolesResponse = Message<"signet.auth.v1.ListRolesResponse"> & {
   roles: Role[];
 
   /**
-   * Where the next page begins. Empty: this is the last.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -118,21 +119,21 @@ export const ListRolesResponseSchema: GenMessage<ListRolesResponse> = /*@__PURE_
   messageDesc(file_signet_auth_v1_role_service, 2);
 
 /**
- * A role to make or change.
+ * The role to create or change.
  *
  * @generated from message signet.auth.v1.PutRoleRequest
  */
 export type PutRoleRequest = Message<"signet.auth.v1.PutRoleRequest"> & {
   /**
-   * Its name.
+   * Name of the role.
    *
    * @generated from field: string role = 1;
    */
   role: string;
 
   /**
-   * All of its scopes. Those that begin with `signet:` come with Signet, and
-   * are refused.
+   * All scopes of the role. Scopes that begin with `signet:` are reserved and
+   * invalid here.
    *
    * @generated from field: repeated string scopes = 2;
    */
@@ -147,13 +148,13 @@ export const PutRoleRequestSchema: GenMessage<PutRoleRequest> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_role_service, 3);
 
 /**
- * A role to remove.
+ * The role to delete.
  *
  * @generated from message signet.auth.v1.DeleteRoleRequest
  */
 export type DeleteRoleRequest = Message<"signet.auth.v1.DeleteRoleRequest"> & {
   /**
-   * Its name.
+   * Name of the role.
    *
    * @generated from field: string role = 1;
    */
@@ -168,7 +169,7 @@ export const DeleteRoleRequestSchema: GenMessage<DeleteRoleRequest> = /*@__PURE_
   messageDesc(file_signet_auth_v1_role_service, 4);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.DeleteRoleResponse
  */
@@ -183,14 +184,13 @@ export const DeleteRoleResponseSchema: GenMessage<DeleteRoleResponse> = /*@__PUR
   messageDesc(file_signet_auth_v1_role_service, 5);
 
 /**
- * Keeps roles. A role is a set of scopes; those that are built in cannot be
- * changed.
+ * Manages roles. A role is a set of scopes. Built-in roles cannot be changed.
  *
  * @generated from service signet.auth.v1.RoleService
  */
 export const RoleService: GenService<{
   /**
-   * Roles in the order of their names, built-in ones among them.
+   * Lists roles by name, including built-in roles.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, INVALID_ARGUMENT.
    *
@@ -202,9 +202,9 @@ export const RoleService: GenService<{
     output: typeof ListRolesResponseSchema;
   },
   /**
-   * Makes a role, or gives it other scopes. Where it loses one, the tokens of
-   * all who have the role are refused, and their next refresh has the scopes
-   * that are left.
+   * Creates a role or replaces its scopes. If it loses a scope, all tokens with
+   * the role are rejected; the next refresh issues tokens with the remaining
+   * scopes.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE,
    * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, ROLE_BUILT_IN.
@@ -217,7 +217,7 @@ export const RoleService: GenService<{
     output: typeof RoleSchema;
   },
   /**
-   * Removes a role, and takes it from everybody who has it.
+   * Deletes a role and revokes it from all accounts.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE,
    * REAUTHENTICATION_REQUIRED, INVALID_ARGUMENT, NOT_FOUND, ROLE_BUILT_IN.

@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/service_token_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// How services prove who they are.
+// Authentication of services.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -24,22 +24,22 @@ export const file_signet_auth_v1_service_token_service: GenFile = /*@__PURE__*/
  */
 export type IssueServiceTokenRequest = Message<"signet.auth.v1.IssueServiceTokenRequest"> & {
   /**
-   * client_credentials.
+   * Always client_credentials.
    *
    * @generated from field: string grant_type = 1;
    */
   grantType: string;
 
   /**
-   * urn:ietf:params:oauth:client-assertion-type:jwt-bearer.
+   * Always urn:ietf:params:oauth:client-assertion-type:jwt-bearer.
    *
    * @generated from field: string client_assertion_type = 2;
    */
   clientAssertionType: string;
 
   /**
-   * A JWT signed by the service's key: iss and sub its name, aud the issuer, a
-   * jti that was never used, at most 60 seconds to live.
+   * A JWT signed with the service's key: iss and sub are the service's name, aud
+   * is the issuer, jti is unused, and the lifetime is at most 60 seconds.
    *
    * @generated from field: string client_assertion = 3;
    */
@@ -60,21 +60,21 @@ export const IssueServiceTokenRequestSchema: GenMessage<IssueServiceTokenRequest
  */
 export type IssueServiceTokenResponse = Message<"signet.auth.v1.IssueServiceTokenResponse"> & {
   /**
-   * A JWT (RFC 9068) without a session.
+   * Access token, a JWT (RFC 9068) without a session.
    *
    * @generated from field: string access_token = 1;
    */
   accessToken: string;
 
   /**
-   * Bearer.
+   * Always Bearer.
    *
    * @generated from field: string token_type = 2;
    */
   tokenType: string;
 
   /**
-   * Life of the token, seconds.
+   * Lifetime of the token, in seconds.
    *
    * @generated from field: int32 expires_in = 3;
    */
@@ -89,15 +89,15 @@ export const IssueServiceTokenResponseSchema: GenMessage<IssueServiceTokenRespon
   messageDesc(file_signet_auth_v1_service_token_service, 1);
 
 /**
- * Issues tokens to services of the fleet and to other machines.
+ * Issues tokens to services of the fleet and to machine clients.
  *
  * @generated from service signet.auth.v1.ServiceTokenService
  */
 export const ServiceTokenService: GenService<{
   /**
    * Exchanges a service's signed assertion (private_key_jwt, RFC 7523; OpenID
-   * Connect Core section 9) for a token of its own: what other services expect in
-   * x-signet-caller, and what methods that admit services take as bearer token.
+   * Connect Core section 9) for a service token. Services send it in
+   * x-signet-caller; methods that admit machine clients accept it as bearer token.
    *
    * Errors: INVALID_ARGUMENT, INVALID_CLIENT.
    *

@@ -2,7 +2,7 @@
 // @generated from file signet/auth/v1/session_service.proto (package signet.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// The sessions of whoever is signed in.
+// The caller's sessions.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -20,7 +20,7 @@ export const file_signet_auth_v1_session_service: GenFile = /*@__PURE__*/
   fileDesc("CiRzaWduZXQvYXV0aC92MS9zZXNzaW9uX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIoQDCgdTZXNzaW9uEgoKAmlkGAEgASgJEhQKDGRldmljZV9sYWJlbBgCIAEoCRIKCgJpcBgDIAEoCRIRCgljbGllbnRfaWQYBCABKAkSCwoDYW1yGAUgAygJEg8KB2N1cnJlbnQYBiABKAgSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMZW5kZWRfcmVhc29uGAsgASgJEi8KC3JlcGxheWVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtyZXBsYXllZF9pcBgNIAEoCSJoChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEhUKDWluY2x1ZGVfZW5kZWQYAyABKAgiWgoUTGlzdFNlc3Npb25zUmVzcG9uc2USKQoIc2Vzc2lvbnMYASADKAsyFy5zaWduZXQuYXV0aC52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI0ChRSZXZva2VTZXNzaW9uUmVxdWVzdBIcCgpzZXNzaW9uX2lkGAEgASgJQgi6SAVyA7ABASIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiHAoaUmV2b2tlT3RoZXJTZXNzaW9uc1JlcXVlc3QiNAobUmV2b2tlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlEhUKDXJldm9rZWRfY291bnQYASABKAUyvQQKDlNlc3Npb25TZXJ2aWNlEq0BCgxMaXN0U2Vzc2lvbnMSIy5zaWduZXQuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiQuc2lnbmV0LmF1dGgudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiUpACAYq1GAISAKK1GCh7InBhZ2Vfc2l6ZSI6IDIwLCAiaW5jbHVkZV9lbmRlZCI6IHRydWV9gtPkkwIXEhUvYXBpL3YxL2F1dGgvc2Vzc2lvbnMSywEKDVJldm9rZVNlc3Npb24SJC5zaWduZXQuYXV0aC52MS5SZXZva2VTZXNzaW9uUmVxdWVzdBolLnNpZ25ldC5hdXRoLnYxLlJldm9rZVNlc3Npb25SZXNwb25zZSJtkAICirUYAhIAorUYNnsic2Vzc2lvbl9pZCI6ICIwMThmM2UyYS03YjFjLTdkZWYtOGExMi0zNDU2Nzg5YWJjZGUifYLT5JMCJCoiL2FwaS92MS9hdXRoL3Nlc3Npb25zL3tzZXNzaW9uX2lkfRKsAQoTUmV2b2tlT3RoZXJTZXNzaW9ucxIqLnNpZ25ldC5hdXRoLnYxLlJldm9rZU90aGVyU2Vzc2lvbnNSZXF1ZXN0Gisuc2lnbmV0LmF1dGgudjEuUmV2b2tlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlIjyQAgKKtRgCEgCitRgCe32C0+STAic6ASoiIi9hcGkvdjEvYXV0aC9zZXNzaW9uczpyZXZva2VPdGhlcnNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
 
 /**
- * A sign-in and what became of it.
+ * A session of a user.
  *
  * @generated from message signet.auth.v1.Session
  */
@@ -33,36 +33,35 @@ export type Session = Message<"signet.auth.v1.Session"> & {
   id: string;
 
   /**
-   * What the session is called: as its owner said, or the User-Agent of the
-   * sign-in.
+   * Label that the client set at sign-in, or its User-Agent.
    *
    * @generated from field: string device_label = 2;
    */
   deviceLabel: string;
 
   /**
-   * Address that the session was opened from. Empty where it is not known.
+   * Client address of the sign-in. Empty if unknown.
    *
    * @generated from field: string ip = 3;
    */
   ip: string;
 
   /**
-   * The application that the user signed in with.
+   * Id of the application that the user signed in with.
    *
    * @generated from field: string client_id = 4;
    */
   clientId: string;
 
   /**
-   * How the user proved who they are (RFC 8176).
+   * Authentication methods of the sign-in (RFC 8176).
    *
    * @generated from field: repeated string amr = 5;
    */
   amr: string[];
 
   /**
-   * The session that asks.
+   * Whether this is the caller's current session.
    *
    * @generated from field: bool current = 6;
    */
@@ -83,41 +82,41 @@ export type Session = Message<"signet.auth.v1.Session"> & {
   lastUsedAt?: Timestamp | undefined;
 
   /**
-   * When it is over unless it is refreshed before, and when it is over anyway,
-   * whichever comes first.
+   * When the session ends if it is not refreshed, or reaches its maximum
+   * lifetime, whichever comes first.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 9;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * When it was ended. Unset: it was not.
+   * When the session was ended. Unset if it was not ended.
    *
    * @generated from field: google.protobuf.Timestamp ended_at = 10;
    */
   endedAt?: Timestamp | undefined;
 
   /**
-   * Why it was ended: logout, revoked, password_change, password_reset,
-   * refresh_reuse (an old refresh token was used again: it may have been
-   * stolen), refresh_replay (the same within the grace, from another network or
-   * by another User-Agent, where SIGNET_REFRESH_REPLAY ends it), session_limit, disabled, signed_out, account_deleted. Empty where
-   * it was not.
+   * Why the session was ended: logout, revoked, password_change, password_reset,
+   * refresh_reuse (an old refresh token was used again; it may have been stolen),
+   * refresh_replay (the same within the grace period, from another network or
+   * User-Agent, with SIGNET_REFRESH_REPLAY=end), session_limit, disabled,
+   * signed_out, account_deleted. Empty if it was not ended.
    *
    * @generated from field: string ended_reason = 11;
    */
   endedReason: string;
 
   /**
-   * When a refresh token of the session was last used a second time from another
-   * network or by another User-Agent: it may have been stolen. Unset: never.
+   * When a refresh token of the session was last used again from another network
+   * or User-Agent; it may have been stolen. Unset: never.
    *
    * @generated from field: google.protobuf.Timestamp replayed_at = 12;
    */
   replayedAt?: Timestamp | undefined;
 
   /**
-   * Address of that second use. Empty where there was none.
+   * Client address of that repeated use. Empty if there was none.
    *
    * @generated from field: string replayed_ip = 13;
    */
@@ -132,27 +131,27 @@ export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_session_service, 0);
 
 /**
- * Which sessions.
+ * Filters and page of a list of sessions.
  *
  * @generated from message signet.auth.v1.ListSessionsRequest
  */
 export type ListSessionsRequest = Message<"signet.auth.v1.ListSessionsRequest"> & {
   /**
-   * At most so many at once; unset or 0: 20.
+   * Maximum number of items on the page, at most 100. Unset or 0: 20.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before, with the same filters. Unset: the first.
+   * `next_page_token` of the previous page, with the same filters. Unset: the first page.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Also sessions that ended or ran out within the last 30 days.
+   * Whether to include sessions that ended or expired within the last 30 days.
    *
    * @generated from field: bool include_ended = 3;
    */
@@ -180,7 +179,7 @@ export type ListSessionsResponse = Message<"signet.auth.v1.ListSessionsResponse"
   sessions: Session[];
 
   /**
-   * Where the next page begins. Empty: this is the last.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -195,7 +194,7 @@ export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@_
   messageDesc(file_signet_auth_v1_session_service, 2);
 
 /**
- * A session to end.
+ * The session to end.
  *
  * @generated from message signet.auth.v1.RevokeSessionRequest
  */
@@ -216,7 +215,7 @@ export const RevokeSessionRequestSchema: GenMessage<RevokeSessionRequest> = /*@_
   messageDesc(file_signet_auth_v1_session_service, 3);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.auth.v1.RevokeSessionResponse
  */
@@ -231,7 +230,7 @@ export const RevokeSessionResponseSchema: GenMessage<RevokeSessionResponse> = /*
   messageDesc(file_signet_auth_v1_session_service, 4);
 
 /**
- * Nothing to choose.
+ * Empty request.
  *
  * @generated from message signet.auth.v1.RevokeOtherSessionsRequest
  */
@@ -246,13 +245,13 @@ export const RevokeOtherSessionsRequestSchema: GenMessage<RevokeOtherSessionsReq
   messageDesc(file_signet_auth_v1_session_service, 5);
 
 /**
- * What was ended.
+ * Result of ending sessions.
  *
  * @generated from message signet.auth.v1.RevokeOtherSessionsResponse
  */
 export type RevokeOtherSessionsResponse = Message<"signet.auth.v1.RevokeOtherSessionsResponse"> & {
   /**
-   * How many sessions ended.
+   * Number of sessions that were ended.
    *
    * @generated from field: int32 revoked_count = 1;
    */
@@ -273,7 +272,7 @@ export const RevokeOtherSessionsResponseSchema: GenMessage<RevokeOtherSessionsRe
  */
 export const SessionService: GenService<{
   /**
-   * The caller's sessions, the one that began last first.
+   * Lists the caller's sessions, newest first.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INVALID_ARGUMENT.
    *
@@ -285,10 +284,10 @@ export const SessionService: GenService<{
     output: typeof ListSessionsResponseSchema;
   },
   /**
-   * Ends one of the caller's sessions, the one that asks included.
+   * Ends one of the caller's sessions, which may be the current one.
    *
-   * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INVALID_ARGUMENT, NOT_FOUND (also
-   * where the session is somebody else's, or over).
+   * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INVALID_ARGUMENT, NOT_FOUND (also if
+   * the session belongs to another user or is over).
    *
    * @generated from rpc signet.auth.v1.SessionService.RevokeSession
    */
@@ -298,7 +297,7 @@ export const SessionService: GenService<{
     output: typeof RevokeSessionResponseSchema;
   },
   /**
-   * Ends all of the caller's sessions but the one that asks.
+   * Ends all of the caller's sessions except the current one.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN.
    *

@@ -15,7 +15,7 @@ export const file_signet_auth_v1_user: GenFile = /*@__PURE__*/
   fileDesc("ChlzaWduZXQvYXV0aC92MS91c2VyLnByb3RvEg5zaWduZXQuYXV0aC52MSLWAQoEVXNlchIKCgJpZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBXJvbGVzGAQgAygJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2Rpc2FibGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFlbWFpbF92ZXJpZmllZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
- * An account, as its owner and administrators see it.
+ * An account, as shown to its owner and to administrators.
  *
  * @generated from message signet.auth.v1.User
  */
@@ -28,43 +28,43 @@ export type User = Message<"signet.auth.v1.User"> & {
   id: string;
 
   /**
-   * In lower case; unique.
+   * Email address, in lower case; unique.
    *
    * @generated from field: string email = 2;
    */
   email: string;
 
   /**
-   * What the person asked to be called when registering, 1 to 100 characters.
+   * Display name given at registration, 1 to 100 characters.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * Roles held, sorted: user, raider, support, admin, and those that an
-   * operator defined.
+   * Roles of the account, sorted: user, raider, support, admin, and those that
+   * an operator defined.
    *
    * @generated from field: repeated string roles = 4;
    */
   roles: string[];
 
   /**
-   * When the account was made.
+   * When the account was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 5;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * When an administrator disabled the account. Unset: it may be used.
+   * When an administrator disabled the account. Unset: the account is enabled.
    *
    * @generated from field: google.protobuf.Timestamp disabled_at = 6;
    */
   disabledAt?: Timestamp | undefined;
 
   /**
-   * When the owner proved that the address is theirs. Unset: never.
+   * When the owner verified the email. Unset: never.
    *
    * @generated from field: google.protobuf.Timestamp email_verified_at = 7;
    */

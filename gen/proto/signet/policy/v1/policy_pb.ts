@@ -2,8 +2,8 @@
 // @generated from file signet/policy/v1/policy.proto (package signet.policy.v1, syntax proto3)
 /* eslint-disable */
 
-// Policy of a method, declared where the method is: who may call it, what a
-// call carries, and what it may cost.
+// Policy options of a method: who may call it, what a call carries, and its
+// limits.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -19,29 +19,29 @@ export const file_signet_policy_v1_policy: GenFile = /*@__PURE__*/
   fileDesc("Ch1zaWduZXQvcG9saWN5L3YxL3BvbGljeS5wcm90bxIQc2lnbmV0LnBvbGljeS52MSKEAQoERWRnZRIPCgdjb29raWVzGAEgAygJEhMKC3NldF9jb29raWVzGAIgAygJEg8KB2hlYWRlcnMYAyADKAkSGQoRbWF4X3JlcXVlc3RfYnl0ZXMYBCABKAUSKgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKtAQoGQWNjZXNzEioKBnB1YmxpYxgBIAEoCzIYLnNpZ25ldC5wb2xpY3kudjEuUHVibGljSAASOAoNYXV0aGVudGljYXRlZBgCIAEoCzIfLnNpZ25ldC5wb2xpY3kudjEuQXV0aGVudGljYXRlZEgAEi4KCGludGVybmFsGAMgASgLMhouc2lnbmV0LnBvbGljeS52MS5JbnRlcm5hbEgAQg0KBHJ1bGUSBbpIAggBIggKBlB1YmxpYyLBAQoNQXV0aGVudGljYXRlZBINCgVyb2xlcxgBIAMoCRIOCgZzY29wZXMYAiADKAkSDwoHY2FsbGVycxgDIAMoCRILCgNhY3IYBCABKAkSLwoMbWF4X2F1dGhfYWdlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF9zdGFsZW5lc3MYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoIc2VydmljZXMYByABKAgiGwoISW50ZXJuYWwSDwoHY2FsbGVycxgBIAMoCSIXCgRSZXN0Eg8KB3N1Y2Nlc3MYASABKAUqcgoJUmF0ZUNsYXNzEhoKFlJBVEVfQ0xBU1NfVU5TUEVDSUZJRUQQABIXChNSQVRFX0NMQVNTX1NUQU5EQVJEEAESGgoWUkFURV9DTEFTU19DUkVERU5USUFMUxACEhQKEFJBVEVfQ0xBU1NfTElHSFQQAzpSCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgLMhguc2lnbmV0LnBvbGljeS52MS5BY2Nlc3NSBmFjY2VzczpMCgRyZXN0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0oYDIAEoCzIWLnNpZ25ldC5wb2xpY3kudjEuUmVzdFIEcmVzdDpRCgRyYXRlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY04YDIAEoDjIbLnNpZ25ldC5wb2xpY3kudjEuUmF0ZUNsYXNzUgRyYXRlOjoKB2V4YW1wbGUSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjUhgMgASgJUgdleGFtcGxlOkwKBGVkZ2USHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjVhgMgASgLMhYuc2lnbmV0LnBvbGljeS52MS5FZGdlUgRlZGdlOj8KCWxpc3RlbmVycxIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjRhgMgAygJUglsaXN0ZW5lcnNiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
- * What a call carries besides its message, and its limits. What is not named
- * does not pass the edge.
+ * What a call carries besides its message, and its limits. The edge drops
+ * cookies and headers that are not listed here.
  *
  * @generated from message signet.policy.v1.Edge
  */
 export type Edge = Message<"signet.policy.v1.Edge"> & {
   /**
-   * Request cookies that the service gets, by their names without `__Host-`.
-   * The access token's is never among them: it travels as a header.
+   * Request cookies that the service receives, by name without `__Host-`. The
+   * access token's cookie is never one of them: its token travels as a header.
    *
    * @generated from field: repeated string cookies = 1;
    */
   cookies: string[];
 
   /**
-   * Cookies that the service may set, by their names without `__Host-`.
+   * Cookies that the service may set, by name without `__Host-`.
    *
    * @generated from field: repeated string set_cookies = 2;
    */
   setCookies: string[];
 
   /**
-   * Request headers that the service gets, in lower case.
+   * Request headers that the service receives, in lower case.
    *
    * @generated from field: repeated string headers = 3;
    */
@@ -55,8 +55,8 @@ export type Edge = Message<"signet.policy.v1.Edge"> & {
   maxRequestBytes: number;
 
   /**
-   * Longest time for a call, its request message included; unset is 15 s. A
-   * caller's deadline may be shorter. Unary methods only.
+   * Timeout of a call, including the transfer of its request message; unset is
+   * 15 s. The client's deadline may be shorter. Unary methods only.
    *
    * @generated from field: google.protobuf.Duration timeout = 5;
    */
@@ -71,7 +71,7 @@ export const EdgeSchema: GenMessage<Edge> = /*@__PURE__*/
   messageDesc(file_signet_policy_v1_policy, 0);
 
 /**
- * Who may call a method. Exactly one of the three.
+ * Who may call a method: exactly one of three rules.
  *
  * @generated from message signet.policy.v1.Access
  */
@@ -83,7 +83,7 @@ export type Access = Message<"signet.policy.v1.Access"> & {
    */
   rule: {
     /**
-     * Anybody, with or without a token.
+     * Any client, with or without a token.
      *
      * @generated from field: signet.policy.v1.Public public = 1;
      */
@@ -99,7 +99,7 @@ export type Access = Message<"signet.policy.v1.Access"> & {
     case: "authenticated";
   } | {
     /**
-     * A service, with or without a user. Not on the edge.
+     * A service of the fleet, with or without a user. Not exposed on the edge.
      *
      * @generated from field: signet.policy.v1.Internal internal = 3;
      */
@@ -116,7 +116,7 @@ export const AccessSchema: GenMessage<Access> = /*@__PURE__*/
   messageDesc(file_signet_policy_v1_policy, 1);
 
 /**
- * Anybody may call.
+ * Any client may call.
  *
  * @generated from message signet.policy.v1.Public
  */
@@ -131,13 +131,13 @@ export const PublicSchema: GenMessage<Public> = /*@__PURE__*/
   messageDesc(file_signet_policy_v1_policy, 2);
 
 /**
- * A valid access token is needed, and all that is named here besides.
+ * The call needs a valid access token that meets all conditions set here.
  *
  * @generated from message signet.policy.v1.Authenticated
  */
 export type Authenticated = Message<"signet.policy.v1.Authenticated"> & {
   /**
-   * The user has at least one of these roles. Empty: any role will do.
+   * The token has at least one of these roles. Empty: no role is required.
    *
    * @generated from field: repeated string roles = 1;
    */
@@ -151,43 +151,43 @@ export type Authenticated = Message<"signet.policy.v1.Authenticated"> & {
   scopes: string[];
 
   /**
-   * Services of the fleet that may ask on the user's behalf, by name. Empty: anybody,
-   * the user included. Named: nobody else, the edge included.
+   * Names of the services that may call on the user's behalf. Empty: no
+   * restriction, users may call directly. Otherwise no other service may call,
+   * including the edge.
    *
    * @generated from field: repeated string callers = 3;
    */
   callers: string[];
 
   /**
-   * Least authentication context class of the session (RFC 9470): `pwd` < `mfa`
-   * < `phr`. A method with another word stops the process from starting; a token
-   * with another word, or without one, is below `pwd`.
+   * Minimum authentication context class of the session (RFC 9470): `pwd` <
+   * `mfa` < `phr`. The process does not start if a rule has another value. A
+   * token with another value, or none, ranks below `pwd`.
    *
    * @generated from field: string acr = 4;
    */
   acr: string;
 
   /**
-   * Longest time since the user last authenticated (RFC 9470 step-up).
+   * Maximum time since the user last authenticated (RFC 9470 step-up).
    *
    * @generated from field: google.protobuf.Duration max_auth_age = 5;
    */
   maxAuthAge?: Duration | undefined;
 
   /**
-   * Longest time since the guard last heard of revocations. Beyond it the
-   * method is refused as unavailable. Unset: the guard goes on with what it
-   * knows until the token expires.
+   * Maximum age of the guard's revocation data. Beyond it the method responds
+   * REVOCATIONS_STALE. Unset: the guard keeps using the last known data.
    *
    * @generated from field: google.protobuf.Duration max_staleness = 6;
    */
   maxStaleness?: Duration | undefined;
 
   /**
-   * A machine may call in its own name, with its own token as the bearer
-   * token, where that token has the roles and scopes. It has no user's data
-   * to call its own, so methods about "me" leave this out. A service of the
-   * fleet, which may be a caller, is no machine.
+   * Machine clients may call with their own token as the bearer token, if it
+   * has the roles and scopes. Methods about the caller's own data leave this
+   * unset, because a machine has none. A service of the fleet is not a machine
+   * client.
    *
    * @generated from field: bool services = 7;
    */
@@ -202,13 +202,13 @@ export const AuthenticatedSchema: GenMessage<Authenticated> = /*@__PURE__*/
   messageDesc(file_signet_policy_v1_policy, 3);
 
 /**
- * A service of the fleet may call; no user is needed.
+ * A service of the fleet may call; no user is required.
  *
  * @generated from message signet.policy.v1.Internal
  */
 export type Internal = Message<"signet.policy.v1.Internal"> & {
   /**
-   * The services, by name. Empty: any service of the fleet.
+   * Names of the services that may call. Empty: any service of the fleet.
    *
    * @generated from field: repeated string callers = 1;
    */
@@ -223,14 +223,14 @@ export const InternalSchema: GenMessage<Internal> = /*@__PURE__*/
   messageDesc(file_signet_policy_v1_policy, 4);
 
 /**
- * How REST answers a method.
+ * How REST responds to a method.
  *
  * @generated from message signet.policy.v1.Rest
  */
 export type Rest = Message<"signet.policy.v1.Rest"> & {
   /**
-   * HTTP status of success; 0 is 200, or 204 for a DELETE that answers an
-   * empty message.
+   * HTTP status of success; 0 is 200, or 204 for a DELETE with an empty
+   * response message.
    *
    * @generated from field: int32 success = 1;
    */
@@ -245,37 +245,37 @@ export const RestSchema: GenMessage<Rest> = /*@__PURE__*/
   messageDesc(file_signet_policy_v1_policy, 5);
 
 /**
- * A budget of requests that an address has at the edge. Each class is counted
- * by itself, so that one used up leaves the others as they are.
+ * Rate limit of a client address at the edge. Each class has its own counter:
+ * exhausting one does not affect the others.
  *
  * @generated from enum signet.policy.v1.RateClass
  */
 export const RateClass = {
   /**
-   * As RATE_CLASS_STANDARD.
+   * Same as RATE_CLASS_STANDARD.
    *
    * @generated from enum value: RATE_CLASS_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * What most methods cost: the configured number of requests a minute.
+   * Most methods: the configured number of requests per minute.
    *
    * @generated from enum value: RATE_CLASS_STANDARD = 1;
    */
   STANDARD: 1,
 
   /**
-   * Methods that a guesser would repeat, or that hash a password: a third of
-   * the configured number.
+   * Methods that check secrets or hash passwords: a third of the configured
+   * number.
    *
    * @generated from enum value: RATE_CLASS_CREDENTIALS = 2;
    */
   CREDENTIALS: 2,
 
   /**
-   * Methods that cost next to nothing and that many ask at once, for example
-   * public keys: ten times the configured number.
+   * Cheap methods with many simultaneous clients, for example public keys: ten
+   * times the configured number.
    *
    * @generated from enum value: RATE_CLASS_LIGHT = 3;
    */
@@ -283,8 +283,8 @@ export const RateClass = {
 } as const;
 
 /**
- * A budget of requests that an address has at the edge. Each class is counted
- * by itself, so that one used up leaves the others as they are.
+ * Rate limit of a client address at the edge. Each class has its own counter:
+ * exhausting one does not affect the others.
  *
  * @generated from enum signet.policy.v1.RateClass
  */
@@ -297,8 +297,8 @@ export const RateClassSchema: GenEnum<RateClass> = /*@__PURE__*/
   enumDesc(file_signet_policy_v1_policy, 0);
 
 /**
- * Who may call the method. A method without it stops the process from
- * starting.
+ * Who may call the method. The process does not start while a method has no
+ * access rule.
  *
  * @generated from extension: signet.policy.v1.Access access = 50001;
  */
@@ -306,7 +306,7 @@ export const access: GenExtension<MethodOptions, Access> = /*@__PURE__*/
   extDesc(file_signet_policy_v1_policy, 0);
 
 /**
- * How REST answers the method, where it differs from 200.
+ * How REST responds to the method, if other than with status 200.
  *
  * @generated from extension: signet.policy.v1.Rest rest = 50002;
  */
@@ -314,7 +314,7 @@ export const rest: GenExtension<MethodOptions, Rest> = /*@__PURE__*/
   extDesc(file_signet_policy_v1_policy, 1);
 
 /**
- * Which budget of requests the edge counts the method against.
+ * The rate limit that the edge applies to the method.
  *
  * @generated from extension: signet.policy.v1.RateClass rate = 50003;
  */
@@ -322,8 +322,8 @@ export const rate: GenExtension<MethodOptions, RateClass> = /*@__PURE__*/
   extDesc(file_signet_policy_v1_policy, 2);
 
 /**
- * A valid request, as JSON text with the proto's field names. It is validated
- * by `npm run check` and shown in the OpenAPI document.
+ * A valid request, as JSON text with the proto's field names. `npm run check`
+ * validates it, and the OpenAPI document shows it.
  *
  * @generated from extension: string example = 50004;
  */
@@ -339,8 +339,7 @@ export const edge: GenExtension<MethodOptions, Edge> = /*@__PURE__*/
   extDesc(file_signet_policy_v1_policy, 4);
 
 /**
- * The services that may consume an event whose payload is this message, by
- * name.
+ * Names of the services that may consume events with this message as payload.
  *
  * @generated from extension: repeated string listeners = 50001;
  */

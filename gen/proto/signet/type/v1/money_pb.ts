@@ -27,15 +27,15 @@ export type Money = Message<"signet.type.v1.Money"> & {
   currencyCode: string;
 
   /**
-   * Whole units of the currency. 12 EUR 34 has 12.
+   * Whole units of the currency. EUR 12.34 has 12.
    *
    * @generated from field: int64 units = 2;
    */
   units: bigint;
 
   /**
-   * Billionths of a unit, -999,999,999 to 999,999,999, of the same sign as
-   * units. 12 EUR 34 has 340,000,000.
+   * Billionths of a unit, -999,999,999 to 999,999,999, with the same sign as
+   * units. EUR 12.34 has 340,000,000.
    *
    * @generated from field: int32 nanos = 3;
    */

@@ -14,23 +14,23 @@ export const file_signet_type_v1_page: GenFile = /*@__PURE__*/
   fileDesc("ChlzaWduZXQvdHlwZS92MS9wYWdlLnByb3RvEg5zaWduZXQudHlwZS52MSI/CglQYWdlVG9rZW4SGQoFYWZ0ZXIYASADKAlCCrpIB5IBBAgBEAQSFwoGZmlsdGVyGAIgASgMQge6SAR6AmggYgZwcm90bzM", [file_buf_validate_validate]);
 
 /**
- * What a page_token holds, serialized and in base64url: where the next page of a
- * list begins. Callers pass it back as it is and read nothing from it.
+ * Content of a page_token, serialized and encoded as base64url: the position
+ * where the next page begins. It is opaque to clients.
  *
  * @generated from message signet.type.v1.PageToken
  */
 export type PageToken = Message<"signet.type.v1.PageToken"> & {
   /**
-   * Sort key of the last item given, one value a column. The next page begins
-   * behind it.
+   * Sort key of the last item on the previous page, one value per column. The
+   * next page begins after it.
    *
    * @generated from field: repeated string after = 1;
    */
   after: string[];
 
   /**
-   * SHA-256 of the list's filters, in their canonical form: a token of one list
-   * is not good for another.
+   * SHA-256 of the list's filters in canonical form. It makes a token valid for
+   * one list only.
    *
    * @generated from field: bytes filter = 2;
    */

@@ -2,7 +2,7 @@
 // @generated from file signet/user/v1/user_service.proto (package signet.user.v1, syntax proto3)
 /* eslint-disable */
 
-// What a person says of themselves.
+// User profiles.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -20,7 +20,7 @@ export const file_signet_user_v1_user_service: GenFile = /*@__PURE__*/
   fileDesc("CiFzaWduZXQvdXNlci92MS91c2VyX3NlcnZpY2UucHJvdG8SDnNpZ25ldC51c2VyLnYxIl4KB1Byb2ZpbGUSCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSDAoEbmFtZRgDIAEoCRILCgNiaW8YBCABKAkSDQoFcGhvbmUYBSABKAkSDgoGbG9jYWxlGAYgASgJIhMKEUdldFByb2ZpbGVSZXF1ZXN0ItQCChRVcGRhdGVQcm9maWxlUmVxdWVzdBJDCgRuYW1lGAEgASgJQjC6SC1yKxABGGQyJV5bXlxwe0NjfV0qW15cc1xwe1p9XHB7Q31dW15ccHtDY31dKiRIAIgBARImCgNiaW8YAiABKAlCFLpIEXIPGOgHMgpeW15ceDAwXSokSAGIAQESMgoFcGhvbmUYAyABKAlCHrpIG3IZMhdeKFwrWzEtOV1bMC05XXs2LDE0fSk/JEgCiAEBEkQKBmxvY2FsZRgEIAEoCUIvukgscioYIzImXihbQS1aYS16XXsyLDh9KC1bQS1aYS16MC05XXsxLDh9KSopPyRIA4gBARIvCgt1cGRhdGVfbWFzaxgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBwoFX25hbWVCBgoEX2Jpb0IICgZfcGhvbmVCCQoHX2xvY2FsZSIWChREZWxldGVBY2NvdW50UmVxdWVzdCIXChVEZWxldGVBY2NvdW50UmVzcG9uc2UyoAQKC1VzZXJTZXJ2aWNlEnYKCkdldFByb2ZpbGUSIS5zaWduZXQudXNlci52MS5HZXRQcm9maWxlUmVxdWVzdBoXLnNpZ25ldC51c2VyLnYxLlByb2ZpbGUiLJACAYq1GAISAKK1GAJ7fYLT5JMCFxIVL2FwaS92MS91c2Vycy9wcm9maWxlEoICCg1VcGRhdGVQcm9maWxlEiQuc2lnbmV0LnVzZXIudjEuVXBkYXRlUHJvZmlsZVJlcXVlc3QaFy5zaWduZXQudXNlci52MS5Qcm9maWxlIrEBkAICirUYAhIAorUYaHsibmFtZSI6ICJBZGEgTG92ZWxhY2UiLCAiYmlvIjogIldyb3RlIHRoZSBmaXJzdCBwcm9ncmFtLiIsICJwaG9uZSI6ICIrNDQyMDcxMjM0NTY3IiwgImxvY2FsZSI6ICJlbi1HQiJ9gtPkkwI2OgEqWho6ASoyFS9hcGkvdjEvdXNlcnMvcHJvZmlsZRoVL2FwaS92MS91c2Vycy9wcm9maWxlEpMBCg1EZWxldGVBY2NvdW50EiQuc2lnbmV0LnVzZXIudjEuRGVsZXRlQWNjb3VudFJlcXVlc3QaJS5zaWduZXQudXNlci52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiNZACAoq1GAsSCSoDCKwCMgIIBaK1GAJ7fYLT5JMCFyoVL2FwaS92MS91c2Vycy9hY2NvdW50YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_signet_policy_v1_policy]);
 
 /**
- * A person, as the services show them.
+ * A user's profile.
  *
  * @generated from message signet.user.v1.Profile
  */
@@ -33,36 +33,36 @@ export type Profile = Message<"signet.user.v1.Profile"> & {
   id: string;
 
   /**
-   * The account's address, as the access token has it.
+   * Email of the account, from the access token.
    *
    * @generated from field: string email = 2;
    */
   email: string;
 
   /**
-   * What to call the person, 1 to 100 characters. Empty only where the profile
-   * was never changed and the auth service cannot be reached.
+   * Display name, 1 to 100 characters. Empty only if the profile was never
+   * changed and the auth service cannot be reached.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * In the person's own words, at most 1000 characters.
+   * Description by the user, at most 1000 characters.
    *
    * @generated from field: string bio = 4;
    */
   bio: string;
 
   /**
-   * E.164: a plus and 7 to 15 digits. May be empty.
+   * Phone number (E.164): a plus and 7 to 15 digits. May be empty.
    *
    * @generated from field: string phone = 5;
    */
   phone: string;
 
   /**
-   * A language tag (BCP 47), for example en or pt-BR. May be empty.
+   * Language tag (BCP 47), for example en or pt-BR. May be empty.
    *
    * @generated from field: string locale = 6;
    */
@@ -77,7 +77,7 @@ export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
   messageDesc(file_signet_user_v1_user_service, 0);
 
 /**
- * Nothing to choose: whose profile it is stands in the access token.
+ * Empty request: the access token identifies the profile.
  *
  * @generated from message signet.user.v1.GetProfileRequest
  */
@@ -92,20 +92,20 @@ export const GetProfileRequestSchema: GenMessage<GetProfileRequest> = /*@__PURE_
   messageDesc(file_signet_user_v1_user_service, 1);
 
 /**
- * What to change.
+ * The fields to change.
  *
  * @generated from message signet.user.v1.UpdateProfileRequest
  */
 export type UpdateProfileRequest = Message<"signet.user.v1.UpdateProfileRequest"> & {
   /**
-   * What to call the person, 1 to 100 characters. It can't be emptied.
+   * Display name, 1 to 100 characters. It cannot be cleared.
    *
    * @generated from field: optional string name = 1;
    */
   name?: string | undefined;
 
   /**
-   * At most 1000 characters, none of them NUL.
+   * At most 1000 characters, without NUL.
    *
    * @generated from field: optional string bio = 2;
    */
@@ -119,14 +119,15 @@ export type UpdateProfileRequest = Message<"signet.user.v1.UpdateProfileRequest"
   phone?: string | undefined;
 
   /**
-   * A language tag, at most 35 characters, or empty.
+   * Language tag, at most 35 characters, or empty.
    *
    * @generated from field: optional string locale = 4;
    */
   locale?: string | undefined;
 
   /**
-   * The fields to write: name, bio, phone, locale. Unset: those that are set.
+   * Names of the fields to write: name, bio, phone, locale. Unset: the fields
+   * that are set.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 5;
    */
@@ -141,7 +142,7 @@ export const UpdateProfileRequestSchema: GenMessage<UpdateProfileRequest> = /*@_
   messageDesc(file_signet_user_v1_user_service, 2);
 
 /**
- * Nothing to choose: the account is the caller's own.
+ * Empty request: the account is the caller's own.
  *
  * @generated from message signet.user.v1.DeleteAccountRequest
  */
@@ -156,7 +157,7 @@ export const DeleteAccountRequestSchema: GenMessage<DeleteAccountRequest> = /*@_
   messageDesc(file_signet_user_v1_user_service, 3);
 
 /**
- * Nothing to say.
+ * Empty response.
  *
  * @generated from message signet.user.v1.DeleteAccountResponse
  */
@@ -171,14 +172,14 @@ export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*
   messageDesc(file_signet_user_v1_user_service, 4);
 
 /**
- * The profile of whoever is signed in.
+ * The caller's own profile.
  *
  * @generated from service signet.user.v1.UserService
  */
 export const UserService: GenService<{
   /**
-   * Reads the caller's own profile. One that was never changed consists of the
-   * name that the account was registered with.
+   * Returns the caller's profile. A profile that was never changed has only the
+   * name given at registration.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN.
    *
@@ -190,8 +191,8 @@ export const UserService: GenService<{
     output: typeof ProfileSchema;
   },
   /**
-   * Changes the caller's own profile. Fields that are not set stay; a field
-   * that the mask names and that is not set becomes empty.
+   * Changes the caller's profile. Unset fields are not changed, except that an
+   * unset field in the mask is cleared.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INVALID_ARGUMENT.
    *
@@ -203,12 +204,12 @@ export const UserService: GenService<{
     output: typeof ProfileSchema;
   },
   /**
-   * Deletes the caller's account and profile. All sessions end, and the address
-   * may register again. The profile is gone when this answers, or, where its
-   * database failed meanwhile, minutes later.
+   * Deletes the caller's account and profile. All sessions end, and the email can
+   * be registered again. The profile is deleted before the response, or, if its
+   * database fails, minutes later.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, REAUTHENTICATION_REQUIRED,
-   * LAST_ADMIN, SERVICE_UNAVAILABLE (nothing is lost by asking again).
+   * LAST_ADMIN, SERVICE_UNAVAILABLE (safe to retry).
    *
    * @generated from rpc signet.user.v1.UserService.DeleteAccount
    */
