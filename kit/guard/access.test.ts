@@ -14,7 +14,7 @@ import { accessOf, assertCovered } from './access.ts';
 
 type AccessInit = MessageInitShape<typeof AccessSchema>;
 
-/** A service with one method for each rule; undefined is a method without one. */
+/** A service with one method per rule; undefined is a method without a rule. */
 function serviceWith(rules: Record<string, AccessInit | undefined>, onRest: string[] = []): DescService {
   const method = Object.entries(rules).map(([name, rule]) => {
     const options = create(MethodOptionsSchema);
@@ -53,36 +53,36 @@ test("reads each kind of rule from a method's definition", () => {
   expect(accessOf(method.anyService)).toEqual({ internal: true });
 });
 
-test('counts parts of a second', () => {
+test('supports fractions of a second', () => {
   const maxAuthAge = create(DurationSchema, { seconds: 1n, nanos: 500_000_000 });
   const [method] = serviceWith({ A: { rule: { case: 'authenticated', value: { maxAuthAge } } } }).methods;
   expect(method && accessOf(method)).toMatchObject({ maxAuthAge: 1.5 });
 });
 
-test('finds every service of the contract covered, health and reflection among them', () => {
+test('accepts all services of the contract, including health and reflection', () => {
   const services = [AuthService, UserService, EchoService, Health, ServerReflection];
   expect(() => assertCovered(services, ['user', 'raider', 'support', 'admin'])).not.toThrow();
 });
 
-describe('names', () => {
-  test('every method at fault in one error', () => {
+describe('reports', () => {
+  test('all methods without a valid rule in one error', () => {
     const service = serviceWith({ Good: anyUser, Bare: undefined, Empty: {} });
     expect(() => assertCovered([service])).toThrow(
-      'Methods without a valid access rule:\nt.v1.TService/Bare: no access rule\nt.v1.TService/Empty: an empty access rule',
+      'Methods without a valid access rule:\nt.v1.TService/Bare: no access rule\nt.v1.TService/Empty: empty access rule',
     );
   });
 
-  test('a service of others that is not on the list', () => {
+  test('a third-party service that is not listed as public', () => {
     expect(() => assertCovered([serviceWith({ Check: undefined })])).toThrow('t.v1.TService/Check: no access rule');
   });
 
-  test('a role that does not exist, where the roles are known', () => {
+  test('an unknown role if the roles are given', () => {
     expect(() => assertCovered([EchoService], ['admin'])).toThrow(
       'signet.test.v1.EchoService/AdminOnly: unknown role support',
     );
   });
 
-  test('a rule that contradicts itself', () => {
+  test('a contradictory rule', () => {
     const negative = serviceWith({
       Old: { rule: { case: 'authenticated', value: { maxAuthAge: seconds(-1) } } },
       Stale: { rule: { case: 'authenticated', value: { maxStaleness: seconds(0) } } },
@@ -91,21 +91,23 @@ describe('names', () => {
       Level: { rule: { case: 'authenticated', value: { acr: 'MFA' } } },
     });
     expect(() => assertCovered([negative])).toThrow(
-      /Old: maxAuthAge.*\n.*Stale: maxStaleness.*\n.*Twice: .*\n.*Nameless: .*\n.*Level: acr is none of pwd, mfa, phr/,
+      /Old: maxAuthAge.*\n.*Stale: maxStaleness.*\n.*Twice: .*\n.*Nameless: .*\n.*Level: acr must be one of pwd, mfa, phr/,
     );
   });
 
-  test('an internal method that REST would show', () => {
+  test('an internal method with a REST route', () => {
     const service = serviceWith({ Inside: { rule: { case: 'internal', value: {} } } }, ['Inside']);
-    expect(() => assertCovered([service])).toThrow('t.v1.TService/Inside: internal, and yet on REST');
+    expect(() => assertCovered([service])).toThrow(
+      't.v1.TService/Inside: an internal method must not have a REST route',
+    );
   });
 
-  test('a rule with a demand that this build does not know', () => {
+  test('a rule with an unknown field', () => {
     const rule = create(AccessSchema, anyUser);
     if (rule.rule.value) rule.rule.value.$unknown = [{ no: 99, wireType: WireType.Varint, data: new Uint8Array([1]) }];
-    expect(() => assertCovered([serviceWith({ New: rule })])).toThrow('New: a rule that this build does not know');
+    expect(() => assertCovered([serviceWith({ New: rule })])).toThrow('New: access rule has an unknown field');
     const kind = create(AccessSchema);
     kind.$unknown = [{ no: 9, wireType: WireType.LengthDelimited, data: new Uint8Array([0]) }];
-    expect(() => assertCovered([serviceWith({ New: kind })])).toThrow('New: a rule that this build does not know');
+    expect(() => assertCovered([serviceWith({ New: kind })])).toThrow('New: access rule has an unknown field');
   });
 });

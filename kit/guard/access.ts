@@ -7,28 +7,32 @@ import { access, type Authenticated } from '../../gen/proto/signet/policy/v1/pol
 import type { Acr } from './acr.ts';
 import { type AccessRule, faultsOf, type UserRule } from './rule.ts';
 
-/** Services of others, whose definitions cannot carry our option, and which anybody may ask. */
+/** Public standard services. Their definitions cannot carry our option. */
 const publicServices: ReadonlySet<string> = new Set([Health.typeName, ServerReflection.typeName]);
 
-/** Rules that were read before: an option is decoded anew each time that it is asked for. */
+/** Cache of access rules, because `getOption` decodes the option on every call. */
 const rules = new WeakMap<DescMethod, AccessRule>();
 
-/** The access rule that a method's definition declares. Throws an Error where there is none, or no valid one. */
+/**
+ * Returns the access rule that a method's definition declares.
+ * @throws Error if the rule is missing or invalid
+ */
 export function accessOf(method: DescMethod, knownRoles?: ReadonlySet<string>): AccessRule {
   const known = rules.get(method);
   if (known && !knownRoles) return known;
   const rule = declared(method);
   const faults = faultsOf(rule, knownRoles);
-  if (rule !== 'public' && rule.internal && hasOption(method, http)) faults.push('internal, and yet on REST');
+  if (rule !== 'public' && rule.internal && hasOption(method, http))
+    faults.push('an internal method must not have a REST route');
   if (faults.length > 0) throw new Error(faults.join(', '));
   rules.set(method, rule);
   return rule;
 }
 
 /**
- * Checks, before anything starts, that every method has a valid access rule, and
- * that its roles exist where `knownRoles` is given. Throws one Error that names
- * every method at fault.
+ * Checks at start that every method has a valid access rule, and that the roles
+ * in it exist if `knownRoles` is given.
+ * @throws Error naming every method that fails
  */
 export function assertCovered(services: Iterable<DescService>, knownRoles?: Iterable<string>): void {
   const roles = knownRoles && new Set(knownRoles);
@@ -48,9 +52,9 @@ function declared(method: DescMethod): AccessRule {
   if (!hasOption(method, access)) throw new Error('no access rule');
   const option = getOption(method, access);
   const { rule } = option;
-  // What a newer contract demands and this build does not know must not be passed over.
-  if (option.$unknown?.length || rule.value?.$unknown?.length) throw new Error('a rule that this build does not know');
-  if (rule.case === undefined) throw new Error('an empty access rule');
+  // A condition of a newer contract must not be ignored.
+  if (option.$unknown?.length || rule.value?.$unknown?.length) throw new Error('access rule has an unknown field');
+  if (rule.case === undefined) throw new Error('empty access rule');
   if (rule.case === 'public') return 'public';
   if (rule.case === 'internal') return { internal: true, ...named({ callers: rule.value.callers }) };
   return userRule(rule.value);
@@ -59,7 +63,7 @@ function declared(method: DescMethod): AccessRule {
 function userRule({ roles, scopes, callers, acr, maxAuthAge, maxStaleness, services }: Authenticated): UserRule {
   return {
     ...named({ roles, scopes, callers }),
-    // Not known to be one yet: that is for the rule's schema to say.
+    // Validated by the rule's schema (`faultsOf`).
     ...(acr === '' ? {} : { acr: acr as Acr }),
     ...(maxAuthAge ? { maxAuthAge: secondsOf(maxAuthAge) } : {}),
     ...(services ? { services } : {}),
@@ -67,7 +71,7 @@ function userRule({ roles, scopes, callers, acr, maxAuthAge, maxStaleness, servi
   };
 }
 
-/** Lists that name something: in a definition, an empty one is one that was left out. */
+/** Returns the lists that are not empty. In protobuf an unset list is an empty list. */
 function named<T extends Record<string, readonly string[]>>(lists: T): Partial<T> {
   return Object.fromEntries(Object.entries(lists).filter(([, names]) => names.length > 0)) as Partial<T>;
 }

@@ -1,15 +1,15 @@
-/** Authentication context classes (RFC 9470), the weakest first: a password, two factors, two that resist phishing. */
+/** Authentication context classes (RFC 9470), weakest first: password, multi-factor, phishing-resistant. */
 export const acrLevels = ['pwd', 'mfa', 'phr'] as const;
 
-/** One of them. */
+/** An authentication context class. */
 export type Acr = (typeof acrLevels)[number];
 
-/** A claim as a level; undefined, below all of them, where it names none. */
+/** Returns the class that an `acr` claim names. undefined (an unknown class) ranks below all classes. */
 export function acrOf(claim: unknown): Acr | undefined {
   return acrLevels.find((level) => level === claim);
 }
 
-/** Tells whether a session's level is at least the one that is needed. */
-export function reaches(held: Acr | undefined, needed: Acr): boolean {
-  return held !== undefined && acrLevels.indexOf(held) >= acrLevels.indexOf(needed);
+/** Returns whether a session's class is at least the required one. */
+export function reaches(actual: Acr | undefined, required: Acr): boolean {
+  return actual !== undefined && acrLevels.indexOf(actual) >= acrLevels.indexOf(required);
 }

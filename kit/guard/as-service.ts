@@ -4,9 +4,9 @@ import { refusalReasonOf } from './error.ts';
 import type { ServiceIdentity } from './service-identity.ts';
 
 /**
- * A transport whose calls carry a service's own token. Where the token is refused,
- * because the key that signed it was revoked, a call is made once more with a
- * new one: what is refused at the gate has done nothing yet.
+ * Returns a transport that sends the service's token with each call. If the
+ * token is refused (its signing key was revoked), a unary call is retried once
+ * with a new token. The retry is safe: the guard refuses before the handler runs.
  */
 export function asService(transport: Transport, identity: ServiceIdentity): Transport {
   async function attempt<T>(given: HeadersInit | undefined, call: (header: Headers) => Promise<T>): Promise<T> {
@@ -26,7 +26,7 @@ export function asService(transport: Transport, identity: ServiceIdentity): Tran
       const token = await identity.token();
       try {
         const answer = await transport.stream(method, signal, timeoutMs, withToken(header, token), input, values);
-        return { ...answer, message: noticing(answer.message, token) };
+        return { ...answer, message: watchRefusal(answer.message, token) };
       } catch (error) {
         if (isRefused(error)) identity.refused(token);
         throw error;
@@ -34,8 +34,8 @@ export function asService(transport: Transport, identity: ServiceIdentity): Tran
     },
   };
 
-  /** The messages of a stream. It is for whoever opened it to open another. */
-  async function* noticing<T>(messages: AsyncIterable<T>, token: string): AsyncIterable<T> {
+  /** Passes the messages of a stream on and reports a refusal of the token. The client must reopen the stream. */
+  async function* watchRefusal<T>(messages: AsyncIterable<T>, token: string): AsyncIterable<T> {
     try {
       yield* messages;
     } catch (error) {

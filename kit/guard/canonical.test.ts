@@ -13,7 +13,7 @@ function withHeader(header: unknown): string {
   return `${encode(header)}.e30.AAAA`;
 }
 
-/** `read`, or the reason why it was not. */
+/** `read`, or the cause of the refusal. */
 function outcome(token: string): string | undefined {
   try {
     readCanonical(token, form);
@@ -27,7 +27,7 @@ test('reads alg and kid of a token in canonical form', () => {
   expect(readCanonical(withHeader(good), form)).toEqual({ alg: 'ES256', kid: 'key-1' });
 });
 
-test('reads a token of 8 KiB and refuses one character more', () => {
+test('accepts a token of 8 KiB and refuses a longer one', () => {
   const ofLength = (length: number) => {
     const head = encode(good);
     return `${head}.${'A'.repeat(length - head.length - 6)}.AAAA`;
@@ -58,7 +58,7 @@ describe('refuses', () => {
     'a segment of length 1 modulo 4': `${head}.${payload}.AAAAA`,
     'unused bits of two characters': `${head}.${payload}.AB`,
     'unused bits of three characters': `${head}.${payload}.AAB`,
-    'a header that is no JSON': withHeader('{'),
+    'a header that is not JSON': withHeader('{'),
     'a header that is not UTF-8': `${Buffer.from([0x22, 0xff, 0x22]).toString('base64url')}.e30.AAAA`,
     'a header with a byte order mark': withHeader(`\uFEFF${JSON.stringify(good)}`),
     'a header that is an array': withHeader([good]),
@@ -71,16 +71,16 @@ describe('refuses', () => {
     'alg None': withHeader({ ...good, alg: 'None' }),
     'alg in a list': withHeader({ ...good, alg: ['ES256'] }),
     'an alg that is not configured': withHeader({ ...good, alg: 'HS256' }),
-    'an alg in other letters': withHeader({ ...good, alg: 'es256' }),
+    'an alg in another letter case': withHeader({ ...good, alg: 'es256' }),
     'no kid': withHeader({ ...good, kid: undefined }),
     'an empty kid': withHeader({ ...good, kid: '' }),
     'a kid that is a number': withHeader({ ...good, kid: 1 }),
     'a kid that is an object': withHeader({ ...good, kid: {} }),
-    'a kid over its length': withHeader({ ...good, kid: 'k'.repeat(maxKeyIdLength + 1) }),
+    'a kid that is too long': withHeader({ ...good, kid: 'k'.repeat(maxKeyIdLength + 1) }),
     'no typ': withHeader({ ...good, typ: undefined }),
     'an empty typ': withHeader({ ...good, typ: '' }),
     'typ JWT': withHeader({ ...good, typ: 'JWT' }),
-    'a typ that is no string': withHeader({ ...good, typ: ['at+jwt'] }),
+    'a typ that is not a string': withHeader({ ...good, typ: ['at+jwt'] }),
     'typ text/at+jwt': withHeader({ ...good, typ: 'text/at+jwt' }),
     crit: withHeader({ ...good, crit: ['exp'], exp: 1 }),
     'an empty crit': withHeader({ ...good, crit: [] }),
@@ -95,17 +95,17 @@ test.each(['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/At+Jwt'])('acc
   expect(readCanonical(withHeader({ ...good, typ }), form).kid).toBe('key-1');
 });
 
-test('accepts a kid of the longest length', () => {
+test('accepts a kid of the maximum length', () => {
   const kid = 'k'.repeat(maxKeyIdLength);
   expect(readCanonical(withHeader({ ...good, kid }), form).kid).toBe(kid);
 });
 
-test('accepts a token without typ only where the configuration says so', () => {
+test('accepts a token without typ only if configured', () => {
   const untyped = withHeader({ ...good, typ: undefined });
   expect(readCanonical(untyped, { ...form, types: ['at+jwt', ''] }).kid).toBe('key-1');
 });
 
-test('accepts every last character that an encoder gives, and no other', () => {
+test('accepts only canonical last characters', () => {
   const canonical = new Set(Array.from({ length: 256 }, (_, byte) => Buffer.from([byte]).toString('base64url')));
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const pairs = Array.from(alphabet).flatMap((a) => Array.from(alphabet, (b) => a + b));

@@ -1,41 +1,41 @@
 import { invalidToken } from './error.ts';
 import { isObject, parseStrictly } from './json.ts';
 
-/** Longest token that is looked at, in characters. */
+/** Maximum length of a token, in characters. */
 export const maxTokenLength = 8_192;
 
-/** Longest `kid` that is looked up, in characters. */
+/** Maximum length of a `kid`, in characters. */
 export const maxKeyIdLength = 128;
 
-/** What a token must say of itself. */
+/** Header values that are accepted. */
 export interface TokenForm {
-  /** Values of `alg` that are accepted. */
+  /** Accepted values of `alg`. */
   readonly algorithms: readonly string[];
-  /** Values of `typ` that are accepted, in lower case without `application/`; `''` accepts a token without one. */
+  /** Accepted values of `typ`, in lower case without `application/`. `''` accepts a token without `typ`. */
   readonly types: readonly string[];
 }
 
-/** The header of a token in canonical form. Nothing in it is authenticated yet. */
+/** The header of a token in canonical form. It is not authenticated yet. */
 export interface TokenHeader {
   readonly alg: string;
   readonly kid: string;
 }
 
-// Base64url of whole bytes, without padding, whose unused bits are zero: the one
-// spelling that an encoder gives (RFC 4648 sections 3.2, 3.5 and 5).
+// Canonical base64url: whole bytes, no padding, unused bits zero (RFC 4648
+// sections 3.2, 3.5 and 5).
 const segment = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
 
 /**
- * Checks the form of a compact JWS before any cryptography, so that a token has
- * one spelling and only what is expected costs anything. `jwk`, `jku`, `x5u` and
- * `x5c` are not looked at: keys come from configuration (RFC 8725 section 3.10).
- * Throws INVALID_TOKEN.
+ * Checks the form of a compact JWS before any cryptography. A token then has only
+ * one valid encoding, and unexpected input is cheap to reject. `jwk`, `jku`, `x5u`
+ * and `x5c` are ignored: keys come from configuration (RFC 8725 section 3.10).
+ * @throws INVALID_TOKEN
  */
 export function readCanonical(token: string, form: TokenForm): TokenHeader {
   if (token.length > maxTokenLength) throw invalidToken('longer than 8 KiB');
   const segments = token.split('.');
   if (segments.length !== 3) throw invalidToken('not three segments');
-  if (segments.some((part) => part === '')) throw invalidToken('an empty segment');
+  if (segments.some((part) => part === '')) throw invalidToken('empty segment');
   if (!segments.every((part) => segment.test(part))) throw invalidToken('not canonical base64url');
   return readHeader(segments[0] ?? '', form);
 }
@@ -45,21 +45,21 @@ function readHeader(encoded: string, form: TokenForm): TokenHeader {
   try {
     header = parseStrictly(Buffer.from(encoded, 'base64url'));
   } catch (error) {
-    throw invalidToken('the header is not JSON, or has a name twice', error);
+    throw invalidToken('the header is not JSON or has a duplicate name', error);
   }
   if (!isObject(header)) throw invalidToken('the header is not an object');
   const { alg, kid, typ } = header;
-  if (typeof alg !== 'string' || !form.algorithms.includes(alg)) throw invalidToken('alg is not one of ours');
+  if (typeof alg !== 'string' || !form.algorithms.includes(alg)) throw invalidToken('alg is not accepted');
   if (typeof kid !== 'string' || kid === '' || kid.length > maxKeyIdLength)
-    throw invalidToken('no kid, or no good one');
-  if (!form.types.includes(typeOf(typ))) throw invalidToken('typ is not one of ours');
-  // Extensions that must be understood (RFC 7515 section 4.1.11), and RFC 7797's
-  // unencoded payload, which changes what is signed: none is understood here.
+    throw invalidToken('missing or invalid kid');
+  if (!form.types.includes(typeOf(typ))) throw invalidToken('typ is not accepted');
+  // Critical extensions (RFC 7515 section 4.1.11) and the unencoded payload of RFC
+  // 7797, which changes what is signed, are not supported.
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) throw invalidToken('crit or b64');
   return { alg, kid };
 }
 
-/** A media type, letter case and the prefix that may be left out not counting (RFC 7515 section 4.1.9). */
+/** Normalizes `typ`: lower case, without the optional `application/` (RFC 7515 section 4.1.9). */
 function typeOf(typ: unknown): string {
   if (typ === undefined) return '';
   if (typeof typ !== 'string' || typ === '') throw invalidToken('typ is not a media type');

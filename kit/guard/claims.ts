@@ -3,7 +3,7 @@ import { type Acr, acrOf } from './acr.ts';
 import { invalidToken } from './error.ts';
 import { isObject, parseStrictly } from './json.ts';
 
-/** A user, as an access token has them. Frozen. */
+/** The user of an access token. Frozen. */
 export interface Principal {
   /** `sub`: the account's id. */
   readonly subject: string;
@@ -13,14 +13,14 @@ export interface Principal {
   readonly tokenId: string;
   /** `client_id`: the application that the user signed in with. */
   readonly clientId: string;
-  /** What the user typed, unless `emailVerified`; undefined where the issuer names none. */
+  /** Email of the user, unverified unless `emailVerified`. undefined if the token has none. */
   readonly email: string | undefined;
-  /** The user has proved that the email is theirs: without it, a service must not go by the email. */
+  /** Whether the user verified the email. A service must not rely on an unverified email. */
   readonly emailVerified: boolean;
   readonly roles: readonly string[];
-  /** `scope`, taken apart. */
+  /** `scope`, split. */
   readonly scopes: readonly string[];
-  /** Authentication context class (RFC 9470): `pwd` < `mfa` < `phr`; undefined, below all, where the claim is none of them. */
+  /** Authentication context class (RFC 9470): `pwd` < `mfa` < `phr`. undefined (unknown class) ranks below all. */
   readonly acr: Acr | undefined;
   /** Authentication methods (RFC 8176). */
   readonly amr: readonly string[];
@@ -30,53 +30,54 @@ export interface Principal {
   readonly issuedAt: number;
   /** Seconds since 1970. */
   readonly expiresAt: number;
-  /** All claims as they came, checked or not. */
+  /** All claims of the token, including unchecked ones. */
   readonly claims: Readonly<Record<string, unknown>>;
-  /** The token itself, to pass on. A secret: never log it. */
+  /** The token, for forwarding. It is a secret: never log it. */
   readonly token: string;
 }
 
-/** A service of the fleet, or a machine, that calls with a token of its own. Frozen. */
+/** A service of the fleet or a machine client that calls with its own token. Frozen. */
 export interface Caller {
-  /** Its name: `client_id`, which is also `sub`. */
+  /** Name of the service: `client_id`, which is also `sub`. */
   readonly service: string;
   /** `jti`. */
   readonly tokenId: string;
-  /** What a machine may do in its own name; a service of the fleet has none. */
+  /** Roles of a machine client. A service of the fleet has none. */
   readonly roles: readonly string[];
-  /** `scope`, taken apart. */
+  /** `scope`, split. */
   readonly scopes: readonly string[];
   /** Seconds since 1970. */
   readonly issuedAt: number;
   /** Seconds since 1970. */
   readonly expiresAt: number;
-  /** The token itself. A secret: never log it. */
+  /** The token. It is a secret: never log it. */
   readonly token: string;
 }
 
 /**
- * Whose token it is. `service`: of the fleet, for `x-signet-caller`. `machine`:
- * a client in its own name, for `Authorization`. A token is one of them, never two.
+ * The bearer of a token. `service`: a service of the fleet, in `x-signet-caller`.
+ * `machine`: a client calling in its own name, in `Authorization`. A token has
+ * exactly one kind.
  */
 export type Bearer =
   | { readonly kind: 'user'; readonly principal: Principal }
   | { readonly kind: 'service' | 'machine'; readonly caller: Caller };
 
-/** What claims must say. */
+/** Rules that the claims must meet. */
 export interface ClaimRules {
   readonly issuer: string;
-  /** Of tokens of users and of machines. */
+  /** Audience of the tokens of users and machines. */
   readonly audience: string;
-  /** Of tokens of services of the fleet. */
+  /** Audience of the tokens of services of the fleet. */
   readonly fleetAudience: string;
-  /** How far clocks may be apart, in seconds. */
+  /** Allowed clock skew, in seconds. */
   readonly skew: number;
-  /** Longest `exp - iat`, in seconds. */
+  /** Maximum of `exp - iat`, in seconds. */
   readonly maxLife: number;
 }
 
 const word = z.string().min(1);
-// 1e400 parses to Infinity, 1.5 and "1" are not times: int() refuses them all.
+// int() rejects 1e400 (parsed as Infinity), 1.5 and "1".
 const time = z.int().min(0);
 const common = {
   iss: word,
@@ -104,26 +105,26 @@ type CommonClaims = z.infer<z.ZodObject<typeof common>>;
 const serviceSchema = z.object({ ...common, roles: z.array(word).optional(), scope: z.string().optional() });
 
 /**
- * Reads the payload of a token whose signature is good. A user's token has a
- * `sid`; others have none, and a `sub` that is their `client_id` (RFC 9068
- * section 2.2). Of these, the audience alone tells a service of the fleet from a
- * machine: the claims of both have one shape. A token with `cnf` is bound to a
- * key of its sender (RFC 7800); as proofs are not checked, it is refused.
- * `now` is in seconds.
+ * Reads the claims of a token whose signature is valid. A user's token has `sid`.
+ * Other tokens have no `sid`, and their `sub` equals `client_id` (RFC 9068 section
+ * 2.2); only the audience distinguishes a service of the fleet from a machine. A
+ * token with `cnf` is sender-constrained (RFC 7800) and rejected, because the
+ * guard does not check proofs of possession.
+ * @param now in seconds since 1970
  * @throws INVALID_TOKEN
  */
 export function readClaims(payload: Uint8Array, token: string, rules: ClaimRules, now: number): Bearer {
   const claims = parse(payload);
-  if (Object.hasOwn(claims, 'cnf')) throw invalidToken('sender-constrained, and proofs are not checked');
+  if (Object.hasOwn(claims, 'cnf')) throw invalidToken('sender-constrained tokens are not supported');
   if (Object.hasOwn(claims, 'sid')) {
     const user = checked(userSchema, claims, rules, now);
-    if (!isFor(user.aud, rules.audience)) throw invalidToken('another audience');
-    if (user.sub === user.client_id) throw invalidToken('a session on a token of a service');
-    if (user.auth_time > user.iat + rules.skew) throw invalidToken('issued before the user authenticated');
+    if (!isFor(user.aud, rules.audience)) throw invalidToken('wrong audience');
+    if (user.sub === user.client_id) throw invalidToken('a service token with a session');
+    if (user.auth_time > user.iat + rules.skew) throw invalidToken('auth_time is after iat');
     return { kind: 'user', principal: principalOf(user, claims, token) };
   }
   const service = checked(serviceSchema, claims, rules, now);
-  if (service.sub !== service.client_id) throw invalidToken('neither a session nor a service');
+  if (service.sub !== service.client_id) throw invalidToken('neither a user token nor a service token');
   const { aud, client_id, jti, iat, exp, roles = [], scope = '' } = service;
   const kind = kindFor(aud, rules);
   const grants = { roles: Object.freeze(roles), scopes: scopesOf(scope) };
@@ -133,8 +134,8 @@ export function readClaims(payload: Uint8Array, token: string, rules: ClaimRules
 
 function kindFor(aud: string | readonly string[], { audience, fleetAudience }: ClaimRules): 'service' | 'machine' {
   const [asService, asMachine] = [isFor(aud, fleetAudience), isFor(aud, audience)];
-  if (asService && asMachine) throw invalidToken('a service of the fleet and a machine at once');
-  if (!asService && !asMachine) throw invalidToken('another audience');
+  if (asService && asMachine) throw invalidToken('audience of both a service of the fleet and a machine');
+  if (!asService && !asMachine) throw invalidToken('wrong audience');
   return asService ? 'service' : 'machine';
 }
 
@@ -147,7 +148,7 @@ function parse(payload: Uint8Array): Readonly<Record<string, unknown>> {
   try {
     claims = parseStrictly(payload);
   } catch (error) {
-    throw invalidToken('the claims are not JSON, or have a name twice', error);
+    throw invalidToken('the claims are not JSON or have a duplicate name', error);
   }
   if (!isObject(claims)) throw invalidToken('the claims are not an object');
   return claims;
@@ -161,12 +162,14 @@ function checked<T extends CommonClaims>(
 ): T {
   const parsed = schema.safeParse(claims);
   if (!parsed.success)
-    throw invalidToken(`claims: ${parsed.error.issues.map(({ path }) => path.join('.')).join(', ')}`);
+    throw invalidToken(
+      `missing or invalid claims: ${parsed.error.issues.map(({ path }) => path.join('.')).join(', ')}`,
+    );
   const { iss, iat, exp, nbf } = parsed.data;
-  if (iss !== issuer) throw invalidToken('another issuer');
+  if (iss !== issuer) throw invalidToken('wrong issuer');
   if (exp + skew <= now) throw invalidToken('expired');
   if (iat > now + skew || (nbf ?? 0) > now + skew) throw invalidToken('not valid yet');
-  if (exp <= iat || exp - iat > maxLife) throw invalidToken('a life that is too long, or none');
+  if (exp <= iat || exp - iat > maxLife) throw invalidToken('lifetime (exp - iat) is not above 0 or too long');
   return parsed.data;
 }
 

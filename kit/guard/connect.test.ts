@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => guard.close());
 
-/** An implementation by a class, whose methods need their `this`. */
+/** A class as implementation: its methods need `this`. */
 class Echo {
   readonly greeting = 'Hello';
   private(_: unknown, { values }: { values: Parameters<typeof userOf>[0] }) {
@@ -52,7 +52,7 @@ const asUser = async (user?: Parameters<TestIssuer['userToken']>[0]) => ({
   headers: { authorization: `Bearer ${await issuer.userToken(user)}` },
 });
 
-/** Connect as it was before 2.2: a requestGate is an option that it does not know. */
+/** Behaves like Connect before 2.2, which ignores the option `requestGate`. */
 function ungated({ service, rpc, handlers }: ConnectRouter): ConnectRouter {
   const old: ConnectRouter = {
     handlers,
@@ -88,8 +88,8 @@ test.each(['gRPC', 'Connect'] as const)(
   },
 );
 
-describe('a gate that is not in force', () => {
-  test('lets nothing start, where Connect ignores it', () => {
+describe('a gate that does not run', () => {
+  test('prevents the start if Connect ignores it', () => {
     const mounted = guardedConnect(guard, routes);
     expect(() => createRouterTransport((router) => mounted.routes(ungated(router)))).toThrow(
       'The guard needs @connectrpc/connect 2.2.0 or newer',
@@ -97,14 +97,14 @@ describe('a gate that is not in force', () => {
   });
 
   const methods = ['private', 'adminOnly', 'echo'] as const;
-  test.each(methods)('lets no call reach a handler, where the option is not passed on: %s', async (name) => {
+  test.each(methods)('keeps calls from handlers if the option is not passed on: %s', async (name) => {
     const { routes: only } = guardedConnect(guard, routes);
     const client = createClient(EchoService, createRouterTransport(only));
     const error = ConnectError.from(await client[name]({}, await asUser()).catch((thrown: unknown) => thrown));
     expect([error.code, error.rawMessage, calls]).toEqual([Code.Internal, 'The guard is not in force.', 0]);
   });
 
-  test('lets no call reach a handler, where options of the service replace it', async () => {
+  test('keeps calls from handlers if options of the service replace it', async () => {
     const mounted = guardedConnect(guard, (router) => {
       router.service(EchoService, new Echo(), { requestGate: async () => undefined });
       router.rpc(EchoService.method.adminOnly, () => ({ text: 'Hello' }), { requestGate: async () => undefined });
@@ -116,7 +116,7 @@ describe('a gate that is not in force', () => {
   });
 });
 
-test('the look at Connect leaves no handler behind', () => {
+test('the probe of Connect leaves no handler behind', () => {
   let paths: string[] = [];
   createRouterTransport((router) => {
     guardedConnect(guard, routes).routes(router);
@@ -126,7 +126,7 @@ test('the look at Connect leaves no handler behind', () => {
   expect(paths.every((path) => path.startsWith('/signet.test.v1.EchoService/'))).toBe(true);
 });
 
-test('a service whose method has no valid rule is not mounted', () => {
+test('does not mount a service whose method has no valid rule', () => {
   const bare = { ...EchoService.method.echo, proto: { ...EchoService.method.echo.proto, options: undefined } };
   const mount = (add: (router: ConnectRouter) => unknown) => () =>
     createRouterTransport(guardedConnect(guard, add).routes);

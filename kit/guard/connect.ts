@@ -14,23 +14,23 @@ import type { Caller, Principal } from './claims.ts';
 import { assertGuard, type Guard, userIn } from './guard.ts';
 import type { Identity } from './policy.ts';
 
-/** What a call has that passed no gate. */
+/** Identity of a call that no gate admitted. */
 const notAdmitted: Identity = Object.freeze({});
 
-/** Context value under which the gate leaves who is calling. */
+/** Context key of the identity that the gate sets. */
 export const identityKey = createContextKey<Identity>(notAdmitted, { description: 'identity' });
 
-/** Context value under which `guard.caller` of this very call may be left, so that the gate does not ask it again. */
+/** Context key of the result of `guard.caller` for this call. If it is set, the gate does not verify the caller again. */
 export const callerKey = createContextKey<Promise<Caller | undefined> | undefined>(undefined, {
   description: 'caller',
 });
 
-/** Runs on headers, before a body is read. */
+/** Runs on the headers, before the body is read. */
 type RequestGate = (context: HandlerContext) => Promise<void>;
 
 /**
- * A guard as Connect's `requestGate`. Connect before 2.2 ignores a gate: mount
- * services by `guardedConnect`, which does not start there.
+ * Returns a guard as Connect's `requestGate`. Connect before 2.2 ignores gates:
+ * use `guardedConnect`, which detects that at start.
  */
 export function connectGate(guard: Guard): RequestGate {
   assertGuard(guard);
@@ -44,11 +44,11 @@ export function connectGate(guard: Guard): RequestGate {
  * Mounts services behind a guard: the options `routes` and `requestGate` of a
  * Connect adapter (connect-fastify, connect-node, connect-express).
  *
- * Each call is admitted on its headers, before its body is read. The handlers
- * are wrapped besides: one that is called without having been admitted, whatever
- * options took the gate away, refuses with INTERNAL.
- * `routes` throws an Error where a method has no valid access rule, and where the
- * Connect that is loaded ignores `requestGate`, as those before 2.2 do.
+ * The gate checks each call on its headers, before its body is read. Handlers are
+ * also wrapped: a call that did not pass the gate, for example because other
+ * options replaced it, fails with INTERNAL.
+ * `routes` throws an Error if a method has no valid access rule, or if the loaded
+ * version of Connect ignores `requestGate` (before 2.2).
  */
 export function guardedConnect(guard: Guard, routes: (router: ConnectRouter) => unknown) {
   return {
@@ -60,17 +60,17 @@ export function guardedConnect(guard: Guard, routes: (router: ConnectRouter) => 
   };
 }
 
-/** Who is calling. Empty on a public method. */
+/** Returns the verified identity of the call. Empty on a public method. */
 export function identityOf(values: ContextValues): Identity {
   return values.get(identityKey);
 }
 
-/** Tells whether a gate admitted the call, whoever calls. */
+/** Returns whether a gate admitted the call. */
 export function isAdmitted(values: ContextValues): boolean {
   return identityOf(values) !== notAdmitted;
 }
 
-/** The user who is calling. @throws TOKEN_REQUIRED without one */
+/** Returns the calling user. @throws TOKEN_REQUIRED without a user */
 export function userOf(values: ContextValues): Principal {
   return userIn(identityOf(values));
 }
@@ -97,16 +97,16 @@ function admittedService<S extends DescService>(desc: S, implementation: Partial
   const wrapped: Record<string, Handler> = {};
   for (const { localName } of desc.methods) {
     const method = given[localName];
-    // Bound, for an implementation may be an object of a class.
+    // Bound, because an implementation may be a class instance.
     if (method) wrapped[localName] = admitted(method.bind(implementation));
   }
   return wrapped as Partial<ServiceImpl<S>>;
 }
 
-/** A handler of any kind of method, as far as matters here. */
+/** A handler of any kind of method. */
 type Handler = (input: unknown, context: HandlerContext) => unknown;
 
-/** A handler that refuses what no gate has admitted. */
+/** Wraps a handler to refuse calls that no gate admitted. */
 function admitted(run: Handler): Handler {
   return (input, context) => {
     if (!isAdmitted(context.values)) {
@@ -118,9 +118,9 @@ function admitted(run: Handler): Handler {
 }
 
 /**
- * Looks whether the Connect that made this router runs gates, by calling a
- * handler of it that goes again at once: there may be several copies of Connect,
- * and the one that matters is the adapter's.
+ * Checks that the Connect that created this router runs gates, by calling a
+ * temporary handler of it. A version check would not do: several copies of Connect
+ * may be loaded, and the adapter's copy matters.
  */
 function assertGated(router: ConnectRouter): void {
   let ran = false;
@@ -139,7 +139,7 @@ function assertGated(router: ConnectRouter): void {
     body: nothing(),
     signal: AbortSignal.abort(),
   });
-  // What it answers is of no interest, an error included.
+  // Only `ran` matters: the result and its errors are ignored.
   answer?.catch(() => undefined);
   if (ran) return;
   throw new Error(

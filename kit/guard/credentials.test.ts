@@ -18,9 +18,9 @@ test.each([
   ['Basic abc.def.ghi', undefined],
   ['', undefined],
   ['   ', undefined],
-  // Other kinds of space are part of the value; whether that is a token is for the verifier to say.
+  // Other whitespace is part of the value, which the verifier rejects.
   ['Bearer abc.def.ghi\u00a0', `${token}\u00a0`],
-])('takes the token of %j as %j', (value, expected) => {
+])('reads %j as the token %j', (value, expected) => {
   expect(bearerToken(of(value))).toBe(expected);
 });
 
@@ -28,7 +28,7 @@ test('refuses two credentials', () => {
   expect(reasonIn(() => bearerToken(of('Bearer a, Bearer b')))).toBe('INVALID_TOKEN');
 });
 
-test('reads values up to the longest token with its scheme, and refuses longer ones unread', () => {
+test('refuses a header longer than the longest token with its scheme', () => {
   const longest = `Bearer ${'a'.repeat(maxTokenLength + 64 - 'Bearer '.length)}`;
   expect(bearerToken(of(longest))).toHaveLength(maxTokenLength + 57);
   expect(reasonIn(() => bearerToken(of(`${longest}a`)))).toBe('INVALID_TOKEN');

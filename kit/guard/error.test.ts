@@ -5,7 +5,7 @@ import { ErrorInfoSchema } from '../../gen/proto/google/rpc/error_details_pb.ts'
 import { invalidToken, refusal, refusalReasonOf } from './error.ts';
 import { type GuardReason, guardReasons } from './reasons.ts';
 
-test.each(Object.keys(guardReasons) as GuardReason[])('%s tells its reason, its status and its challenge', (reason) => {
+test.each(Object.keys(guardReasons) as GuardReason[])('%s has its reason, status and challenge', (reason) => {
   const error = refusal(reason);
   const entry: { code: Code; title: string; challenge?: string } = guardReasons[reason];
   expect(refusalReasonOf(error)).toBe(reason);
@@ -14,18 +14,18 @@ test.each(Object.keys(guardReasons) as GuardReason[])('%s tells its reason, its 
   expect(error.metadata.get('www-authenticate')).toBe(entry.challenge ?? null);
 });
 
-test('a challenge of its own stands in for the usual one', () => {
+test('an explicit challenge replaces the default', () => {
   const error = refusal('INSUFFICIENT_SCOPE', { headers: { 'www-authenticate': 'Bearer scope="a"' } });
   expect(error.metadata.get('www-authenticate')).toBe('Bearer scope="a"');
 });
 
-test('why a token is not valid is in the cause alone', () => {
+test('the reason why a token is invalid is only in the cause', () => {
   const error = invalidToken('expired');
   expect(error.cause).toEqual(new Error('expired'));
   expect(error.message).not.toContain('expired');
 });
 
-test('finds no reason in the errors of others', () => {
+test('finds no reason in errors of other origin', () => {
   const info = (reason: string, domain: string) => ({
     desc: ErrorInfoSchema,
     value: create(ErrorInfoSchema, { reason, domain }),

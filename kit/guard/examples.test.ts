@@ -38,7 +38,7 @@ afterEach(async () => {
   await jwks.close();
 });
 
-test.each(['connect', 'grpc', 'fastify'])('README shows examples/%s.ts as it is', async (name) => {
+test.each(['connect', 'grpc', 'fastify'])('README contains examples/%s.ts unchanged', async (name) => {
   const readme = await readFile(new URL('README.md', import.meta.url), 'utf8');
   const example = await readFile(new URL(`examples/${name}.ts`, import.meta.url), 'utf8');
   expect(readme).toContain(`\`\`\`ts\n${example}\`\`\``);
@@ -47,7 +47,7 @@ test.each(['connect', 'grpc', 'fastify'])('README shows examples/%s.ts as it is'
 const ana = crypto.randomUUID();
 const sid = crypto.randomUUID();
 
-/** Asks until the answer is a refusal, which is to come within a second. */
+/** Repeats a call until it is refused, within a second. */
 async function refusedSoon(ask: () => Promise<unknown>, refusal: unknown): Promise<void> {
   await expect.poll(ask, { timeout: 1_000, interval: 5 }).toBe(refusal);
 }
@@ -57,7 +57,7 @@ async function listen(app: FastifyInstance): Promise<string> {
   return app.listen({ host: '127.0.0.1', port: 0 });
 }
 
-/** Sends bytes as they are and gives back the beginning of the answer. */
+/** Sends raw bytes and returns the beginning of the response. */
 async function raw(base: string, ...lines: string[]): Promise<string> {
   const { hostname, port } = new URL(base);
   const socket = connect(Number(port), hostname);
@@ -75,11 +75,11 @@ describe('the Connect example', () => {
   let baseUrl: string;
   beforeEach(async () => {
     baseUrl = await listen(await connectServer(origin, auth.url, key));
-    // Until the guard has heard of revocations, it admits nobody.
+    // The guard refuses all calls until it has loaded the revocations.
     await vi.waitFor(async () => call('private', await issuer.userToken()));
   });
 
-  test('lets a signed token pass', async () => {
+  test('accepts a signed token', async () => {
     expect(await call('private', await issuer.userToken({ sub: ana }))).toBe(`Hello, ${ana}`);
     expect(await call('adminOnly', await issuer.userToken({ roles: ['admin'] }))).toBe('Hello, admin');
   });
@@ -91,7 +91,7 @@ describe('the Connect example', () => {
     await refusedSoon(async () => call('private', token).catch(refusalReasonOf), 'INVALID_TOKEN');
   });
 
-  test('answers 401 without a token, and challenges', async () => {
+  test('responds 401 with a challenge without a token', async () => {
     const answer = await fetch(`${baseUrl}/signet.test.v1.EchoService/Private`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -103,7 +103,7 @@ describe('the Connect example', () => {
     expect(refusalReasonOf(error)).toBe('TOKEN_REQUIRED');
   });
 
-  test('answers 403 to the wrong role', async () => {
+  test('responds 403 to the wrong role', async () => {
     const error = ConnectError.from(
       await call('adminOnly', await issuer.userToken()).catch((thrown: unknown) => thrown),
     );
@@ -111,7 +111,7 @@ describe('the Connect example', () => {
     expect(error.metadata.get('www-authenticate')).toBe('Bearer error="insufficient_scope"');
   });
 
-  test('answers before it has read the body', async () => {
+  test('responds before it reads the body', async () => {
     const head = [
       'POST /signet.test.v1.EchoService/Private HTTP/1.1',
       'Host: x',
@@ -174,7 +174,7 @@ describe('the grpc-js example', () => {
     authorization: `Bearer ${await issuer.userToken(user)}`,
   });
 
-  test('lets a signed token pass', async () => {
+  test('accepts a signed token', async () => {
     expect(await call('Private', await asUser({ sub: ana }))).toBe(`Hello, ${ana}`);
     expect(await call('AdminOnly', await asUser({ roles: ['admin'] }))).toMatch(/^Hello, /);
   });
@@ -191,7 +191,7 @@ describe('the grpc-js example', () => {
     await refusedSoon(answer, 'The access token is not valid.');
   });
 
-  test('answers UNAUTHENTICATED without a token, with google.rpc details and the challenge', async () => {
+  test('responds UNAUTHENTICATED with google.rpc details and the challenge without a token', async () => {
     const { code, details, metadata } = await errorOf(call('Private', {}));
     expect({ code, details }).toEqual({ code: Code.Unauthenticated, details: 'An access token is required.' });
     expect(metadata.get('www-authenticate')).toEqual(['Bearer']);
@@ -201,11 +201,11 @@ describe('the grpc-js example', () => {
     expect(info).toMatchObject({ reason: 'TOKEN_REQUIRED', domain: 'signet' });
   });
 
-  test('answers PERMISSION_DENIED to the wrong role', async () => {
+  test('responds PERMISSION_DENIED to the wrong role', async () => {
     expect((await errorOf(call('AdminOnly', await asUser()))).code).toBe(Code.PermissionDenied);
   });
 
-  test('refuses on metadata: a message that cannot be parsed is not looked at', async () => {
+  test('refuses on metadata, without parsing the message', async () => {
     const broken = Buffer.from([0xff]);
     expect((await errorOf(call('Private', {}, broken))).code).toBe(Code.Unauthenticated);
     expect((await errorOf(call('Private', await asUser(), broken))).code).toBe(Code.Internal);
@@ -231,7 +231,7 @@ describe('the Fastify example', () => {
     authorization: `Bearer ${await issuer.userToken(user)}`,
   });
 
-  test('lets a signed token pass', async () => {
+  test('accepts a signed token', async () => {
     const answer = await get('/me', await asUser({ sub: ana }));
     expect({ status: answer.status, body: await answer.json() }).toEqual({ status: 200, body: { id: ana } });
     expect((await get('/admin', await asUser({ roles: ['admin'] }))).status).toBe(200);
@@ -244,7 +244,7 @@ describe('the Fastify example', () => {
     await refusedSoon(async () => (await get('/me', sent)).status, 401);
   });
 
-  test('says on /ready what is missing, where its key is not known', async () => {
+  test('reports on /ready what is missing if its key is unknown', async () => {
     await stop();
     auth.services.clear();
     base = await listen(httpServer(origin, auth.url, key));
@@ -252,7 +252,7 @@ describe('the Fastify example', () => {
     expect((await get('/me', await asUser())).status, 'no token is good before revocations are known').toBe(503);
   });
 
-  test('answers 401 problem+json without a token, wherever else it is', async () => {
+  test('responds 401 problem+json to a token outside the Authorization header', async () => {
     const answer = await get(`/me?access_token=${await issuer.userToken()}`);
     expect(answer.status).toBe(401);
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
@@ -267,7 +267,7 @@ describe('the Fastify example', () => {
     });
   });
 
-  test('answers 401 to a bad token and 403 to the wrong role', async () => {
+  test('responds 401 to an invalid token and 403 to the wrong role', async () => {
     const bad = await get('/me', { authorization: 'Bearer x.y.z' });
     expect([bad.status, bad.headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
     const wrong = await get('/admin', await asUser());
@@ -277,7 +277,7 @@ describe('the Fastify example', () => {
     ]);
   });
 
-  test('answers 503 with Retry-After while the issuer is down and the key unknown', async () => {
+  test('responds 503 with Retry-After while the issuer is down and the key is unknown', async () => {
     await jwks.close();
     await issuer.rotate();
     const answer = await get('/me', await asUser());

@@ -12,10 +12,10 @@ import { type AccessRule, assertRule } from './rule.ts';
 const identities = new WeakMap<FastifyRequest, Identity>();
 
 /**
- * A guard as an `onRequest` hook of a Fastify route: it runs before the body is
- * read. A refusal is answered as RFC 9457 problem+json; any other error is thrown
- * on to Fastify.
- * @throws Error where the rule is not valid
+ * Returns a guard as an `onRequest` hook of a Fastify route, which runs before the
+ * body is read. A refusal is sent as RFC 9457 problem+json; other errors are
+ * passed to Fastify.
+ * @throws Error if the rule is invalid
  */
 export function fastifyGate(guard: Guard, rule: AccessRule) {
   assertGuard(guard);
@@ -30,14 +30,14 @@ export function fastifyGate(guard: Guard, rule: AccessRule) {
   };
 }
 
-/** Who is calling. Empty on a public route. @throws Error on a route without a gate */
+/** Returns the verified identity of the request. Empty on a public route. @throws Error on a route without a gate */
 export function identityOfRequest(request: FastifyRequest): Identity {
   const identity = identities.get(request);
   if (!identity) throw new Error('This route has no gate: give it onRequest: fastifyGate(guard, rule).');
   return identity;
 }
 
-/** The user who is calling. Throws TOKEN_REQUIRED without one. */
+/** Returns the calling user. @throws TOKEN_REQUIRED without a user */
 export function userOfRequest(request: FastifyRequest): Principal {
   return userIn(identityOfRequest(request));
 }
@@ -58,7 +58,7 @@ function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): F
     code,
     request_id: request.id,
   };
-  // As bytes, for Fastify adds a charset to text, and the media type has none (RFC 9457 section 6.1).
+  // Sent as bytes: Fastify adds a charset to text, which the media type does not have (RFC 9457 section 6.1).
   return reply
     .code(status)
     .type('application/problem+json')

@@ -2,21 +2,21 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { Metadata, type status as Status, type StatusObject } from '@grpc/grpc-js';
 
-// Connect and grpc-js each have an enum of gRPC's status codes; the numbers are gRPC's in both.
+// Connect and grpc-js have separate enums of status codes. Both use the numbers of gRPC.
 
-/** Connect's Headers as grpc-js Metadata. Keys that end in `-bin` carry base64 in Headers, bytes in Metadata. */
+/** Converts Headers to grpc-js Metadata. Keys ending in `-bin` hold base64 in Headers and bytes in Metadata. */
 export function toMetadata(headers: Headers): Metadata {
   const metadata = new Metadata();
   for (const [key, value] of headers) {
     if (key.endsWith('-bin'))
       for (const part of value.split(',')) metadata.add(key, Buffer.from(part.trim(), 'base64'));
-    // gRPC carries printable ASCII and nothing else; what a browser sent besides stays behind.
+    // gRPC metadata is printable ASCII only: other values, which a browser may send, are dropped.
     else if (/^[\x20-\x7e]*$/.test(value)) metadata.add(key, value);
   }
   return metadata;
 }
 
-/** grpc-js Metadata as Connect's Headers. A key that came twice is joined by a comma, as HTTP does. */
+/** Converts grpc-js Metadata to Headers. The values of a repeated key are joined with a comma, as in HTTP. */
 export function toHeaders(metadata: Metadata): Headers {
   const headers = new Headers();
   for (const key of Object.keys(metadata.getMap())) {
@@ -27,7 +27,7 @@ export function toHeaders(metadata: Metadata): Headers {
   return headers;
 }
 
-/** An error as the status that ends a gRPC call, google.rpc.Status and its details included. */
+/** Converts an error to a gRPC status, including google.rpc.Status and its details. */
 export function toStatus(error: ConnectError, trailer: Headers = new Headers()): StatusObject {
   const headers = setTrailerStatus(new Headers(trailer), error);
   headers.delete('grpc-status');
@@ -35,7 +35,7 @@ export function toStatus(error: ConnectError, trailer: Headers = new Headers()):
   return { code: error.code as unknown as Status, details: error.rawMessage, metadata: toMetadata(headers) };
 }
 
-/** The status that ended a gRPC call, as the error that Connect's clients throw. */
+/** Converts the status of a gRPC call to the error that Connect clients throw. */
 export function fromStatus({ code, details, metadata }: StatusObject): ConnectError {
   const headers = toHeaders(metadata);
   const found = headers.has('grpc-status-details-bin') ? findTrailerError(headers) : undefined;

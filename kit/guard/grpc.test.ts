@@ -24,7 +24,7 @@ let issuer: TestIssuer;
 let guard: Guard;
 let server: Server;
 let client: Client;
-/** Who the handlers saw. */
+/** Identities that the handlers received. */
 let seen: Identity[];
 
 beforeEach(async () => {
@@ -38,7 +38,7 @@ beforeEach(async () => {
     revocations: 'none',
   });
   seen = [];
-  // Health is on the server, and the gate is not told of it.
+  // Health is on the server, but not among the services of the gate.
   server = new Server({ interceptors: [grpcGate(guard, [EchoService])] });
   const hello: handleUnaryCall<Buffer, Buffer> = (incoming, answer) => {
     seen.push(identityOfCall(incoming));
@@ -65,7 +65,7 @@ afterEach(() => {
   server.forceShutdown();
 });
 
-/** Calls a method and gives back the code it ends in. */
+/** Calls a method and returns its status code. */
 async function call(path: string, headers: Record<string, string> = {}): Promise<number> {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
@@ -74,27 +74,27 @@ async function call(path: string, headers: Record<string, string> = {}): Promise
   });
 }
 
-test('tells a handler which service calls', async () => {
+test('passes the calling service to the handler', async () => {
   expect(await call(`${echo}/Inside`, { 'x-signet-caller': await issuer.callerToken('order') })).toBe(0);
   expect(seen).toMatchObject([{ caller: { service: 'order' } }]);
 });
 
-test('tells a handler of a public method nothing', async () => {
+test('passes no identity to the handler of a public method', async () => {
   expect(await call(`${echo}/Echo`, { authorization: 'Bearer stale' })).toBe(0);
   expect(seen).toEqual([{}]);
 });
 
-test('keeps what it refuses from the handler', async () => {
+test('does not run the handler of a refused call', async () => {
   expect(await call(`${echo}/Inside`)).toBe(Code.PermissionDenied);
   expect(seen).toEqual([]);
 });
 
-test('refuses a method of a service that it was not told of', async () => {
+test('refuses a method of an unknown service', async () => {
   expect(await call('/grpc.health.v1.Health/Check')).toBe(Code.Unimplemented);
   expect(seen).toEqual([]);
 });
 
-test('admits a stream, messages and all', async () => {
+test('admits a stream and its messages', async () => {
   const stream = client.makeBidiStreamRequest(`${echo}/Chat`, same, same, new Metadata());
   stream.write(Buffer.from('one'));
   stream.write(Buffer.from('two'));
@@ -104,24 +104,24 @@ test('admits a stream, messages and all', async () => {
   expect(received).toEqual(['one', 'two']);
 });
 
-test('does not start for a service with a method that has no rule', () => {
+test('does not start with a method that has no rule', () => {
   const [method] = EchoService.methods;
   const bare = { ...method, proto: { ...method?.proto, options: undefined } };
   const service = { ...EchoService, methods: [bare] } as unknown as typeof EchoService;
   expect(() => grpcGate(guard, [service])).toThrow('EchoService/Echo: no access rule');
 });
 
-test('gives no user of a call that did not pass the gate', () => {
+test('returns no user for a call that did not pass the gate', () => {
   expect(() => userOfCall({ metadata: new Metadata() })).toThrow('An access token is required.');
 });
 
-test('keeps the text of an unknown error back', () => {
+test('hides the message of an unknown error', () => {
   const { code, details, metadata } = statusOf(new Error('password is hunter2'));
   expect(code).toBe(Code.Internal);
   expect(`${details}${JSON.stringify(metadata.toJSON())}`).not.toContain('hunter2');
 });
 
-test('passes on details that came from another service', () => {
+test('passes on error details of another service', () => {
   const wire = new ConnectError('gone', Code.NotFound);
   wire.details = [{ type: 'google.rpc.ErrorInfo', value: new Uint8Array([10, 1, 65]) }];
   const status: Partial<ServiceError> = statusOf(wire);

@@ -19,11 +19,10 @@ import type { Identity } from './policy.ts';
 const identities = new WeakMap<Metadata, Identity>();
 
 /**
- * A guard as an interceptor of a grpc-js server: it refuses a call on its
- * metadata, before a message is read. `services` are those that the server has;
- * a method of any other is refused. A grpc-js before 1.10 ignores interceptors:
- * make the server by `guardedServer`.
- * @throws Error where a method has no valid access rule
+ * Returns a guard as an interceptor of a grpc-js server. It checks a call on its
+ * metadata, before a message is read, and refuses methods outside `services`.
+ * grpc-js before 1.10 ignores interceptors: create the server with `guardedServer`.
+ * @throws Error if a method has no valid access rule
  */
 export function grpcGate(guard: Guard, services: readonly DescService[]): ServerInterceptor {
   assertGuard(guard);
@@ -34,7 +33,7 @@ export function grpcGate(guard: Guard, services: readonly DescService[]): Server
   }
   async function identify(path: string, metadata: Metadata): Promise<void> {
     const method = methods.get(path);
-    if (!method) throw new ConnectError('There is no such method.', Code.Unimplemented);
+    if (!method) throw new ConnectError('This method does not exist.', Code.Unimplemented);
     identities.set(metadata, await guard.admit(method, toHeaders(metadata)));
   }
   return (definition, call) => {
@@ -57,32 +56,33 @@ export function grpcGate(guard: Guard, services: readonly DescService[]): Server
 }
 
 /**
- * A grpc-js server whose calls all pass the guard first. It is made by the grpc-js
- * that the guard itself stands on, which is known to run interceptors.
- * @throws Error where a method of the services has no valid access rule
+ * Creates a grpc-js server that checks all calls with the guard. It uses the
+ * guard's own copy of grpc-js, which is known to run interceptors.
+ * @throws Error if a method of the services has no valid access rule
  */
 export function guardedServer(guard: Guard, services: readonly DescService[], options: ServerOptions = {}): Server {
   return new Server({ ...options, interceptors: [grpcGate(guard, services), ...(options.interceptors ?? [])] });
 }
 
-/** Who is calling, in a grpc-js handler. Empty on a public method. */
+/** Returns the verified identity in a grpc-js handler. Empty on a public method. */
 export function identityOfCall(call: { readonly metadata: Metadata }): Identity {
   return identities.get(call.metadata) ?? {};
 }
 
 /**
- * The user who is calling, in a grpc-js handler. Throws TOKEN_REQUIRED without
- * one, which cannot be where the rule is `authenticated`. Elsewhere look at
- * `identityOfCall`: grpc-js lets what a handler throws end the process.
+ * Returns the calling user in a grpc-js handler of a method whose rule is
+ * `authenticated`. In other methods use `identityOfCall`: with grpc-js an error
+ * thrown by a handler ends the process.
+ * @throws TOKEN_REQUIRED without a user
  */
 export function userOfCall(call: { readonly metadata: Metadata }): Principal {
   return userIn(identityOfCall(call));
 }
 
 /**
- * The gRPC status of an error, details (google.rpc.Status) and headers included.
- * What is not a ConnectError is INTERNAL, its text kept back.
+ * Returns the gRPC status of an error, with details (google.rpc.Status) and
+ * headers. An error that is no ConnectError becomes INTERNAL without its message.
  */
 export function statusOf(error: unknown): StatusObject {
-  return toStatus(error instanceof ConnectError ? error : new ConnectError('Something went wrong.', Code.Internal));
+  return toStatus(error instanceof ConnectError ? error : new ConnectError('Internal error.', Code.Internal));
 }

@@ -48,7 +48,7 @@ const bearer = (token: string): Sent => ({ authorization: `Bearer ${token}` });
 const asUser = async (user?: Parameters<TestIssuer['userToken']>[0]) => bearer(await issuer.userToken(user));
 const asService = async (name: string): Promise<Sent> => ({ 'x-signet-caller': await issuer.callerToken(name) });
 
-/** What an attempt ends in: `admitted`, or the reason and the challenge. */
+/** Outcome of a call: `admitted`, or the reason and the challenge. */
 async function outcome(attempt: Promise<Identity>): Promise<{ reason: string; challenge: string | null }> {
   try {
     await attempt;
@@ -63,20 +63,20 @@ const admit = (to: DescMethod, headers: Sent = {}) => outcome(guard.admit(to, ne
 const reason = async (to: DescMethod, headers: Sent = {}) => (await admit(to, headers)).reason;
 
 describe('public', () => {
-  test('admits anybody, and does not look at a token', async () => {
+  test('admits any client and ignores tokens', async () => {
     expect(await reason(method.echo)).toBe('admitted');
     expect(await reason(method.echo, bearer('stale'))).toBe('admitted');
     expect(await guard.admit(method.echo, new Headers(await asUser()))).toEqual({});
     expect(await guard.check('public', new Headers(bearer('stale')))).toEqual({});
   });
 
-  test('is what health is', async () => {
+  test('is the rule of health', async () => {
     expect(await reason(Health.method.check)).toBe('admitted');
   });
 });
 
 describe('authenticated', () => {
-  test('admits a user and says who it is', async () => {
+  test('admits a user and returns the principal', async () => {
     const sub = crypto.randomUUID();
     const identity = await guard.admit(method.private, new Headers(await asUser({ sub })));
     expect(identity).toMatchObject({ user: { subject: sub } });
@@ -84,11 +84,11 @@ describe('authenticated', () => {
     expect(userIn(identity).subject).toBe(sub);
   });
 
-  test('without a token answers TOKEN_REQUIRED with the bare challenge', async () => {
+  test('refuses a missing token with TOKEN_REQUIRED and the bare challenge', async () => {
     expect(await admit(method.private)).toEqual({ reason: 'TOKEN_REQUIRED', challenge: 'Bearer' });
   });
 
-  test('with a bad token answers INVALID_TOKEN and not what is bad', async () => {
+  test('refuses an invalid token with INVALID_TOKEN, without the cause', async () => {
     const challenge = 'Bearer error="invalid_token"';
     expect(await admit(method.private, bearer('x.y.z'))).toEqual({ reason: 'INVALID_TOKEN', challenge });
     const expired = await asUser();
@@ -96,11 +96,11 @@ describe('authenticated', () => {
     expect(await admit(method.private, expired)).toEqual({ reason: 'INVALID_TOKEN', challenge });
   });
 
-  test("refuses a service's token in the user's place", async () => {
+  test("refuses a service's token instead of a user's", async () => {
     expect(await reason(method.private, bearer(await issuer.callerToken('order')))).toBe('INVALID_TOKEN');
   });
 
-  test('says which service asks, where one does', async () => {
+  test('returns the calling service, if there is one', async () => {
     const identity = await guard.admit(
       method.private,
       new Headers({ ...(await asUser()), ...(await asService('cart')) }),
@@ -108,7 +108,7 @@ describe('authenticated', () => {
     expect(identity.caller?.service).toBe('cart');
   });
 
-  test('refuses a caller that is not good, even where none is needed', async () => {
+  test('refuses an invalid caller token, even if none is required', async () => {
     expect(await reason(method.private, { ...(await asUser()), 'x-signet-caller': 'x.y.z' })).toBe(
       'CALLER_NOT_ALLOWED',
     );
@@ -116,7 +116,7 @@ describe('authenticated', () => {
 });
 
 describe('the Authorization header', () => {
-  test.each(['Bearer', 'bearer', 'BEARER'])('names its scheme in any letters: %s', async (scheme) => {
+  test.each(['Bearer', 'bearer', 'BEARER'])('accepts its scheme in any letter case: %s', async (scheme) => {
     expect(await reason(method.private, { authorization: `${scheme} ${await issuer.userToken()}` })).toBe('admitted');
   });
 
@@ -127,7 +127,7 @@ describe('the Authorization header', () => {
     },
   );
 
-  test('twice is refused, whatever the two are', async () => {
+  test('is refused if it is repeated', async () => {
     const token = await issuer.userToken();
     const twice = new Headers({ authorization: `Bearer ${token}` });
     twice.append('authorization', `Bearer ${token}`);
@@ -141,7 +141,7 @@ describe('the Authorization header', () => {
     expect(await reason(method.private, bearer(`${token},`))).toBe('INVALID_TOKEN');
   });
 
-  test('is the only place where a token is looked for', async () => {
+  test('is the only place that tokens are read from', async () => {
     const token = await issuer.userToken();
     const elsewhere = { cookie: `access_token=${token}`, 'x-access-token': token, 'x-user-id': '1' };
     expect(await reason(method.private, elsewhere)).toBe('TOKEN_REQUIRED');
@@ -159,7 +159,7 @@ describe('roles', () => {
     expect(await reason(method.adminOnly, await asUser({ roles }))).toBe(expected);
   });
 
-  test('that are missing are in the detail, and not in the challenge', async () => {
+  test('that are missing are named in the detail, not in the challenge', async () => {
     const refused = await guard.admit(method.adminOnly, new Headers(await asUser())).catch((error: unknown) => error);
     expect(detailOf(refused)).toBe('Needs the role admin or support.');
     expect((await admit(method.adminOnly, await asUser())).challenge).toBe('Bearer error="insufficient_scope"');
@@ -167,7 +167,7 @@ describe('roles', () => {
 });
 
 describe('scopes', () => {
-  test('must all be there', async () => {
+  test('must all be present', async () => {
     expect(await reason(method.scoped, await asUser({ scopes: ['echo:write', 'x', 'echo:read'] }))).toBe('admitted');
     expect(await admit(method.scoped, await asUser({ scopes: ['echo:read'] }))).toEqual({
       reason: 'INSUFFICIENT_SCOPE',
@@ -188,7 +188,7 @@ describe('scopes', () => {
 });
 
 describe('step-up', () => {
-  test('admits up to the longest time since sign-in and asks for another after it', async () => {
+  test('requires a new sign-in after max_auth_age', async () => {
     const token = await asUser({ authAge: 300 });
     expect(await reason(method.fresh, token)).toBe('admitted');
     now += 1;
@@ -198,7 +198,7 @@ describe('step-up', () => {
     });
   });
 
-  test('asks for the authentication class that is needed', async () => {
+  test('names the required authentication class', async () => {
     expect(await reason(method.strongAuth, await asUser({ acr: 'mfa' }))).toBe('admitted');
     expect(await admit(method.strongAuth, await asUser({ acr: 'pwd' }))).toEqual({
       reason: 'REAUTHENTICATION_REQUIRED',
@@ -225,7 +225,7 @@ describe('step-up', () => {
     );
   });
 
-  test('asks for both at once', async () => {
+  test('names class and age in one challenge', async () => {
     const rule = { acr: 'mfa' as const, maxAuthAge: 60 };
     expect((await outcome(guard.check(rule, new Headers(await asUser())))).challenge).toBe(
       'Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="60"',
@@ -234,7 +234,7 @@ describe('step-up', () => {
 });
 
 describe('staleness', () => {
-  test('admits up to the longest time without news of revocations', async () => {
+  test('admits until revocation data is older than max_staleness', async () => {
     const token = await asUser();
     age = 5;
     expect(await reason(method.prompt, token)).toBe('admitted');
@@ -243,7 +243,7 @@ describe('staleness', () => {
     expect(await reason(method.private, token)).toBe('admitted');
   });
 
-  test('refuses where there is no news at all', async () => {
+  test('refuses without revocation data', async () => {
     const deaf = makeGuard('none');
     const error = await deaf.admit(method.prompt, new Headers(await asUser())).catch((thrown: unknown) => thrown);
     expect(refusalReasonOf(error)).toBe('REVOCATIONS_STALE');
@@ -253,7 +253,7 @@ describe('staleness', () => {
   });
 });
 
-test('before revocations were ever heard of, no token is good: one that died before could be among them', async () => {
+test('refuses all tokens until revocations are loaded once', async () => {
   age = Infinity;
   expect(await reason(method.private, await asUser())).toBe('REVOCATIONS_STALE');
   expect(await reason(method.inside, await asService('order'))).toBe('REVOCATIONS_STALE');
@@ -264,7 +264,7 @@ test('before revocations were ever heard of, no token is good: one that died bef
 });
 
 describe('callers', () => {
-  test("a method that names callers admits them on a user's behalf, and nobody else", async () => {
+  test("a method that names callers admits only them, on a user's behalf", async () => {
     const user = await asUser();
     expect(await reason(method.onBehalf, { ...user, ...(await asService('order')) })).toBe('admitted');
     expect(await reason(method.onBehalf, { ...user, ...(await asService('cart')) })).toBe('CALLER_NOT_ALLOWED');
@@ -272,18 +272,18 @@ describe('callers', () => {
     expect(await reason(method.onBehalf, await asService('order'))).toBe('TOKEN_REQUIRED');
   });
 
-  test("a user's token does not pass for a caller's", async () => {
+  test("a user's token is not a caller token", async () => {
     const user = await issuer.userToken();
     expect(await reason(method.onBehalf, { ...bearer(user), 'x-signet-caller': user })).toBe('CALLER_NOT_ALLOWED');
     expect(await reason(method.anyService, { 'x-signet-caller': user })).toBe('CALLER_NOT_ALLOWED');
   });
 
-  test('sent twice are refused', async () => {
+  test('are refused if the header is repeated', async () => {
     const token = await issuer.callerToken('order');
     expect(await reason(method.inside, { 'x-signet-caller': `${token}, ${token}` })).toBe('CALLER_NOT_ALLOWED');
   });
 
-  test('without a key to verify them are KEYS_UNAVAILABLE', async () => {
+  test('are refused with KEYS_UNAVAILABLE without a key to verify them', async () => {
     const keyless = createGuard({
       issuer: issuer.issuer,
       audience: issuer.audience,
@@ -301,18 +301,18 @@ describe('services: true', () => {
   const rule = { services: true, roles: ['support'] };
   const check = async (headers: Sent) => (await outcome(guard.check(rule, new Headers(headers)))).reason;
 
-  test('admits a machine that has the role, in its own name', async () => {
+  test('admits a machine client with the role', async () => {
     const token = await issuer.machineToken('reports', { roles: ['support'] });
     expect(await check(bearer(token))).toBe('admitted');
     expect(await guard.check(rule, new Headers(bearer(token)))).toMatchObject({ caller: { service: 'reports' } });
     expect(await check(bearer(await issuer.machineToken('reports')))).toBe('INSUFFICIENT_SCOPE');
   });
 
-  test('admits no service of the fleet, whatever roles its token has', async () => {
+  test('refuses a service of the fleet, whatever its roles', async () => {
     expect(await check(bearer(await issuer.callerToken('order', { roles: ['support'] })))).toBe('INVALID_TOKEN');
   });
 
-  test('does not make a machine one of the fleet', async () => {
+  test('does not treat a machine client as a service of the fleet', async () => {
     const machine = { 'x-signet-caller': await issuer.machineToken('order', { roles: ['admin'] }) };
     expect(await reason(method.inside, machine)).toBe('CALLER_NOT_ALLOWED');
     expect(await reason(method.anyService, machine)).toBe('CALLER_NOT_ALLOWED');
@@ -322,14 +322,14 @@ describe('services: true', () => {
 });
 
 describe('internal', () => {
-  test('needs a service and no user', async () => {
+  test('requires a service and no user', async () => {
     const identity = await guard.admit(method.inside, new Headers(await asService('order')));
     expect(identity).toMatchObject({ caller: { service: 'order' } });
     expect(identity.user).toBeUndefined();
     expect(() => userIn(identity)).toThrow('An access token is required.');
   });
 
-  test('admits those it names, or any where it names none', async () => {
+  test('admits the named callers, or any service if none is named', async () => {
     expect(await reason(method.inside, await asService('cart'))).toBe('CALLER_NOT_ALLOWED');
     expect(await reason(method.anyService, await asService('cart'))).toBe('admitted');
   });
@@ -339,12 +339,12 @@ describe('internal', () => {
     expect(await reason(method.anyService)).toBe('CALLER_NOT_ALLOWED');
   });
 
-  test("gives the user too where the service asks on one's behalf", async () => {
+  test("returns also the user if the service calls on a user's behalf", async () => {
     const headers = new Headers({ ...(await asUser()), ...(await asService('order')) });
     expect((await guard.admit(method.inside, headers)).user?.roles).toEqual(['user']);
   });
 
-  test('refuses an Authorization header that is not good, needed or not', async () => {
+  test('refuses an invalid Authorization header, even if none is required', async () => {
     const service = await asService('order');
     for (const authorization of ['Bearer x.y.z', 'Bearer', 'Basic YTpi']) {
       expect(await reason(method.inside, { ...service, authorization })).toBe('INVALID_TOKEN');
@@ -352,33 +352,33 @@ describe('internal', () => {
   });
 });
 
-test('a method without a rule admits nobody', async () => {
+test('refuses calls to a method without a rule', async () => {
   const bare = { ...method.private, proto: { ...method.private.proto, options: undefined } } as DescMethod;
   await expect(guard.admit(bare, new Headers(await asUser()))).rejects.toThrow('no access rule');
 });
 
-test('a rule that is not valid admits nobody', async () => {
-  await expect(guard.check({ roles: [''] }, new Headers(await asUser()))).rejects.toThrow('Not a valid access rule');
+test('refuses calls with an invalid rule', async () => {
+  await expect(guard.check({ roles: [''] }, new Headers(await asUser()))).rejects.toThrow('Invalid access rule');
 });
 
-test('a route with a rule that is not valid is not made', () => {
-  expect(() => fastifyGate(guard, { scopes: ['a b'] })).toThrow('Not a valid access rule');
+test('throws on a route with an invalid rule', () => {
+  expect(() => fastifyGate(guard, { scopes: ['a b'] })).toThrow('Invalid access rule');
 });
 
-test('verifies a token with no rule', async () => {
+test('verifies a token without a rule', async () => {
   expect((await guard.verify(await issuer.userToken({ roles: ['raider'] }))).roles).toEqual(['raider']);
 });
 
-test('is ready once it holds keys', async () => {
+test('is ready once it has loaded keys', async () => {
   await expect(guard.ready()).resolves.toBeUndefined();
   expect([guard.isReady(), guard.obstacle()]).toEqual([true, undefined]);
 });
 
-describe('what it cannot get', () => {
+describe('missing data', () => {
   const options = (keys: KeySource) => ({ issuer: 'i', audience: 'a', algorithms: ['ES256'] as const, keys });
   const feed = { isRevoked: () => false, age: () => 0 };
 
-  test('it names in a word, and reports when that changes', async () => {
+  test('is named by obstacle, and reported when it changes', async () => {
     let published: object | undefined;
     const load = async () => published ?? Promise.reject(new Error('down'));
     const reports: (readonly Trouble[])[] = [];
@@ -393,7 +393,7 @@ describe('what it cannot get', () => {
     lacking.close();
   });
 
-  test('it warns of where nothing else listens', async () => {
+  test('is a process warning by default', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const lacking = createGuard({
       ...options(localJwks(async () => Promise.reject(new Error('down')))),
@@ -405,7 +405,7 @@ describe('what it cannot get', () => {
     lacking.close();
   });
 
-  test('may be the news, or the key of the service', async () => {
+  test('can be the revocations or the service key', async () => {
     const troubles: (Trouble | undefined)[] = [undefined, { need: 'service_key', why: 'x' }];
     for (const trouble of troubles) {
       const revocations = { ...feed, isReady: () => false, trouble: () => trouble };
@@ -417,7 +417,7 @@ describe('what it cannot get', () => {
   });
 });
 
-test('a route without a gate gives no identity, not even an empty one', async () => {
+test('a route without a gate has no identity, not even an empty one', async () => {
   const app = Fastify();
   app.get('/open', async (request) => identityOfRequest(request));
   app.get('/public', { onRequest: fastifyGate(guard, 'public') }, async (request) => identityOfRequest(request));
@@ -426,7 +426,7 @@ test('a route without a gate gives no identity, not even an empty one', async ()
   expect((await app.inject('/public')).json()).toEqual({});
 });
 
-test('a gate is not made without a guard', () => {
+test('throws on a gate without a guard', () => {
   const none = undefined as unknown as Guard;
   expect(() => fastifyGate(none, {})).toThrow('guard must have');
   expect(() => connectGate(none)).toThrow('guard must have');

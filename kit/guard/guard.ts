@@ -12,58 +12,57 @@ import type { AccessRule } from './rule.ts';
 import type { Need, Trouble } from './trouble.ts';
 import { createVerifier, type VerifierOptions, verifierOptions } from './verifier.ts';
 
-/** What stands in front of methods and routes. */
+/** Checks calls to methods and routes. */
 export interface Guard {
   /**
-   * Admits a call to a method by the rule in its definition. Throws TOKEN_REQUIRED,
-   * INVALID_TOKEN, REAUTHENTICATION_REQUIRED, INSUFFICIENT_SCOPE,
-   * CALLER_NOT_ALLOWED, KEYS_UNAVAILABLE or REVOCATIONS_STALE; and a plain Error
-   * for a method without a valid rule, which `assertCovered` finds at start.
-   * @param known what `caller` answered for this request, where it was asked before
+   * Checks a call to a method against the rule in its definition.
+   * @param known the result of `caller` for this request, if it was called before
+   * @throws TOKEN_REQUIRED, INVALID_TOKEN, REAUTHENTICATION_REQUIRED, INSUFFICIENT_SCOPE, CALLER_NOT_ALLOWED,
+   * KEYS_UNAVAILABLE or REVOCATIONS_STALE; Error for a method without a valid rule (`assertCovered` finds it at start)
    */
   admit(method: DescMethod, headers: HeaderSource, known?: Promise<Caller | undefined>): Promise<Identity>;
-  /** The same for a rule that is not in a definition. Make the rule once, not per request. */
+  /** Checks a request against a rule. Create the rule object once, not per request: its compiled form is cached by identity. */
   check(rule: AccessRule, headers: HeaderSource): Promise<Identity>;
-  /** Verifies a user's access token, with no rule. Throws INVALID_TOKEN, KEYS_UNAVAILABLE or REVOCATIONS_STALE. */
+  /** Verifies a user's access token without a rule. @throws INVALID_TOKEN, KEYS_UNAVAILABLE or REVOCATIONS_STALE */
   verify(token: string): Promise<Principal>;
   /**
-   * The service whose token came along, with no rule; undefined without one.
-   * Throws CALLER_NOT_ALLOWED where the token is not good, KEYS_UNAVAILABLE or REVOCATIONS_STALE.
+   * Verifies the calling service's token without a rule. Returns undefined without a token.
+   * @throws CALLER_NOT_ALLOWED if the token is invalid, KEYS_UNAVAILABLE or REVOCATIONS_STALE
    */
   caller(headers: HeaderSource): Promise<Caller | undefined>;
-  /** Resolves once keys and, where there is a feed of them, revocations are held. */
+  /** Resolves once the keys and, with a revocation feed, the revocations are loaded. */
   ready(): Promise<void>;
-  /** Tells whether keys are held, and all revocations that could be known. */
+  /** Returns whether the keys and the revocations are loaded. */
   isReady(): boolean;
-  /** What keeps the guard from working, in a word that is safe to show; undefined once `isReady`. */
+  /** Returns what the guard is missing, as a word that is safe to show to clients; undefined once `isReady`. */
   obstacle(): Need | undefined;
-  /** Reads the keys again, for a caller that knows that they changed. */
+  /** Reloads the keys, for a caller that knows that they changed. Returns whether that succeeded. */
   refreshKeys(): Promise<boolean>;
-  /** Stops reading keys, and hearing of revocations. */
+  /** Stops loading keys and revocations. */
   close(): void;
 }
 
 /** Options of a guard. */
 export interface GuardOptions extends VerifierOptions {
-  /** May be a feed, which the guard then waits for and closes. */
+  /** May be a feed: the guard then waits for it in `ready` and closes it. */
   readonly revocations: (Revocations & Partial<RevocationFeed>) | 'none';
   /**
-   * Hears, within a second, when what the guard cannot get changes; with an empty
-   * list when it has everything again. Default: a warning of the process
-   * (`process.emitWarning`) for each. Must not throw.
+   * Called within a second when the list of missing data changes; the list is empty
+   * once nothing is missing. Default: `process.emitWarning` for each entry. Must not
+   * throw.
    */
   readonly onTrouble?: (troubles: readonly Trouble[]) => void;
 }
 
-/** The options of a guard. */
+/** Schema of the options of a guard. */
 export const guardOptions = z.strictObject({ ...verifierOptions, onTrouble: func.optional() });
 
-/** How often the guard looks whether it lacks something, ms. */
-const lookEvery = 1_000;
+/** Interval of checking for missing data, ms. */
+const checkEvery = 1_000;
 
 /**
  * Creates a guard.
- * @throws Error on options that are unknown or make no sense
+ * @throws Error on unknown or invalid options
  */
 export function createGuard(options: GuardOptions): Guard {
   checkOptions('the guard', guardOptions, options);
@@ -101,7 +100,7 @@ export function createGuard(options: GuardOptions): Guard {
 
   let hasKeys = false;
   const keysReady = keys.ready().then(() => void (hasKeys = true));
-  // Nobody has to wait for it.
+  // Prevents an unhandled rejection if `ready` is never called.
   keysReady.catch(() => undefined);
 
   function troubles(): Trouble[] {
@@ -111,13 +110,13 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   let reported = '[]';
-  const looking = setInterval(() => {
+  const checking = setInterval(() => {
     const now = troubles();
     const text = JSON.stringify(now);
     if (text === reported) return;
     reported = text;
     onTrouble(now);
-  }, lookEvery).unref();
+  }, checkEvery).unref();
   const hasRevocations = () => revocations?.isReady?.() ?? true;
 
   return {
@@ -135,24 +134,24 @@ export function createGuard(options: GuardOptions): Guard {
     },
     refreshKeys: () => keys.refresh(),
     close() {
-      clearInterval(looking);
+      clearInterval(checking);
       keys.close();
       revocations?.close?.();
     },
   };
 }
 
-/** @throws Error where what should be a guard is none: a gate must not be made without one */
+/** Checks that a value is a guard. @throws Error if it is not */
 export function assertGuard(guard: Guard): void {
   checkOptions('the gate', z.strictObject({ guard: having('admit', 'check') }), { guard });
 }
 
-/** Says what is wrong where a Node process says such things. */
+/** Emits a process warning for each trouble. */
 function warn(troubles: readonly Trouble[]): void {
   for (const { need, why } of troubles) process.emitWarning(why, { type: 'SignetGuardWarning', code: need });
 }
 
-/** The user of an identity. Throws TOKEN_REQUIRED without one. */
+/** Returns the user of an identity. @throws TOKEN_REQUIRED without a user */
 export function userIn(identity: Identity): Principal {
   if (!identity.user) throw refusal('TOKEN_REQUIRED');
   return identity.user;

@@ -13,7 +13,7 @@ const allowed = [
   'fastify',
 ];
 
-test('imports nothing of ours but generated code and its own files', async () => {
+test('imports only generated code and its own files', async () => {
   const folder = import.meta.dirname;
   const files = (await readdir(folder, { recursive: true })).filter((name) => /(?<!\.test)\.ts$/.test(name));
   expect(files).toContain('guard.ts');

@@ -4,7 +4,7 @@ import { maxDepth, parseStrictly } from './json.ts';
 
 const parse = (text: string) => parseStrictly(Buffer.from(text));
 
-test('reads what JSON.parse reads', () => {
+test('parses like JSON.parse', () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 8 }), (text) => {
       expect(parse(text)).toEqual(JSON.parse(text));
@@ -21,7 +21,7 @@ test.each([
   '{"__proto__":1,"__proto__":2}',
   '{"a\\"":1,"b":":","a\\"":2}',
 ])('refuses %s', (text) => {
-  expect(() => parse(text)).toThrow('twice');
+  expect(() => parse(text)).toThrow('Duplicate name');
 });
 
 test.each(['{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"a","b":"a"}', '{"a":["a","a"],"b":"{\\"a\\":1"}'])(
@@ -31,7 +31,7 @@ test.each(['{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"a","b":"a"}', '{"a
   },
 );
 
-test('freezes everything, deep down', () => {
+test('freezes the result deeply', () => {
   const value = parse('{"a":[{"b":1}]}') as { a: { b: number }[] };
   expect(Object.isFrozen(value) && Object.isFrozen(value.a) && Object.isFrozen(value.a[0])).toBe(true);
 });
@@ -40,11 +40,11 @@ test('refuses bytes that are not UTF-8', () => {
   expect(() => parseStrictly(Buffer.from([0x22, 0xc3, 0x28, 0x22]))).toThrow(TypeError);
 });
 
-test('keeps __proto__ as a name like any other', () => {
+test('treats __proto__ as an ordinary name', () => {
   expect(Object.hasOwn(parse('{"__proto__":1}') as object, '__proto__')).toBe(true);
 });
 
-test('reads the deepest nesting there may be, and refuses one deeper', () => {
+test('accepts nesting up to the maximum depth only', () => {
   const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`;
   expect(() => parse(nested(maxDepth))).not.toThrow();
   expect(() => parse(`[${nested(maxDepth)}]`)).toThrow('deeply');

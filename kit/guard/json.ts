@@ -1,13 +1,14 @@
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Deepest nesting that is read. */
+/** Maximum nesting depth. */
 export const maxDepth = 32;
 
 /**
- * Parses JSON in UTF-8 and freezes all of it. Throws SyntaxError or TypeError on
- * what is not JSON or not UTF-8, on what is nested too deeply, and on an object
- * that has a name twice: parsers disagree on which of the two counts (RFC 8259
- * section 4, RFC 7519 section 4).
+ * Parses JSON in UTF-8 and freezes the result deeply. Duplicate names are an
+ * error, because parsers disagree on which one counts (RFC 8259 section 4, RFC
+ * 7519 section 4).
+ * @throws SyntaxError on invalid JSON, a duplicate name or too deep nesting
+ * @throws TypeError on invalid UTF-8
  */
 export function parseStrictly(bytes: Uint8Array): unknown {
   const text = utf8.decode(bytes);
@@ -16,14 +17,14 @@ export function parseStrictly(bytes: Uint8Array): unknown {
   return freeze(value);
 }
 
-/** Tells an object from everything else that JSON has. */
+/** Returns whether a JSON value is an object. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const token = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
-/** Walks text that is known to be JSON: a string before a colon is a name of the innermost object. */
+/** Checks valid JSON for duplicate names. A string before a colon is a name of the innermost object. */
 function checkNames(text: string): void {
   const open: (Set<string> | undefined)[] = [];
   let last = '';
@@ -33,9 +34,9 @@ function checkNames(text: string): void {
     else if (part === '}' || part === ']') open.pop();
     else if (part === ':') {
       const names = open.at(-1);
-      // "sub" and "\u0073ub" are one name.
+      // Unescaped first: "sub" and "\u0073ub" are the same name.
       const name = JSON.parse(last) as string;
-      if (names?.has(name)) throw new SyntaxError('An object has a name twice.');
+      if (names?.has(name)) throw new SyntaxError('Duplicate name in an object.');
       names?.add(name);
     }
     if (open.length > maxDepth) throw new SyntaxError('Nested too deeply.');

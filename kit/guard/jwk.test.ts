@@ -23,19 +23,19 @@ test('reads a set by kid, each key for its algorithm', async () => {
   expect([...(set.get(two.kid)?.byAlgorithm.keys() ?? [])]).toEqual(['EdDSA']);
 });
 
-test('takes an RSA key without alg for both of its algorithms, and one with alg for that alone', async () => {
+test('uses an RSA key without alg for both RSA algorithms, and one with alg for that only', async () => {
   const jwk = rsa(2_048);
   expect(await algorithmsOf(jwk)).toEqual(['RS256', 'PS256']);
   expect(await algorithmsOf({ ...jwk, alg: 'PS256' })).toEqual(['PS256']);
 });
 
-test('keeps the key objects of a set read before, so that nothing is imported twice', async () => {
+test('reuses the key objects of the previous set', async () => {
   const before = await readKeySet({ keys: [one.jwk] });
   const after = await readKeySet({ keys: [two.jwk, { ...one.jwk, ext: true }] }, before);
   expect(after.get(one.kid)).toBe(before.get(one.kid));
 });
 
-test('takes other material under the same kid for another key', async () => {
+test('treats other material under the same kid as another key', async () => {
   const before = await readKeySet({ keys: [one.jwk] });
   const after = await readKeySet({ keys: [{ ...(await createTestKey('ES256')).jwk, kid: one.kid }] }, before);
   expect(after.get(one.kid)).not.toBe(before.get(one.kid));
@@ -44,10 +44,10 @@ test('takes other material under the same kid for another key', async () => {
 describe('refuses the whole set', () => {
   const secret = { kty: 'oct', kid: 'secret', k: 'A'.repeat(43) };
   const cases: Record<string, [document: unknown, message: string]> = {
-    'that is no object': ['keys', 'expected object'],
+    'that is not an object': ['keys', 'expected object'],
     'that is null': [null, 'expected object'],
     'without keys': [{}, 'expected array'],
-    'whose keys are no list': [{ keys: {} }, 'expected array'],
+    'whose keys are not a list': [{ keys: {} }, 'expected array'],
     'with no key': [{ keys: [] }, 'no usable key'],
     'with no usable key': [{ keys: [{ ...one.jwk, use: 'enc' }] }, 'no usable key'],
     'whose only key has no kid': [{ keys: [{ ...one.jwk, kid: undefined }] }, 'no usable key'],
@@ -57,12 +57,12 @@ describe('refuses the whole set', () => {
     'with a private prime': [{ keys: [one.jwk, { ...two.jwk, p: 'AAAA' }] }, 'private or symmetric'],
     'with a symmetric key': [{ keys: [one.jwk, secret] }, 'private or symmetric'],
     'with a symmetric key without k': [{ keys: [one.jwk, { kty: 'oct', kid: 's' }] }, 'private or symmetric'],
-    'with one kid twice': [{ keys: [one.jwk, { ...two.jwk, kid: one.kid }] }, 'one kid twice'],
-    'with one kid twice, once on a key that is left out': [
+    'with a duplicate kid': [{ keys: [one.jwk, { ...two.jwk, kid: one.kid }] }, 'duplicate kid'],
+    'with a duplicate kid on a key that is skipped': [
       { keys: [one.jwk, { ...two.jwk, kid: one.kid, use: 'enc' }] },
-      'one kid twice',
+      'duplicate kid',
     ],
-    'with more keys than there may be': [
+    'with too many keys': [
       { keys: Array.from({ length: maxKeys + 1 }, (_, i) => ({ ...one.jwk, kid: `${i}` })) },
       'Too big',
     ],
@@ -72,7 +72,7 @@ describe('refuses the whole set', () => {
   });
 });
 
-test('reads a set of as many keys as there may be', async () => {
+test('reads a set with the maximum number of keys', async () => {
   const keys = Array.from({ length: maxKeys }, (_, i) => ({ ...one.jwk, kid: `${i}` }));
   expect((await readKeySet({ keys })).size).toBe(maxKeys);
 });
@@ -85,15 +85,15 @@ test.each([1, null, 'key', [], {}, { kty: 7 }, { kty: 'EC', kid: 7 }, { kid: 'x'
   },
 );
 
-describe('leaves out', () => {
+describe('skips', () => {
   const sound = rsa(2_048);
   const small = rsa(2_040);
   const cases: Record<string, object> = {
     'a key for encryption': { ...two.jwk, use: 'enc' },
     'a key whose key_ops do not verify': { ...two.jwk, key_ops: ['encrypt'] },
-    'a key whose key_ops are no list': { ...two.jwk, key_ops: 'verify' },
+    'a key whose key_ops are not a list': { ...two.jwk, key_ops: 'verify' },
     'a key of an unknown algorithm': { ...two.jwk, alg: 'ES224' },
-    'a key whose alg is no string': { ...two.jwk, alg: 1 },
+    'a key whose alg is not a string': { ...two.jwk, alg: 1 },
     'a key of another curve than its algorithm': { ...one.jwk, crv: 'P-384' },
     'a key of another type than its algorithm': { ...one.jwk, kty: 'RSA' },
     'a point that is not on the curve': { ...one.jwk, y: one.jwk.x },
@@ -107,7 +107,7 @@ describe('leaves out', () => {
     'an RSA exponent of 1': { ...sound, e: 'AQ' },
     'an RSA exponent of 3': { ...sound, e: 'Aw' },
     'an even RSA exponent': { ...sound, e: 'AQAC' },
-    'an RSA exponent of 64 bits and more': {
+    'an RSA exponent of 64 bits or more': {
       ...sound,
       e: Buffer.from('010000000000000001', 'hex').toString('base64url'),
     },

@@ -10,7 +10,7 @@ import type { KeySource } from './keys.ts';
 let issuer: TestIssuer;
 let server: JwksServer;
 let opened: KeySource[];
-/** A clock that stands still until a test moves it, in milliseconds. */
+/** A clock that a test moves, in milliseconds. */
 let now: number;
 
 beforeEach(async () => {
@@ -38,7 +38,7 @@ async function reasonOf(work: Promise<unknown>): Promise<string | undefined> {
   );
 }
 
-test('holds the published keys once ready', async () => {
+test('has the published keys once ready', async () => {
   const keys = open();
   expect(keys.held(issuer.key.kid, 'ES256')).toBeUndefined();
   await keys.ready();
@@ -46,7 +46,7 @@ test('holds the published keys once ready', async () => {
   expect(await keys.get(issuer.key.kid, 'ES256')).toBe(keys.held(issuer.key.kid, 'ES256'));
 });
 
-test('gives no key for another algorithm than its own, and does not ask for it again', async () => {
+test('returns no key for another algorithm, without a request', async () => {
   const keys = open();
   await keys.ready();
   expect(await keys.get(issuer.key.kid, 'RS256')).toBeUndefined();
@@ -54,7 +54,7 @@ test('gives no key for another algorithm than its own, and does not ask for it a
   expect(server.requests).toBe(1);
 });
 
-test('knows a new key at its first use, at the cost of one request', async () => {
+test('loads a new key at its first use, with one request', async () => {
   const keys = open();
   await keys.ready();
   const { kid } = await issuer.rotate();
@@ -62,7 +62,7 @@ test('knows a new key at its first use, at the cost of one request', async () =>
   expect(server.requests).toBe(2);
 });
 
-test('forgets a removed key at the next read', async () => {
+test('drops a removed key at the next load', async () => {
   const keys = open();
   await keys.ready();
   const old = issuer.key.kid;
@@ -74,7 +74,7 @@ test('forgets a removed key at the next read', async () => {
   expect(await keys.get(old, 'ES256')).toBeUndefined();
 });
 
-test('keeps the key object of a key that stays', async () => {
+test('keeps the key object of an unchanged key', async () => {
   const keys = open();
   await keys.ready();
   const { kid } = issuer.key;
@@ -85,14 +85,14 @@ test('keeps the key object of a key that stays', async () => {
 });
 
 describe('a flood of unknown kids', () => {
-  test('5,000 one after the other cost two requests', async () => {
+  test('5,000 in sequence cause two requests', async () => {
     const keys = open();
     await keys.ready();
     for (let i = 0; i < 5_000; i += 1) expect(await keys.get(`unknown-${i}`, 'ES256')).toBeUndefined();
     expect(server.requests).toBe(2);
   });
 
-  test('5,000 at once cost two requests', async () => {
+  test('5,000 in parallel cause two requests', async () => {
     const keys = open();
     await keys.ready();
     const found = await Promise.all(Array.from({ length: 5_000 }, (_, i) => keys.get(`unknown-${i}`, 'ES256')));
@@ -100,14 +100,14 @@ describe('a flood of unknown kids', () => {
     expect(server.requests).toBe(2);
   });
 
-  test('5,000 at once before the first answer cost two requests', async () => {
+  test('5,000 in parallel before the first response cause two requests', async () => {
     const keys = open();
     const found = await Promise.all(Array.from({ length: 5_000 }, (_, i) => keys.get(`unknown-${i}`, 'ES256')));
     expect(found.every((key) => key === undefined)).toBe(true);
     expect(server.requests).toBe(2);
   });
 
-  test('is asked about again once the cooldown is over, and not before', async () => {
+  test('causes another request only after the cooldown', async () => {
     const keys = open({ cooldown: 5_000 });
     await keys.ready();
     await keys.get('unknown', 'ES256');
@@ -119,7 +119,7 @@ describe('a flood of unknown kids', () => {
     expect(server.requests).toBe(3);
   });
 
-  test('with the issuer down, 5,000 are KEYS_UNAVAILABLE and cost one attempt', async () => {
+  test('with the issuer down, 5,000 are KEYS_UNAVAILABLE and cause one attempt', async () => {
     let attempts = 0;
     const keys = open({
       fetch: (url, init) => {
@@ -138,7 +138,7 @@ describe('a flood of unknown kids', () => {
   });
 });
 
-test('a key that is published while a read is under way is found by a second read', async () => {
+test('finds a key published during a load by a second load', async () => {
   const before = issuer.jwks();
   const asked = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<Response>();
@@ -160,7 +160,7 @@ test('a key that is published while a read is under way is found by a second rea
 });
 
 describe('with the issuer down', () => {
-  test('keeps the keys it has, and says of others that it cannot know', async () => {
+  test('keeps the loaded keys, and throws KEYS_UNAVAILABLE for others', async () => {
     const keys = open();
     await keys.ready();
     await server.close();
@@ -169,7 +169,7 @@ describe('with the issuer down', () => {
     expect(await reasonOf(keys.get('unknown', 'ES256'))).toBe('KEYS_UNAVAILABLE');
   });
 
-  test('says when to try again', async () => {
+  test('sends Retry-After', async () => {
     await server.close();
     const error = await open()
       .get('unknown', 'ES256')
@@ -177,7 +177,7 @@ describe('with the issuer down', () => {
     expect((error as { metadata: Headers }).metadata.get('retry-after')).toBe('5');
   });
 
-  test('has no key at all when it was down from the start, and is ready when it comes back', async () => {
+  test('has no keys if it was down from the start, and is ready when it is back', async () => {
     const port = Number(new URL(server.url).port);
     await server.close();
     const keys = open({ cooldown: 10 });
@@ -187,7 +187,7 @@ describe('with the issuer down', () => {
     expect(await keys.get(issuer.key.kid, 'ES256')).toBeDefined();
   });
 
-  test('says again that a kid does not exist once it answers', async () => {
+  test('reports an unknown kid again once the issuer responds', async () => {
     const keys = open();
     await keys.ready();
     server.status = 500;
@@ -198,7 +198,7 @@ describe('with the issuer down', () => {
   });
 });
 
-describe('an answer never replaces a good set when it', () => {
+describe('a response does not replace a valid set if it', () => {
   const { length } = JSON.stringify({ keys: [], pad: '' });
   const cases: Record<string, (good: object) => { status?: number; body: unknown }> = {
     'is not JSON': () => ({ body: '<html>' }),
@@ -206,9 +206,9 @@ describe('an answer never replaces a good set when it', () => {
     'is not a JWKS': () => ({ body: { jwks: [] } }),
     'has no keys': () => ({ body: { keys: [] } }),
     'has no usable key': () => ({ body: { keys: [{ kty: 'EC', kid: 'x', crv: 'P-256' }] } }),
-    'has a private key in it': (good) => ({ body: { keys: [{ ...good, d: 'AAAA' }] } }),
+    'has a private key': (good) => ({ body: { keys: [{ ...good, d: 'AAAA' }] } }),
     'is an error': (good) => ({ status: 500, body: { keys: [good] } }),
-    'is another success than 200': (good) => ({ status: 203, body: { keys: [good] } }),
+    'has a success status other than 200': (good) => ({ status: 203, body: { keys: [good] } }),
     'is a redirect': (good) => ({ status: 302, body: { keys: [good] } }),
     'is larger than 256 KiB': (good) => ({ body: { keys: [good], pad: 'x'.repeat(maxJwksBytes - length) } }),
   };
@@ -225,7 +225,7 @@ describe('an answer never replaces a good set when it', () => {
     expect(keys.held(other.key.kid, 'ES256')).toBeUndefined();
   });
 
-  test('does not come in time', async () => {
+  test('times out', async () => {
     const keys = open({ timeout: 20 });
     await keys.ready();
     server.answer = () => undefined;
@@ -234,25 +234,25 @@ describe('an answer never replaces a good set when it', () => {
   });
 });
 
-test('takes an answer of 256 KiB', async () => {
+test('accepts a response of 256 KiB', async () => {
   const empty = JSON.stringify({ ...issuer.jwks(), pad: '' });
   server.answer = () => ({ ...issuer.jwks(), pad: 'x'.repeat(maxJwksBytes - empty.length) });
   await expect(open().ready()).resolves.toBeUndefined();
 });
 
-test('gives up on a fetch that heeds no signal', async () => {
+test('gives up on a fetch that ignores the signal', async () => {
   const keys = open({ timeout: 20, fetch: () => new Promise(() => undefined) });
   expect(await reasonOf(keys.get('any', 'ES256'))).toBe('KEYS_UNAVAILABLE');
 });
 
-test('reads again in the background', async () => {
+test('reloads in the background', async () => {
   const keys = open({ refreshEvery: 10 });
   await keys.ready();
   const { kid } = await issuer.rotate();
   await expect.poll(() => keys.held(kid, 'ES256')).toBeDefined();
 });
 
-test('does not read on once closed, and lets nobody wait for it', async () => {
+test('stops loading once closed, and rejects waiting calls', async () => {
   server.answer = () => undefined;
   const keys = open();
   const waiting = reasonOf(keys.get('any', 'ES256'));
@@ -263,7 +263,7 @@ test('does not read on once closed, and lets nobody wait for it', async () => {
   expect(await reasonOf(keys.get('any', 'ES256'))).toBe('KEYS_UNAVAILABLE');
 });
 
-test('reads once for all who ask for it at the same time', async () => {
+test('loads once for concurrent calls', async () => {
   const keys = open();
   await keys.ready();
   await Promise.all(Array.from({ length: 100 }, () => keys.refresh()));
@@ -271,7 +271,7 @@ test('reads once for all who ask for it at the same time', async () => {
 });
 
 test.each([
-  // A short timeout only where it is to pass: a busy machine may take a while to answer.
+  // A short timeout only where it is meant to expire: a busy machine may respond slowly.
   { state: 'with its keys read', hangs: false, timeout: 10_000, wait: 'await keys.ready();' },
   { state: 'with a read that never ends', hangs: true, timeout: 200, wait: '' },
 ])(
@@ -298,7 +298,7 @@ test.each([
   10_000,
 );
 
-test('reads keys from the process itself in the same way', async () => {
+test('loads keys from the process itself in the same way', async () => {
   const keys = localJwks(async () => issuer.jwks());
   opened.push(keys);
   await keys.ready();
@@ -306,7 +306,7 @@ test('reads keys from the process itself in the same way', async () => {
   expect(await keys.get(kid, 'ES256')).toBeDefined();
 });
 
-test('local keys that cannot be read are KEYS_UNAVAILABLE', async () => {
+test('throws KEYS_UNAVAILABLE if local keys cannot be loaded', async () => {
   const keys = localJwks(async () => {
     throw new Error('no database');
   });
@@ -314,7 +314,7 @@ test('local keys that cannot be read are KEYS_UNAVAILABLE', async () => {
   expect(await reasonOf(keys.get('any', 'ES256'))).toBe('KEYS_UNAVAILABLE');
 });
 
-test('before the first set is here, a read that failed is tried again soon, whatever the cooldown', async () => {
+test('retries a failed first load soon, whatever the cooldown', async () => {
   let failures = 2;
   const keys = localJwks(
     async () => {
@@ -328,12 +328,12 @@ test('before the first set is here, a read that failed is tried again soon, what
   expect(failures).toBe(-1);
 });
 
-test('says what is wrong with the last read, by the address and without what may be secret in it', async () => {
+test('reports the cause of a failed load with the URL, without its query', async () => {
   server.answer = () => '<!doctype html>';
   const keys = open({ url: `${server.url}?token=hush`, refreshEvery: 20 });
   await expect.poll(() => keys.trouble()).toContain(`${server.url}: Unexpected token`);
   server.status = 404;
-  await expect.poll(() => keys.trouble()).toBe(`${server.url}: it answered 404`);
+  await expect.poll(() => keys.trouble()).toBe(`${server.url}: HTTP status 404`);
   server.answer = () => issuer.jwks();
   server.status = 200;
   await expect.poll(() => keys.trouble()).toBeUndefined();
@@ -353,15 +353,15 @@ test.each<[object, string]>([
   [{ refreshEvery: 86_400_001 }, 'refreshEvery'],
   [{ timeout: Infinity }, 'timeout'],
   [{ timeOut: 5_000 }, 'unknown: timeOut'],
-])('is not made with %j', (wrong, message) => {
+])('throws on %j', (wrong, message) => {
   expect(() => open(wrong as Partial<RemoteJwksOptions>)).toThrow(message);
 });
 
-test('an http:// address of a public host is accepted where that is asked for', () => {
+test('accepts http:// to a public host with insecureHttp', () => {
   const fetch = async () => Response.json(issuer.jwks());
   expect(() => open({ url: 'http://issuer.example.com/jwks.json', insecureHttp: true, fetch })).not.toThrow();
 });
 
-test('local keys are not made with times that make no sense', () => {
+test('throws on invalid times of local keys', () => {
   expect(() => localJwks(async () => issuer.jwks(), { cooldown: Number.NaN })).toThrow('cooldown');
 });

@@ -3,48 +3,49 @@ import { type KeySet, readKeySet } from './jwk.ts';
 import { func, milliseconds } from './options.ts';
 import { reasonsOf } from './trouble.ts';
 
-/** Where the guard gets its keys. */
+/** Source of the keys that verify tokens. */
 export interface KeySource {
-  /** The key as held right now; no I/O. The same object for as long as the key stays. */
+  /** Returns a key from memory, without I/O. The object is the same as long as the key is unchanged. */
   held(kid: string, alg: string): CryptoKey | undefined;
   /**
-   * The key, asked for where it is not held. Undefined where it is known not to
-   * exist. Throws KEYS_UNAVAILABLE where that cannot be known.
+   * Returns a key, loading the key set if the key is unknown; undefined if the key
+   * does not exist.
+   * @throws KEYS_UNAVAILABLE if the key set cannot be loaded
    */
   get(kid: string, alg: string): Promise<CryptoKey | undefined>;
-  /** Reads the keys anew, for whoever knows that they changed. Tells whether that worked. */
+  /** Reloads the key set, for a caller that knows that it changed. Returns whether that succeeded. */
   refresh(): Promise<boolean>;
   /**
-   * Resolves once a good set is held; rejects with KEYS_UNAVAILABLE when closed
-   * before. Waiting for it keeps no process alive: something else must.
+   * Resolves once a valid key set is loaded; rejects with KEYS_UNAVAILABLE if closed
+   * before. Waiting does not keep the process alive.
    */
   ready(): Promise<void>;
-  /** Why the last read failed, for the log alone; undefined where it did not. */
+  /** Returns why the last load failed, for the log only; undefined if it succeeded. */
   trouble(): string | undefined;
-  /** Stops refreshing. What is held stays usable. */
+  /** Stops refreshing. Loaded keys stay usable. */
   close(): void;
 }
 
 /**
- * When keys are read, unless told: ms. An issuer that lets a key sign once it has
- * been published for longer than the cooldown is never refused: whoever meets the
- * key then has read the keys since, or may do so now.
+ * Default times, ms. If an issuer publishes a key for longer than the cooldown
+ * before the key signs, no verifier refuses it: it has loaded the key since, or is
+ * allowed to load it now.
  */
 export const keyTimes = { cooldown: 5_000, refreshEvery: 60_000, timeout: 5_000 } as const;
 
-/** When keys are read. All times in milliseconds. */
+/** When keys are loaded. All times in milliseconds. */
 export interface KeyTimes {
-  /** Shortest time between two reads that unknown kids cause, whatever a flood sends. */
+  /** Minimum interval between loads caused by unknown kids; limits the effect of a flood. */
   readonly cooldown?: number;
-  /** Time between two reads in the background. */
+  /** Interval of background loads. */
   readonly refreshEvery?: number;
-  /** Longest time that a read may take. */
+  /** Timeout of a load. */
   readonly timeout?: number;
-  /** A clock that only goes forward, in milliseconds. */
+  /** Monotonic clock, in milliseconds. */
   readonly clock?: () => number;
 }
 
-/** How times may be set: a removed key is accepted until the next read, so a day is the most. */
+/** Schema of the times. A removed key is accepted until the next load, so `refreshEvery` is at most a day. */
 export const keyTimeOptions = {
   cooldown: milliseconds(0, 3_600_000).optional(),
   refreshEvery: milliseconds(1, 86_400_000).optional(),
@@ -52,15 +53,15 @@ export const keyTimeOptions = {
   clock: func.optional(),
 };
 
-/** Half of the wait after a first read that failed, ms; each next one is twice as long, up to the cooldown. */
+/** Half of the delay after a failed first load, ms. Each further delay is twice as long, up to the cooldown. */
 const firstWait = 50;
 
 /**
- * Keeps the last good key set in memory. It is read at once, then in the
- * background, sooner after a failure, and for an unknown kid; never twice at the
- * same time. A read that fails, or brings what is not a good set, changes nothing.
- * Keeps no process alive, but for as long as a read that is under way may take.
- * @param name what is read, for the log
+ * Creates a key source that keeps the last valid key set in memory. It loads the
+ * set at once, then in the background (sooner after a failure) and for an unknown
+ * kid, one load at a time. A failed load or an invalid set leaves the keys
+ * unchanged. Does not keep the process alive, except for a load in progress.
+ * @param name name of the key set, for the log
  */
 export function createKeySource(
   load: (signal: AbortSignal) => Promise<unknown>,
@@ -70,19 +71,19 @@ export function createKeySource(
   const { cooldown, refreshEvery, timeout, clock = () => performance.now() } = { ...keyTimes, ...times };
   const closing = new AbortController();
   const first = Promise.withResolvers<void>();
-  // Nobody has to wait for it.
+  // Prevents an unhandled rejection if `ready` is never called.
   first.promise.catch(() => undefined);
   let set: KeySet | undefined;
-  let lastReadWorked = false;
+  let lastLoadSucceeded = false;
   let trouble: string | undefined;
   let askedAt = -Infinity;
   let reading: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let untilFirst = firstWait;
 
-  /** Until the next read in the background, ms. Before the first set, nothing can be verified: that is tried more often. */
+  /** Delay until the next background load, ms. Shorter before the first set, because nothing can be verified yet. */
   function pause(): number {
-    if (lastReadWorked) return refreshEvery;
+    if (lastLoadSucceeded) return refreshEvery;
     if (!set) untilFirst *= 2;
     return Math.min(set ? Infinity : untilFirst, cooldown, refreshEvery);
   }
@@ -90,13 +91,13 @@ export function createKeySource(
   async function attempt(): Promise<void> {
     try {
       set = await readKeySet(await within(timeout, closing.signal, load), set);
-      lastReadWorked = true;
+      lastLoadSucceeded = true;
       trouble = undefined;
       first.resolve();
     } catch (error) {
       if (!closing.signal.aborted) trouble = `${name}: ${reasonsOf(error)}`;
-      // What is held stays: verifying goes on while the issuer is down.
-      lastReadWorked = false;
+      // The loaded keys stay, so verification continues while the issuer is down.
+      lastLoadSucceeded = false;
     }
     reading = undefined;
     if (closing.signal.aborted) return;
@@ -108,7 +109,7 @@ export function createKeySource(
     return (reading ??= attempt());
   }
 
-  /** Reads in the background; what goes wrong is the next read's to mend, and known to those who wait. */
+  /** Loads in the background. `attempt` handles failures and schedules the next load. */
   function begin(): void {
     read().catch(first.reject);
   }
@@ -122,7 +123,7 @@ export function createKeySource(
     held,
     async get(kid, alg) {
       if (set?.has(kid)) return held(kid, alg);
-      // A read that is under way may have missed a key that is newer than it, so it does not settle the matter.
+      // A load in progress may have started before the key was published, so another load may follow.
       await reading;
       if (!set?.has(kid) && !closing.signal.aborted) {
         if (!reading && clock() - askedAt >= cooldown) {
@@ -131,15 +132,15 @@ export function createKeySource(
         }
         await reading;
       }
-      // Not in a set that was read within the cooldown: there is no such key. Not read: nobody knows.
-      if (!set?.has(kid) && !lastReadWorked) throw refusal('KEYS_UNAVAILABLE', { headers: retryAfter(cooldown) });
+      // After a successful load within the cooldown the key is known not to exist.
+      if (!set?.has(kid) && !lastLoadSucceeded) throw refusal('KEYS_UNAVAILABLE', { headers: retryAfter(cooldown) });
       return held(kid, alg);
     },
     async refresh() {
       await reading;
       if (closing.signal.aborted) return false;
       await read();
-      return lastReadWorked;
+      return lastLoadSucceeded;
     },
     ready: () => first.promise,
     trouble: () => trouble,
@@ -155,17 +156,17 @@ function retryAfter(ms: number): HeadersInit {
   return { 'retry-after': String(Math.max(1, Math.ceil(ms / 1_000))) };
 }
 
-/** Runs a read until it ends, takes too long or is not wanted any more, whether or not it heeds the signal. */
+/** Runs a load until it ends, times out or the source is closed, even if it ignores the signal. */
 async function within<T>(ms: number, closing: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const stop = () => over.abort(new Error('The keys took too long to come, or are not wanted any more.'));
+  const timeout = new AbortController();
+  const stop = () => timeout.abort(new Error('loading the keys timed out or was cancelled'));
   const timer = setTimeout(stop, ms).unref();
   const stopped = new Promise<never>((_, reject) => {
-    over.signal.addEventListener('abort', () => reject(over.signal.reason as Error), { once: true });
+    timeout.signal.addEventListener('abort', () => reject(timeout.signal.reason as Error), { once: true });
   });
   closing.addEventListener('abort', stop, { once: true });
   try {
-    return await Promise.race([run(over.signal), stopped]);
+    return await Promise.race([run(timeout.signal), stopped]);
   } finally {
     clearTimeout(timer);
     closing.removeEventListener('abort', stop);

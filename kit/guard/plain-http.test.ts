@@ -24,10 +24,10 @@ test.each([
   'auth.signet.svc.cluster.local',
   'auth.prod.internal',
   'AUTH',
-  // Other spellings of 127.0.0.1 (WHATWG URL).
+  // Other forms of 127.0.0.1 (WHATWG URL).
   '0x7f.1',
   '2130706433',
-])('%s is of this machine or a private network', (authority) => {
+])('%s is on this machine or a private network', (authority) => {
   expect(isPrivateHost(hostOf(authority))).toBe(true);
 });
 
@@ -48,7 +48,7 @@ test.each([
   expect(isPrivateHost(hostOf(authority))).toBe(false);
 });
 
-test('https is good everywhere, http on private hosts or where it is asked for', () => {
+test('accepts https everywhere, http on private hosts or with insecureHttp', () => {
   expect(safeUrl('It', 'https://example.com/').href).toBe('https://example.com/');
   expect(safeUrl('It', 'http://auth:9081').href).toBe('http://auth:9081/');
   expect(safeUrl('It', 'http://example.com', true).href).toBe('http://example.com/');

@@ -6,40 +6,40 @@ import type { Revocations } from './revocations.ts';
 import { type AccessRule, assertRule, type UserRule } from './rule.ts';
 import type { Verifier } from './verifier.ts';
 
-/** Who is calling, as far as it was verified. */
+/** The verified identity of a call. */
 export interface Identity {
-  /** On whose behalf; nobody's where a service calls in its own name. */
+  /** The user. Unset if a service calls in its own name. */
   readonly user?: Principal;
-  /** Which service of the fleet asks; the machine, where one calls in its own name. */
+  /** The calling service of the fleet, or the machine client that calls in its own name. */
   readonly caller?: Caller;
 }
 
 /**
- * Admits a request by its headers, or throws the refusal.
- * @param known the caller of this request, where it was asked for before
+ * Checks a request by its headers. Throws the refusal.
+ * @param known the caller of this request, if it was verified before
  */
 export type Check = (headers: HeaderSource, known?: Promise<Caller | undefined>) => Promise<Identity>;
 
-/** What a check asks. */
+/** Dependencies of a check. */
 export interface PolicyDeps {
   readonly verifier: Verifier;
-  /** Undefined where nobody is asked. */
+  /** undefined if revocations are not checked. */
   readonly revocations: Revocations | undefined;
   /** The time, in milliseconds since 1970. */
   readonly clock: () => number;
 }
 
-const nobody: Identity = Object.freeze({});
+const anonymous: Identity = Object.freeze({});
 
-/** Makes the check of a rule. Throws an Error where the rule is not valid. */
+/** Compiles a rule to a check. @throws Error if the rule is invalid */
 export function compileRule(rule: AccessRule, deps: PolicyDeps): Check {
   assertRule(rule);
-  // A token that is there is not looked at: one that has expired must not keep anybody from signing in.
-  if (rule === 'public') return async () => nobody;
-  const mayAsk = callerCheck(rule.callers ?? [], rule.internal === true, deps);
+  // Public methods ignore credentials, so an expired token cannot block sign-in.
+  if (rule === 'public') return async () => anonymous;
+  const checkCaller = callerCheck(rule.callers ?? [], rule.internal === true, deps);
   if (rule.internal) {
     return async (headers, known) => {
-      const caller = await mayAsk(headers, known);
+      const caller = await checkCaller(headers, known);
       const token = bearerToken(headers);
       if (token !== undefined) return { ...caller, user: await deps.verifier.user(token) };
       if (headers.get('authorization')) throw invalidToken('not a bearer token');
@@ -50,9 +50,9 @@ export function compileRule(rule: AccessRule, deps: PolicyDeps): Check {
     const token = bearerToken(headers);
     if (token === undefined) throw refusal('TOKEN_REQUIRED');
     const bearer = await deps.verifier.bearer(token);
-    if (bearer.kind === 'service') throw invalidToken("a fleet token in a user's place");
-    if (bearer.kind === 'machine' && !rule.services) throw invalidToken("a machine's token in a user's place");
-    const caller = await mayAsk(headers, known);
+    if (bearer.kind === 'service') throw invalidToken('a fleet token instead of a user token');
+    if (bearer.kind === 'machine' && !rule.services) throw invalidToken('a machine token instead of a user token');
+    const caller = await checkCaller(headers, known);
     checkGrants(bearer.kind === 'user' ? bearer.principal : bearer.caller, rule);
     checkAuthentication(bearer, rule, deps.clock());
     checkStaleness(rule, deps.revocations);
@@ -60,7 +60,7 @@ export function compileRule(rule: AccessRule, deps: PolicyDeps): Check {
   };
 }
 
-/** The caller of a request that has a token for it. Throws CALLER_NOT_ALLOWED where that is not good. */
+/** Verifies the caller token of a request. Returns undefined without one. @throws CALLER_NOT_ALLOWED if it is invalid */
 export async function callerOf(headers: HeaderSource, verifier: Verifier): Promise<Caller | undefined> {
   try {
     const token = callerToken(headers);
@@ -70,7 +70,7 @@ export async function callerOf(headers: HeaderSource, verifier: Verifier): Promi
   }
 }
 
-/** A caller's token must be good wherever there is one, and there wherever `named` or `needed` says so. */
+/** Checks the caller: a caller token must be valid if it is sent, and is required if `named` or `needed` is set. */
 function callerCheck(named: readonly string[], needed: boolean, { verifier }: PolicyDeps) {
   return async (headers: HeaderSource, known?: Promise<Caller | undefined>): Promise<{ caller?: Caller }> => {
     const caller = await (known ?? callerOf(headers, verifier));
@@ -98,8 +98,8 @@ const anyOf = new Intl.ListFormat('en', { type: 'disjunction' });
 const allOf = new Intl.ListFormat('en', { type: 'conjunction' });
 
 /**
- * RFC 9470 section 3: what kind of authentication, and how long ago, is needed. A
- * machine proves who it is for each token, and by nothing that has a class.
+ * Checks the class and age of the authentication (RFC 9470 section 3). A machine
+ * authenticates anew for each token, and its authentication has no class.
  */
 function checkAuthentication(bearer: Bearer, { acr, maxAuthAge }: UserRule, now: number): void {
   const isUser = bearer.kind === 'user';

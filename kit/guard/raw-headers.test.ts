@@ -8,6 +8,6 @@ test.each<[string[], string | undefined]>([
   [['X-Is', 'authorization', 'x', 'y'], undefined],
   [['authorization'], undefined],
   [[], undefined],
-])('of %j the Authorization header is %j', (rawHeaders, found) => {
+])('reads from %j the Authorization header %j', (rawHeaders, found) => {
   expect(joinedHeader(rawHeaders, 'authorization')).toBe(found);
 });

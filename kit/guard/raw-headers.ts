@@ -1,8 +1,9 @@
 /**
- * A header of a raw list of names and values, in lower case; undefined without it.
- * One that came twice is joined by a comma, as Headers does: Node's own `headers`
- * keeps the first Authorization of several and says nothing, and the guard must
- * see that there were two, and refuse.
+ * Returns a header from Node's raw list of names and values, undefined if missing.
+ * Repeated values are joined with a comma, as `Headers` does: Node's `headers`
+ * silently keeps only the first Authorization header, and the guard must reject a
+ * repeated one.
+ * @param name in lower case
  */
 export function joinedHeader(rawHeaders: readonly string[], name: string): string | undefined {
   let found: string | undefined;

@@ -1,18 +1,18 @@
 import { Code } from '@connectrpc/connect';
 
-/** What a reason means on each protocol, and in words for whoever called. */
+/** A reason's status on each protocol, and its title. */
 export interface ReasonEntry {
   /** gRPC and Connect status. */
   readonly code: Code;
   /** HTTP status on REST. */
   readonly status: number;
-  /** One sentence for the caller. Never tells what only we should know. */
+  /** One sentence for the client. Reveals no internals. */
   readonly title: string;
-  /** WWW-Authenticate that goes with it, unless the error brings its own (RFC 6750 section 3). */
+  /** WWW-Authenticate header, unless the error sets its own (RFC 6750 section 3). */
   readonly challenge?: string;
 }
 
-/** The reasons for which the guard refuses a call. kit/errors adds those of transport, and services add their own. */
+/** Reasons for which the guard refuses a call. kit/errors adds the reasons of the transport; services add their own. */
 export const guardReasons = {
   TOKEN_REQUIRED: {
     code: Code.Unauthenticated,
@@ -35,7 +35,7 @@ export const guardReasons = {
   INSUFFICIENT_SCOPE: {
     code: Code.PermissionDenied,
     status: 403,
-    title: 'The access token does not carry the role or scope that this needs.',
+    title: 'The access token lacks a required role or scope.',
     challenge: 'Bearer error="insufficient_scope"',
   },
   CALLER_NOT_ALLOWED: {

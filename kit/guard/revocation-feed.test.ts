@@ -14,7 +14,7 @@ import { refusalReasonOf } from './error.ts';
 import { failure } from '../testing/auth-server.ts';
 import { createTestIssuer } from '../testing/tokens.ts';
 
-/** An auth service that says what the test tells it to. */
+/** An auth service controlled by the test. */
 function makeSource() {
   const asked: WatchRequest[] = [];
   let queue: WatchResponse[] = [];
@@ -74,7 +74,7 @@ const token = (sid: string) => ({
 });
 const poll = (what: () => unknown) => expect.poll(what, { timeout: 5_000, interval: 5 });
 
-test('it is ready once it has been told everything, and not before', async () => {
+test('is ready once all revocations are loaded', async () => {
   const source = makeSource();
   feed = watchRevocations({ transport: source.transport });
   source.say(1, { sessions: ['one'], current: false });
@@ -85,7 +85,7 @@ test('it is ready once it has been told everything, and not before', async () =>
   expect([feed.isReady(), feed.isRevoked(token('two')), feed.size]).toEqual([true, true, 2]);
 });
 
-test('cut off, it goes on with what it knows; back again, it resumes where it was and is ready when it has caught up', async () => {
+test('keeps its data while disconnected; then resumes at its position and is ready once it has caught up', async () => {
   const source = makeSource();
   feed = watchRevocations({ transport: source.transport, backoff: [5, 10] });
   source.say(7, { sessions: ['one'] });
@@ -102,7 +102,7 @@ test('cut off, it goes on with what it knows; back again, it resumes where it wa
   await poll(() => feed.isReady()).toBe(true);
 });
 
-test('a stream that falls silent is given up and opened anew', async () => {
+test('reopens a silent stream', async () => {
   const source = makeSource();
   feed = watchRevocations({ transport: source.transport, silence: 50, backoff: [5, 10] });
   source.say(1);
@@ -111,7 +111,7 @@ test('a stream that falls silent is given up and opened anew', async () => {
   expect(feed.isReady(), 'it goes on with what it knows').toBe(true);
 });
 
-test('a reset adds to what was known before: nothing is forgotten before it expires', async () => {
+test('keeps its entries on a reset until they expire', async () => {
   const source = makeSource();
   feed = watchRevocations({ transport: source.transport });
   source.say(5, { sessions: ['one', 'both'] });
@@ -126,7 +126,7 @@ test('a reset adds to what was known before: nothing is forgotten before it expi
   expect([...known, feed.size]).toEqual([true, true, true, 3]);
 });
 
-test('it says what is wrong while it has no news, and no more once it has', async () => {
+test('reports the cause while the stream is down', async () => {
   const source = makeSource();
   source.cut(true);
   feed = watchRevocations({ transport: source.transport, backoff: [5, 10] });
@@ -139,11 +139,11 @@ test('it says what is wrong while it has no news, and no more once it has', asyn
 
 test.each([
   ['INVALID_CLIENT', 'does not know'],
-  ['CALLER_NOT_ALLOWED', 'not take this service for one of the fleet'],
-] as const)('refused with %s, it says that it is the key of the service', async (reason, words) => {
+  ['CALLER_NOT_ALLOWED', 'not treat this service as part of the fleet'],
+] as const)('reports service_key as missing on %s', async (reason, words) => {
   const refusing = createRouterTransport(({ service }) => {
     service(RevocationService, {
-      // oxlint-disable-next-line require-yield -- it refuses before there is anything to yield
+      // oxlint-disable-next-line require-yield -- it throws before the first message
       async *watch() {
         throw failure(reason);
       },
@@ -160,12 +160,12 @@ test.each<[object, string]>([
   [{ backoff: [10, 5] }, 'backoff'],
   [{ backoff: [0, 5] }, 'backoff'],
   [{ backof: [1, 5] }, 'unknown: backof'],
-])('it is not made with %j', (wrong, message) => {
+])('throws on %j', (wrong, message) => {
   const { transport } = makeSource();
   expect(() => (feed = watchRevocations({ transport, ...wrong }))).toThrow(message);
 });
 
-test('a method with max_staleness is refused while the feed is cut off, and admitted again after', async () => {
+test('refuses a method with max_staleness while disconnected', async () => {
   const source = makeSource();
   let time = 0;
   feed = watchRevocations({ transport: source.transport, backoff: [5, 10], clock: () => time });

@@ -7,33 +7,33 @@ import { createRevocationSet } from './revocation-set.ts';
 import type { Revocations } from './revocations.ts';
 import { reasonsOf, type Trouble } from './trouble.ts';
 
-/** Revocations as an auth service tells of them. */
+/** Revocations streamed from an auth service. */
 export interface RevocationFeed extends Revocations {
-  /** Resolves once everything is known; rejects when closed before. Waiting for it keeps no process alive. */
+  /** Resolves once all revocations are loaded; rejects if closed before. Waiting does not keep the process alive. */
   ready(): Promise<void>;
   /**
-   * Tells whether all is known that could be: false before the first time, and
-   * after a time without contact until what was missed is here. While there is no
-   * contact it stays true: the guard goes on with what it knows.
+   * Returns whether the data is complete: false before the first load and, after a
+   * lost connection, until the missed revocations are loaded. While disconnected it
+   * keeps its value: the guard keeps using the last known data.
    */
   isReady(): boolean;
-  /** Why there is no news right now; undefined while there is. */
+  /** Returns why the stream is down; undefined while it works. */
   trouble(): Trouble | undefined;
-  /** How many revocations are held. */
+  /** Number of revocations in memory. */
   readonly size: number;
-  /** Ends the stream. What is held stays. */
+  /** Ends the stream. Loaded revocations stay. */
   close(): void;
 }
 
-/** Where revocations come from. */
+/** Options of a revocation feed. */
 export interface RevocationFeedOptions {
-  /** To the auth service; it adds the service's own token to each call. */
+  /** Transport to the auth service, which adds the service's own token to each call. */
   readonly transport: Transport;
-  /** Longest silence before the stream counts as cut, in milliseconds. Default 3 s: there is a heartbeat every second. */
+  /** Time without a message after which the stream counts as dead, in milliseconds. Default 3 s: heartbeats come every second. */
   readonly silence?: number;
-  /** Shortest and longest wait before the next try, in milliseconds. Default 50 and 1,000. */
+  /** Minimum and maximum delay before reconnecting, in milliseconds. Default 50 and 1,000. */
   readonly backoff?: readonly [number, number];
-  /** A clock that only goes forward, in milliseconds. */
+  /** Monotonic clock, in milliseconds. */
   readonly clock?: () => number;
 }
 
@@ -42,18 +42,17 @@ const feedOptions = z.strictObject({
   silence: milliseconds(1, 60_000).optional(),
   backoff: z
     .tuple([milliseconds(1, 60_000), milliseconds(1, 60_000)])
-    .refine(([shortest, longest]) => shortest <= longest, 'must be the shortest wait and the longest')
+    .refine(([shortest, longest]) => shortest <= longest, 'must be the minimum and the maximum delay')
     .optional(),
   clock: func.optional(),
 });
 
 /**
- * Watches an auth service's revocations, for as long as it is not closed, and
- * resumes where it was cut off. What it has heard of it forgets when no token
- * concerned can be alive, and never before: where the auth service does not know
- * the position any more (it lost commits in a failover, or was put back to an
- * older state), what it then sends is added.
- * @throws Error on options that are unknown or make no sense
+ * Watches an auth service's revocations until closed, and resumes after a lost
+ * connection. A revocation is kept until all of its tokens have expired, even if
+ * the auth service lost it (in a failover, or restored from an older state): data
+ * sent after such a reset is added.
+ * @throws Error on unknown or invalid options
  */
 export function watchRevocations(options: RevocationFeedOptions): RevocationFeed {
   checkOptions('watchRevocations', feedOptions, options);
@@ -62,7 +61,7 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
   const client = createClient(RevocationService, transport);
   const closing = new AbortController();
   const first = Promise.withResolvers<void>();
-  // Nobody has to wait for it.
+  // Prevents an unhandled rejection if `ready` is never called.
   first.promise.catch(() => undefined);
   const set = createRevocationSet();
   let position = { history: '', sequence: '0', lastId: '' };
@@ -72,7 +71,7 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
   let trouble: Trouble | undefined;
 
   function take(message: WatchResponse): void {
-    // After a reset, too: an entry that the auth service has lost was true when it was sent.
+    // Added also after a reset: entries that the auth service has lost stay valid.
     set.add(message.revocations);
     position = { history: message.history, sequence: message.sequence, lastId: message.lastId };
     failures = 0;
@@ -83,7 +82,7 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
     first.resolve();
   }
 
-  /** One stream, until it breaks, falls silent or is not wanted any more. */
+  /** Reads one stream until it fails, is silent for too long or the feed is closed. */
   async function watch(): Promise<void> {
     const cut = new AbortController();
     const stop = () => cut.abort();
@@ -104,7 +103,7 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
 
   async function keepWatching(): Promise<void> {
     while (!closing.signal.aborted) {
-      // Whatever broke the stream, the next one goes on behind what was taken in.
+      // The next stream resumes at the last position.
       await watch().catch((error: unknown) => {
         if (!closing.signal.aborted) trouble = troubleOf(error);
       });
@@ -125,12 +124,12 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
     },
     close() {
       closing.abort();
-      first.reject(new Error('The feed of revocations was closed before it was ready.'));
+      first.reject(new Error('The revocation feed was closed before it was ready.'));
     },
   };
 }
 
-/** A refusal of the service itself is a fault of its key or its entry; all else, of the way there. */
+/** Describes a failure: a refusal of this service points to its key or its entry, other errors to the connection. */
 function troubleOf(error: unknown): Trouble {
   const reason = signetReasonOf(error);
   if (reason === 'INVALID_CLIENT') {
@@ -139,13 +138,13 @@ function troubleOf(error: unknown): Trouble {
     return { need: 'service_key', why };
   }
   if (reason === 'CALLER_NOT_ALLOWED') {
-    const why = 'the auth service does not take this service for one of the fleet (an entry with roles is a machine)';
+    const why = 'the auth service does not treat this service as part of the fleet (an entry with roles is a machine)';
     return { need: 'service_key', why };
   }
-  return { need: 'revocations', why: `the stream of revocations: ${reasonsOf(error)}` };
+  return { need: 'revocations', why: `revocation stream: ${reasonsOf(error)}` };
 }
 
-/** Waits, but not beyond the signal, and keeps no process alive. */
+/** Waits until the time is over or the signal aborts. Does not keep the process alive. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

@@ -16,11 +16,11 @@ function token(given: Partial<Revocable> = {}): Revocable {
   return { sub: 'ada', sid: 'session', jti: 'token', kid: 'key', roles: ['user'], iat: now - 60, ...given };
 }
 
-describe('a set refuses', () => {
+describe('revokes', () => {
   test.each([
     ['every token of a session', { case: 'sessionId', value: 'session' }, { sid: 'another' }],
     ['one token', { case: 'tokenId', value: 'token' }, { jti: 'another' }],
-    ['all that a key signed', { case: 'keyId', value: 'key' }, { kid: 'another' }],
+    ['all tokens that a key signed', { case: 'keyId', value: 'key' }, { kid: 'another' }],
   ] as const)('%s, and no other', (_, target, other) => {
     const set = createRevocationSet({ clock: () => now * 1_000 });
     expect(set.isRevoked(token())).toBe(false);
@@ -29,17 +29,17 @@ describe('a set refuses', () => {
     expect(set.isRevoked(token(other))).toBe(false);
   });
 
-  test('what was issued to a subject before a time, and nothing later', () => {
+  test('tokens of a subject issued before a time, and no later ones', () => {
     const set = createRevocationSet({ clock: () => now * 1_000 });
     set.add(revoked({ case: 'subject', value: 'ada' }, now, now));
     expect(set.isRevoked(token({ iat: now - 1 }))).toBe(true);
     expect(set.isRevoked(token({ iat: now }))).toBe(false);
-    // An earlier time that comes later takes nothing back.
+    // A later entry with an earlier time changes nothing.
     set.add(revoked({ case: 'subject', value: 'ada' }, now, now - 50));
     expect(set.isRevoked(token({ iat: now - 1 }))).toBe(true);
   });
 
-  test('what has a role and was issued before a time, and nothing later', () => {
+  test('tokens with a role issued before a time, and no later ones', () => {
     const set = createRevocationSet({ clock: () => now * 1_000 });
     set.add(revoked({ case: 'role', value: 'editor' }, now, now));
     expect(set.isRevoked(token({ iat: now - 1, roles: ['user', 'editor'] }))).toBe(true);
@@ -48,11 +48,11 @@ describe('a set refuses', () => {
   });
 });
 
-test('what it does not know it does not pass over', () => {
-  expect(() => createRevocationSet().add([create(RevocationSchema, { revokedAt: now })])).toThrow('does not know');
+test('throws on an unknown kind of revocation', () => {
+  expect(() => createRevocationSet().add([create(RevocationSchema, { revokedAt: now })])).toThrow('unknown kind');
 });
 
-test('entries are forgotten when no token that they are about can live', () => {
+test('removes entries once all of their tokens have expired', () => {
   let time = now;
   const set = createRevocationSet({ clock: () => time * 1_000 });
   set.add(revoked({ case: 'keyId', value: 'key' }, now, 0, 90 * 86_400));
@@ -64,7 +64,7 @@ test('entries are forgotten when no token that they are about can live', () => {
   expect(set.isRevoked(token()), 'a key stays longer').toBe(true);
 });
 
-test('a full set lets the oldest go, and then refuses every token that it could have been about', () => {
+test('evicts the oldest entry when full, and then rejects all tokens issued before it', () => {
   const set = createRevocationSet({ max: 3, clock: () => now * 1_000 });
   set.add(revoked({ case: 'keyId', value: 'stolen' }, now - 40, 0, 90 * 86_400));
   set.add(revoked({ case: 'sessionId', value: 'first' }, now - 30));

@@ -1,39 +1,37 @@
 import type { Revocation } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import type { Revocable } from './revocations.ts';
 
-/** What is revoked, in memory. */
+/** Revocations in memory. */
 export interface RevocationSet {
-  /** Tells whether a token is revoked. */
+  /** Returns whether a token is revoked. */
   isRevoked(token: Revocable): boolean;
-  /** Takes some more in. Throws an Error for a revocation of a kind that it does not know. */
+  /** Adds revocations. @throws Error on an unknown kind of revocation */
   add(revocations: readonly Revocation[]): void;
-  /** How many entries it holds. */
+  /** Number of entries. */
   readonly size: number;
 }
 
-/** How large a set may become. */
+/** Options of a revocation set. */
 export interface RevocationSetOptions {
-  /** Most entries; 1,000,000 unless told. */
+  /** Maximum number of entries. Default 1,000,000. */
   readonly max?: number;
   /** The time, in milliseconds since 1970. */
   readonly clock?: () => number;
 }
 
-/** Longest time that a token lives after it was issued, in seconds: what `maxTokenLife` of a guard allows, with clocks apart. */
+/** Maximum lifetime of a token, in seconds: the limit of `maxTokenLife` of a guard, plus clock skew. */
 const longestLife = 3_610;
 
-/** Of a subject, or of a role. */
+/** Revocation of a subject or a role. */
 interface NotBefore {
   readonly notBefore: number;
   readonly expiresAt: number;
 }
 
 /**
- * Makes an empty set. Sessions and tokens are kept as strings in maps, in the
- * order in which they came, so that the oldest is at the front: it goes when it
- * has expired, or when there is no more room. In that case every token that was
- * issued before that revocation is refused, for one of them may be the token it
- * was about. Keys and roles are few, and are kept apart.
+ * Creates an empty set. Each map is in order of insertion, with the oldest entry
+ * first. When full, evicts the oldest entry and rejects all tokens issued before
+ * it (fails closed). Keys and roles are few and are never evicted.
  */
 export function createRevocationSet({ max = 1_000_000, clock = Date.now }: RevocationSetOptions = {}): RevocationSet {
   const sessions = new Map<string, number>();
@@ -41,7 +39,7 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
   const subjects = new Map<string, NotBefore>();
   const roles = new Map<string, NotBefore>();
   const keys = new Map<string, number>();
-  // Tokens issued up to this second are refused, s since 1970.
+  // Tokens issued up to this time are rejected, s since 1970.
   let floor = -1;
 
   const size = () => sessions.size + tokens.size + subjects.size + roles.size + keys.size;
@@ -61,16 +59,16 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
     }
   }
 
-  /** Makes room by letting the oldest go. What it was about was issued before it was revoked. */
-  function makeRoom(): void {
+  /** Evicts the oldest entry. Its tokens were issued before they were revoked, so raising `floor` rejects them. */
+  function evictOldest(): void {
     const [session] = sessions;
     const [token] = tokens;
     const [subject] = subjects;
     const ends = [session?.[1], token?.[1], subject?.[1].expiresAt].map((end) => end ?? Infinity);
     const first = Math.min(...ends);
-    // Nothing but keys and roles: they stay, however many.
+    // Only keys and roles are left, which are never evicted.
     if (first === Infinity) return;
-    // Revoked at the latest when it was to expire, less the life of a token; a subject may name a later time.
+    // An entry expires one maximum lifetime after its revocation; a subject may have a later `notBefore`.
     floor = Math.max(floor, first - longestLife, first === ends[2] ? (subject?.[1].notBefore ?? 0) - 1 : 0);
     if (first === ends[0]) sessions.delete(session?.[0] ?? '');
     else if (first === ends[1]) tokens.delete(token?.[0] ?? '');
@@ -92,11 +90,11 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
         return put(map, target.value, { notBefore: Math.max(notBefore, known?.notBefore ?? 0), expiresAt });
       }
       default:
-        throw new Error('a revocation of a kind that this build does not know');
+        throw new Error('unknown kind of revocation');
     }
   }
 
-  /** Whether a subject, or a role, takes away what was issued at a time. */
+  /** Returns whether the entry of a subject or role revokes tokens issued at `iat`. */
   const isBefore = (iat: number, entry: NotBefore | undefined) => entry !== undefined && iat < entry.notBefore;
 
   return {
@@ -111,7 +109,7 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
       forgetExpired(clock() / 1_000);
       for (const revocation of revocations) {
         addOne(revocation);
-        if (size() > max) makeRoom();
+        if (size() > max) evictOldest();
       }
     },
     get size() {
@@ -120,7 +118,7 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
   };
 }
 
-/** Puts an entry behind all others, also where it was there before. */
+/** Sets an entry and moves it to the end of the map. */
 function put<T>(map: Map<string, T>, target: string, value: T): void {
   map.delete(target);
   map.set(target, value);

@@ -1,19 +1,19 @@
-/** What of a token a revocation can name. */
+/** Claims of a token that a revocation can refer to. */
 export interface Revocable {
   readonly sub: string;
   readonly jti: string;
-  /** When it was issued, in seconds since 1970. */
+  /** When the token was issued, in seconds since 1970. */
   readonly iat: number;
-  /** The key that signed it. */
+  /** Id of the key that signed the token. */
   readonly kid: string;
   readonly roles: readonly string[];
-  /** The session; a service's token has none. */
+  /** Id of the session. A service's token has none. */
   readonly sid?: string;
 }
 
-/** What is known of revocations in this process. Asked on every use of a token, so it must be quick. */
+/** The revocations known to this process. Checked on every use of a token, so it must be fast. */
 export interface Revocations {
   isRevoked(token: Revocable): boolean;
-  /** Seconds since revocations were last heard of; Infinity before the first time. */
+  /** Returns the age of the data in seconds; Infinity before the first load. */
   age(): number;
 }

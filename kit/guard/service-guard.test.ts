@@ -41,7 +41,7 @@ function open(options: Partial<ServiceGuardOptions> = {}): ServiceGuard {
   }));
 }
 
-test('verifies by the keys of the issuer and hears of revocations, by a name and a key', async () => {
+test('verifies tokens and watches revocations, given a name and a key', async () => {
   const mine = open();
   await mine.ready();
   const token = await issuer.userToken({ sid: 'session' });
@@ -50,7 +50,7 @@ test('verifies by the keys of the issuer and hears of revocations, by a name and
   await expect.poll(() => mine.verify(token).catch(String), { timeout: 1_000, interval: 5 }).toContain('not valid');
 });
 
-test('gives calls to other services its own token', async () => {
+test('sends its own token to other services', async () => {
   const mine = open();
   await mine.ready();
   const transport = createRouterTransport(({ service }) => {
@@ -61,15 +61,15 @@ test('gives calls to other services its own token', async () => {
   expect((await createClient(EchoService, mine.asService(transport)).anyService({})).text).toBe('order');
 });
 
-test('with a wrong address of the keys it is not ready, and says where it looked', async () => {
+test('is not ready with a wrong URL of the keys, and reports the URL', async () => {
   const jwksUrl = `${issuer.issuer}/wrong`;
   jwks.status = 404;
   const mine = open({ jwksUrl });
-  await expect.poll(() => troubles, { timeout: 3_000 }).toEqual([{ need: 'keys', why: `${jwksUrl}: it answered 404` }]);
+  await expect.poll(() => troubles, { timeout: 3_000 }).toEqual([{ need: 'keys', why: `${jwksUrl}: HTTP status 404` }]);
   expect([mine.isReady(), mine.obstacle()]).toEqual([false, 'keys']);
 });
 
-test('with a key that the auth service does not know it is not ready, and says so', async () => {
+test('is not ready with a key that the auth service does not know, and reports it', async () => {
   const mine = open({ name: 'stranger' });
   await expect
     .poll(() => troubles, { timeout: 3_000 })
@@ -77,7 +77,7 @@ test('with a key that the auth service does not know it is not ready, and says s
   expect([mine.isReady(), mine.obstacle()]).toEqual([false, 'service_key']);
 });
 
-test('with the auth service away it is not ready, and says so', async () => {
+test('is not ready while the auth service is unavailable, and reports it', async () => {
   const url = auth.url;
   await auth.close();
   const mine = open({ authUrl: url });
@@ -98,6 +98,6 @@ test.each<[object, string]>([
   [{ clockSkew: Number.NaN }, 'clockSkew'],
   [{ revocations: 'none' }, 'unknown: revocations'],
   [{ jwks: 'https://issuer.test' }, 'unknown: jwks'],
-])('is not made with %j', (wrong, message) => {
+])('throws on %j', (wrong, message) => {
   expect(() => open(wrong as Partial<ServiceGuardOptions>)).toThrow(message);
 });

@@ -10,23 +10,23 @@ import { watchRevocations } from './revocation-feed.ts';
 import { createServiceIdentity } from './service-identity.ts';
 import type { SecretText } from './service-key.ts';
 
-/** A service, its key, and its auth service. The options of `createGuard` besides. */
+/** A service, its key and its auth service, and the options of `createGuard`. */
 export interface ServiceGuardOptions extends Omit<GuardOptions, 'keys' | 'revocations'> {
-  /** The service's name in SIGNET_SERVICES, where its entry has no roles. */
+  /** The service's name in SIGNET_SERVICES. Its entry must not have roles. */
   readonly name: string;
-  /** Its private key: `npm run signet -- services keygen <name>` makes one. */
+  /** The service's private key. `npm run signet -- services keygen <name>` creates one. */
   readonly key: SecretText;
-  /** Where the auth service takes gRPC from other services: `http://auth:9081`. */
+  /** URL of the auth service's internal gRPC port: `http://auth:9081`. */
   readonly authUrl: string | URL;
-  /** Where the public keys are. Default: `<issuer>/.well-known/jwks.json`. */
+  /** URL of the public keys. Default: `<issuer>/.well-known/jwks.json`. */
   readonly jwksUrl?: string | URL;
   /** Accepts `http://` to hosts that are neither loopback nor private. */
   readonly insecureHttp?: boolean;
 }
 
-/** The guard of a service of the fleet, which knows of revocations. */
+/** The guard of a service of the fleet, with a revocation feed. */
 export interface ServiceGuard extends Guard {
-  /** A transport whose calls carry the service's own token, for calls to other services. */
+  /** Returns a transport that sends the service's own token, for calls to other services. */
   asService(transport: Transport): Transport;
 }
 
@@ -39,31 +39,32 @@ const serviceOptions = guardOptions.omit({ keys: true, revocations: true }).exte
   insecureHttp: z.boolean().optional(),
 });
 
-/** Longest wait for a token of the service's own, ms. */
-const longestWait = 5_000;
-/** A connection on which nothing moves is tried so often, ms. */
+/** Timeout of getting the service's own token, ms. */
+const tokenTimeout = 5_000;
+/** Ping interval of an idle connection, ms. */
 const pingEvery = 20_000;
 
 /**
- * Creates the guard of a service that is not ours, by its name and key: it
- * verifies by the auth service's JWKS, and hears of revocations as one of the
- * fleet. Nothing is waited for: `guard.ready()` resolves once it can work, and
- * what keeps it from that is reported (`onTrouble`) and named by `guard.obstacle()`.
- * @throws Error on options that are unknown or make no sense, a key that is none, and `http://` to a public host
+ * Creates the guard of a third-party service from the service's name and key. It
+ * verifies tokens with the auth service's JWKS and watches revocations as a
+ * service of the fleet. It returns at once: `guard.ready()` resolves when the
+ * guard can work; until then `onTrouble` and `guard.obstacle()` report what is
+ * missing.
+ * @throws Error on unknown or invalid options, an invalid key, and `http://` to a public host
  */
 export function createServiceGuard(options: ServiceGuardOptions): ServiceGuard {
   checkOptions('createServiceGuard', serviceOptions, options);
   const { name, key, authUrl, jwksUrl, insecureHttp = false, ...rest } = options;
   const { issuer } = rest;
-  const baseUrl = safeUrl('The address of the auth service', authUrl, insecureHttp).href;
+  const baseUrl = safeUrl('The URL of the auth service', authUrl, insecureHttp).href;
   const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs: pingEvery });
-  const plain = createGrpcTransport({ baseUrl, sessionManager, defaultTimeoutMs: longestWait });
+  const plain = createGrpcTransport({ baseUrl, sessionManager, defaultTimeoutMs: tokenTimeout });
   const identity = createServiceIdentity({ name, key, issuer, transport: plain });
   const keys = remoteJwks({
     url: jwksUrl ?? `${issuer.replace(/\/+$/, '')}/.well-known/jwks.json`,
     insecureHttp,
   });
-  // A stream lasts: it has no deadline.
+  // Without a timeout, for the long-lived revocation stream.
   const transport = asService(createGrpcTransport({ baseUrl, sessionManager }), identity);
   const revocations = watchRevocations({ transport });
   const closeAll = () => {

@@ -7,25 +7,25 @@ import { ServiceTokenService } from '../../gen/proto/signet/auth/v1/service_toke
 import { checkOptions, func, having } from './options.ts';
 import { privateServiceKey, type SecretText } from './service-key.ts';
 
-/** The name of a service, and how it proves it. */
+/** A service's name and credentials. */
 export interface ServiceIdentityOptions {
-  /** Its name. */
+  /** The service's name. */
   readonly name: string;
-  /** Its private key: Ed25519, 32 bytes in base64url. */
+  /** The service's private key: Ed25519, 32 bytes in base64url. */
   readonly key: SecretText;
-  /** The issuer of tokens, which is the assertion's audience. */
+  /** The token issuer, used as the assertion's audience. */
   readonly issuer: string;
-  /** To the auth service, without a caller token: this is how one is got. */
+  /** Transport to the auth service, without a caller token (it serves to get one). */
   readonly transport: Transport;
   /** The time, ms since 1970. */
   readonly clock?: () => number;
 }
 
-/** A service's own token, got when it is needed. */
+/** A service's own token, requested on demand. */
 export interface ServiceIdentity {
-  /** The token to send in x-signet-caller. @throws as the auth service refuses, or SERVICE_UNAVAILABLE */
+  /** Returns the token to send in x-signet-caller. @throws the auth service's refusal, or SERVICE_UNAVAILABLE */
   token(): Promise<string>;
-  /** Says that a token was refused; tells whether another one may be had in its place. */
+  /** Reports that a token was refused. Returns whether a retry with a new token makes sense. */
   refused(token: string): boolean;
 }
 
@@ -37,20 +37,21 @@ const identityOptions = z.strictObject({
   clock: func.optional(),
 });
 
-/** Life of an assertion, s: it is used at once. */
+/** Lifetime of an assertion, s. It is used at once. */
 const assertionLife = 30;
-/** Share of a token's life after which the next one is asked for. */
+/** Share of a token's lifetime after which it is renewed. */
 const renewAt = 0.8;
-/** Wait after a failed renewal, ms, while the token at hand is still good. */
+/** Delay after a failed renewal, ms, while the current token is valid. */
 const retryAfter = 1_000;
-/** A token that is younger is not given up: another one would be refused, too. */
-const leastAge = 1_000;
+/** A younger token is not replaced after a refusal, because a new one would be refused too, ms. */
+const minimumAge = 1_000;
 
 /**
- * Gets tokens by client credentials with private_key_jwt (RFC 7523): asked for
- * once however many need it, kept, and renewed before it expires; with the auth
- * service away, the one at hand serves until it does.
- * @throws Error on options that are unknown or make no sense
+ * Creates a service identity, which gets tokens by the client credentials grant
+ * with private_key_jwt (RFC 7523). Concurrent calls share one request. The token is
+ * cached and renewed before it expires; if the auth service is unavailable, the
+ * current token is used until it expires.
+ * @throws Error on unknown or invalid options
  */
 export function createServiceIdentity(options: ServiceIdentityOptions): ServiceIdentity {
   checkOptions('createServiceIdentity', identityOptions, options);
@@ -58,12 +59,12 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
   const client = createClient(ServiceTokenService, transport);
   const key = privateServiceKey(options.key);
   let held: { token: string; since: number; renewAt: number; endsAt: number } | undefined;
-  let asking: Promise<string> | undefined;
+  let requesting: Promise<string> | undefined;
   let notBefore = -Infinity;
-  // The token is for all calls: asking for it must not end with, or carry anything of, the call that first needed it.
+  // The token is shared by all calls: the request must not inherit the deadline or context of the call that starts it.
   const outsideCalls = AsyncLocalStorage.snapshot();
 
-  async function ask(): Promise<string> {
+  async function request(): Promise<string> {
     const now = Math.floor(clock() / 1_000);
     const clientAssertion = await new SignJWT({ jti: randomUUID() })
       .setProtectedHeader({ alg: 'EdDSA' })
@@ -83,24 +84,24 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
     return accessToken;
   }
 
-  function askOnce(): Promise<string> {
-    asking ??= outsideCalls(ask).finally(() => (asking = undefined));
-    return asking;
+  function requestOnce(): Promise<string> {
+    requesting ??= outsideCalls(request).finally(() => (requesting = undefined));
+    return requesting;
   }
 
   return {
     async token() {
       const now = clock();
-      if (!held || now >= held.endsAt) return askOnce();
+      if (!held || now >= held.endsAt) return requestOnce();
       if (now >= held.renewAt && now >= notBefore) {
         notBefore = now + retryAfter;
-        askOnce().catch(() => undefined);
+        requestOnce().catch(() => undefined);
       }
       return held.token;
     },
     refused(token) {
       if (held?.token !== token) return true;
-      if (clock() - held.since < leastAge) return false;
+      if (clock() - held.since < minimumAge) return false;
       held = undefined;
       return true;
     },

@@ -1,17 +1,17 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 
-/** A secret text, as it is or in a wrapper that keeps it out of logs. */
+/** A secret, as a string or in a wrapper that keeps it out of logs. */
 export type SecretText = string | { reveal(): string };
 
-/** What stands before the 32 bytes of a private key in PKCS #8 (RFC 8410 section 7). */
+/** PKCS #8 prefix of the 32 bytes of an Ed25519 private key (RFC 8410 section 7). */
 const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-// 43 characters of base64url carry two bits more than 32 bytes: those are zero.
+// 43 characters of base64url hold two more bits than 32 bytes: these must be zero.
 const form = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 
 /**
- * The private key of a service: Ed25519, `d` of RFC 8037.
- * @throws Error, without quoting it, where it is not 32 bytes in base64url
+ * Parses the private key of a service: Ed25519, `d` of RFC 8037.
+ * @throws Error, which does not quote the key, if it is not 32 bytes in base64url
  */
 export function privateServiceKey(key: SecretText): KeyObject {
   const text = typeof key === 'string' ? key : key.reveal();

@@ -8,7 +8,7 @@ const jwk = (bytes: number) => ({
   k: Buffer.alloc(bytes, 7).toString('base64url'),
 });
 
-test('holds a key of 256 bits, for its kid and HS256 alone', async () => {
+test('has a key of 256 bits, for its kid and HS256 only', async () => {
   const keys = await sharedSecret(jwk(32));
   await keys.ready();
   expect(await keys.get('mono', 'HS256')).toBe(keys.held('mono', 'HS256'));

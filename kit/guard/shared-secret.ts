@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { KeySource } from './keys.ts';
 
-// RFC 7518 section 3.2: a key at least as long as the hash.
+// RFC 7518 section 3.2: the key must be at least as long as the hash.
 const minBytes = 32;
 
 const schema = z.object({
@@ -13,8 +13,9 @@ const schema = z.object({
 });
 
 /**
- * The one HS256 key of a process that both issues and verifies, as a JWK. Throws
- * an Error, without quoting it, where it is not for HS256 or under 256 bits.
+ * Creates a key source from one HS256 key (a JWK), for a process that both issues
+ * and verifies.
+ * @throws Error, which does not quote the key, if it is not for HS256 or is under 256 bits
  */
 export async function sharedSecret(jwk: unknown): Promise<KeySource> {
   const parsed = schema.safeParse(jwk);

@@ -1,15 +1,15 @@
-/** What a guard needs: keys, news of revocations, and, to be told these, a key of its service that the issuer knows. */
+/** Data that a guard needs: keys, revocations and, for the latter, a service key that the auth service knows. */
 export type Need = 'keys' | 'revocations' | 'service_key';
 
-/** What a guard cannot get right now. It may go on with what it has: `Guard.obstacle` says whether it can. */
+/** Data that a guard cannot load. It may still work with older data: `Guard.obstacle` returns whether it can. */
 export interface Trouble {
-  /** In a word that is safe to show. */
+  /** Missing data, as a word that is safe to show to clients. */
   readonly need: Need;
-  /** What is wrong, and where; for the log alone. */
+  /** Cause, for the log only. */
   readonly why: string;
 }
 
-/** The text of an error and of its causes, on one line. */
+/** Returns the messages of an error and its causes, on one line. */
 export function reasonsOf(error: unknown): string {
   const reasons: string[] = [];
   for (let at: unknown = error; at instanceof Error && reasons.length < 5; at = at.cause) {

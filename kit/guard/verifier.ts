@@ -8,51 +8,54 @@ import type { Revocable, Revocations } from './revocations.ts';
 import type { GuardReason } from './reasons.ts';
 import { verifySignature } from './signature.ts';
 
-/** Hears what a guard does, for metrics. Neither may throw. */
+/** Callbacks for metrics. They must not throw. */
 export interface GuardObserver {
   /** A call was admitted, or refused for a reason. */
   decision?(outcome: 'admitted' | GuardReason, method: string): void;
-  /** A token was looked up among those that were verified before. */
+  /** A token was looked up in the cache of verified tokens. */
   cache?(hit: boolean): void;
 }
 
-/** What the verifier takes from configuration, so that it takes nothing from a token. */
+/** Options of a verifier. They come from configuration, never from a token. */
 export interface VerifierOptions {
-  /** `iss`, exactly. */
+  /** The exact `iss`. */
   readonly issuer: string;
-  /** What `aud` must be, or hold. */
+  /** Audience that `aud` must be or contain. */
   readonly audience: string;
-  /** The same for tokens of services of the fleet. Default `<audience>:fleet`. */
+  /** Audience of the tokens of services of the fleet. Default `<audience>:fleet`. */
   readonly fleetAudience?: string;
   readonly algorithms: readonly Algorithm[];
   readonly keys: KeySource;
-  /** `typ`, in lower case without `application/`; `''` lets a token without one pass. Default `at+jwt` (RFC 9068). */
+  /** Accepted `typ`, in lower case without `application/`. `''` accepts a token without `typ`. Default `at+jwt` (RFC 9068). */
   readonly types?: readonly string[];
   /**
-   * Asked on every use of a token; until they were heard of once, none is good.
-   * `'none'`: nothing is asked, and a token is good until it expires, whatever
-   * its user signed out of.
+   * Checked on every use of a token. Until revocations are loaded once, all tokens
+   * are rejected. `'none'`: revocations are not checked, and tokens are valid until
+   * they expire, even after a sign-out.
    */
   readonly revocations: Revocations | 'none';
-  /** How far clocks may be apart, in milliseconds, at most 5 min. Default 5 s. */
+  /** Allowed clock skew, in milliseconds, at most 5 min. Default 5 s. */
   readonly clockSkew?: number;
-  /** Longest `exp - iat`, in milliseconds. Default 1 h, and no more: revocations are forgotten after that. */
+  /** Maximum of `exp - iat`, in milliseconds. Default and maximum 1 h: revocations are not kept longer. */
   readonly maxTokenLife?: number;
-  /** How many verified tokens are remembered, at most 1,000,000. Default 10,000. */
+  /** Size of the cache of verified tokens, at most 1,000,000. Default 10,000. */
   readonly cacheSize?: number;
-  /** Is told what happens, for metrics. */
+  /** Callbacks for metrics. */
   readonly observe?: GuardObserver;
   /** The time, in milliseconds since 1970. */
   readonly clock?: () => number;
 }
 
-/** Verifies access tokens. All throw INVALID_TOKEN or KEYS_UNAVAILABLE, and REVOCATIONS_STALE until revocations were heard of once. */
+/**
+ * Verifies access tokens. All methods throw INVALID_TOKEN, KEYS_UNAVAILABLE or, until revocations are loaded once,
+ * REVOCATIONS_STALE.
+ */
 export interface Verifier {
-  /** Any token: a user's, a machine's, or one of a service of the fleet. */
+  /** Verifies any token: a user's, a machine's or a service's. */
   bearer(token: string): Promise<Bearer>;
-  /** A user's token. */
+  /** Verifies a user's token. */
   user(token: string): Promise<Principal>;
-  /** The token of a service of the fleet. */
+  /** Verifies the token of a service of the fleet. */
   caller(token: string): Promise<Caller>;
 }
 
@@ -61,22 +64,22 @@ interface Verified {
   readonly kid: string;
   readonly alg: string;
   readonly key: CryptoKey;
-  /** From when on it is refused, in milliseconds since 1970. */
+  /** When the token expires, including clock skew, in milliseconds since 1970. */
   readonly end: number;
 }
 
-/** Longest life of a token, ms: no verifier accepts a longer one, and no revocation is kept for longer. */
+/** Maximum lifetime of a token, ms. Revocations are kept for as long. */
 export const longestTokenLife = 3_600_000;
 
-/** The audience of tokens of services of the fleet, where users have this one. */
+/** Returns the default audience of services of the fleet for an audience of users. */
 export function fleetAudienceOf(audience: string): string {
   return `${audience}:fleet`;
 }
 
 const word = z.string('must be a string').min(1, 'must not be empty');
-const asked = having('isRevoked', 'age');
+const revocationsSchema = having('isRevoked', 'age');
 
-/** The options of a verifier. */
+/** Schema of the options of a verifier. */
 export const verifierOptions = {
   issuer: word,
   audience: word,
@@ -85,11 +88,11 @@ export const verifierOptions = {
   keys: having('held', 'get', 'refresh', 'ready', 'close', 'trouble'),
   types: z
     .array(z.string().regex(/^[a-z0-9!#$&^_.+-]*$/, 'must be in lower case, without application/'))
-    .min(1, 'must name one')
+    .min(1, 'must not be empty')
     .optional(),
   revocations: z.custom<unknown>(
-    (value) => value === 'none' || asked.safeParse(value).success,
-    "must be a feed of them, or 'none'",
+    (value) => value === 'none' || revocationsSchema.safeParse(value).success,
+    "must be a revocation feed or 'none'",
   ),
   clockSkew: milliseconds(0, 300_000).optional(),
   maxTokenLife: milliseconds(1_000, longestTokenLife).optional(),
@@ -99,9 +102,9 @@ export const verifierOptions = {
 };
 
 /**
- * Makes a verifier that remembers what it verified, by the exact token, until the
+ * Creates a verifier. It caches verified tokens, by the exact token, until the
  * token expires or its key leaves the key source.
- * @throws Error on options that are unknown or make no sense
+ * @throws Error on unknown or invalid options
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   checkOptions('the verifier', z.strictObject(verifierOptions), options);
@@ -110,32 +113,32 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const revocations = options.revocations === 'none' ? undefined : options.revocations;
   const { clockSkew = 5_000, maxTokenLife = longestTokenLife, cacheSize = 10_000 } = options;
   checkAlgorithms(algorithms);
-  if (fleetAudience === audience) throw new Error('The fleet must have an audience that users do not have.');
+  if (fleetAudience === audience) throw new Error('fleetAudience must differ from audience.');
   const rules: ClaimRules = { issuer, audience, fleetAudience, skew: clockSkew / 1_000, maxLife: maxTokenLife / 1_000 };
   const form = { algorithms, types };
-  const remembered = new Map<string, Verified>();
+  const cached = new Map<string, Verified>();
   const running = new Map<string, Promise<Verified>>();
 
   async function verify(token: string): Promise<Verified> {
     const { payload, kid, alg, key } = await verifySignature(token, form, keys);
     const bearer = readClaims(payload, token, rules, clock() / 1_000);
     const { expiresAt } = bearer.kind === 'user' ? bearer.principal : bearer.caller;
-    // The oldest goes. Only verified tokens are here, so a flood of bad ones drives none out;
-    // refusals are not remembered, for a key or a minute later the token may be good.
-    if (remembered.size >= cacheSize) remembered.delete(remembered.keys().next().value ?? '');
+    // Evicts the oldest. Only valid tokens are cached, so a flood of invalid ones evicts nothing. Refusals are not
+    // cached, because a token may become valid with a new key or a later time.
+    if (cached.size >= cacheSize) cached.delete(cached.keys().next().value ?? '');
     const verified = { bearer, kid, alg, key, end: expiresAt * 1_000 + clockSkew };
-    if (cacheSize > 0) remembered.set(token, verified);
+    if (cacheSize > 0) cached.set(token, verified);
     return verified;
   }
 
   function verifiedOf(token: string): Verified | Promise<Verified> {
-    const found = remembered.get(token);
+    const found = cached.get(token);
     if (found) {
       if (clock() < found.end && keys.held(found.kid, found.alg) === found.key) {
         observe?.cache?.(true);
         return found;
       }
-      remembered.delete(token);
+      cached.delete(token);
     }
     observe?.cache?.(false);
     const begun = running.get(token);
@@ -147,7 +150,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   async function bearerOf(token: string): Promise<Bearer> {
     const { bearer, kid } = await verifiedOf(token);
-    // Nothing was heard of yet, so nothing is known: what died before this process began must not come alive.
+    // Before the first load nothing is known: a token revoked before this process started must not be accepted.
     if (revocations?.age() === Infinity) throw staleRevocations();
     if (revocations?.isRevoked(revocableOf(bearer, kid))) throw invalidToken('revoked');
     return bearer;
@@ -157,12 +160,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     bearer: bearerOf,
     async user(token) {
       const bearer = await bearerOf(token);
-      if (bearer.kind !== 'user') throw invalidToken("a token of no user in a user's place");
+      if (bearer.kind !== 'user') throw invalidToken('not a user token');
       return bearer.principal;
     },
     async caller(token) {
       const bearer = await bearerOf(token);
-      if (bearer.kind !== 'service') throw invalidToken('a token of no service of the fleet in the place of one');
+      if (bearer.kind !== 'service') throw invalidToken('not a token of a service of the fleet');
       return bearer.caller;
     },
   };

@@ -1,7 +1,7 @@
 /**
- * A field value without the spaces and tabs around it (RFC 9110 section 5.5). Not
- * trim(), which takes other kinds of space, and not a pattern: `/[ \t]+$/` takes
- * quadratic time on spaces that something follows.
+ * Removes the spaces and tabs around a field value (RFC 9110 section 5.5). Not
+ * trim(), which removes other whitespace too, and not a pattern: `/[ \t]+$/` takes
+ * quadratic time on spaces followed by other text.
  */
 export function trimWhitespace(value: string): string {
   let start = 0;

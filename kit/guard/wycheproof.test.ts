@@ -9,9 +9,9 @@ import { sharedSecret } from './shared-secret.ts';
 import { verifySignature } from './signature.ts';
 
 /*
- * Wycheproof's vectors for JWS and JWK (github.com/C2SP/wycheproof, testvectors),
- * through what the guard does below the claims: canonical form, key hygiene,
- * signature. They are not part of this project; WYCHEPROOF_DIR says where they are.
+ * Runs Wycheproof's vectors for JWS and JWK (github.com/C2SP/wycheproof, testvectors)
+ * through the guard's checks below the claims: canonical form, key checks and
+ * signature. They are not part of this project; WYCHEPROOF_DIR is their directory.
  */
 const folder = process.env['WYCHEPROOF_DIR'] ?? resolve(import.meta.dirname, '../../../shared/testdata/wycheproof');
 
@@ -38,7 +38,7 @@ const algMismatch = 'the header has another alg than the key';
 const symmetricSet = 'symmetric keys are in no JWKS';
 const encrypted = 'encrypted, not signed';
 
-/** The vectors that Wycheproof calls valid and the guard refuses, each with the reason. */
+/** Vectors that Wycheproof calls valid and the guard refuses, with the reason. */
 const stricter: Record<string, Record<number, string>> = {
   'json_web_signature_test.json': {
     259: emptyPayload,
@@ -71,8 +71,8 @@ const stricter: Record<string, Record<number, string>> = {
 };
 
 /**
- * The vectors that Wycheproof calls invalid and the guard accepts: by their comments they had padding, but in the
- * file each is the same text, byte for byte, as the valid vector named here. canonical.test.ts refuses padding.
+ * Vectors that Wycheproof calls invalid and the guard accepts. Their comments mention padding, but in the
+ * file each is byte for byte the valid vector named here. canonical.test.ts covers padding.
  */
 const sameAsValid: Record<string, Record<number, number>> = {
   'json_web_signature_test.json': { 367: 357, 370: 357 },
@@ -124,7 +124,7 @@ describe.each(files)('Wycheproof %s', (_, { name, present }) => {
   );
 });
 
-/** Verifies as the guard does, with the algorithms that the kind of key allows. The vectors have no typ. */
+/** Verifies like the guard, with the algorithms that the key type allows. The vectors have no typ. */
 async function verify(group: Group, token: unknown): Promise<'accepted' | 'refused' | 'failed'> {
   const text = typeof token === 'string' ? token : JSON.stringify(token);
   const published = group.public ?? group.private;
@@ -136,7 +136,7 @@ async function verify(group: Group, token: unknown): Promise<'accepted' | 'refus
       ? await sharedSecret(only)
       : localJwks(async () => (published?.keys ? published : { keys: [only] }));
   } catch {
-    // A key that the process would not start with.
+    // The process does not start with such a key.
     return 'refused';
   }
   const algorithms = symmetric ? ['HS256'] : ['RS256', 'PS256', 'ES256', 'EdDSA'];

@@ -58,7 +58,7 @@ const ready = async (url: string) => {
 test('with a wrong address of the keys, the edge lives, is not ready, and names the address', async () => {
   const wrong = jwksUrl().replace('jwks.json', 'jwk.json');
   const edge = await openEdge({ SIGNET_JWKS_URL: `${wrong}?secret=hush` });
-  await expect.poll(() => edge.output(), { timeout: 5_000 }).toContain(`${wrong}: it answered 404`);
+  await expect.poll(() => edge.output(), { timeout: 5_000 }).toContain(`${wrong}: HTTP status 404`);
   expect(await ready(edge.url)).toEqual({ status: 503, missing: 'keys' });
   expect((await ask(`${edge.url}/health`, 'GET')).status).toBe(200);
   expect(edge.output()).not.toContain('edge is ready');

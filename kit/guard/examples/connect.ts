@@ -12,7 +12,7 @@ function routes(router: ConnectRouter) {
   });
 }
 
-/** A Connect service that admits by its methods' own access rules. */
+/** A Connect service that enforces its methods' access rules. */
 export async function connectServer(issuer: string, authUrl: string, key: string) {
   const service = { name: 'greeter', key, authUrl };
   const guard = createServiceGuard({ ...service, issuer, audience: 'signet', algorithms: ['RS256', 'ES256'] });

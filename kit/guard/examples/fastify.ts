@@ -2,7 +2,7 @@ import Fastify from 'fastify';
 import { fastifyGate, userOfRequest } from '../fastify.ts';
 import { createServiceGuard } from '../service-guard.ts';
 
-/** Plain HTTP routes, whose access rules stand beside them. */
+/** Plain HTTP routes with inline access rules. */
 export function httpServer(issuer: string, authUrl: string, key: string) {
   const service = { name: 'greeter', key, authUrl };
   const guard = createServiceGuard({ ...service, issuer, audience: 'signet', algorithms: ['RS256', 'ES256'] });

@@ -15,7 +15,7 @@ function hello(call: ServerUnaryCall<unknown, string>, answer: sendUnaryData<str
   answer(null, `Hello, ${userOfCall(call).subject}`);
 }
 
-/** A grpc-js server that admits by its methods' own access rules. Call `guard.close` when it stops. */
+/** A grpc-js server that enforces its methods' access rules. Call `guard.close` when it stops. */
 export function grpcServer(issuer: string, authUrl: string, key: string) {
   const service = { name: 'greeter', key, authUrl };
   const guard = createServiceGuard({ ...service, issuer, audience: 'signet', algorithms: ['RS256', 'ES256'] });
