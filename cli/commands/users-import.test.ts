@@ -86,7 +86,7 @@ test('rejects invalid lines with number and reason, without quoting them', async
     rejected_lines: [
       { line: 3, reason: expect.stringMatching(/^password_hash: must be a bcrypt hash/) },
       { line: 4, reason: expect.stringMatching(/^email: /) },
-      { line: 5, reason: 'password: There is no such field.' },
+      { line: 5, reason: 'password: Unknown field.' },
       { line: 6, reason: expect.stringMatching(/^password_hash: /) },
       { line: 7, reason: 'Not valid JSON.' },
       { line: 8, reason: expect.stringContaining('JSON object') },

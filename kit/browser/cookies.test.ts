@@ -27,7 +27,7 @@ describe('the names', () => {
 
 const read = (cookie: string, name = 'signet_at') => readCookie(new Headers({ cookie }), name);
 
-test('reads a cookie among others, and takes an empty one for none', () => {
+test('reads a cookie among others, and treats an empty one as missing', () => {
   const line = 'a=1; signet_at=token; b=2; empty=; signet_at2=x;signet_rt=\tother ';
   expect(read(line)).toBe('token');
   expect(read(line, 'signet_rt')).toBe('\tother');
@@ -41,9 +41,9 @@ test.each([
   'signet_at=one; b=2; signet_at=one',
   'signet_at=; signet_at=two',
   'signet_at=one;signet_at=',
-])('takes neither of two of one name: %s', (line) => expect(read(line)).toBeUndefined());
+])('rejects a repeated cookie: %s', (line) => expect(read(line)).toBeUndefined());
 
-test('takes neither of two in lines of their own', () => {
+test('rejects a cookie repeated in two header lines', () => {
   const header = new Headers([
     ['cookie', 'signet_at=one'],
     ['cookie', 'signet_at=two'],
@@ -58,7 +58,7 @@ test.each([
   'SIGNET_AT=x',
   '"signet_at"=x',
   'signet_at',
-])('takes no other name for its own: %j', (line) => {
+])('does not match another name: %j', (line) => {
   expect(read(line)).toBeUndefined();
   expect(read(`signet_at=ours; ${line}`)).toBe('ours');
 });

@@ -1,21 +1,21 @@
 import { stringifySetCookie } from 'cookie';
 import { trimWhitespace } from '#kit/guard/whitespace.ts';
 
-/** What the cookies of a deployment are called, and whether they need TLS. */
+/** Names of a deployment's cookies, and whether they require TLS. */
 export interface CookieNames {
-  /** Holds the access token. */
+  /** Cookie of the access token. */
   readonly access: string;
-  /** Holds the refresh token. */
+  /** Cookie of the refresh token. */
   readonly refresh: string;
-  /** Holds the token of a known device. */
+  /** Cookie of the device token. */
   readonly device: string;
   readonly secure: boolean;
 }
 
 /**
- * The cookies of a deployment that users reach at `issuer`. Browsers keep neither
- * Secure nor __Host- cookies from plain HTTP, so on http://localhost, and only
- * there, both are dropped.
+ * Returns the cookie names of a deployment with this issuer URL. Browsers reject
+ * Secure and __Host- cookies from plain HTTP, so on http://localhost, and only
+ * there, both are omitted.
  */
 export function cookieNames(issuer: string): CookieNames {
   const { protocol, hostname } = new URL(issuer);
@@ -30,14 +30,14 @@ export function cookieNames(issuer: string): CookieNames {
   };
 }
 
-/** The name of a cookie that the contract names: with __Host- wherever cookies are Secure. */
+/** Returns the full name of a cookie of the contract: with __Host- if cookies are Secure. */
 export function cookieName(name: string, secure: boolean): string {
   return secure ? `__Host-${name}` : name;
 }
 
 /**
- * A Set-Cookie value for the whole host, which no script can read.
- * @param maxAge s; 0 takes the cookie away
+ * Returns a Set-Cookie value for the whole host, HttpOnly.
+ * @param maxAge in seconds; 0 deletes the cookie
  */
 export function cookie(
   { secure }: CookieNames,
@@ -50,22 +50,21 @@ export function cookie(
 }
 
 /**
- * The value of a cookie; undefined where it is absent, empty, or there twice. A
- * browser sends two of one name where somebody else, on a host of the same site,
- * planted one beside ours, and does not say which is whose (RFC 6265 section 5.4
- * puts the longer path and the older one first); so neither is taken. Of __Host-
- * cookies there are never two.
+ * Returns the value of a cookie; undefined if it is missing, empty or repeated. A
+ * browser sends two cookies of one name if another host of the same site planted
+ * one, and does not say which is which (RFC 6265 section 5.4 orders them by path
+ * length and age), so both are rejected. __Host- cookies are never repeated.
  */
 export function readCookie(header: Headers, name: string): string | undefined {
   const all = header.get('cookie') ?? '';
-  // Taken apart only where there may be something: that costs twenty times as much as to look.
+  // Quick check first: parsing costs twenty times as much.
   if (!all.includes(`${name}=`)) return undefined;
   const values = all
     .split(';')
-    // Browsers pass on other kinds of space as part of a name; trim() would make ours of such a name.
+    // Not trim(): browsers send other whitespace as part of a name, which trim() would turn into ours.
     .map(trimWhitespace)
     .filter((pair) => pair.startsWith(`${name}=`))
-    // As it came: our tokens need no encoding, and decoded it could be what no header may carry.
+    // Not decoded: our tokens need no encoding, and a decoded value might be invalid in a header.
     .map((pair) => pair.slice(name.length + 1));
   return values.length === 1 ? values[0] || undefined : undefined;
 }

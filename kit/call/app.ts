@@ -10,19 +10,19 @@ import { invokeUnaryImplementation, transformInvokeImplementation } from '@conne
 import { nameOf } from '#kit/contract/method-name.ts';
 import { failure } from '#kit/errors/failure.ts';
 
-/** Runs on headers alone, before a body is read. Throws to refuse the call. */
+/** Checks a call on its headers, before the body is read. Throws to refuse the call. */
 export type Gate = (context: HandlerContext) => Promise<void>;
 
-/** A service and what implements it. */
+/** A service and its implementation. */
 export interface Mounted {
   readonly desc: DescService;
   readonly impl: Partial<ServiceImpl<DescService>>;
 }
 
 /**
- * Services with the one gate and the one stack of interceptors that every call
- * to them passes, by whichever protocol it comes. Connect, REST, grpc-js and the
- * in-process transport are four doors to the same app.
+ * Services with one gate and one stack of interceptors, which every call passes
+ * whatever its protocol. Connect, REST, grpc-js and the in-process transport all
+ * serve the same app.
  */
 export interface RpcApp {
   readonly services: readonly DescService[];
@@ -30,28 +30,28 @@ export interface RpcApp {
   readonly gate: Gate;
   readonly interceptors: readonly Interceptor[];
   /**
-   * A door says that a call, which the gate admitted, ended before the interceptors:
-   * its message could not be read, or its caller left. Answers the call's request id;
-   * undefined where there is no such call, or it has come further.
+   * A transport reports that a call, which the gate admitted, ended before the
+   * interceptors ran: its message was invalid, or the client disconnected. Returns the
+   * call's request id; undefined if the interceptors ran, or without such a call.
    */
   readonly abandoned: (context: Pick<HandlerContext, 'values'>, error: unknown) => string | undefined;
-  /** Calls a unary method, past the interceptors. The gate must have run. */
+  /** Calls a unary method through the interceptors. The gate must have run. */
   unary(method: DescMethod, context: HandlerContext, input: Message): Promise<Message>;
-  /** Calls a method of any kind, past the interceptors. The gate must have run. */
+  /** Calls a method of any kind through the interceptors. The gate must have run. */
   stream(method: DescMethod, context: HandlerContext, input: AsyncIterable<Message>): AsyncIterable<Message>;
 }
 
-/** Pairs a service with its implementation, checked against each other by type. */
+/** Pairs a service with its implementation, checked by type. */
 export function mount<S extends DescService>(desc: S, impl: Partial<ServiceImpl<S>>): Mounted {
   return { desc, impl };
 }
 
-/** Puts services behind a gate and a stack of interceptors (the first is the outermost). */
+/** Creates an app of services, a gate and a stack of interceptors (the first is the outermost). */
 export function createRpcApp(options: {
   readonly mounted: readonly Mounted[];
   readonly gate: Gate;
   readonly interceptors: readonly Interceptor[];
-  /** Unless told, nobody wants to know. */
+  /** Default: ignores the report. */
   readonly abandoned?: RpcApp['abandoned'];
 }): RpcApp {
   const interceptors = [...options.interceptors];

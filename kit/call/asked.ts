@@ -6,34 +6,34 @@ import type { AccessRule } from '#kit/guard/rule.ts';
 import type { Gate } from './app.ts';
 import { type RateClassName, rateClassOf } from '#kit/contract/rate-class.ts';
 
-/** What a gate looks at, of a call of a method and of any other HTTP request alike. */
-export interface Asked {
-  /** Who may ask. */
+/** What a gate checks: a call of a method or any other HTTP request. */
+export interface GateRequest {
+  /** Who may call. */
   readonly access: AccessRule;
-  /** The budget that it counts against. */
+  /** The rate limit class. */
   readonly rate: RateClassName;
-  /** False where nothing changes, whoever asks. */
+  /** false if the request has no side effects. */
   readonly changesState: boolean;
-  /** Pages of other sites may ask it, too: it takes no cookie, or protects itself. */
+  /** Whether pages of other sites may send it: it uses no cookie, or has its own protection. */
   readonly crossOrigin: boolean;
   readonly requestHeader: Headers;
-  /** Headers for the answer, an error's too. */
+  /** Headers of the response, also of an error. */
   readonly responseHeader: Headers;
   readonly values: ContextValues;
 }
 
-/** A gate of calls and of other HTTP requests. Throws to refuse. */
-export type AskedGate = (asked: Asked) => Promise<void>;
+/** Checks a call or another HTTP request. Throws to refuse it. */
+export type GateCheck = (request: GateRequest) => Promise<void>;
 
-/** A method changes something unless the contract says that it does not. */
+/** Returns whether a method may have side effects: it may, unless the contract says otherwise. */
 export function changesState({ idempotency }: DescMethod): boolean {
   return idempotency !== Idempotency.NO_SIDE_EFFECTS;
 }
 
-/** The gate for calls: what it looks at is in the method's definition. */
-export function ofCalls(gate: AskedGate): Gate {
+/** Converts a check to a gate for calls, with the properties in the method's definition. */
+export function toGate(check: GateCheck): Gate {
   return async ({ method, requestHeader, responseHeader, values }: HandlerContext) =>
-    gate({
+    check({
       access: accessOf(method),
       rate: rateClassOf(method),
       changesState: changesState(method),

@@ -5,17 +5,17 @@ import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { endSpan } from '#kit/telemetry/spans.ts';
 import type { Call } from './call.ts';
 
-/** What is recorded of calls. */
+/** Records the end of calls: log, metrics and traces. */
 export interface CallLog {
-  /** Records the end of a call, once: with an error, unless it went well. */
+  /** Records the end of a call, once, with its error if it failed. */
   end(call: Call, error?: unknown): void;
-  /** Records what a call's work threw after its end, where that is a fault of ours: no caller hears of it. */
+  /** Records an internal error that a handler throws after its call has ended, which no client receives. */
   late(call: Call, error: unknown): void;
 }
 
-const ours = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
+const internal = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
 
-/** Creates what writes the one line of a call that has ended, counts it, and ends its span. */
+/** Creates the call log. It writes one line per call, counts the call and ends its span. */
 export function createCallLog(log: Log, metrics: ServiceMetrics): CallLog {
   return {
     end(call, error) {
@@ -26,24 +26,21 @@ export function createCallLog(log: Log, metrics: ServiceMetrics): CallLog {
       logCall(log, call, Math.round(ms), error);
     },
     late({ method, requestId, trace }, error) {
-      if (!ours.has(outward(error).code)) return;
+      if (!internal.has(outward(error).code)) return;
       metrics.strayError();
-      log.error({ method, request_id: requestId, trace_id: trace.traceId, err: error }, 'failed after its call ended');
+      log.error({ method, request_id: requestId, trace_id: trace.traceId, err: error }, 'error after the call ended');
     },
   };
 }
 
-/**
- * What is our own fault is an error, what we depend on and is away a warning; only
- * then does the line say more than the reason.
- */
+/** Internal errors are logged as errors, unavailable dependencies as warnings; only these lines include the cause. */
 function logCall(log: Log, call: Call, ms: number, error: unknown): void {
   const { method, requestId: request_id, trace } = call;
   const line = { method, request_id, trace_id: trace.traceId, ms };
   if (error === undefined) return log.info({ ...line, code: 'ok' }, 'call');
   const known = ConnectError.from(error);
   const outcome = { ...line, code: Code[known.code], reason: reasonOf(known) };
-  if (ours.has(known.code)) log.error({ ...outcome, err: known.cause ?? error }, 'call');
+  if (internal.has(known.code)) log.error({ ...outcome, err: known.cause ?? error }, 'call');
   else if (known.code === Code.Unavailable) log.warn({ ...outcome, err: known.cause }, 'call');
   else log.info(outcome, 'call');
 }

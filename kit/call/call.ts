@@ -10,62 +10,62 @@ import { peerKey } from './peer.ts';
 import { randomPart } from '#kit/telemetry/random-part.ts';
 import { callersTrace, continueTrace, type Trace } from '#kit/telemetry/trace.ts';
 
-/** What a call carries from its door to whatever it calls in turn. */
+/** The context of a call, which its outgoing calls inherit. */
 export interface Call {
   /** Full name of the method: `signet.auth.v1.AuthService/Login`. */
   readonly method: string;
-  /** Names the request in logs, errors and audit, across services. */
+  /** Id of the request in logs, errors and audit, across services. */
   readonly requestId: string;
   readonly trace: Trace;
-  /** Where the trace is recorded. */
+  /** Span of the call. undefined if the trace is not recorded. */
   readonly span: Span | undefined;
-  /** IP address of whoever asked, as seen at the door that they came by. */
+  /** IP address of the client, as seen at the public port. */
   readonly address: string;
-  /** What whoever asked says they use (User-Agent). */
+  /** The client's User-Agent. */
   readonly agent: string;
-  /** When it came in, by `performance.now()`. */
+  /** Start of the call, by `performance.now()`. */
   readonly startedAt: number;
-  /** When the caller stops waiting, ms since the epoch. */
+  /** Deadline, ms since 1970. */
   readonly deadline: number | undefined;
-  /** The user's `Authorization` header, once the gate let it pass. */
+  /** The user's `Authorization` header, set once the gate has admitted the call. */
   readonly authorization: string | null;
-  /** Who is calling, as the guard verified it. */
+  /** The identity that the guard verified. */
   readonly identity: Identity;
-  /** Aborted when the caller goes away or the deadline passes. */
+  /** Aborted when the client disconnects or the deadline passes. */
   readonly signal: AbortSignal;
 }
 
-/** Context value under which a call's door keeps it. */
+/** Context key of the call, which the transport sets. */
 export const callKey = createContextKey<Call | undefined>(undefined, { description: 'call' });
 
-/** How far a call has come: past the gate, and then, its message read, into the interceptors. */
+/** Context key of the call's stage: `admitted` by the gate, then `begun` once its message is read and the interceptors run. */
 export const stageKey = createContextKey<'begun' | 'admitted' | undefined>(undefined, { description: 'stage' });
 
 const storage = new AsyncLocalStorage<Call>();
 
-/** The call that the running code works for; undefined for work nobody asked for. */
+/** Returns the call of the running code; undefined outside of calls. */
 export function currentCall(): Call | undefined {
   return storage.getStore();
 }
 
-/** The request id and trace id of the current call, for its log lines: they join the lines of all services. */
+/** Returns the request id and trace id of the current call, which connect the log lines of all services. */
 export function callIds(): object {
   const call = currentCall();
   return call ? { request_id: call.requestId, trace_id: call.trace.traceId } : {};
 }
 
-/** Runs a function on behalf of a call. */
+/** Runs a function in the context of a call. */
 export function runInCall<T>(call: Call, run: () => T): T {
   const { span } = call;
   return storage.run(call, span ? () => inSpan(span, run) : run);
 }
 
-/** Runs a function on behalf of nobody, whoever it is that needed it first. */
+/** Runs a function outside any call context (no identity, deadline or cancellation). */
 export function outsideCalls<T>(run: () => T): T {
   return storage.exit(run);
 }
 
-/** Iterates on behalf of a call: a generator otherwise runs in its puller's context. */
+/** Iterates in the context of a call. A generator otherwise runs in its consumer's context. */
 export function iterateInCall<T>(call: Call, source: AsyncIterable<T>): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]() {
@@ -79,28 +79,28 @@ export function iterateInCall<T>(call: Call, source: AsyncIterable<T>): AsyncIte
 
 const requestIdForm = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** The id of a request: the one that came with it, if its form is ours, else a new one. */
+/** Returns the given request id if it is well-formed, otherwise a new one. */
 export function requestIdFrom(given: unknown): string {
   return typeof given === 'string' && requestIdForm.test(given) ? given : uuidv7({ random: randomPart(16) });
 }
 
-/** Headers by which a caller could claim to be somebody. Only services among themselves may send them. */
+/** Headers that claim an identity. Only services may send them to each other. */
 const identityHeader = /^x-(signet|user|gateway)-/;
 
-/** Drops headers that claim an identity: at a door, anyone may have sent them. */
+/** Removes headers that claim an identity, because on a public port any client may send them. */
 export function dropForged(header: Headers): void {
   const forged = Array.from(header.keys()).filter((name) => identityHeader.test(name));
   for (const name of forged) header.delete(name);
 }
 
-/** Carry who is at the door to the services behind it. */
+/** Headers that forward the client's address and User-Agent between services. */
 export const peerHeaders = { address: 'x-signet-peer', agent: 'x-signet-agent' } as const;
 
 /**
- * Begins a call from what came in. Headers that claim an identity are dropped
- * where the call came by a door; a request id of another form than ours is replaced.
- * @param isService tells whether a service of the fleet calls, by its own token: only such a one is
- * believed who it is that asked it
+ * Creates the call of an incoming request. On a public port it removes headers that
+ * claim an identity; a malformed request id is replaced.
+ * @param isService returns whether the caller is a service of the fleet, by its token. Only then is the forwarded
+ * client address trusted
  */
 export async function beginCall(
   context: HandlerContext,
@@ -110,7 +110,7 @@ export async function beginCall(
   const peer = context.values.get(peerKey);
   if (peer.via === 'door') dropForged(header);
   const claimed = header.get(peerHeaders.address);
-  const believed = claimed !== null && isIP(claimed) && (await isService(context)) ? claimed : undefined;
+  const forwarded = claimed !== null && isIP(claimed) && (await isService(context)) ? claimed : undefined;
   const remaining = context.timeoutMs();
   const method = nameOf(context.method);
   const requestId = peer.requestId ?? requestIdFrom(header.get('x-request-id'));
@@ -124,8 +124,8 @@ export async function beginCall(
     requestId,
     trace: span ? placeOf(span, parent?.state ?? null) : continueTrace(parent),
     span,
-    address: believed ?? peer.address,
-    agent: (believed === undefined ? null : header.get(peerHeaders.agent)) ?? header.get('user-agent') ?? '',
+    address: forwarded ?? peer.address,
+    agent: (forwarded === undefined ? null : header.get(peerHeaders.agent)) ?? header.get('user-agent') ?? '',
     startedAt: performance.now(),
     deadline: remaining === undefined ? undefined : Date.now() + remaining,
     authorization: null,

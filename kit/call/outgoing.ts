@@ -7,25 +7,25 @@ import { currentCall, peerHeaders } from './call.ts';
 import { propagateTrace } from '#kit/telemetry/trace.ts';
 import { streamUntilOver } from './until-over.ts';
 
-/** What every call to another service carries, whatever the transport. */
+/** Context of an outgoing call, for every transport. */
 export interface Outgoing {
   readonly signal: AbortSignal | undefined;
-  /** Milliseconds until the caller stops waiting. */
+  /** Time left until the deadline, in milliseconds. */
   readonly timeoutMs: number;
   readonly header: Headers;
-  /** Where the trace is recorded. */
+  /** Span of the outgoing call. */
   readonly span?: Span | undefined;
 }
 
-/** How a client behaves where its caller says nothing. */
+/** Defaults of a client. */
 export interface ClientOptions {
-  /** Longest wait for an answer, ms; 5,000 unless told. A call under way with less time left gives that. */
+  /** Default timeout, ms; 5,000 if unset. The deadline of the current call applies too. */
   readonly defaultTimeoutMs?: number;
 }
 
 /**
- * Adds to a call what belongs to the call under way: the user's token, the
- * request id, the trace, the deadline and the cancellation.
+ * Returns the context of an outgoing call, inherited from the current call: the
+ * user's token, request id, trace, deadline and cancellation.
  */
 export async function outgoing(
   method: DescMethod,
@@ -50,7 +50,7 @@ export async function outgoing(
   };
 }
 
-/** Makes a call and ends its span with the answer: that of a stream with the last message, or when its reader stops. */
+/** Makes a call and ends its span with the response; that of a stream with the last message, or when its reader stops. */
 export async function answered<T extends UnaryResponse | StreamResponse>(
   { span, signal = new AbortController().signal }: Outgoing,
   call: () => Promise<T>,
@@ -69,7 +69,7 @@ export async function answered<T extends UnaryResponse | StreamResponse>(
   }
 }
 
-/** The part of a call's limits that Connect's `runUnaryCall` and `runStreamingCall` take. */
+/** Returns the limits of a call as options of Connect's `runUnaryCall` and `runStreamingCall`. */
 export function limitsOf({ signal, timeoutMs }: Outgoing) {
   return { ...(signal ? { signal } : {}), ...(Number.isFinite(timeoutMs) ? { timeoutMs } : {}) };
 }

@@ -1,7 +1,4 @@
 import { failure } from '#kit/errors/failure.ts';
 
-/**
- * Why the signal of a call that has ended is aborted. One object for all: made
- * anew, each would carry a stack that nobody reads.
- */
-export const over = failure('CANCELLED');
+/** Abort reason of the signal of a call that has ended. Shared, because each new error would capture a stack trace. */
+export const callEnded = failure('CANCELLED');

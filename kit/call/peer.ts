@@ -1,14 +1,14 @@
 import { createContextKey } from '@connectrpc/connect';
 
-/** Who is on the other end of a call, as far as the transport can tell. */
+/** The peer of a call, as the transport sees it. */
 export interface Peer {
-  /** IP address; empty where there is none (in process). */
+  /** IP address; empty for in-process calls. */
   readonly address: string;
-  /** door: anybody, from outside. mesh: the network that services share. */
+  /** door: a public port. mesh: the internal network of services. */
   readonly via: 'door' | 'mesh';
-  /** The id that a door gave the request, in the form of ours. */
+  /** Request id that the public port assigned. */
   readonly requestId?: string;
 }
 
-/** Context value under which every transport puts the peer of a call. */
+/** Context key of the peer, which every transport sets. */
 export const peerKey = createContextKey<Peer>({ address: '', via: 'door' }, { description: 'peer' });

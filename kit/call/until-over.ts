@@ -1,20 +1,20 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 
-/** Why a call is over before its answer: its deadline, the end of the server, or else its caller. */
+/** Returns the error of an aborted call: deadline, shutdown of the server, or cancellation by the client. */
 export function whyOver({ reason }: AbortSignal): ConnectError {
   const why = ConnectError.from(reason, Code.Canceled);
-  // A transport has its own codes for a caller who leaves: of HTTP/2, ABORTED.
+  // Transports have their own codes for a disconnect, for example ABORTED with HTTP/2.
   const isKnown = reasonOf(why) !== undefined || why.code === Code.DeadlineExceeded;
   return isKnown ? outward(why) : failure('CANCELLED', { cause: reason });
 }
 
 /**
- * Begins work for a call, unless the call is over, and waits for it until the call
- * is over: a handler that ignores its signal must not keep a caller past the
- * deadline. It takes a function, because a promise that has begun needs a handler.
- * @param late receives what the work throws once the call is over
- * @throws what the work throws, or why the call is over
+ * Runs work for a call and waits for it until the call is over, so a handler that
+ * ignores its signal cannot delay the response past the deadline. It does not start
+ * the work if the call is over already; therefore it takes a function.
+ * @param late receives an error that the work throws after the call is over
+ * @throws the error of the work, or of the aborted call
  */
 export async function untilOver<T>(
   signal: AbortSignal,
@@ -37,11 +37,11 @@ export async function untilOver<T>(
 }
 
 /**
- * Passes a stream's messages on, and lets go of the stream when the call is over or
- * the reader stops. `end` is called exactly once: after the last message, with the
- * error of a failure, or when the reader leaves, even before it asked for a first
- * message (a generator that was never read does not run its `finally`).
- * @param late receives what the stream throws once it was let go
+ * Forwards a stream's messages, and closes the stream when the call is over or the
+ * reader stops. `end` is called exactly once: after the last message, with the error
+ * of a failure, or when the reader stops, even before its first read (a generator
+ * that was never read does not run its `finally`).
+ * @param late receives an error that the stream throws after it was closed
  */
 export function streamUntilOver<T>(
   messages: AsyncIterable<T>,
@@ -58,18 +58,18 @@ export function streamUntilOver<T>(
     signal.removeEventListener('abort', abort);
     end(error);
   }
-  /** Not waited for: a handler that waits for something of its own gets there when that comes. */
-  function letGo(): void {
+  /** Not awaited: a handler that waits for something else ends only when that arrives. */
+  function closeStream(): void {
     iterator.return?.().catch(late);
   }
   function abort(): void {
     finish(whyOver(signal));
-    letGo();
+    closeStream();
   }
 
   if (signal.aborted) abort();
   else signal.addEventListener('abort', abort, { once: true });
-  const passedOn: AsyncIterator<T> = {
+  const forwarded: AsyncIterator<T> = {
     async next() {
       try {
         const result = await untilOver(signal, () => iterator.next(), late);
@@ -82,13 +82,13 @@ export function streamUntilOver<T>(
     },
     async return(value?: unknown) {
       finish();
-      letGo();
+      closeStream();
       return { done: true, value };
     },
   };
-  return { [Symbol.asyncIterator]: () => passedOn };
+  return { [Symbol.asyncIterator]: () => forwarded };
 }
 
 function ignore(): void {
-  // Unless a caller of these functions wants to know.
+  // Default of `late`.
 }

@@ -22,7 +22,7 @@ const keys = {
   label: key('LABEL', text, { optional: true, doc: '' }),
 } as const;
 
-test('reads values, defaults and what may be left out, and freezes them', () => {
+test('reads values, defaults and optional keys, frozen', () => {
   const config = readConfig(keys, { PASSWORD: 'hunter2', LEVEL: 'warn', LABEL: '' });
   expect([config.ttl, config.level, config.password.reveal(), config.label]).toEqual([
     900_000,
@@ -33,21 +33,21 @@ test('reads values, defaults and what may be left out, and freezes them', () => 
   expect(Object.isFrozen(config)).toBe(true);
 });
 
-test('names every bad key at once, and no value', () => {
+test('names all invalid keys, without values', () => {
   const read = () => readConfig(keys, { TTL: 'for-ever', LEVEL: 'loud' });
   expect(read).toThrow(ConfigError);
   expect(read).toThrow(/TTL: .*\n.*LEVEL: .*\n.*PASSWORD: must be set/);
   expect(read).not.toThrow(/for-ever|loud/);
 });
 
-test('reads several services, and names a key that they share once', () => {
+test('reads several services, and names a shared key once', () => {
   const services = { a: keys, b: keys };
   expect(readConfigs(services, () => ({ PASSWORD: 'x', TTL: '1s' })).b.ttl).toBe(1_000);
   const read = () => readConfigs(services, () => ({ PASSWORD: 'x', TTL: 'never' }));
   expect(read).toThrow(/^configuration:\n {2}TTL: [^\n]+$/);
 });
 
-test('reads each of several services from an environment of its own', () => {
+test('reads each service from its own environment', () => {
   const configs = readConfigs({ a: keys, b: keys }, (name) => ({ PASSWORD: 'x', TTL: name === 'a' ? '1s' : '2s' }));
   expect([configs.a.ttl, configs.b.ttl]).toEqual([1_000, 2_000]);
 });

@@ -4,17 +4,17 @@ import type { z } from 'zod';
 export interface Key<T = unknown> {
   /** Name of the environment variable. */
   readonly env: string;
-  /** From the variable's text to its value. */
+  /** Parses the variable's text. */
   readonly schema: z.ZodType<T, string>;
-  /** Text that stands in for an unset variable. Without it, and without `optional`, the key must be set. */
+  /** Text used if the variable is unset. Without it and `optional`, the key is required. */
   readonly default?: string;
-  /** An unset variable is undefined. */
+  /** The value of an unset variable is undefined. */
   readonly optional?: boolean;
-  /** What it decides, for docs/configuration.md. */
+  /** Description, for docs/configuration.md. */
   readonly doc: string;
 }
 
-/** A service's keys, under the names that its code uses. */
+/** A service's keys, by the names that its code uses. */
 export type Keys = Record<string, Key>;
 
 /** The values of keys. */
@@ -22,10 +22,10 @@ export type Config<K extends Keys> = Readonly<{
   [P in keyof K]: K[P] extends Key<infer T> ? (K[P] extends { optional: true } ? T | undefined : T) : never;
 }>;
 
-/** Where values come from: `process.env`, or an object in tests. */
+/** Source of values: `process.env`, or an object in tests. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Thrown when keys are missing or wrong. Names every one; values never. */
+/** Thrown if keys are missing or invalid. Names all of them, never their values. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -41,14 +41,14 @@ export function key<T, O extends Omit<Key<T>, 'env' | 'schema'>>(
 
 /**
  * Reads the configurations of several services.
- * @param environmentOf the environment of one of them
- * @throws ConfigError naming all keys of all of them that are missing or wrong, at once
+ * @param environmentOf returns the environment of a service
+ * @throws ConfigError naming the missing or invalid keys of all services
  */
 export function readConfigs<S extends Record<string, Keys>>(
   services: S,
   environmentOf: (service: string) => Environment,
 ): { readonly [P in keyof S]: Config<S[P]> } {
-  // A set: several services may have one key.
+  // A set, because services share keys.
   const problems = new Set<string>();
   const configs = Object.entries(services).map(([service, keys]) => [
     service,
@@ -60,7 +60,7 @@ export function readConfigs<S extends Record<string, Keys>>(
 
 /**
  * Reads a service's configuration. An empty variable counts as unset.
- * @throws ConfigError naming all keys that are missing or wrong, at once
+ * @throws ConfigError naming all missing or invalid keys
  */
 export function readConfig<K extends Keys>(keys: K, env: Environment): Config<K> {
   const problems = new Set<string>();

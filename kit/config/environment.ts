@@ -4,8 +4,8 @@ import { isSupervised } from '#kit/process/supervisor.ts';
 import type { Environment } from './config.ts';
 
 /**
- * The process's environment, over the lines of `.env` in the working directory. Only main.ts files call this.
- * A process under a supervisor is given what it reads, and has no business with the keys of others in the file.
+ * Reads the process's environment, which overrides `.env` in the working directory. Only main.ts files call this.
+ * A supervised process does not read the file: it gets its own keys from its supervisor, and must not see others'.
  */
 export function readEnvironment(file = '.env'): Environment {
   const lines = !isSupervised() && existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};

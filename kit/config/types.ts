@@ -13,10 +13,10 @@ export const duration = z
     return Number.parseInt(text, 10) * units[unit];
   });
 
-/** A duration that is longer than nothing. */
+/** A duration above 0. */
 export const positiveDuration = duration.refine((ms) => ms > 0, 'must be longer than 0');
 
-/** A whole number within bounds. */
+/** An integer within bounds. */
 export function whole(min: number, max: number) {
   return z
     .string()
@@ -42,7 +42,7 @@ export function url(...schemes: string[]) {
 /** An http(s) origin, kept without a trailing slash, as issuers are written. */
 export const baseUrl = url('http', 'https').transform((text) => text.replace(/\/+$/, ''));
 
-/** Values divided by commas; spaces around them do not count. */
+/** Comma-separated values. Whitespace around them is ignored. */
 export const list = z.string().transform((text) =>
   text
     .split(',')
@@ -50,21 +50,21 @@ export const list = z.string().transform((text) =>
     .filter((part) => part !== ''),
 );
 
-/** Web origins divided by commas, as browsers write them (RFC 6454 section 6.2). */
+/** Comma-separated web origins, as browsers send them (RFC 6454 section 6.2). */
 export const origins = list.refine(
   (all) => all.every((one) => URL.canParse(one) && new URL(one).origin === one),
-  'must be origins such as https://app.example.com, without a path, divided by commas',
+  'must be comma-separated origins without a path, such as https://app.example.com',
 );
 
-/** Addresses and CIDR ranges, divided by commas. */
+/** Comma-separated IP addresses and CIDR ranges. */
 export const networks = list.refine(
   (all) => all.every(isNetwork),
-  'must be IP addresses or CIDR ranges, divided by commas',
+  'must be comma-separated IP addresses or CIDR ranges',
 );
 
 function isNetwork(text: string): boolean {
   const [, address = '', length = '1'] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
-  // All there is (/0) is no proxy of anybody's.
+  // /0 (all addresses) is not a valid proxy network.
   return Number(length) > 0 && Number(length) <= ({ 4: 32, 6: 128 }[isIP(address)] ?? 0);
 }
 
@@ -74,25 +74,25 @@ export const share = z
   .regex(/^(0|1|0\.\d{1,9}|1\.0{1,9})$/, 'must be a number from 0 to 1')
   .transform(Number);
 
-/** Headers as OpenTelemetry writes them: `name=value`, divided by commas, values percent-encoded. They may be credentials. */
+/** Headers in OpenTelemetry's format: comma-separated `name=value`, values percent-encoded. Values may be credentials. */
 export const headers = list
   .refine((all) => all.every((one) => /^[\w!#$%&'*+.^`|~-]+=([^%]|%[\da-f]{2})*$/i.test(one)), {
-    error: 'must be name=value, divided by commas',
+    error: 'must be comma-separated name=value',
   })
   .transform((all) => {
     const pairs = all.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)] as const);
     return Object.fromEntries(pairs.map(([name, value]) => [name, new Secret(decodeURIComponent(value))]));
   });
 
-/** Some text. */
+/** Any text. */
 export const text = z.string();
 
-/** One of a few words. */
+/** One of the given words. */
 export function oneOf<const T extends readonly [string, ...string[]]>(...words: T) {
   return z.enum(words, `must be one of ${words.join(', ')}`) as unknown as z.ZodType<T[number], string>;
 }
 
-/** Text that must never be seen. */
+/** Text that is never printed. */
 export const secret = z.string().transform((value) => new Secret(value));
 
 /** An Ed25519 private key (RFC 8037 `d`): 32 bytes in base64url. */

@@ -13,7 +13,7 @@ type Edge = MessageInitShape<typeof EdgeSchema>;
 const made = (edge: Edge, serverStreaming = false) =>
   madeMethod({ rule: { pattern: { case: 'get', value: '/x' } }, input: [], edge, serverStreaming });
 
-test('a method that declares nothing gets nothing, 64 KiB and 15 s', () => {
+test('the defaults are no cookies or headers, 64 KiB and 15 s', () => {
   expect(edgeRuleOf(EchoService.method.private)).toEqual({
     cookies: [],
     setCookies: [],
@@ -23,7 +23,7 @@ test('a method that declares nothing gets nothing, 64 KiB and 15 s', () => {
   });
 });
 
-test('a method gets what it declares', () => {
+test("reads a method's edge rule", () => {
   const { headers, cookies, setCookies } = edgeRuleOf(EchoService.method.echo);
   expect({ headers, cookies, setCookies }).toEqual({
     headers: ['accept-language', 'idempotency-key'],
@@ -37,7 +37,7 @@ test('a method gets what it declares', () => {
 test.each<[string, Edge]>([
   ['cookies has signet_at', { cookies: ['signet_at'] }],
   ['cookies has __Host-signet_rt', { cookies: ['__Host-signet_rt'] }],
-  ['cookies has a name twice', { cookies: ['a', 'a'] }],
+  ['cookies has a duplicate name', { cookies: ['a', 'a'] }],
   ['set_cookies has a=b', { setCookies: ['a=b'] }],
   ['headers has authorization', { headers: ['authorization'] }],
   ['headers has cookie', { headers: ['cookie'] }],
@@ -56,15 +56,15 @@ test.each<[string, Edge]>([
 });
 
 test('refuses a timeout on a stream', () => {
-  expect(() => edgeRuleOf(made({ timeout: { seconds: 1n } }, true))).toThrow('the method is not unary');
+  expect(() => edgeRuleOf(made({ timeout: { seconds: 1n } }, true))).toThrow('timeout is for unary methods only');
 });
 
-test('takes the largest message and the longest timeout', () => {
+test('accepts the maximum message size and timeout', () => {
   const { maxRequestBytes, timeoutMs } = edgeRuleOf(made({ maxRequestBytes: 4_194_304, timeout: { seconds: 600n } }));
   expect([maxRequestBytes, timeoutMs]).toEqual([4_194_304, 600_000]);
 });
 
-test('a service whose method has a rule that makes no sense does not start', () => {
+test('a service with an invalid edge rule does not start', () => {
   const start = (edge: Edge) => {
     const method = made(edge);
     setExtension(method.proto.options!, access, create(AccessSchema, { rule: { case: 'public', value: {} } }));

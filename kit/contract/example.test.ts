@@ -12,7 +12,7 @@ const methodOf = (example?: string) =>
     ...(example === undefined ? {} : { example }),
   });
 
-test('an example is the request that the definition names', () => {
+test('reads the example request of a method', () => {
   expect(exampleOf(methodOf('{"page_size": 7}'))).toMatchObject({ pageSize: 7 });
   expect(exampleOf(AuthService.method.login)).toMatchObject({ email: 'ada@example.com' });
   expect(exampleOf(methodOf('{}'))).toBeDefined();
@@ -20,26 +20,26 @@ test('an example is the request that the definition names', () => {
 
 test.each([
   ['that is missing', methodOf(), 'made.v1.MadeService/Do has no example'],
-  ['that is no JSON', methodOf('{page_size: 7}'), 'is no In'],
-  ['with a field that the request does not have', methodOf('{"size": 7}'), 'is no In'],
-  ['with a value of another type', methodOf('{"page_size": "many"}'), 'is no In'],
-  ["with another spelling than the proto's", methodOf('{"pageSize": 7}'), "the proto's field names"],
-  ['that names a default', methodOf('{"page_size": 0}'), 'has a default'],
+  ['that is not JSON', methodOf('{page_size: 7}'), 'is not a valid In'],
+  ['with an unknown field', methodOf('{"size": 7}'), 'is not a valid In'],
+  ['with a value of another type', methodOf('{"page_size": "many"}'), 'is not a valid In'],
+  ['with JSON field names', methodOf('{"pageSize": 7}'), "the proto's field names"],
+  ['that sets a default', methodOf('{"page_size": 0}'), 'must not set defaults'],
 ])('refuses an example %s', (_, method, fault) => {
   expect(() => exampleOf(method)).toThrow(fault);
 });
 
-test('refuses an example that breaks the rules of the request, and names the field', () => {
+test("refuses an example that violates the request's rules, naming the field", () => {
   const broken = madeMethod({
     rule: { pattern: { case: 'get', value: '/x' } },
     input: [made('text', Type.STRING)],
     example: JSON.stringify({ text: 'x'.repeat(10_001) }),
   });
-  // The rules of another message, which the made one cannot have.
+  // With the rules of another message: the generated one has none.
   const method = { ...broken, input: EchoService.method.echo.input };
   expect(() => exampleOf(method)).toThrow('its example is not valid: text');
 });
 
-test('a method without an example has none to show', () => {
+test('returns undefined for a method without an example', () => {
   expect(exampleJson(EchoService.method.private)).toBeUndefined();
 });

@@ -13,15 +13,15 @@ import { violationsOf } from '#kit/errors/failure.ts';
 import { nameOf } from './method-name.ts';
 import { assertValid } from './validation.ts';
 
-/** The example of a method as JSON with the proto's field names; undefined where its definition names none. */
+/** Returns the example of a method as JSON with the proto's field names; undefined without one. */
 export function exampleJson(method: DescMethod): JsonObject | undefined {
   return hasOption(method, example) ? (JSON.parse(getOption(method, example)) as JsonObject) : undefined;
 }
 
 /**
- * The request that a method's definition names as an example (signet.policy.v1.example).
- * @throws Error where there is none, it is not the JSON of a request with the proto's field names, or it breaks the
- * request's rules
+ * Returns the example request of a method (signet.policy.v1.example).
+ * @throws Error if it is missing, is not the JSON of a request with the proto's field names, or violates the request's
+ * rules
  */
 export function exampleOf(method: DescMethod): Message {
   const name = nameOf(method);
@@ -30,10 +30,12 @@ export function exampleOf(method: DescMethod): Message {
   try {
     message = fromJsonString(method.input, getOption(method, example), { ignoreUnknownFields: false });
   } catch (error) {
-    throw new Error(`${name}: its example is no ${method.input.name}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${name}: its example is not a valid ${method.input.name}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   if (!isDeepStrictEqual(toJson(method.input, message, { useProtoFieldName: true }), exampleJson(method))) {
-    throw new Error(`${name}: its example does not have the proto's field names, or has a default`);
+    throw new Error(`${name}: its example must use the proto's field names and must not set defaults`);
   }
   try {
     assertValid(method.input, message);

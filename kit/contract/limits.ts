@@ -1,14 +1,14 @@
 import type { Bounds } from '#kit/net/bound.ts';
 
 /**
- * Largest request message, in bytes, at every door and on every gRPC port, of a
- * method that declares no other (signet.policy.v1.edge). The largest honest one
- * has a few KiB, and reading and checking much more would keep the event loop busy.
+ * Default maximum size of a request message, in bytes, on every HTTP and gRPC
+ * port (signet.policy.v1.edge). Real messages have a few KiB; parsing and
+ * validating much larger ones would block the event loop.
  */
 export const maxRequestBytes = 64 * 1024;
 
-/** All headers of a request together, in bytes, at every door and on every gRPC port. */
+/** Maximum total size of the request headers, in bytes, on every HTTP and gRPC port. */
 export const maxHeaderBytes = 16 * 1024;
 
-/** Streaming calls that a service has open at once, where its configuration says nothing else. */
+/** Default maximum number of open streaming calls of a service. */
 export const defaultStreams: Bounds = { total: 2_000, perAddress: 32 };

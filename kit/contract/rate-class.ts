@@ -1,7 +1,7 @@
 import { type DescMethod, getOption } from '@bufbuild/protobuf';
 import { rate, RateClass } from '#gen/proto/signet/policy/v1/policy_pb.ts';
 
-/** A budget of requests, as the contract names it. */
+/** A rate limit class of the contract. */
 export type RateClassName = 'standard' | 'credentials' | 'light';
 
 const names: Readonly<Record<RateClass, RateClassName>> = {
@@ -11,10 +11,10 @@ const names: Readonly<Record<RateClass, RateClassName>> = {
   [RateClass.LIGHT]: 'light',
 };
 
-/** Classes that were read before: an option is decoded anew each time that it is asked for. */
+/** Cache of rate classes, because `getOption` decodes the option on every call. */
 const known = new WeakMap<DescMethod, RateClassName>();
 
-/** The class that a method's definition declares; standard where it declares none. */
+/** Returns the rate class of a method. Default: standard. */
 export function rateClassOf(method: DescMethod): RateClassName {
   const found = known.get(method) ?? names[getOption(method, rate)] ?? 'standard';
   known.set(method, found);

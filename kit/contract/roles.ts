@@ -1,5 +1,5 @@
 /** The roles that access rules may name. */
 export const builtInRoles = ['user', 'raider', 'support', 'admin'] as const;
 
-/** One of them. */
+/** A built-in role. */
 export type BuiltInRole = (typeof builtInRoles)[number];

@@ -2,27 +2,27 @@ import { create, type DescMessage, type DescService, type Message } from '@bufbu
 import { pathToString } from '@bufbuild/protobuf/reflect';
 import { createValidator } from '@bufbuild/protovalidate';
 import type { Interceptor } from '@connectrpc/connect';
-import { failure, mostViolations } from '#kit/errors/failure.ts';
+import { failure, maxViolations } from '#kit/errors/failure.ts';
 
 const validator = createValidator();
 
 /**
- * Checks a message against the rules in its proto.
- * @throws INVALID_ARGUMENT with every field at fault, never its value
+ * Validates a message against the rules in its proto.
+ * @throws INVALID_ARGUMENT naming all invalid fields, never their values
  */
 export function assertValid(desc: DescMessage, message: Message): void {
   const result = validator.validate(desc, message);
   if (result.kind === 'valid') return;
   if (result.kind === 'error') throw failure('INTERNAL', { cause: result.error });
   throw failure('INVALID_ARGUMENT', {
-    fields: result.violations.slice(0, mostViolations).map(({ field, message: description }) => ({
+    fields: result.violations.slice(0, maxViolations).map(({ field, message: description }) => ({
       field: pathToString(field),
       description: description || 'is not valid',
     })),
   });
 }
 
-/** Checks every message that comes in. Rules compile here, at start, not at the first call. */
+/** Creates an interceptor that validates every incoming message. Compiles the rules at start, not at the first call. */
 export function validation(services: readonly DescService[]): Interceptor {
   for (const { input } of services.flatMap((service) => service.methods)) validator.validate(input, create(input));
   return (next) => async (req) => {

@@ -15,7 +15,7 @@ import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import type { RpcApp } from '#kit/call/app.ts';
-import type { AskedGate } from '#kit/call/asked.ts';
+import type { GateCheck } from '#kit/call/asked.ts';
 import { requestIdFrom } from '#kit/call/call.ts';
 import type { Ready } from '#kit/service/health.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
@@ -42,7 +42,7 @@ export interface DoorOptions {
   /** HTTP beside the services: pages, files, protocols that are not RPC. */
   readonly routes?: () => Promise<readonly HttpRoute[]>;
   /** Stands in front of those routes. */
-  readonly gate?: AskedGate;
+  readonly gate?: GateCheck;
   /** Adds plugins and hooks of the door's own, before its routes are mounted. */
   readonly extend?: (fastify: FastifyInstance) => Promise<void>;
 }

@@ -7,7 +7,7 @@ import { type AccessRule, assertRule } from '#kit/guard/rule.ts';
 import { copyHeaders } from '#kit/rest/answer.ts';
 import { drain, hasBody, isGone, readBytes } from '#kit/rest/request-body.ts';
 import { headersOf, peerOf } from '#kit/rest/request-context.ts';
-import type { Asked, AskedGate } from '#kit/call/asked.ts';
+import type { GateCheck, GateRequest } from '#kit/call/asked.ts';
 import { dropForged } from '#kit/call/call.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
 import { peerKey } from '#kit/call/peer.ts';
@@ -56,7 +56,7 @@ const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
  * @param gate without one, only public routes may be mounted, and the door counts requests as light
  * @throws Error where a route makes no sense
  */
-export function mountRoutes(fastify: FastifyInstance, routes: readonly HttpRoute[], gate?: AskedGate): void {
+export function mountRoutes(fastify: FastifyInstance, routes: readonly HttpRoute[], gate?: GateCheck): void {
   for (const route of routes) assertRoute(route, gate);
   void fastify.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -86,14 +86,14 @@ async function admit(
   { access, rate = 'standard', crossOrigin = false, maxBodyBytes = maxRequestBytes }: HttpRoute,
   request: FastifyRequest,
   reply: FastifyReply,
-  gate?: AskedGate,
+  gate?: GateCheck,
 ): Promise<Admitted> {
   const values = createContextValues().set(peerKey, peerOf(request));
   const requestHeader = new Headers(headersOf(request.raw.rawHeaders));
   dropForged(requestHeader);
   const responseHeader = new Headers({ 'x-request-id': request.id });
   const changesState = !safe.has(request.method);
-  const asked: Asked = { access, rate, changesState, crossOrigin, requestHeader, responseHeader, values };
+  const asked: GateRequest = { access, rate, changesState, crossOrigin, requestHeader, responseHeader, values };
   try {
     await gate?.(asked);
   } finally {
@@ -109,10 +109,10 @@ async function admit(
 
 const empty = Buffer.alloc(0);
 
-/** @throws CANCELLED where the client leaves, PAYLOAD_TOO_LARGE */
+/** @throws CANCELLED if the client disconnects, PAYLOAD_TOO_LARGE */
 async function bodyOf({ raw, signal }: FastifyRequest, maxBytes: number): Promise<Buffer> {
   if (!hasBody(raw)) return empty;
-  // Fastify's signal knows of no end before it was first asked for.
+  // Fastify creates its signal at the first use and misses an earlier close.
   if (isGone(raw)) throw failure('CANCELLED');
   try {
     return await readBytes(raw, maxBytes, signal);
@@ -121,7 +121,7 @@ async function bodyOf({ raw, signal }: FastifyRequest, maxBytes: number): Promis
   }
 }
 
-function assertRoute({ methods, path, access, crossOrigin }: HttpRoute, gate?: AskedGate): void {
+function assertRoute({ methods, path, access, crossOrigin }: HttpRoute, gate?: GateCheck): void {
   const name = `${methods.join(', ')} ${path}`;
   assertRule(access);
   if (methods.length === 0) throw new Error(`${name}: no HTTP method`);

@@ -15,7 +15,7 @@ beforeAll(async () => {
   fresh = await freshDatabase();
   const admin = new Client({ connectionString: fresh.url.reveal() });
   await admin.connect();
-  // A name of five characters is the SQLSTATE that its row fails with; with a bio, only at commit.
+  // A name of five characters is the SQLSTATE that the insert raises; with a bio, at commit.
   await admin.query(`
     CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = NEW.name; END $$;
@@ -34,7 +34,7 @@ afterAll(async () => {
 
 const userId = '018f0000-0000-7000-8000-000000000000';
 
-/** Every way in which services write. */
+/** All kinds of writes that services use. */
 const ways: Record<string, (state: string) => Promise<unknown>> = {
   'a method of a model': (name) => prisma.profile.create({ data: { userId, name } }),
   createMany: (name) => prisma.profile.createMany({ data: [{ userId, name }] }),
@@ -83,6 +83,9 @@ test.each(
   expect([reasonOf(left), left.metadata.get('retry-after')]).toEqual(['SERVICE_UNAVAILABLE', '1']);
 });
 
-test.each(['23505', '42P01', '42501', '22P02', 'XX000', 'P0001'])('%s is a fault of ours: INTERNAL', async (state) => {
-  for (const way of Object.keys(ways)) expect(isDatabaseAway(await caught(ways[way]!(state))), way).toBe(false);
-});
+test.each(['23505', '42P01', '42501', '22P02', 'XX000', 'P0001'])(
+  '%s is an internal error: INTERNAL',
+  async (state) => {
+    for (const way of Object.keys(ways)) expect(isDatabaseAway(await caught(ways[way]!(state))), way).toBe(false);
+  },
+);

@@ -1,6 +1,6 @@
 import { adapterReport, field, sqlStateOf } from './sql-state.ts';
 
-/** How Prisma's adapter, pg and Node name a database, or a connection to it, that is not there. */
+/** Error names of Prisma's adapter, pg and Node for an unavailable database or connection. */
 const names = new Set([
   'DatabaseNotReachable',
   'ConnectionClosed',
@@ -11,17 +11,17 @@ const names = new Set([
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',
-  // Prisma's: no connection came free for a transaction, or it took too long.
+  // Prisma: no free connection for a transaction, or the transaction timed out.
   'P2028',
-  // Prisma's: a serialization failure or a deadlock.
+  // Prisma: a serialization failure or a deadlock.
   'P2034',
-  // Prisma's: too many connections.
+  // Prisma: too many connections.
   'P2037',
 ]);
 
 /**
- * SQLSTATEs of a server that answers and cannot do the work now, though nothing is wrong with the statement. Classes:
- * 08 connection, 53 out of disk, memory or connections, 57 operator's intervention (shutdown, timeout, recovery).
+ * SQLSTATEs of a server that temporarily cannot execute a valid statement. Classes: 08 connection exception, 53
+ * insufficient resources (disk, memory, connections), 57 operator intervention (shutdown, timeout, recovery).
  */
 const states = new RegExp(
   `^(${[
@@ -30,28 +30,28 @@ const states = new RegExp(
     '57...',
     // Read-only: a standby, or a primary that was demoted.
     '25006',
-    // A transaction that was idle, or open, for too long.
+    // Transaction idle, or open, for too long.
     '25P03',
     '25P04',
-    // Access that was lost since the start.
+    // Access revoked since the start.
     '28000',
     '28P01',
     '3D000',
-    // Serialization failure and deadlock: the statement may work when it is tried again.
+    // Serialization failure and deadlock: the statement may succeed on retry.
     '40001',
     '40P01',
-    // A row that another transaction held for too long.
+    // Lock not available: another transaction held the row for too long.
     '55P03',
-    // The disk.
+    // I/O error.
     '58030',
   ].join('|')})$`,
 );
 
-/** pg has no code for these. */
+/** Errors of pg without a code. */
 const messages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
 
-/** Whether an error says that the database cannot work now, rather than that the statement was wrong. */
+/** Returns whether an error means that the database is temporarily unavailable, rather than that the statement failed. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const kind = field(adapterReport(error), 'kind');

@@ -16,7 +16,7 @@ test.each([
   ['a reason of another domain', Code.FailedPrecondition, 'RIDE_STATE', 'rides.example.com', 'RIDE_STATE'],
   ['a service reason of ours', Code.FailedPrecondition, 'RIDE_STATE', 'signet', 'RIDE_STATE'],
   ["the guard's reason in our domain", Code.Unauthenticated, 'INVALID_TOKEN', 'signet', 'INVALID_TOKEN'],
-])('believes %s', (_, code, reason, domain, believed) => {
+])('trusts %s', (_, code, reason, domain, believed) => {
   expect(reasonOf(error(code, reason, domain))).toBe(believed);
 });
 
@@ -30,7 +30,7 @@ test.each([
   ['text that is no reason', Code.NotFound, 'no such ride: 7', 'signet'],
   ['no text', Code.NotFound, '', 'signet'],
   ["a name of an object's prototype", Code.NotFound, 'constructor', 'signet'],
-])('does not believe %s', (_, code, reason, domain) => {
+])('does not trust %s', (_, code, reason, domain) => {
   expect(reasonOf(error(code, reason, domain))).toBeUndefined();
 });
 
@@ -42,15 +42,15 @@ test.each([
   ['200', 404],
   ['4e2.5', 404],
   ['', 404],
-])('takes the HTTP status %j for %i where the code says 404', (given, status) => {
+])('reads the HTTP status %j as %i, with a code of 404', (given, status) => {
   expect(httpStatusOf(error(Code.NotFound, 'RIDE_GONE', 'x', { http_status: given }))).toBe(status);
 });
 
-test('the HTTP status of a kit reason is its own, whatever travels beside it', () => {
+test("ignores the metadata's HTTP status for a reason of the kit", () => {
   expect(httpStatusOf(error(Code.NotFound, 'NOT_FOUND', 'signet', { http_status: '500' }))).toBe(404);
 });
 
-test('takes the HTTP status away and leaves all else, made here or read from the wire', () => {
+test('removes only the HTTP status, of a local or received error', () => {
   const made = testFailure('CARD_DECLINED', {
     metadata: { payment_id: 'p' },
     fields: [{ field: 'a', description: 'is wrong' }],
@@ -67,7 +67,7 @@ test('takes the HTTP status away and leaves all else, made here or read from the
   }
 });
 
-test('leaves an error without an HTTP status as it is', () => {
+test('does not change an error without an HTTP status', () => {
   const plain = failure('NOT_FOUND');
   expect(withoutHttpStatus(plain)).toBe(plain);
   const value = create(BadRequestSchema, {});
@@ -75,7 +75,7 @@ test('leaves an error without an HTTP status as it is', () => {
   expect(withoutHttpStatus(other)).toBe(other);
 });
 
-test('metadata is what travels besides the HTTP status', () => {
+test('returns the metadata without the HTTP status', () => {
   expect(metadataOf(undefined)).toEqual({});
   expect(metadataOf(infoOf(testFailure('TEXT_TAKEN', { metadata: { id: '7', http_status: '500' } })))).toEqual({
     id: '7',

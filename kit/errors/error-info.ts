@@ -4,14 +4,13 @@ import { type ErrorInfo, ErrorInfoSchema } from '#gen/proto/google/rpc/error_det
 import { errorDomain } from '#kit/guard/error.ts';
 import { isErrorStatus, isKitReason, isMasked, kitReasons, reasonForm, reasonOfCode } from './reasons.ts';
 
-/** Key of ErrorInfo.metadata under which a service's reason carries its HTTP status to the edge. */
+/** Key of ErrorInfo.metadata with the HTTP status of a service's reason, for the edge. */
 export const statusKey = 'http_status';
 
 /**
- * The ErrorInfo of an error, where it is believed; undefined in any other error.
- * A reason of the kit is believed in the domain `signet` and with its own code
- * only: no other server refuses in the guard's name. A code that is masked says
- * nothing but INTERNAL.
+ * Returns the trusted ErrorInfo of an error; undefined without one. A reason of
+ * the kit is trusted only in the domain `signet` and with its own code, so other
+ * servers cannot refuse in the guard's name. Errors with a masked code have none.
  */
 export function infoOf(error: unknown): ErrorInfo | undefined {
   if (!(error instanceof ConnectError)) return undefined;
@@ -21,7 +20,7 @@ export function infoOf(error: unknown): ErrorInfo | undefined {
   });
 }
 
-/** The HTTP status of an error: its reason's, else its code's. */
+/** Returns the HTTP status of an error: that of its reason, otherwise that of its code. */
 export function httpStatusOf(error: ConnectError): number {
   const info = infoOf(error);
   if (info && isKitReason(info.reason)) return kitReasons[info.reason].status;
@@ -29,13 +28,13 @@ export function httpStatusOf(error: ConnectError): number {
   return isErrorStatus(given) ? given : kitReasons[reasonOfCode(error.code)].status;
 }
 
-/** What an ErrorInfo says besides its reason, without the HTTP status. */
+/** Returns the metadata of an ErrorInfo without the HTTP status. */
 export function metadataOf(info: ErrorInfo | undefined): Record<string, string> {
   const { [statusKey]: _, ...metadata } = info?.metadata ?? {};
   return metadata;
 }
 
-/** The same error without the HTTP status of its reason, which travels between services only. */
+/** Removes the HTTP status from an error's metadata, which is only for use between services. */
 export function withoutHttpStatus(error: ConnectError): ConnectError {
   const infos = error.findDetails(ErrorInfoSchema);
   if (!infos.some(({ metadata }) => Object.hasOwn(metadata, statusKey))) return error;

@@ -5,7 +5,7 @@ import { failure, outward, reasonOf, violationsOf } from './failure.ts';
 import { kitReasons } from './reasons.ts';
 import { testFailure, testReasons } from '../testing/reasons.ts';
 
-test('a failure carries its reason, its fields and when to come back', () => {
+test('a failure has its reason, fields and Retry-After', () => {
   const error = testFailure('QUEUE_FULL', { retryAfter: 1.2, fields: [{ field: 'a.b', description: 'is wrong' }] });
   expect([error.code, error.rawMessage]).toEqual([Code.ResourceExhausted, testReasons.QUEUE_FULL.title]);
   expect([reasonOf(error), violationsOf(error), error.metadata.get('retry-after')]).toEqual([
@@ -15,7 +15,7 @@ test('a failure carries its reason, its fields and when to come back', () => {
   ]);
 });
 
-test('a failure names at most 20 fields, each by at most 200 characters', () => {
+test('a failure names at most 20 fields, each of at most 200 characters', () => {
   const fields = (count: number, length = 1) =>
     Array.from({ length: count }, () => ({ field: 'f'.repeat(length), description: 'is wrong' }));
   expect(violationsOf(failure('INVALID_ARGUMENT', { fields: fields(20) }))).toHaveLength(20);
@@ -25,7 +25,7 @@ test('a failure names at most 20 fields, each by at most 200 characters', () => 
   expect([exact?.field.length, cut?.field.length]).toEqual([200, 200]);
 });
 
-test('come back in less than a second is come back in a second', () => {
+test('Retry-After is at least one second', () => {
   expect(testFailure('QUEUE_FULL', { retryAfter: 0.01 }).metadata.get('retry-after')).toBe('1');
 });
 
@@ -55,12 +55,12 @@ test.each([
   expect(left.cause).toBe(thrown);
 });
 
-test('a failure with a reason leaves as it is', () => {
+test('a failure with a reason leaves unchanged', () => {
   const error = testFailure('TEXT_TAKEN');
   expect(outward(error)).toBe(error);
 });
 
-test('every reason has a status and a code that clients of either kind read alike', () => {
+test('the HTTP status and the code of every reason have the same meaning', () => {
   const expected: Partial<Record<Code, number[]>> = {
     [Code.InvalidArgument]: [400, 415],
     [Code.Unauthenticated]: [401],

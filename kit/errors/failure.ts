@@ -7,35 +7,35 @@ import { isDatabaseAway } from './away.ts';
 import { infoOf, statusKey } from './error-info.ts';
 import { isKitReason, type KitReason, kitReasons, reasonOfCode, type Reasons } from './reasons.ts';
 
-/** One field of a request and what is wrong with it. */
+/** An invalid field of a request. */
 export interface FieldViolation {
   /** Path of the field, in the proto's names: `nested.label`. */
   readonly field: string;
-  /** What is wrong, in words. */
+  /** Description of the fault. */
   readonly description: string;
 }
 
-/** What a failure may carry besides its reason. */
+/** Optional parts of a failure. */
 export interface FailureOptions extends Pick<ErrorExtras, 'headers' | 'detail' | 'metadata' | 'domain' | 'cause'> {
-  /** The fields at fault, sent as google.rpc.BadRequest. */
+  /** Invalid fields, sent as google.rpc.BadRequest. */
   readonly fields?: readonly FieldViolation[];
-  /** Seconds after which trying again makes sense, sent as Retry-After. */
+  /** Delay before a retry, in seconds, sent as Retry-After. */
   readonly retryAfter?: number;
 }
 
-/** Most fields that an error names: an answer to bad input has a bound, whatever the input. */
-export const mostViolations = 20;
+/** Maximum number of fields in an error, which limits the size of the response. */
+export const maxViolations = 20;
 
-/** Longest name of a field in an error, in characters. */
+/** Maximum length of a field's name in an error, in characters. */
 const longestField = 200;
 
-/** Creates the error of one of the kit's reasons, for a handler or a domain rule to throw. It names at most 20 fields. */
+/** Creates the error of one of the kit's reasons. It names at most 20 fields. */
 export function failure(reason: KitReason, options?: FailureOptions): ConnectError {
   return createFailure(reason, kitReasons[reason], options);
 }
 
 /**
- * The function that creates the errors of a service's reasons, and of the kit's:
+ * Returns the function that creates the errors of a service's reasons and of the kit's:
  *
  *     export const failure = failureOf(reasons);
  *     throw failure('RIDE_STATE', { metadata: { state } });
@@ -49,13 +49,13 @@ export function failureOf<R extends Reasons>(reasons: R) {
   };
 }
 
-/** Creates the error of a reason, whoever owns it. Only services' reasons carry their status: the kit's are known. */
+/** Creates the error of any reason. Only services' reasons carry their HTTP status: every service knows the kit's. */
 export function createFailure(reason: string, entry: ReasonEntry, options: FailureOptions = {}): ConnectError {
   const { fields, retryAfter, metadata, ...extras } = options;
   const headers = new Headers(options.headers);
   if (retryAfter !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
   const fieldViolations = fields
-    ?.slice(0, mostViolations)
+    ?.slice(0, maxViolations)
     .map(({ field, description }) => ({ field: field.slice(0, longestField), description }));
   const details = fieldViolations?.length
     ? [{ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) }]
@@ -64,12 +64,12 @@ export function createFailure(reason: string, entry: ReasonEntry, options: Failu
   return errorOf(reason, entry, { ...extras, headers, details, metadata: { ...metadata, ...status } });
 }
 
-/** The reason in an error, whichever service gave it; undefined in an error without one that is believed. */
+/** Returns the reason of an error of any service; undefined without a trusted one. */
 export function reasonOf(error: unknown): string | undefined {
   return infoOf(error)?.reason;
 }
 
-/** The fields at fault that an error names; none in an error of another kind. */
+/** Returns the invalid fields of an error; empty without google.rpc.BadRequest. */
 export function violationsOf(error: unknown): FieldViolation[] {
   if (!(error instanceof ConnectError)) return [];
   return error
@@ -78,9 +78,10 @@ export function violationsOf(error: unknown): FieldViolation[] {
 }
 
 /**
- * Decides what leaves the process: errors with a reason, Signet's or translated by us, as they are; any other
- * under the reason of its code, a masked one as INTERNAL; a database that is away
- * as SERVICE_UNAVAILABLE. Its text is kept as the cause, for the log alone.
+ * Converts an error to the one that leaves the process. An error with a reason,
+ * Signet's own or a translated one, is not changed. An unavailable database becomes
+ * SERVICE_UNAVAILABLE. Any other error gets the reason of its code, or INTERNAL if
+ * the code is masked; the original error is kept as the cause, for the log only.
  */
 export function outward(error: unknown): ConnectError {
   if (isDatabaseAway(error)) return failure('SERVICE_UNAVAILABLE', { retryAfter: 1, cause: error });

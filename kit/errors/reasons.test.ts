@@ -17,7 +17,7 @@ test.each([
   expect(() => defineReasons(reasons)).toThrow(fault);
 });
 
-test('takes a name of 63 characters, and the first and the last status of errors', () => {
+test('accepts a name of 63 characters, and the statuses 400 and 599', () => {
   const reasons = { ['R'.repeat(63)]: { ...entry, status: 400 }, RIDE_STATE: { ...entry, status: 599 } };
   expect(defineReasons(reasons)).toBe(reasons);
 });

@@ -5,8 +5,8 @@ import { guardReasons, type ReasonEntry } from '#kit/guard/reasons.ts';
 export type Reasons = Readonly<Record<string, ReasonEntry>>;
 
 /**
- * The reasons that any service may give: the guard's, and those of transport and
- * HTTP. A service adds its own (`defineReasons`). docs/errors.md lists all of them.
+ * Reasons that any service may use: the guard's, and those of transport and HTTP.
+ * A service adds its own (`defineReasons`). docs/errors.md lists all reasons.
  */
 export const kitReasons = {
   ...guardReasons,
@@ -34,7 +34,7 @@ export const kitReasons = {
   CSRF_REQUIRED: {
     code: Code.PermissionDenied,
     status: 403,
-    title: "A request that authenticates by cookie needs its session's X-CSRF-Token.",
+    title: "A request authenticated by cookie requires its session's X-CSRF-Token header.",
   },
   NOT_FOUND: {
     code: Code.NotFound,
@@ -44,7 +44,7 @@ export const kitReasons = {
   METHOD_NOT_ALLOWED: {
     code: Code.Unimplemented,
     status: 405,
-    title: 'The path exists, but not for this HTTP method.',
+    title: 'The path does not support this HTTP method.',
   },
   ALREADY_EXISTS: {
     code: Code.AlreadyExists,
@@ -79,7 +79,7 @@ export const kitReasons = {
   RESOURCE_EXHAUSTED: {
     code: Code.ResourceExhausted,
     status: 429,
-    title: 'A quota or a limit is exhausted. Try again later.',
+    title: 'A quota or limit is exhausted. Try again later.',
   },
   HEADERS_TOO_LARGE: {
     code: Code.ResourceExhausted,
@@ -89,7 +89,7 @@ export const kitReasons = {
   CANCELLED: {
     code: Code.Canceled,
     status: 499,
-    title: 'The caller cancelled the request.',
+    title: 'The client cancelled the request.',
   },
   INTERNAL: {
     code: Code.Internal,
@@ -104,19 +104,19 @@ export const kitReasons = {
   SERVICE_UNAVAILABLE: {
     code: Code.Unavailable,
     status: 503,
-    title: 'The service cannot be reached right now. Try again shortly.',
+    title: 'The service is unavailable. Try again shortly.',
   },
   DEADLINE_EXCEEDED: {
     code: Code.DeadlineExceeded,
     status: 504,
-    title: 'The answer took too long.',
+    title: 'The deadline was exceeded.',
   },
 } as const satisfies Reasons;
 
 /** A reason of the kit. */
 export type KitReason = keyof typeof kitReasons;
 
-/** Tells whether a string is a reason of the kit. */
+/** Returns whether a string is a reason of the kit. */
 export function isKitReason(text: string): text is KitReason {
   return Object.hasOwn(kitReasons, text);
 }
@@ -140,23 +140,23 @@ const byCode: Readonly<Record<Code, KitReason>> = {
   [Code.Unauthenticated]: 'UNAUTHENTICATED',
 };
 
-/** The reason that stands for a status code alone. */
+/** Returns the reason of an error that has only a status code. */
 export function reasonOfCode(code: Code): KitReason {
   return byCode[code];
 }
 
-/** Tells whether a status code reports a fault of the service: its reason is masked as INTERNAL. */
+/** Returns whether a status code means a fault of the service, which is reported as INTERNAL. */
 export function isMasked(code: Code): boolean {
   return byCode[code] === 'INTERNAL';
 }
 
-/** The form of a reason (google.rpc.ErrorInfo), at most 63 characters. */
+/** Format of a reason (google.rpc.ErrorInfo), at most 63 characters. */
 export const reasonForm = /^[A-Z](?:[A-Z0-9_]{0,61}[A-Z0-9])?$/;
 
 /**
- * The reasons of a service, checked.
- * @throws Error where a name has another form or is the kit's, a status is not 4xx or 5xx, a code would be masked,
- * or a title is not one sentence
+ * Checks and returns the reasons of a service.
+ * @throws Error if a name is malformed or a reason of the kit, a status is not 4xx or 5xx, a code is masked, or a title
+ * is not a sentence
  */
 export function defineReasons<const R extends Reasons>(reasons: R): R {
   for (const [reason, { code, status, title }] of Object.entries(reasons)) {
@@ -169,7 +169,7 @@ export function defineReasons<const R extends Reasons>(reasons: R): R {
   return reasons;
 }
 
-/** Tells whether a number is an HTTP status of an error: 4xx or 5xx. */
+/** Returns whether a number is an HTTP error status: 4xx or 5xx. */
 export function isErrorStatus(status: number): boolean {
   return Number.isInteger(status) && status >= 400 && status <= 599;
 }

@@ -99,7 +99,7 @@ const allOf = new Intl.ListFormat('en', { type: 'conjunction' });
 
 /**
  * Checks the class and age of the authentication (RFC 9470 section 3). A machine
- * authenticates anew for each token, and its authentication has no class.
+ * authenticates for each token, and its authentication has no class.
  */
 function checkAuthentication(bearer: Bearer, { acr, maxAuthAge }: UserRule, now: number): void {
   const isUser = bearer.kind === 'user';

@@ -14,18 +14,18 @@ const ours = new Set([
   'upgrade',
 ]);
 
-/** Copies what handlers and interceptors set to the answer. */
+/** Copies the headers that handlers and interceptors set to the response. */
 export function copyHeaders(from: Headers, reply: FastifyReply): void {
   for (const [name, value] of from) {
-    // set-cookie comes once a cookie, and Fastify appends it.
+    // Headers iterates set-cookie once per cookie, and Fastify appends each.
     if (!ours.has(name)) reply.header(name, value);
   }
 }
 
 /**
- * Answers a unary call. A GET or HEAD whose `If-None-Match` names the answer's
- * ETag gets 304 (RFC 9110 section 13.1.2). Unless the handler says otherwise,
- * caches may not keep the answer, or must ask again where it has an ETag.
+ * Sends the response of a unary call. A GET or HEAD whose `If-None-Match` matches
+ * the ETag gets 304 (RFC 9110 section 13.1.2). Unless the handler sets
+ * Cache-Control, it is no-store, or no-cache with an ETag.
  */
 export function sendAnswer(
   request: FastifyRequest,
@@ -40,7 +40,7 @@ export function sendAnswer(
   const etag = answer.header.get('etag');
   const unchanged = etag !== null && answer.status === 200 && isUnchanged(request, etag);
   const empty = unchanged || answer.status === 204 || answer.status === 205;
-  // Written first: where it fails, nothing of this answer may be in the error's.
+  // Serialized first: if it fails, the error response must not have headers of this one.
   const text = empty ? undefined : answer.text();
   copyHeaders(answer.header, reply);
   if (!answer.header.has('cache-control')) reply.header('cache-control', etag === null ? 'no-store' : 'no-cache');
@@ -49,7 +49,7 @@ export function sendAnswer(
   else reply.header('content-type', answer.contentType).send(text);
 }
 
-/** Tells whether a GET or HEAD names the answer's ETag in If-None-Match (RFC 9110 section 13.1.2). */
+/** Returns whether a GET or HEAD has the ETag in If-None-Match (RFC 9110 section 13.1.2). */
 export function isUnchanged(request: FastifyRequest, etag: string): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   const condition = request.headers['if-none-match'];
@@ -59,16 +59,13 @@ export function isUnchanged(request: FastifyRequest, etag: string): boolean {
   return (condition.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => tag.replace(/^W\//, '') === opaque);
 }
 
-/**
- * The id of a request: what a gate, an interceptor or a hook put into the
- * answer, else Fastify's.
- */
+/** Returns the id of a request: the one that a gate, interceptor or hook set on the response, otherwise Fastify's. */
 export function requestIdOf(request: FastifyRequest, reply: FastifyReply, header?: Headers): string {
   const given = header?.get('x-request-id') ?? reply.getHeader('x-request-id');
   return given === undefined ? request.id : String(given);
 }
 
-/** The problem of an error, for this request. */
+/** Returns the problem of an error for a request. */
 export function problemFor(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -81,24 +78,24 @@ export function problemFor(
   });
 }
 
-/** Answers an error as application/problem+json. `header` is what the call had set so far. */
+/** Sends an error as application/problem+json. `header` has the headers that the call has set so far. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown, header?: Headers): void {
   const problem = problemFor(request, reply, error, header);
   if (header) copyHeaders(header, reply);
   for (const [name, value] of Object.entries(problem.headers)) reply.header(name, value);
   if (problem.body.request_id) reply.header('x-request-id', problem.body.request_id);
-  // Bytes, because Fastify gives a text a charset, which problem+json does not have.
+  // Sent as bytes: Fastify adds a charset to text, which problem+json does not have.
   reply.code(problem.status).send(Buffer.from(JSON.stringify(problem.body)));
 }
 
-/** The path of a request target: no query, and no scheme and host where the caller sent them. */
+/** Returns the path of a request target, without query, and without scheme and host (absolute form). */
 export function pathOf(target: string): string {
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   return path.startsWith('/') ? path : path.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/]*/, '');
 }
 
-/** The query of a request target, without its question mark. */
+/** Returns the query of a request target, without the question mark. */
 export function queryOf(target: string): string {
   const mark = target.indexOf('?');
   return mark === -1 ? '' : target.slice(mark + 1);

@@ -21,7 +21,7 @@ function bound(options: Made): Binding {
   return binding;
 }
 
-/** The request as JSON, or the fields that were refused. */
+/** The request as JSON, or the invalid fields. */
 function ask(binding: Binding, values: string[], query = '', body = ''): unknown {
   try {
     return toJson(binding.method.input, binding.request(values, query, body), { useProtoFieldName: true });
@@ -48,7 +48,7 @@ describe('bindMethod at start', () => {
     ['a repeated field in the path', { rule: get('/v1/{many}') }, 'single scalar or enum'],
     ['an unknown body', { rule: post('/v1/x', 'nope') }, 'body: made.v1.In has no field "nope"'],
     ['a body that is in the path', { rule: post('/v1/{text}', 'text') }, 'both a path variable and the body'],
-    ['a body on GET', { rule: { ...get('/v1/x'), body: '*' } }, 'GET takes no body'],
+    ['a body on GET', { rule: { ...get('/v1/x'), body: '*' } }, 'GET cannot have a body'],
     [
       'an unknown response_body',
       { rule: { ...get('/v1/x'), responseBody: 'nope' } },
@@ -59,41 +59,41 @@ describe('bindMethod at start', () => {
     [
       'a custom method that is none',
       { rule: { pattern: { case: 'custom', value: { kind: 'get it', path: '/x' } } } },
-      'no HTTP method',
+      'not an HTTP method',
     ],
     [
       'nested additional bindings',
       { rule: { ...get('/a'), additionalBindings: [{ ...get('/b'), additionalBindings: [get('/c')] }] } },
-      'additional bindings of its own',
+      'must not be nested',
     ],
-    ['a stream of requests', { rule: post('/v1/x', '*'), clientStreaming: true }, 'takes a stream'],
-    ['streams both ways', { rule: post('/v1/x', '*'), clientStreaming: true, serverStreaming: true }, 'takes a stream'],
+    ['a stream of requests', { rule: post('/v1/x', '*'), clientStreaming: true }, 'request stream'],
+    ['streams both ways', { rule: post('/v1/x', '*'), clientStreaming: true, serverStreaming: true }, 'request stream'],
   ])('refuses %s, naming the method', (_, options, what) => {
     const start = () => bindMethod(madeMethod({ messages: [inner], input: both, ...options }));
     expect(start).toThrow(what);
     expect(start).toThrow('made.v1.MadeService/Do');
   });
 
-  it('names the template at fault', () => {
+  it('names the invalid template', () => {
     expect(() => bindMethod(madeMethod({ rule: get('/v1/{nope}'), input: [text] }))).toThrow('(GET /v1/{nope})');
   });
 
-  it('binds nothing where there is no rule', () => {
+  it('returns no binding without a rule', () => {
     expect(bindMethod(EchoService.method.sum)).toEqual([]);
   });
 
-  it('takes the status from the contract, 204 for a DELETE that answers nothing', () => {
+  it('uses the status of the contract, 204 for a DELETE with an empty response', () => {
     expect(bindMethod(EchoService.method.create)[0]?.status).toBe(201);
     expect(bindMethod(EchoService.method.erase)[0]?.status).toBe(204);
     expect(bindMethod(EchoService.method.echo).map(({ status }) => status)).toEqual(Array(8).fill(200));
   });
 });
 
-it('refuses at start a GET whose method may change something: nothing asks a GET for a CSRF token', () => {
+it('refuses at start a GET whose method may have side effects', () => {
   const bind = (idempotency: MethodOptions_IdempotencyLevel) =>
     bindMethod(madeMethod({ rule: get('/v1/{text}'), input: [text], idempotency }));
-  expect(() => bind(MethodOptions_IdempotencyLevel.IDEMPOTENT)).toThrow('a GET needs');
-  expect(() => bind(MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN)).toThrow('a GET needs');
+  expect(() => bind(MethodOptions_IdempotencyLevel.IDEMPOTENT)).toThrow('a GET requires');
+  expect(() => bind(MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN)).toThrow('a GET requires');
   expect(bind(MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS)).toHaveLength(1);
 });
 
@@ -183,17 +183,17 @@ describe('a binding without a body', () => {
     expect(ask(binding, ['t'], query)).toEqual([field]);
   });
 
-  it('names every parameter at fault', () => {
+  it('names all invalid parameters', () => {
     expect(ask(binding, ['t'], 'flag=x&nope=1&ratio=z')).toEqual(['flag', 'nope', 'ratio']);
   });
 
-  it('refuses a body, but for an empty object', () => {
+  it('refuses a body other than an empty object', () => {
     expect(ask(binding, ['t'], '', '{}')).toEqual({ text: 't' });
     expect(ask(binding, ['t'], '', '{"flag":true}')).toEqual(['$body']);
     expect(ask(binding, ['t'], '', '[]')).toEqual(['$body']);
   });
 
-  it('reads no member of a oneof that the path decides', () => {
+  it('refuses other members of a oneof that the path sets', () => {
     const decided = bound({
       rule: get('/v1/{left}'),
       oneofs: ['choice'],
@@ -203,7 +203,7 @@ describe('a binding without a body', () => {
     expect(ask(decided, ['l'], 'text=t')).toEqual({ left: 'l', text: 't' });
   });
 
-  it('ends at a message that contains itself', () => {
+  it('does not enter a recursive message', () => {
     const tree = { name: 'Tree', field: [made('label', Type.STRING), made('child', { message: '.made.v1.Tree' })] };
     const recursive = bound({
       rule: get('/v1/x'),
@@ -249,16 +249,16 @@ describe('a binding with a body', () => {
     expect(ask(whole, ['t'], '', '{"snakeName":1}')).toEqual({ text: 't', snake_name: 1 });
   });
 
-  it('takes an absent body for an empty message', () => {
+  it('treats a missing body as an empty message', () => {
     expect(ask(whole, ['t'])).toEqual({ text: 't' });
     expect(ask(part, ['t'])).toEqual({ text: 't' });
   });
 
-  it('lets the path win over the body', () => {
+  it('path variables override the body', () => {
     expect(ask(whole, ['path'], '', '{"text":"body"}')).toEqual({ text: 'path' });
   });
 
-  it('takes no query parameter at all where the body is everything', () => {
+  it('refuses all query parameters with body "*"', () => {
     expect(ask(whole, ['t'], 'snake_name=1')).toEqual(['snake_name']);
     expect(ask(whole, ['t'], 'text=1')).toEqual(['text']);
   });
@@ -272,7 +272,7 @@ describe('a binding with a body', () => {
     expect(ask(list, [], 'text=t', '[1,2]')).toEqual({ text: 't', many: [1, 2] });
   });
 
-  it('takes no query parameter for what the body decides', () => {
+  it("refuses a query parameter for the body's field", () => {
     expect(ask(part, ['t'], 'nested.label=q', '{"label":"x"}')).toEqual(['nested.label']);
     expect(ask(part, ['t'], 'other=q', '{"label":"x"}')).toEqual(['other']);
     expect(ask(list, [], 'many=3', '[1]')).toEqual(['many']);
@@ -306,7 +306,7 @@ describe('a binding with a body', () => {
     },
   );
 
-  it('repeats no value of a body in an error', () => {
+  it('does not quote the body in an error', () => {
     let said: string[] = [];
     try {
       whole.request(['t'], '', '{"snake_name":"hunter2","hunter2 ":1,"nested":{"label":["hunter2"]}}');

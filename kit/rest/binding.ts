@@ -19,41 +19,41 @@ import { type Leaf, leafAt, put, queryLeaves, readQuery } from './query.ts';
 import { type Rule, rulesOf } from './rule.ts';
 import type { Template } from './template.ts';
 
-/** A method bound to one path: all that a request needs, worked out at start. */
+/** A method bound to one path, prepared at start. */
 export interface Binding {
   readonly method: DescMethod;
   readonly httpMethod: string;
   readonly template: Template;
-  /** For errors: `signet.auth.v1.AuthService/Login (POST /api/v1/auth/login)`. */
+  /** Name in error messages: `signet.auth.v1.AuthService/Login (POST /api/v1/auth/login)`. */
   readonly name: string;
   /** HTTP status of success. */
   readonly status: number;
-  /** Answers a stream of server-sent events. */
+  /** Whether the response is a stream of server-sent events. */
   readonly streams: boolean;
-  /** Content type of an answer, or of one event's data. */
+  /** Content type of the response, or of one event's data. */
   readonly contentType: string;
-  /** `*`, the field that the body is, or undefined where there is none. */
+  /** `*`, the field that the body maps to, or undefined without a body. */
   readonly body: '*' | DescField | undefined;
-  /** The field that the answer is; undefined for the whole message. */
+  /** The field that is sent as the response; undefined for the whole message. */
   readonly responseBody: DescField | undefined;
   /** The fields of the path's variables, in the template's order. */
   readonly variables: readonly Leaf[];
   /** Query parameters by spelling. */
   readonly query: ReadonlyMap<string, Leaf>;
   /**
-   * Makes the request message. Takes the values of the template's variables,
-   * the query without its question mark, and the body's text ('' for none).
-   * Path variables win over the body; the query never meets either. Throws
-   * INVALID_ARGUMENT with the fields at fault and none of their values.
+   * Creates the request message from the values of the template's variables, the
+   * query without its question mark, and the body's text ('' for none). Path variables
+   * override the body; the query has no fields in common with either.
+   * @throws INVALID_ARGUMENT naming the invalid fields, never their values
    */
   readonly request: (values: readonly string[], query: string, body: string) => Message;
-  /** Makes the answer's text of a response message. */
+  /** Serializes a response message. */
   readonly answer: (output: Message) => string;
 }
 
 const answerOptions = { useProtoFieldName: true, alwaysEmitImplicit: true } as const;
 
-/** The bindings of a method. An Error names the method and the template at fault. */
+/** Returns the bindings of a method. @throws Error naming the method and the invalid template */
 export function bindMethod(method: DescMethod): Binding[] {
   let rules: Rule[];
   try {
@@ -74,7 +74,7 @@ export function bindMethod(method: DescMethod): Binding[] {
 function bind(method: DescMethod, rule: Rule, name: string): Binding {
   const { input, output } = method;
   if (method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming') {
-    throw new Error('a method that takes a stream has no place on REST');
+    throw new Error('a method with a request stream cannot have a REST route');
   }
   const variables = rule.template.variables.map(({ fieldPath }) => leafAt(input, fieldPath));
   const body = bodyOf(input, rule, variables);
@@ -112,7 +112,7 @@ function bind(method: DescMethod, rule: Rule, name: string): Binding {
 
 function bodyOf(input: DescMessage, rule: Rule, variables: readonly Leaf[]): Binding['body'] {
   if (rule.body === '') return undefined;
-  if (rule.httpMethod === 'GET' || rule.httpMethod === 'HEAD') throw new Error(`${rule.httpMethod} takes no body`);
+  if (rule.httpMethod === 'GET' || rule.httpMethod === 'HEAD') throw new Error(`${rule.httpMethod} cannot have a body`);
   if (rule.body === '*') return '*';
   const field = fieldOf(input, rule.body, 'body');
   if (variables.some(({ fields }) => fields.length === 1 && fields[0] === field)) {
@@ -130,7 +130,7 @@ function fieldOf(desc: DescMessage, name: string, what: string): DescField {
 function statusOf(method: DescMethod, rule: Rule): number {
   const success = getOption(method, rest).success;
   if (success === 0) return rule.httpMethod === 'DELETE' && method.output.fields.length === 0 ? 204 : 200;
-  if (success < 200 || success > 299) throw new Error(`${success} is no HTTP status of success`);
+  if (success < 200 || success > 299) throw new Error(`${success} is not a success status of HTTP`);
   return success;
 }
 
@@ -144,18 +144,18 @@ function answerWriter(output: DescMessage, field: DescField | undefined, isText:
   };
 }
 
-/** The message that a body is, or begins with. */
+/** Parses the body into the request message. */
 function readBody(input: DescMessage, body: Binding['body'], text: string): Message {
   if (text === '') return create(input);
   if (body === undefined) {
     const json = parse(text);
-    // Generic clients send "{}" where there is nothing to say.
+    // Generic clients send "{}" as an empty body.
     if (typeof json === 'object' && json !== null && !Array.isArray(json) && Object.keys(json).length === 0) {
       return create(input);
     }
-    throw failure('INVALID_ARGUMENT', { fields: [{ field: '$body', description: 'No body is taken here.' }] });
+    throw failure('INVALID_ARGUMENT', { fields: [{ field: '$body', description: 'Must be empty.' }] });
   }
-  // The body has been parsed as one JSON value before it is put into another.
+  // Parsed first, so that the body is one complete JSON value before it is embedded in another.
   if (body !== '*') {
     const json = parse(text);
     if (body.fieldKind === 'message' && json === null) throw notAnObject(body.name);
@@ -174,7 +174,7 @@ function merge(input: DescMessage, message: Message, json: JsonObject): void {
   } catch {
     const fields = diagnose(input, json);
     throw failure('INVALID_ARGUMENT', {
-      fields: fields.length > 0 ? fields : [{ field: '$query', description: 'Two of a kind where one is allowed.' }],
+      fields: fields.length > 0 ? fields : [{ field: '$query', description: 'Only one field of a oneof may be set.' }],
     });
   }
 }

@@ -3,22 +3,25 @@ import { failure } from '#kit/errors/failure.ts';
 import { diagnose } from './diagnose.ts';
 
 /**
- * The message that a JSON text is.
- * @throws INVALID_ARGUMENT with every field at fault, never its value
+ * Parses a JSON text into a message.
+ * @throws INVALID_ARGUMENT naming all invalid fields, never their values
  */
 export function decode<D extends DescMessage>(desc: D, text: string): MessageShape<D> {
   try {
     return fromJsonString(desc, text);
   } catch {
     const fields = diagnose(desc, parse(text));
-    // fromJsonString also refuses what parsing hides: the same name twice.
+    // fromJsonString also rejects duplicate names, which JSON.parse hides.
     throw failure('INVALID_ARGUMENT', {
-      fields: fields.length > 0 ? fields : [{ field: '$body', description: 'A name or a choice is given twice.' }],
+      fields:
+        fields.length > 0
+          ? fields
+          : [{ field: '$body', description: 'A name is repeated, or several fields of a oneof are set.' }],
     });
   }
 }
 
-/** The value that a JSON text is. @throws INVALID_ARGUMENT where it is none, without any of it */
+/** Parses a JSON text. @throws INVALID_ARGUMENT, which does not quote the text */
 export function parse(text: string): JsonValue {
   try {
     return JSON.parse(text) as JsonValue;

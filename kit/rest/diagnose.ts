@@ -1,17 +1,17 @@
 import { type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
-import { type FieldViolation, mostViolations } from '#kit/errors/failure.ts';
-import { sayName } from './field-name.ts';
+import { type FieldViolation, maxViolations } from '#kit/errors/failure.ts';
+import { safeName } from './field-name.ts';
 import { describeField } from './field-text.ts';
 
 /**
- * Tells which fields made `fromJson` refuse a JSON value, without repeating any
- * value. Walks the descriptor, so it is for the way of failure only. Empty
- * where the fault has no one field (two members of a oneof).
+ * Returns the fields for which `fromJson` rejected a JSON value, without their
+ * values. It is slow and for failures only. Empty if the fault is not in one field
+ * (two members of a oneof).
  */
 export function diagnose(desc: DescMessage, json: JsonValue, prefix = ''): FieldViolation[] {
   const found: FieldViolation[] = [];
   walk(desc, json, prefix, found);
-  return found.slice(0, mostViolations);
+  return found.slice(0, maxViolations);
 }
 
 function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldViolation[]): void {
@@ -24,11 +24,11 @@ function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldVi
   );
   const seen = new Set<DescField>();
   for (const [key, value] of Object.entries(json)) {
-    if (found.length >= mostViolations) return;
+    if (found.length >= maxViolations) return;
     const field = fields.get(key);
-    const path = join(prefix, field ? field.name : sayName(key, '(unknown)'));
-    if (!field) found.push({ field: path, description: 'There is no such field.' });
-    else if (seen.has(field)) found.push({ field: path, description: 'Given twice.' });
+    const path = join(prefix, field ? field.name : safeName(key, '(unknown)'));
+    if (!field) found.push({ field: path, description: 'Unknown field.' });
+    else if (seen.has(field)) found.push({ field: path, description: 'Repeated.' });
     else check(desc, field, key, value, path, found);
     if (field) seen.add(field);
   }
@@ -48,7 +48,7 @@ function check(
     if (field.fieldKind === 'message' && isObject(value)) walk(message, value, path, found);
     else if (field.fieldKind === 'list' && Array.isArray(value)) {
       for (const [index, item] of value.entries()) {
-        if (found.length >= mostViolations) return;
+        if (found.length >= maxViolations) return;
         if (isObject(item)) walk(message, item, `${path}[${index}]`, found);
       }
     }
@@ -61,7 +61,7 @@ function check(
   }
 }
 
-/** Not a well-known type with a JSON form of its own. */
+/** Returns whether a message has the ordinary JSON mapping, unlike most well-known types. */
 function isPlain(desc: DescMessage): boolean {
   return desc.file.proto.package !== 'google.protobuf' || desc.typeName === 'google.protobuf.Empty';
 }

@@ -1,15 +1,15 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { Problem } from './problem.ts';
 
-/** The first thing that a stream does. */
+/** First event of a stream: a message, or silence. */
 export type Opening =
   | { readonly kind: 'message'; readonly result: IteratorResult<Message> }
   | { readonly kind: 'quiet'; readonly first: Promise<IteratorResult<Message>> };
 
 /**
- * Waits for a stream's first message, so that a failure before it can still be
- * a plain error answer; after `waitMs` milliseconds of silence it is opened as
- * it is. Throws what the stream throws.
+ * Waits for a stream's first message, so that a failure before it can still be sent
+ * as a plain error response. Stops waiting after `waitMs` milliseconds.
+ * @throws the error of the stream
  */
 export async function openStream(messages: AsyncIterator<Message>, waitMs: number): Promise<Opening> {
   const first = messages.next();
@@ -23,10 +23,9 @@ export async function openStream(messages: AsyncIterator<Message>, waitMs: numbe
 }
 
 /**
- * The text of an event stream (WHATWG HTML, server-sent events): one `data`
- * line and a running `id` a message, a comment every `heartbeatMs` of silence,
- * and an `error` event with the problem where the stream fails or the signal
- * aborts.
+ * Serializes a stream as server-sent events (WHATWG HTML): `data` and a sequential
+ * `id` per message, a comment after each `heartbeatMs` of silence, and an `error`
+ * event with the problem if the stream fails or the signal aborts.
  */
 export async function* eventText(
   opening: Opening,
@@ -39,8 +38,8 @@ export async function* eventText(
   },
 ): AsyncGenerator<string> {
   const { signal } = options;
-  // One waiter for message, heartbeat and abort. Promise.race would leave a
-  // reaction on the signal's promise with every message of a stream's life.
+  // One promise for message, heartbeat and abort. With Promise.race each message
+  // would leave a reaction on the signal's promise (a memory leak).
   let wake = Promise.withResolvers<void>();
   let arrived: Arrival | undefined;
   function expect(next: Promise<IteratorResult<Message>>): void {
@@ -75,7 +74,7 @@ export async function* eventText(
       if ('error' in arrived) throw arrived.error;
       if (arrived.result.done) return;
       id += 1;
-      // A text/plain answer may span lines; each is a data line of its own.
+      // A text/plain response may have several lines; each becomes a data line.
       const data = options
         .text(arrived.result.value)
         .split(/\r\n|\r|\n/)

@@ -56,7 +56,7 @@ describe('errors of Fastify itself', () => {
     expect(JSON.parse(text)).toMatchObject({ code, status, instance: path });
   });
 
-  it('keep the headers that were set', async () => {
+  it('keep the headers on the reply', async () => {
     expect((await send('/busy')).headers.get('retry-after')).toBe('7');
   });
 
@@ -86,7 +86,7 @@ describe('errors of Fastify itself', () => {
   });
 });
 
-/** Sends bytes and gives back all that comes until the server closes. */
+/** Sends bytes and returns the response until the server closes. */
 function raw(bytes: string, port = door.port): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';

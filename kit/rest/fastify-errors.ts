@@ -16,12 +16,12 @@ const byStatus: Partial<Record<number, KitReason>> = {
 };
 
 /**
- * Fastify's `setErrorHandler`: answers what Fastify, its plugins and routes
- * beside the REST door raise, by the status that they mean. Headers set on the
- * reply stay, Retry-After among them.
+ * Fastify's `setErrorHandler`: sends errors of Fastify, its plugins and routes
+ * outside of REST as problems, by their `statusCode`. Headers set on the reply, such
+ * as Retry-After, are kept.
  */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  // One of ours: what raised it has decided what the caller hears, and whether it is logged.
+  // An error with a reason is sent as it is. Its source has decided whether to log it.
   if (reasonOf(error) !== undefined) return sendProblem(request, reply, error);
   const status = statusOf(error);
   if (status === undefined) request.log.error({ err: error }, 'unexpected error');
@@ -37,15 +37,15 @@ export function answerNotFound(request: FastifyRequest, reply: FastifyReply): vo
   sendProblem(request, reply, failure('NOT_FOUND'));
 }
 
-/** Fastify's `frameworkErrors` option: a URL that cannot be decoded, for one. */
+/** Fastify's `frameworkErrors` option, for example for a URL that cannot be decoded. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   answerError(error, request, reply);
 }
 
 /**
- * Fastify's `clientErrorHandler` option: answers a request that is not HTTP, whose
- * headers are too large, or that took too long to come, and closes the connection.
- * @param headers those that every answer has
+ * Returns Fastify's `clientErrorHandler` option. It responds to malformed HTTP, too
+ * large headers and request timeouts, and closes the connection.
+ * @param headers headers of every response
  */
 export function clientErrorAnswer(headers: readonly (readonly [string, string])[]) {
   const always = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
@@ -55,7 +55,7 @@ export function clientErrorAnswer(headers: readonly (readonly [string, string])[
       return;
     }
     const problem = problemOf(failure(ofParser[error.code ?? ''] ?? 'INVALID_ARGUMENT'), { instance: '' });
-    // HTTP has a status of its own for a request that took too long.
+    // HTTP has a separate status for a request timeout.
     const status = problem.status === 504 ? 408 : problem.status;
     const body = JSON.stringify({ ...problem.body, status });
     socket.end(
@@ -65,7 +65,7 @@ export function clientErrorAnswer(headers: readonly (readonly [string, string])[
   };
 }
 
-/** What Node's parser has to say, beside that it is not HTTP. */
+/** Reasons of Node's parser errors, other than malformed HTTP. */
 const ofParser: Record<string, KitReason> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
   ERR_HTTP_REQUEST_TIMEOUT: 'DEADLINE_EXCEEDED',

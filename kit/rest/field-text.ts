@@ -1,11 +1,11 @@
 import { type DescField, type DescMessage, type JsonValue, ScalarType } from '@bufbuild/protobuf';
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
 
-/** How a field is written as text, in a path or a query. */
+/** Text format of a field in a path or query. */
 export interface TextForm {
-  /** JSON value of a text; undefined where it is none. Ranges are for `fromJson` to check. */
+  /** Converts a text to a JSON value; undefined if it is invalid. `fromJson` checks ranges. */
   readonly toJson: (text: string) => JsonValue | undefined;
-  /** What a text must be, as a sentence. */
+  /** The requirement, as a sentence. */
   readonly description: string;
 }
 
@@ -29,7 +29,7 @@ const float: TextForm = {
 };
 const enumeration: TextForm = {
   toJson: (text) => (integer.test(text) ? Number(text) : text),
-  description: 'Must be the name or number of a value.',
+  description: 'Must be the name or number of an enum value.',
 };
 
 const wellKnown: Record<string, TextForm> = {
@@ -38,12 +38,12 @@ const wellKnown: Record<string, TextForm> = {
     toJson: (text) => (duration.test(text) ? text : undefined),
     description: 'Must be seconds such as 1.5s.',
   },
-  'google.protobuf.FieldMask': { toJson: (text) => text, description: 'Must be field names, parted by commas.' },
+  'google.protobuf.FieldMask': { toJson: (text) => text, description: 'Must be comma-separated field names.' },
 };
 
 /**
- * The text form of a field, or of a list's item: scalars, enums and the
- * well-known types whose JSON form is one text. Undefined for all others.
+ * Returns the text format of a field or of a list's items: scalars, enums and the
+ * well-known types whose JSON form is a string. undefined for all others.
  */
 export function textFormOf(field: DescField): TextForm | undefined {
   if (field.fieldKind === 'map') return undefined;
@@ -73,9 +73,9 @@ function textFormOfScalar(scalar: ScalarType): TextForm {
   }
 }
 
-/** What a field's value must be, as a sentence for whoever sent something else. */
+/** Returns the requirement on a field's value, as a sentence for an error. */
 export function describeField(field: DescField): string {
-  if (field.fieldKind === 'list') return 'Must be a list of values of the right kind.';
-  if (field.fieldKind === 'map') return 'Must be an object with values of the right kind.';
-  return textFormOf(field)?.description ?? 'Must be a value of the right kind.';
+  if (field.fieldKind === 'list') return 'Must be a list of values of the field type.';
+  if (field.fieldKind === 'map') return 'Must be an object with values of the field type.';
+  return textFormOf(field)?.description ?? 'Must be a value of the field type.';
 }

@@ -5,7 +5,7 @@ import { jsonText, maxDepth } from './json-text.ts';
 const textOf = (text: string) => jsonText(Buffer.from(text));
 
 describe('jsonText', () => {
-  it(`takes nesting of ${maxDepth} and refuses one more, for arrays and objects`, () => {
+  it(`accepts arrays and objects nested ${maxDepth} deep, not deeper`, () => {
     for (const [open, close] of [
       ['[', ']'],
       ['{"a":', '}'],
@@ -17,12 +17,12 @@ describe('jsonText', () => {
     }
   });
 
-  it('does not take what stands in strings for nesting', () => {
+  it('ignores brackets in strings', () => {
     const text = JSON.stringify({ a: '['.repeat(500), b: '\\"{{{[[['.repeat(50), c: '\\' });
     expect(textOf(text)).toBe(text);
   });
 
-  it('counts what is open, not what was', () => {
+  it('counts open brackets only', () => {
     const text = `[${Array.from({ length: 500 }, () => '[{}]').join(',')}]`;
     expect(textOf(text)).toBe(text);
   });
@@ -31,24 +31,24 @@ describe('jsonText', () => {
     ['an overlong form', [0x22, 0xc0, 0xaf, 0x22]],
     ['a lone continuation byte', [0x22, 0x80, 0x22]],
     ['an encoded surrogate', [0x22, 0xed, 0xa0, 0x80, 0x22]],
-    ['a cut sequence', [0x22, 0xe2, 0x82]],
+    ['a truncated sequence', [0x22, 0xe2, 0x82]],
   ])('refuses %s', (_, bytes) => {
     expect(() => jsonText(Buffer.from(bytes))).toThrow('not valid');
   });
 
   it.each(['"\\ud800"', '"\\udc00"', '"\\uD83D\\u0041"', '"\\uDE00\\uD83D"', '{"\\ud800":1}'])(
-    'refuses half of a surrogate pair in %s',
+    'refuses a lone surrogate in %s',
     (text) => {
       expect(() => textOf(text)).toThrow('not valid');
     },
   );
 
-  it('takes a whole surrogate pair, and an escaped backslash before what looks like one', () => {
+  it('accepts a surrogate pair, and an escaped backslash before the text of a surrogate', () => {
     expect(textOf('"\\ud83d\\ude00"')).toBe('"\\ud83d\\ude00"');
     expect(textOf('"\\\\ud800"')).toBe('"\\\\ud800"');
   });
 
-  it('takes every JSON text that is flat enough', () => {
+  it('accepts any JSON text within the nesting limit', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 20, stringUnit: 'grapheme' }), (value) => {
         const text = JSON.stringify(value);

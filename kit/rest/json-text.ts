@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import { failure } from '#kit/errors/failure.ts';
 
-/** Deepest nesting of objects and arrays in a request body. */
+/** Maximum nesting depth of objects and arrays in a request body. */
 export const maxDepth = 100;
 
 /**
- * Makes text of a JSON body's bytes: strict UTF-8 without a byte order mark,
- * nested at most `maxDepth` deep, no half of a surrogate pair written as an
- * escape (proto3 strings are Unicode). Looked at before parsing, in one pass.
- * Throws INVALID_ARGUMENT. Whether it is JSON at all is the parser's business.
+ * Decodes the bytes of a JSON body: strict UTF-8, nested at most `maxDepth` deep,
+ * without an escaped lone surrogate (proto3 strings are Unicode). Checks this in one
+ * pass before parsing; the parser then checks the JSON syntax.
+ * @throws INVALID_ARGUMENT
  */
 export function jsonText(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw refused('Not valid UTF-8.');
@@ -19,7 +19,7 @@ export function jsonText(bytes: Buffer): string {
     if (char === quote) i = endOfString(text, i);
     else if (char === openBrace || char === openBracket) {
       depth += 1;
-      if (depth > maxDepth) throw refused(`Nested deeper than ${maxDepth}.`);
+      if (depth > maxDepth) throw refused(`Nested more than ${maxDepth} deep.`);
     } else if (char === closeBrace || char === closeBracket) depth -= 1;
   }
   return text;
@@ -35,17 +35,17 @@ const closeBracket = 0x5d;
 const highEscape = /\\u[dD][89abAB][0-9a-fA-F]{2}/y;
 const lowEscape = /\\u[dD][c-fC-F][0-9a-fA-F]{2}/y;
 
-/** Index of the quote that closes the string opened at `open`, or the text's end. */
+/** Returns the index of the quote that closes the string opened at `open`, or the text's end. */
 function endOfString(text: string, open: number): number {
   for (let i = open + 1; i < text.length; i += 1) {
     const char = text.charCodeAt(i);
     if (char === quote) return i;
     if (char !== backslash) continue;
     if (matchAt(highEscape, text, i)) {
-      if (!matchAt(lowEscape, text, i + 6)) throw refused('Half of a surrogate pair.');
+      if (!matchAt(lowEscape, text, i + 6)) throw refused('Must not contain a lone surrogate.');
       i += 11;
     } else if (matchAt(lowEscape, text, i)) {
-      throw refused('Half of a surrogate pair.');
+      throw refused('Must not contain a lone surrogate.');
     } else i += 1;
   }
   return text.length;

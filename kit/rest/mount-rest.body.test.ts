@@ -20,17 +20,17 @@ afterAll(() => door.close());
 
 const send = (path: string, init?: RequestInit) => fetch(door.url + path, init);
 
-/** A JSON body of exactly so many bytes. */
+/** A JSON body of an exact size. */
 const bodyOf = (bytes: number) => `{"text":"${'x'.repeat(bytes - 11)}"}`;
 
 interface Answer {
   readonly status: number;
   readonly code: string;
-  /** Milliseconds until the answer's head was there. */
+  /** Milliseconds until the response headers arrived. */
   readonly ms: number;
 }
 
-/** Uploads `bytes` bytes, chunked or with a length, and listens for the answer meanwhile. */
+/** Uploads `bytes` bytes, chunked or with a length, and reads the response meanwhile. */
 function upload(path: string, bytes: number, chunked: boolean): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const began = performance.now();
@@ -67,7 +67,7 @@ function upload(path: string, bytes: number, chunked: boolean): Promise<Answer> 
 }
 
 describe('the size of a body', () => {
-  it('may be the limit and no byte more, with a length and without', async () => {
+  it('may be at most the limit, with and without Content-Length', async () => {
     const stream = (text: string) => Object.assign(json(''), { body: new Blob([text]).stream(), duplex: 'half' });
     for (const init of [json, stream]) {
       expect((await send('/v1/echo', init(bodyOf(bodyLimit)))).status).toBe(200);
@@ -78,14 +78,14 @@ describe('the size of a body', () => {
   });
 
   it.each([true, false])(
-    'past the limit gets its answer while 9 MiB are on their way (chunked: %s)',
+    'past the limit gets its response while 9 MiB are being sent (chunked: %s)',
     async (chunked) => {
       expect(await upload('/v1/echo', big, chunked)).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
     },
   );
 
   it.each([true, false])(
-    'does not matter to a gate that refuses: 9 MiB get their 401 (chunked: %s)',
+    'of a request that the gate refuses is not read: 9 MiB get 401 (chunked: %s)',
     async (chunked) => {
       const before = process.memoryUsage().arrayBuffers;
       const answer = await upload('/v1/private', big, chunked);
@@ -95,7 +95,7 @@ describe('the size of a body', () => {
     },
   );
 
-  it('is refused before a byte of it is sent where Content-Length tells', async () => {
+  it('is refused before it is sent if Content-Length exceeds the limit', async () => {
     const answer = await conversation(
       `POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${bodyLimit + 1}\r\n\r\n`,
       /"code":"PAYLOAD_TOO_LARGE"/,
@@ -103,7 +103,7 @@ describe('the size of a body', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  it('unread leaves the connection good for the next request', async () => {
+  it('left unread does not break the connection', async () => {
     const body = 'x'.repeat(1000);
     const answer = await conversation(
       `POST /v1/private HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n${body}` +
@@ -150,14 +150,14 @@ describe('the media type of a body', () => {
     expect(answer).toContain('application/problem+json');
   });
 
-  it('must be there, where there is a body', async () => {
+  it('is required with a body', async () => {
     for (const framing of ['content-length: 2\r\n\r\n{}', 'transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n']) {
       const answer = await conversation(`POST /v1/echo HTTP/1.1\r\nhost: x\r\n${framing}`, /}$/);
       expect(answer).toMatch(/^HTTP\/1\.1 415 /);
     }
   });
 
-  it('need not be there, where there is none', async () => {
+  it('is optional without a body', async () => {
     for (const framing of ['\r\n', 'content-length: 0\r\n\r\n', 'transfer-encoding: chunked\r\n\r\n0\r\n\r\n']) {
       const answer = await conversation(`POST /v1/echo HTTP/1.1\r\nhost: x\r\n${framing}`, /}$/);
       expect(answer).toMatch(/^HTTP\/1\.1 200 /);
@@ -174,7 +174,7 @@ describe('the media type of a body', () => {
     expect(response.status).toBe(status);
   });
 
-  it('is looked at after the gate', async () => {
+  it('is checked after the gate', async () => {
     const response = await send('/v1/private', {
       method: 'POST',
       headers: { 'content-type': 'text/plain' },
@@ -188,13 +188,13 @@ describe('the text of a body', () => {
   it.each([
     ['arrays', '['],
     ['objects', '{"nested":'],
-  ])('with 5,000 %s in each other is refused at once', async (_, open) => {
+  ])('with 5,000 nested %s is refused at once', async (_, open) => {
     const began = performance.now();
     const response = await send('/v1/echo', json(open.repeat(5000)));
     expect(response.status).toBe(400);
     expect(performance.now() - began).toBeLessThan(500);
     expect(await response.json()).toMatchObject({
-      errors: [{ field: '$body', description: 'Nested deeper than 100.' }],
+      errors: [{ field: '$body', description: 'Nested more than 100 deep.' }],
     });
   });
 
@@ -207,14 +207,14 @@ describe('the text of a body', () => {
     expect(await response.json()).toMatchObject({ detail: 'Not valid UTF-8.' });
   });
 
-  it('may say nothing of the same name twice', async () => {
+  it('must not have duplicate names', async () => {
     expect((await send('/v1/echo', json('{"text":"a","text":"b"}'))).status).toBe(400);
     expect((await send('/v1/echo', json('{"nested":{"label":"a","label":"b"}}'))).status).toBe(400);
   });
 });
 
 describe('a slow body', () => {
-  it('costs its sender the answer in time, and then the connection', async () => {
+  it('gets the timeout response, then its connection is closed', async () => {
     const slow = await openEchoDoor({ rest: { timeoutMs: 200 } });
     try {
       const answer = await conversation(
@@ -229,7 +229,7 @@ describe('a slow body', () => {
     }
   });
 
-  it('that breaks off reaches no handler', async () => {
+  it('that is aborted does not reach the handler', async () => {
     const before = door.handled();
     const calls = door.calls.length;
     const socket = connect(door.port, '127.0.0.1');
@@ -245,7 +245,7 @@ describe('a slow body', () => {
   });
 });
 
-/** Sends bytes and gives back what came when it matches. The server must not have closed before. */
+/** Sends bytes and returns the response once it matches. Fails if the server closes before. */
 function conversation(bytes: string, until: RegExp, port = door.port): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';

@@ -5,7 +5,7 @@ import { failure } from '#kit/errors/failure.ts';
 import { type EchoDoor, openEchoDoor } from './testing/echo-door.ts';
 
 let door: EchoDoor;
-/** How many messages the endless stream has made. */
+/** Number of messages that the endless stream has sent. */
 let made = 0;
 beforeAll(async () => {
   door = await openEchoDoor({
@@ -39,13 +39,13 @@ const read = async (path: string, init?: RequestInit) => {
   return { response, text: await response.text() };
 };
 
-/** Opens a stream and leaves it to the test to read. */
+/** Opens a stream, which the test reads. */
 function open(path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => get(door.url + path, resolve).on('error', reject));
 }
 
 describe('a server stream on REST', () => {
-  it('is an event stream: data and a running id', async () => {
+  it('is an event stream with data and sequential ids', async () => {
     const { response, text } = await read('/v1/count/2:watch');
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('text/event-stream');
@@ -55,13 +55,13 @@ describe('a server stream on REST', () => {
     expect(text).toBe('id: 1\ndata: {"number":1}\n\nid: 2\ndata: {"number":2}\n\n');
   });
 
-  it('has no deadline of its own, and beats while it is quiet', async () => {
+  it('has no timeout, and sends heartbeats while silent', async () => {
     const { text } = await read('/v1/count/2:watch?every=200');
     expect(text.match(/^: alive$/gm)?.length).toBeGreaterThan(1);
     expect(text).toContain('id: 2\ndata: {"number":2}\n\n');
   });
 
-  it('that fails before its first message is a plain error', async () => {
+  it('that fails before its first message is an error response', async () => {
     const refused = await read('/v1/count/2:watch', { headers: { 'x-refuse': '1' } });
     expect(refused.response.status).toBe(403);
     expect(refused.response.headers.get('content-type')).toBe('application/problem+json');
@@ -84,13 +84,13 @@ describe('a server stream on REST', () => {
     });
   });
 
-  it('has a deadline until its handler begins', async () => {
+  it('has a timeout until its handler starts', async () => {
     const { response, text } = await read('/v1/count/2:watch', { headers: { 'x-hang': '1' } });
     expect(response.status).toBe(504);
     expect(text).toContain('"code":"DEADLINE_EXCEEDED"');
   });
 
-  it('opens while it has nothing to say yet, and is cancelled when the client goes', async () => {
+  it('opens before its first message, and is cancelled when the client disconnects', async () => {
     const stream = await open('/v1/count/0:watch');
     expect(stream.statusCode).toBe(200);
     const { signal } = door.calls.at(-1)!;
@@ -100,7 +100,7 @@ describe('a server stream on REST', () => {
     await expect.poll(() => signal.aborted).toBe(true);
   });
 
-  it('waits for a reader who does not read', async () => {
+  it('stops reading from the handler while the client does not read', async () => {
     made = 0;
     const stream = await open('/v1/count/100000:watch');
     stream.pause();
@@ -122,7 +122,7 @@ describe('a server stream on REST', () => {
     expect(door.calls.at(-1)?.signal.aborted).toBe(true);
   });
 
-  it('says goodbye when the server closes', async () => {
+  it('ends with an error event when the server closes', async () => {
     const other = await openEchoDoor({
       rest: { openMs: 10 },
       impl: {
@@ -141,7 +141,7 @@ describe('a server stream on REST', () => {
   });
 });
 
-/** The value once it has stopped changing. */
+/** Returns the value once it has stopped changing. */
 async function settled(value: () => number): Promise<number> {
   for (let last = -1; ;) {
     await sleep(100);

@@ -51,7 +51,7 @@ function send(
 }
 
 describe('REST on HTTP/2', () => {
-  it('answers calls with a body, and without', async () => {
+  it('serves calls with and without a body', async () => {
     expect(await send('POST', '/v1/echo', '{"text":"hi"}')).toMatchObject({
       status: 200,
       text: expect.stringContaining('"hi"'),
@@ -61,7 +61,7 @@ describe('REST on HTTP/2', () => {
     expect(await send('DELETE', '/v1/things/x')).toEqual({ status: 204, text: '' });
   });
 
-  it('keeps pseudo-headers from handlers', async () => {
+  it('hides pseudo-headers from handlers', async () => {
     await send('GET', '/v1/echo/x', undefined, { 'x-mine': '1' });
     const names = [...door.calls.at(-1)!.requestHeader.keys()];
     expect(names).toContain('x-mine');
@@ -69,7 +69,7 @@ describe('REST on HTTP/2', () => {
     expect(door.calls.at(-1)?.url).toBe(`${door.url}/v1/echo/x`);
   });
 
-  it('answers 9 MiB that the gate refuses, or that are too large, and goes on', async () => {
+  it('responds to a body of 9 MiB that is refused, and keeps the connection', async () => {
     const big = Buffer.alloc(9 * 1024 * 1024, 'x');
     expect(await send('POST', '/v1/private', big)).toMatchObject({
       status: 401,
@@ -87,7 +87,7 @@ describe('REST on HTTP/2', () => {
     expect(answer.status).toBe(415);
   });
 
-  it('answers a wrong method and an unknown path', async () => {
+  it('responds to a wrong method and an unknown path', async () => {
     expect(await send('PUT', '/v1/echo')).toMatchObject({ status: 405 });
     expect(await send('GET', '/v1/nope')).toMatchObject({
       status: 404,

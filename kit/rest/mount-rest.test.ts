@@ -61,7 +61,7 @@ afterAll(() => door.close());
 const send = (path: string, init?: RequestInit) => fetch(door.url + path, init);
 
 describe('a unary method on REST', () => {
-  it('answers a POST in proto field names, with all fields that have no presence', async () => {
+  it('responds to a POST with proto field names and all fields without presence', async () => {
     const response = await send('/v1/echo', json({ text: 'hi', nested: { label: 'x' } }));
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
@@ -92,14 +92,14 @@ describe('a unary method on REST', () => {
     expect(await response.json()).toMatchObject({ text: 't', nested: { label: 'l' }, numbers: [1, 2] });
   });
 
-  it('answers a message field or a text where response_body names one', async () => {
+  it('responds with the field that response_body names', async () => {
     expect(await (await send('/v1/nested/l?nested.weight=2')).json()).toEqual({ label: 'l', weight: 2 });
     const text = await send('/v1/text/caf%C3%A9');
     expect(text.headers.get('content-type')).toBe('text/plain; charset=utf-8');
     expect(await text.text()).toBe('café');
   });
 
-  it('answers 201 where the contract says so, with every cookie apart and no header of the connection', async () => {
+  it('responds 201 by the contract, with separate cookies and without connection headers', async () => {
     const response = await send('/v1/things', json({ text: 'x' }));
     expect(response.status).toBe(201);
     expect(response.headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT']);
@@ -109,7 +109,7 @@ describe('a unary method on REST', () => {
     expect(await response.json()).toMatchObject({ text: 'x' });
   });
 
-  it('answers 204 to a DELETE whose answer is empty', async () => {
+  it('responds 204 to a DELETE with an empty response', async () => {
     const response = await send('/v1/things/x', { method: 'DELETE' });
     expect(response.status).toBe(204);
     expect(response.headers.get('content-type')).toBeNull();
@@ -125,7 +125,7 @@ describe('a unary method on REST', () => {
     expect((await send('/v1/nope', { method: 'HEAD' })).status).toBe(404);
   });
 
-  it('leaves paths of other routes to them, and hooks and headers of the instance hold', async () => {
+  it('leaves other routes alone, and runs hooks of the instance', async () => {
     expect(await (await send('/health')).json()).toEqual({ ok: true });
     expect((await send('/v1/echo/x')).headers.get('x-hook')).toBe('seen');
     expect((await send('/v1/nope')).headers.get('x-hook')).toBe('seen');
@@ -138,7 +138,7 @@ describe('a unary method on REST', () => {
     ['*', 304],
     ['"v2"', 200],
     ['v1', 200],
-  ])('answers If-None-Match %s with %i', async (tag, status) => {
+  ])('responds to If-None-Match %s with %i', async (tag, status) => {
     for (const method of ['GET', 'HEAD']) {
       const response = await send('/v1/admin', { method, headers: { 'if-none-match': tag } });
       expect(response.status).toBe(status);
@@ -148,7 +148,7 @@ describe('a unary method on REST', () => {
     }
   });
 
-  it('answers 504 when the deadline passes, whether the handler listens or not', async () => {
+  it('responds 504 after the deadline, even if the handler ignores its signal', async () => {
     for (const path of ['/v1/scoped', '/v1/fresh']) {
       const response = await send(path);
       expect(response.status).toBe(504);
@@ -156,7 +156,7 @@ describe('a unary method on REST', () => {
     }
   });
 
-  it('aborts the call when the client goes away', async () => {
+  it('aborts the call when the client disconnects', async () => {
     const abort = new AbortController();
     const gone = send('/v1/fresh', { signal: abort.signal });
     const before = door.calls.length;
@@ -165,7 +165,7 @@ describe('a unary method on REST', () => {
     abort.abort();
     await expect(gone).rejects.toThrow('aborted');
     await expect.poll(() => signal.aborted, { timeout: 250 }).toBe(true);
-    expect(signal.reason).toMatchObject({ rawMessage: 'The caller cancelled the request.' });
+    expect(signal.reason).toMatchObject({ rawMessage: 'The client cancelled the request.' });
   });
 
   it('ends the signal of a call that is over', async () => {
@@ -175,7 +175,7 @@ describe('a unary method on REST', () => {
 });
 
 describe('errors on REST', () => {
-  it('are problems with all their members', async () => {
+  it('are problems with all members', async () => {
     const response = await send('/v1/echo/x?secret=1', { method: 'GET' });
     expect(response.status).toBe(400);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
@@ -184,15 +184,15 @@ describe('errors on REST', () => {
       type: 'urn:signet:error:INVALID_ARGUMENT',
       title: 'The request is not valid.',
       status: 400,
-      detail: 'secret: There is no such query parameter here.',
+      detail: 'secret: Unknown query parameter.',
       instance: '/v1/echo/x',
       code: 'INVALID_ARGUMENT',
       request_id: 'r-1',
-      errors: [{ field: 'secret', description: 'There is no such query parameter here.' }],
+      errors: [{ field: 'secret', description: 'Unknown query parameter.' }],
     });
   });
 
-  it('are small, however much of the request is wrong', async () => {
+  it('are small, however many fields are invalid', async () => {
     const query = Array.from({ length: 4_000 }, (_, index) => `a${index}`).join('&');
     const body = JSON.stringify(Object.fromEntries(Array.from({ length: 4_000 }, (_, index) => [`a${index}`, 1])));
     const answers = [
@@ -207,7 +207,7 @@ describe('errors on REST', () => {
     }
   });
 
-  it('carry what the error and the call set, and nothing else', async () => {
+  it('have only headers that the error and the call set', async () => {
     const response = await send('/v1/things', json({ fail: 1 }));
     expect(response.status).toBe(401);
     expect(response.headers.getSetCookie()).toEqual([
@@ -221,14 +221,14 @@ describe('errors on REST', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('take the place of an answer that cannot be written', async () => {
+  it('replace a response that cannot be serialized', async () => {
     const response = await send('/v1/things', json({ fail: 2 }));
     expect(response.status).toBe(500);
     expect(response.headers.getSetCookie()).toHaveLength(2);
     expect(await response.json()).toMatchObject({ code: 'INTERNAL' });
   });
 
-  it('say nothing of what nobody foresaw', async () => {
+  it('hide unexpected errors', async () => {
     const response = await send('/v1/echo', json({ fail: 13 }));
     expect(response.status).toBe(500);
     const text = await response.text();
@@ -236,7 +236,7 @@ describe('errors on REST', () => {
     expect(JSON.parse(text)).toMatchObject({ code: 'INTERNAL' });
   });
 
-  it('come from the gate with its challenge', async () => {
+  it('of the gate have its challenge', async () => {
     const response = await send('/v1/private', json({}));
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
@@ -271,7 +271,7 @@ describe('errors on REST', () => {
     expect(response).toContain('"code":"INVALID_ARGUMENT"');
   });
 
-  it('never answer 500 to a body of any JSON, or of any bytes', async () => {
+  it('are never 500, for any JSON or bytes as body', async () => {
     const keys = fc.constantFrom('text', 'nested', 'numbers', 'flag', 'big', 'colors', 'label', '__proto__', 'x');
     const object = fc.dictionary(keys, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 4 });
     await fc.assert(
@@ -299,7 +299,7 @@ describe('errors on REST', () => {
 });
 
 describe('request headers on REST', () => {
-  it('show two Authorization headers as two', async () => {
+  it('preserve a repeated Authorization header', async () => {
     await raw(
       'GET /v1/echo/x HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a\r\nAuthorization: Bearer b\r\n' +
         'cookie: a=1\r\ncookie: b=2\r\nconnection: close\r\n\r\n',
@@ -309,7 +309,7 @@ describe('request headers on REST', () => {
     expect(header?.get('cookie')).toBe('a=1; b=2');
   });
 
-  it('take a request target with scheme and host', async () => {
+  it('may follow a request target with scheme and host', async () => {
     const response = await raw('GET http://x/v1/echo/y?flag=true HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
     expect(response).toContain('"text":"y"');
     expect(response).toContain('"flag":true');
@@ -317,7 +317,7 @@ describe('request headers on REST', () => {
 });
 
 describe('mountRest at start', () => {
-  it('refuses two bindings of one path, naming both methods', () => {
+  it('refuses duplicate routes, naming both methods', () => {
     const rpc = createRpcApp({
       mounted: [mount(EchoService, {}), mount(EchoService, {})],
       gate: async () => undefined,
@@ -326,14 +326,14 @@ describe('mountRest at start', () => {
     expect(() => mountRest(Fastify(), rpc)).toThrow(/EchoService\/Echo \(POST \/v1\/echo\) and .*Echo \(POST/);
   });
 
-  it('answers UNIMPLEMENTED for a method that nobody implements', async () => {
+  it('responds UNIMPLEMENTED for a method without an implementation', async () => {
     const response = await send('/v1/strong');
     expect(response.status).toBe(501);
     expect(await response.json()).toMatchObject({ code: 'UNIMPLEMENTED' });
   });
 });
 
-/** Sends bytes and gives back all that comes until the server closes. */
+/** Sends bytes and returns the response until the server closes. */
 function raw(request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import { type EdgeRule, edgeRuleOf } from '#kit/contract/edge-rule.ts';
-import { over } from '#kit/call/over.ts';
+import { callEnded } from '#kit/call/over.ts';
 import { copyHeaders, pathOf, problemFor, queryOf, sendAnswer, sendProblem } from './answer.ts';
 import { type Binding, bindMethod } from './binding.ts';
 import { eventText, openStream } from './events.ts';
@@ -17,41 +17,39 @@ import { createRouter, type Match } from './router.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A gate counts the requests of this route: the door does not. */
+    /** Whether a gate counts the requests of this route, so that the door does not. */
     isCounted?: boolean;
   }
 }
 
-/** How the REST door behaves. */
+/** Options of the REST routes. */
 export interface RestOptions {
   /**
-   * Largest request body of a method, in bytes, and longest time for a call, body
-   * included, in milliseconds; of a stream, the time is for the gate and the
-   * request's body alone. By default what the method's definition declares.
+   * Maximum request body of a method, in bytes, and timeout of a call including its
+   * body, in milliseconds; for a stream, the timeout covers only the gate and the
+   * body. Default: the method's edge rule.
    */
   readonly limitsOf?: (method: DescMethod) => Pick<EdgeRule, 'maxRequestBytes' | 'timeoutMs'>;
-  /** Silence on an event stream after which a comment is sent, in milliseconds. 15 s by default. */
+  /** Silence after which an event stream sends a comment, in milliseconds. Default 15 s. */
   readonly heartbeatMs?: number;
-  /** Runs for a request that no method is found for, whose gate would count it. */
+  /** Runs for a request that matches no method, and thus no gate that would count it. */
   readonly unmatched?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
-  /** How long an event stream waits for its first message before it answers 200, in milliseconds. 1 s by default. */
+  /** Time that an event stream waits for its first message before it responds 200, in milliseconds. Default 1 s. */
   readonly openMs?: number;
 }
 
 /**
- * Opens the REST door of an app: every method with `google.api.http`, on every
- * path that no other route of the Fastify instance takes. Routes are bound when
- * this is called, and an Error tells of a template or a field that does not fit.
+ * Serves the methods of an app that have `google.api.http` as REST, on all paths
+ * that no other route of the Fastify instance handles.
  *
- * A request is matched, passes the gate on its headers, and only then has its
- * body read; errors are application/problem+json. All of it happens in an
- * `onRequest` hook, before Fastify would look at the body: hooks of the instance
- * up to onRequest, and onSend and onResponse, see these requests, those between
- * do not.
+ * A request is matched, checked by the gate on its headers, and only then is its
+ * body read; errors are application/problem+json. All of this runs in an `onRequest`
+ * hook, before Fastify reads the body: hooks up to onRequest, and onSend and
+ * onResponse, run for these requests, the hooks between do not.
  *
- * Answers: JSON with the proto's own field names; a `response_body` that names a
- * string field is answered as text/plain, the text itself; a server stream is
- * text/event-stream.
+ * Responses are JSON with the proto's field names. A `response_body` that names a
+ * string field is sent as text/plain; a server stream is text/event-stream.
+ * @throws Error on an invalid template or field
  */
 export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOptions = {}): void {
   const { limitsOf = edgeRuleOf, heartbeatMs = 15_000, openMs = 1000, unmatched } = options;
@@ -67,7 +65,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
   );
   const draining = new AbortController();
 
-  /** Runs a call up to its request message: gate first, body second. */
+  /** Runs the gate, then reads the body and creates the request message. */
   async function admit(
     request: FastifyRequest,
     match: Match<Binding>,
@@ -101,7 +99,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       rpc.abandoned(context, outward(error));
       refuse(request, reply, error, context.responseHeader);
     } finally {
-      context.abort(over);
+      context.abort(callEnded);
     }
   }
 
@@ -109,13 +107,13 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     const binding = match.target;
     const context = openContext(request, binding, { timeoutMs: undefined, shutdown: draining.signal });
     const ended = endOf(context, reply);
-    // The deadline is for getting as far as the handler; what it streams has none.
+    // The timeout ends when the handler starts; the stream itself has none.
     const admission = setTimeout(() => context.abort(failure('DEADLINE_EXCEEDED')), limitsOf(binding.method).timeoutMs);
     let messages: AsyncIterator<Message> | undefined;
     function finish(): void {
       clearTimeout(admission);
-      context.abort(over);
-      // Not awaited: a handler that ignores its signal never lets go.
+      context.abort(callEnded);
+      // Not awaited: a handler that ignores its signal may never return.
       messages?.return?.().catch(() => undefined);
     }
     try {
@@ -128,7 +126,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
         .header('content-type', 'text/event-stream')
         .header('cache-control', 'no-cache')
         .header('x-accel-buffering', 'no');
-      // Kept alive, a connection whose stream ended as the server closes would hold the server up.
+      // A connection kept alive after its stream ends would delay the server's shutdown.
       if (request.raw.httpVersionMajor === 1) reply.header('connection', 'close');
       if (request.method === 'HEAD') {
         finish();
@@ -140,7 +138,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
         signal: context.signal,
         text: binding.answer,
         problem: (error) => {
-          tell(request, error);
+          logUnexpected(request, error);
           return problemFor(request, reply, error, context.responseHeader).body;
         },
       });
@@ -171,9 +169,9 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     if (hasBody(request.raw)) drain(request.raw);
   }
 
-  // A parent's decorators and hooks hold here; nothing of this holds there.
+  // A child context: it inherits the parent's decorators and hooks without changing them.
   void app.register(async (door) => {
-    // Methods that Fastify does not route by itself are known paths' 405s, or custom bindings.
+    // HTTP methods that Fastify does not route by default: for 405 on known paths, and custom bindings.
     for (const method of METHODS) {
       if (!door.supportedMethods.includes(method) && method !== 'CONNECT') door.addHttpMethod(method);
     }
@@ -182,14 +180,14 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       done();
     });
     door.route({
-      // A plugin may have taken one: @fastify/cors answers OPTIONS.
+      // A plugin may handle a method on all paths: @fastify/cors handles OPTIONS.
       method: door.supportedMethods.filter((method) => !door.hasRoute({ method, url: '/*' })),
       url: '/*',
       config: { isCounted: true },
-      // `done` is not called: the answer is given here.
+      // `done` is not called: the hook sends the response.
       onRequest: (request, reply, _done) => {
         serve(request, reply).catch((error: unknown) => {
-          request.log.error({ err: error }, 'rest: a request could not be answered');
+          request.log.error({ err: error }, 'rest: failed to respond');
           reply.raw.destroy();
         });
       },
@@ -198,7 +196,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
   });
 }
 
-/** Rejects when a call is over before its answer: deadline, client gone, shutdown. */
+/** Rejects if a call is over before its response: deadline, disconnect, shutdown. */
 function endOf(context: RestContext, reply: FastifyReply): Promise<never> {
   reply.raw.once('close', () => {
     if (!context.signal.aborted) context.abort(failure('CANCELLED'));
@@ -215,12 +213,12 @@ function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown, he
     reply.hijack();
     return;
   }
-  tell(request, error);
+  logUnexpected(request, error);
   sendProblem(request, reply, error, header);
 }
 
-/** An error without a reason is one of ours: the gate and the interceptors, which log, give every other one. */
-function tell(request: FastifyRequest, error: unknown): void {
+/** Logs an internal error without a reason. All others come from the gate and the interceptors, which log them. */
+function logUnexpected(request: FastifyRequest, error: unknown): void {
   if (reasonOf(error) === undefined && reasonOf(outward(error)) === 'INTERNAL') {
     request.log.error({ err: error }, 'rest: unexpected error');
   }

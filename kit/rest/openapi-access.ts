@@ -2,13 +2,13 @@ import { type DescMethod, getOption, hasOption, type JsonObject, type JsonValue,
 import { access, AccessSchema } from '#gen/proto/signet/policy/v1/policy_pb.ts';
 import type { KitReason } from '#kit/errors/reasons.ts';
 
-/** What a method's access rule means to whoever reads about it. */
+/** Documentation of a method's access rule. */
 export interface AccessDoc {
-  /** OpenAPI security requirements; empty for anybody. */
+  /** OpenAPI security requirements; empty for a public method. */
   readonly security: JsonValue[];
   /** Reasons that the guard may refuse with. */
   readonly reasons: readonly KitReason[];
-  /** The rule itself; undefined where the method has none. */
+  /** The rule; undefined if the method has none. */
   readonly rule: JsonValue | undefined;
 }
 
@@ -16,14 +16,14 @@ export interface AccessDoc {
 export const bearer = 'bearerAuth';
 export const cookie = 'cookieAuth';
 
-/** The two ways to authenticate. The cookie is called that wherever the edge is served over TLS. */
+/** The two authentication schemes. The cookie has this name if the edge is served over TLS. */
 export const securitySchemes: JsonObject = {
   [bearer]: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token (RFC 9068).' },
   [cookie]: {
     type: 'apiKey',
     in: 'cookie',
     name: '__Host-signet_at',
-    description: 'The access token in a cookie. A request that changes something then needs X-CSRF-Token as well.',
+    description: 'The access token in a cookie. A request that changes state also requires X-CSRF-Token.',
   },
 };
 

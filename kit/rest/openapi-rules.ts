@@ -1,13 +1,13 @@
 import { type DescField, getOption, hasOption, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { field as fieldRules, FieldRulesSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 
-/** What protovalidate's rules of a field mean in JSON Schema. */
+/** A field's protovalidate rules as JSON Schema. */
 export interface Constraints {
   /** Keywords for the field's schema. */
   readonly keywords: JsonObject;
   /** Keywords for a list's items. */
   readonly items: JsonObject;
-  /** The field must be there: the rules refuse its absence. */
+  /** Whether the rules reject a request without the field. */
   readonly required: boolean;
 }
 
@@ -23,10 +23,10 @@ const formats: Record<string, string> = {
   uuid: 'uuid',
 };
 
-/** Reads the rules of a field (buf.validate.field). CEL has no place in JSON Schema and is left out. */
+/** Converts the rules of a field (buf.validate.field). Skips CEL, which JSON Schema cannot express. */
 export function constraintsOf(field: DescField): Constraints {
   if (!hasOption(field, fieldRules)) return none;
-  // As JSON, a message says what is set and nothing else, by names that can be looked up.
+  // As JSON, because it contains only the rules that are set.
   const rules = toJson(FieldRulesSchema, getOption(field, fieldRules)) as JsonObject;
   if (rules['ignore'] === 'IGNORE_ALWAYS') return none;
   const keywords = keywordsOf(rules);
@@ -74,10 +74,10 @@ function keywordsOf(rules: JsonObject): JsonObject {
   return found;
 }
 
-// 64-bit integers are strings in JSON, and JSON Schema bounds no string's number.
+// Without 64-bit integers: they are strings in JSON, for which JSON Schema has no numeric bounds.
 const numeric = ['float', 'double', 'int32', 'uint32', 'sint32', 'fixed32', 'sfixed32'] as const;
 
-/** Whether the zero value of a field without presence breaks its rules. */
+/** Returns whether the zero value of a field without presence violates its rules. */
 function refusesZero(rules: JsonObject): boolean {
   if (rules['ignore'] === 'IGNORE_IF_ZERO_VALUE') return false;
   const {
@@ -98,7 +98,7 @@ function refusesZero(rules: JsonObject): boolean {
   );
 }
 
-/** A pattern is RE2's; one that JavaScript cannot read is taken to allow the empty string. */
+/** Returns whether an RE2 pattern rejects the empty string; false if JavaScript cannot parse the pattern. */
 function refusesEmpty(pattern: string): boolean {
   try {
     return !new RegExp(pattern, 'u').test('');

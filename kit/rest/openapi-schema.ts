@@ -11,31 +11,31 @@ import { constraintsOf } from './openapi-rules.ts';
 /** Comments of protos by full name: `signet.auth.v1.LoginRequest.email`. */
 export type Comments = Readonly<Record<string, string>>;
 
-/** Makes JSON Schemas of descriptors, and keeps those of messages and enums as components. */
+/** Converts descriptors to JSON Schemas. Messages and enums become components. */
 export interface Schemas {
-  /** Components made so far, by full name. */
+  /** Components created so far, by full name. */
   readonly components: JsonObject;
-  /** Reference to a message's component. */
+  /** Returns a reference to a message's component. */
   message(desc: DescMessage): JsonObject;
-  /** Schema of a field's value, with its constraints and description. */
+  /** Returns the schema of a field, with constraints and description. */
   field(field: DescField): JsonObject;
-  /** Schema of a message without some of its fields, in place. */
+  /** Returns an inline schema of a message without the omitted fields. */
   without(desc: DescMessage, omitted: readonly DescField[]): JsonObject;
-  /** Whether a request without the message would be refused. */
+  /** Returns whether a request without the message is rejected. */
   required(desc: DescMessage, omitted?: readonly DescField[]): boolean;
 }
 
 /**
- * Starts a set of schemas. Messages in `inputs` refuse unknown fields and say
- * so; all others may grow. Where a proto3 rule refuses the zero value of a
- * field, the field is `required`.
+ * Creates an empty set of schemas. Messages in `inputs` reject unknown fields
+ * (`additionalProperties: false`); others may get new fields. A field is `required`
+ * if its rules reject the zero value.
  */
 export function createSchemas(comments: Comments, inputs: ReadonlySet<DescMessage>): Schemas {
   const components: JsonObject = {};
 
   function reference(name: string, make: () => JsonObject): JsonObject {
     if (!Object.hasOwn(components, name)) {
-      components[name] = {}; // in case it contains itself
+      components[name] = {}; // ends the recursion if it contains itself
       components[name] = make();
     }
     return { $ref: `#/components/schemas/${name}` };
@@ -72,7 +72,7 @@ export function createSchemas(comments: Comments, inputs: ReadonlySet<DescMessag
           : single(desc);
     return described(`${desc.parent.typeName}.${desc.name}`, { ...schema, ...keywords });
   }
-  /** Of a field's value, or of a list's or map's one value. */
+  /** Returns the schema of a field's value, or of one value of a list or map. */
   function single(desc: DescField): JsonObject {
     if (desc.message) return message(desc.message);
     if (desc.enum) return enumeration(desc.enum);
@@ -122,7 +122,7 @@ const anyValue: JsonValue = {};
 const forms: Record<string, JsonObject> = {
   Timestamp: { type: 'string', format: 'date-time' },
   Duration: { type: 'string', pattern: '^-?[0-9]+(\\.[0-9]{1,9})?s$' },
-  FieldMask: { type: 'string', description: 'Field names, parted by commas.' },
+  FieldMask: { type: 'string', description: 'Comma-separated field names.' },
   Struct: { type: 'object', additionalProperties: anyValue },
   Value: {},
   ListValue: { type: 'array', items: anyValue },

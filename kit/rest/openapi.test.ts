@@ -52,7 +52,7 @@ describe('openApiOf', () => {
   it.each([
     ['our services', real],
     ['every shape of call', echo],
-  ])('makes a valid OpenAPI 3.1 document of %s', async (_, document) => {
+  ])('creates a valid OpenAPI 3.1 document of %s', async (_, document) => {
     const validator = new Validator();
     const { valid, errors } = await validator.validate(structuredClone(document) as unknown as Record<string, unknown>);
     expect(errors ?? []).toEqual([]);
@@ -63,7 +63,7 @@ describe('openApiOf', () => {
   it.each([
     ['our services', real],
     ['every shape of call', echo],
-  ])('refers to nothing that is not there, in %s', (_, document) => {
+  ])('has no dangling reference in %s', (_, document) => {
     const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map(
       ([, name]) => name,
     );
@@ -71,7 +71,7 @@ describe('openApiOf', () => {
     expect(refs.filter((name) => !Object.hasOwn(document.components.schemas, name ?? ''))).toEqual([]);
   });
 
-  it('names every operation once, and every parameter of a path', () => {
+  it('names each operation once, and all parameters of a path', () => {
     for (const document of [real, echo]) {
       const ids = operations(document).map(({ operationId }) => operationId);
       expect(new Set(ids).size).toBe(ids.length);
@@ -84,7 +84,7 @@ describe('openApiOf', () => {
     }
   });
 
-  it('has a path for every binding, verbs kept', () => {
+  it('has a path for every binding, including verbs', () => {
     expect(Object.keys(echo.paths)).toEqual(
       expect.arrayContaining([
         '/v1/echo',
@@ -97,7 +97,7 @@ describe('openApiOf', () => {
     expect(real.paths['/api/v1/auth/signup']?.['post']?.operationId).toBe('AuthService_Register_2');
   });
 
-  it('describes a method by its comment, tags it by its service', () => {
+  it('describes a method by its comment and tags it with its service', () => {
     expect(real.paths['/api/v1/auth/login']?.['post']).toMatchObject({
       operationId: 'AuthService_Login',
       summary: 'Checks a password and opens a session',
@@ -113,7 +113,7 @@ describe('openApiOf', () => {
     expect(JSON.stringify(responses['401'])).toContain('"enum":["INVALID_CREDENTIALS"]');
   });
 
-  it("shows the method's example where its parts go: body, path and query", () => {
+  it("shows the method's example in body, path and query", () => {
     const login = real.paths['/api/v1/auth/login']!['post']!;
     expect(login.requestBody).toMatchObject({
       content: { 'application/json': { example: { email: 'ada@example.com', device_label: 'Phone' } } },
@@ -132,14 +132,14 @@ describe('openApiOf', () => {
     expect(JSON.stringify(echo.paths)).not.toContain('"example"');
   });
 
-  it('refuses a comment that lists an error which does not exist', () => {
+  it('throws on a comment that lists an unknown reason', () => {
     const wrong = { 'signet.auth.v1.AuthService.Login': 'Signs in.\n\nErrors: NO_SUCH_REASON.' };
     expect(() => openApiOf([AuthService], { title: '', version: '', comments: wrong })).toThrow(
-      'Login: its comment lists NO_SUCH_REASON',
+      'Login: its comment lists the unknown reason NO_SUCH_REASON',
     );
   });
 
-  it('tells who may call, and what the guard answers to others', () => {
+  it("documents the access rule and the guard's errors", () => {
     const open = echo.paths['/v1/echo']!['post']!;
     expect(open.security).toEqual([]);
     expect(open).toMatchObject({ 'x-signet-access': { public: {} } });
@@ -151,7 +151,7 @@ describe('openApiOf', () => {
     expect(JSON.stringify(admin.responses['503'])).toContain('REVOCATIONS_STALE');
   });
 
-  it('turns rules into constraints', () => {
+  it('converts rules to constraints', () => {
     expect(real.components.schemas['signet.auth.v1.RegisterRequest']).toMatchObject({
       additionalProperties: false,
       required: ['email', 'password', 'name'],
@@ -181,7 +181,7 @@ describe('openApiOf', () => {
     });
   });
 
-  it('tells parameters of the query, each once, and none where the body is everything', () => {
+  it('documents query parameters once, and none with body "*"', () => {
     const names = (operation?: Operation) => (operation?.parameters ?? []).map((each) => `${each.in} ${each.name}`);
     expect(names(echo.paths['/v1/echo/{text}']!['get'])).toEqual([
       'path text',
@@ -199,7 +199,7 @@ describe('openApiOf', () => {
     expect(names(echo.paths['/v1/private']!['post'])).toEqual([]);
   });
 
-  it('tells the kinds of answers: message, field, text, events, nothing', () => {
+  it('documents each kind of response: message, field, text, events, empty', () => {
     const answer = (path: string, method: string, status = '200') => echo.paths[path]![method]!.responses[status];
     expect(answer('/v1/things', 'post', '201')).toMatchObject({
       content: { 'application/json': { schema: { $ref: expect.stringContaining('EchoResponse') } } },

@@ -15,26 +15,26 @@ import { type Comments, createSchemas, type Schemas } from './openapi-schema.ts'
 import type { Leaf } from './query.ts';
 import type { Segment } from './template.ts';
 
-/** What a document says besides the contract. */
+/** Parts of a document that are not in the contract. */
 export interface OpenApiOptions {
   readonly title: string;
   readonly version: string;
   /** Base URLs. */
   readonly servers?: readonly string[];
-  /** Comments of the protos, as scripts/comments.ts collects them. */
+  /** Comments of the protos, collected by scripts/comments.ts. */
   readonly comments?: Comments;
-  /** The services' own reasons, as scripts/reasons.ts collects them; the kit's are known. */
+  /** The services' reasons, collected by scripts/reasons.ts. The kit's are included always. */
   readonly reasons?: DocumentedReasons;
 }
 
-/** Methods that an OpenAPI path item can have; custom ones have no place there. */
+/** HTTP methods that an OpenAPI path item supports. */
 const documented = new Set(['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH', 'TRACE']);
 
 /**
- * Describes the REST face of services as OpenAPI 3.1, from the same bindings
- * that serve it. Two templates that OpenAPI cannot tell apart (`*` and `**`) are
- * told as the first. Throws an Error where a binding does not fit its messages, or
- * where a comment lists an error that does not exist.
+ * Creates the OpenAPI 3.1 document of services' REST routes, from the same bindings
+ * that serve them. Of two templates that OpenAPI cannot distinguish (`*` and `**`)
+ * the first is documented.
+ * @throws Error if a binding does not match its messages, or a comment lists an unknown reason
  */
 export function openApiOf(services: readonly DescService[], options: OpenApiOptions): JsonObject {
   const { title, version, servers = [], comments = {} } = options;
@@ -52,7 +52,7 @@ export function openApiOf(services: readonly DescService[], options: OpenApiOpti
     const comment = readComment(comments[`${method.parent.typeName}.${method.name}`] ?? '', method.name, known);
     for (const [index, binding] of bound.entries()) {
       if (!documented.has(binding.httpMethod)) continue;
-      // Two templates that differ in their variables' names alone are one path (OpenAPI 3.1 section 4.8.8).
+      // Templates that differ only in variable names are one path (OpenAPI 3.1 section 4.8.8).
       const shape = pathOf(
         binding,
         binding.variables.map(() => ''),
@@ -86,8 +86,8 @@ export function openApiOf(services: readonly DescService[], options: OpenApiOpti
 }
 
 /**
- * The path in OpenAPI's form. Of a variable of several segments, what it begins
- * with is written out and the rest is one parameter.
+ * Returns the path in OpenAPI's format. Of a variable with several segments, the
+ * leading literals are part of the path and the rest is one parameter.
  */
 function pathOf({ template }: Binding, names: readonly string[]): string {
   const parts: string[] = [];
@@ -110,7 +110,7 @@ function pathOf({ template }: Binding, names: readonly string[]): string {
   return `/${parts.join('/')}${template.verb === '' ? '' : `:${template.verb}`}`;
 }
 
-/** What segments begin with, in text, and the template of what is left. */
+/** Splits segments into their leading literals and the template of the rest. */
 function partsOf(segments: readonly Segment[]): { literals: string[]; rest: string } {
   const open = segments.findIndex(({ kind }) => kind !== 'literal');
   const literals = segments
@@ -182,12 +182,12 @@ function queryParameters(binding: Binding, schemas: Schemas): JsonObject[] {
   }));
 }
 
-/** The headers that the method's definition names (signet.policy.v1.edge). */
+/** Returns the headers in the method's edge rule (signet.policy.v1.edge). */
 function headerParameters(method: DescMethod): JsonObject[] {
   return edgeRuleOf(method).headers.map((name) => ({ name, in: 'header', schema: { type: 'string' } }));
 }
 
-/** The description stands at the parameter, where readers look, and so does the value of the method's example. */
+/** Description and example are set on the parameter, where tools show them. */
 function parameter(leaf: Leaf, { method }: Binding, schemas: Schemas): JsonObject {
   const field = leaf.fields.at(-1);
   const { description, ...schema } = field ? schemas.field(field) : {};
@@ -219,16 +219,17 @@ function requestBody({ body, method, variables }: Binding, schemas: Schemas): Js
 
 function success(binding: Binding, method: DescMethod, schemas: Schemas): JsonObject {
   const { responseBody, contentType, status } = binding;
-  if (!binding.streams && (status === 204 || status === 205)) return { description: 'Done. There is nothing to say.' };
+  if (!binding.streams && (status === 204 || status === 205)) return { description: 'Success, without a body.' };
   const schema = responseBody ? schemas.field(responseBody) : schemas.message(method.output);
   if (binding.streams) {
     return {
-      description: 'Server-sent events: one message a `data`, with a running `id`; an `error` event carries a Problem.',
+      description:
+        'Server-sent events: one message per `data`, with a sequential `id`; an `error` event has a Problem.',
       content: { 'text/event-stream': { schema: { type: 'string' }, 'x-event-data': schema } },
     };
   }
   return {
-    description: status === 201 ? 'Made.' : 'Done.',
+    description: status === 201 ? 'Created.' : 'Success.',
     content: { [contentType.startsWith('text/') ? 'text/plain' : 'application/json']: { schema } },
   };
 }

@@ -1,6 +1,6 @@
 import { failure } from '#kit/errors/failure.ts';
 
-/** Decodes %XX as UTF-8. Malformed encoding is INVALID_ARGUMENT. */
+/** Decodes %XX as UTF-8. @throws INVALID_ARGUMENT on malformed encoding */
 export function decodeText(text: string, where: '$path' | '$query'): string {
   if (!text.includes('%')) return text;
   try {
@@ -11,9 +11,8 @@ export function decodeText(text: string, where: '$path' | '$query'): string {
 }
 
 /**
- * Decodes %XX in one segment of a variable that captures several, where %2F
- * stays as it is: decoded, it could not be told from the slashes between
- * segments (google/api/http.proto).
+ * Decodes %XX in one segment of a variable with several segments. %2F is kept,
+ * because a decoded slash would look like a separator (google/api/http.proto).
  */
 export function decodeKeepingSlashes(text: string): string {
   if (!text.includes('%')) return text;

@@ -8,7 +8,7 @@ import { problemOf } from './problem.ts';
 const at = { instance: '/x', requestId: 'r' };
 
 describe('problemOf', () => {
-  it.each(Object.keys(kitReasons) as KitReason[])('tells %s by its status and its sentence', (reason) => {
+  it.each(Object.keys(kitReasons) as KitReason[])('%s has its status and title', (reason) => {
     const { status, headers, body } = problemOf(failure(reason), at);
     expect(status).toBe(kitReasons[reason].status);
     expect(headers['content-type']).toBe('application/problem+json');
@@ -22,7 +22,7 @@ describe('problemOf', () => {
     });
   });
 
-  it("tells a service's reason by its own status and sentence, its metadata beside them", () => {
+  it("a service's reason has its own status and title, and metadata", () => {
     const error = testFailure('CARD_DECLINED', { metadata: { payment_id: 'p-1' }, detail: 'The bank said no.' });
     expect(problemOf(error, at).body).toEqual({
       type: 'urn:signet:error:CARD_DECLINED',
@@ -36,11 +36,11 @@ describe('problemOf', () => {
     });
   });
 
-  it('has no metadata where an error has none', () => {
+  it('omits missing metadata', () => {
     expect(problemOf(testFailure('TEXT_TAKEN'), at).body).not.toHaveProperty('metadata');
   });
 
-  it('masks what has no reason', () => {
+  it('masks an error without a reason', () => {
     for (const error of [new Error('secret'), 'secret', undefined, new ConnectError('secret', Code.Internal)]) {
       const { status, body } = problemOf(error, at);
       expect(status).toBe(500);
@@ -49,7 +49,7 @@ describe('problemOf', () => {
     }
   });
 
-  it('names the fields, as members and in words', () => {
+  it('names invalid fields in errors and in the detail', () => {
     const fields = [
       { field: 'email', description: 'Must be an email.' },
       { field: '$body', description: 'Not valid JSON.' },
@@ -59,7 +59,7 @@ describe('problemOf', () => {
     expect(body.detail).toBe('email: Must be an email. Not valid JSON.');
   });
 
-  it('carries the headers that belong to an error, each cookie apart', () => {
+  it("has the error's headers, with separate cookies", () => {
     const error = failure('RATE_LIMITED', { retryAfter: 2.1 });
     error.metadata.set('ratelimit-remaining', '0');
     error.metadata.set('RateLimit', 'x');
@@ -76,14 +76,14 @@ describe('problemOf', () => {
     });
   });
 
-  it('challenges on 401, with what the error says if it says something', () => {
+  it("has a challenge on 401, the error's own if it sets one", () => {
     expect(problemOf(failure('TOKEN_REQUIRED'), at).headers['www-authenticate']).toBe('Bearer');
     const error = failure('INVALID_TOKEN');
     error.metadata.set('www-authenticate', 'Bearer error="invalid_token"');
     expect(problemOf(error, at).headers['www-authenticate']).toBe('Bearer error="invalid_token"');
   });
 
-  it('has no request id where there is none, and a path of bounded length', () => {
+  it('omits a missing request id and truncates the path', () => {
     const { body } = problemOf(failure('NOT_FOUND'), { instance: `/${'x'.repeat(5000)}` });
     expect(body).not.toHaveProperty('request_id');
     expect(body.instance).toHaveLength(1024);

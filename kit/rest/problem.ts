@@ -3,44 +3,44 @@ import { type FieldViolation, outward, violationsOf } from '#kit/errors/failure.
 import { isKitReason, kitReasons } from '#kit/errors/reasons.ts';
 import { detailOf } from '#kit/guard/error.ts';
 
-/** Body of an error answer (RFC 9457), media type application/problem+json. */
+/** Body of an error response (RFC 9457), media type application/problem+json. */
 export interface Problem {
   /** `urn:signet:error:<REASON>`. */
   readonly type: string;
-  /** The reason's sentence. */
+  /** Title of the reason. */
   readonly title: string;
   /** HTTP status. */
   readonly status: number;
-  /** Only where it says more than the title. */
+  /** Set only if it adds to the title. */
   readonly detail?: string;
   /** Path of the request, without its query. */
   readonly instance: string;
-  /** The reason: one of the kit's, or of the service that gave it. */
+  /** The reason, of the kit or of a service. */
   readonly code: string;
   readonly request_id?: string;
-  /** What programs need besides the reason. */
+  /** Further machine-readable values. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** The fields at fault. */
+  /** The invalid fields. */
   readonly errors?: readonly FieldViolation[];
 }
 
-/** An error as an HTTP answer. */
+/** An error as an HTTP response. */
 export interface ProblemAnswer {
   readonly status: number;
-  /** In lower case; a list only for set-cookie. */
+  /** Names in lower case. Only set-cookie has a list. */
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: Problem;
 }
 
 const carried = /^(?:www-authenticate|retry-after|allow|(?:x-)?ratelimit.*)$/;
-const longestInstance = 1024;
-/** Longest sentence of another service's reason, in characters. */
-const longestTitle = 500;
+const maxInstance = 1024;
+/** Maximum length of the title of a service's reason, in characters. */
+const maxTitle = 500;
 
 /**
- * Makes the answer of an error, whatever it is: one without a reason is
- * told by its transport code, or masked as INTERNAL. A 401 always carries a challenge (RFC 9110 section 11.6.1). No answer of an error may be
- * stored by a cache.
+ * Converts any error to a response. An error without a reason gets the reason of its
+ * code, or INTERNAL. A 401 always has a challenge (RFC 9110 section 11.6.1). Error
+ * responses are never cached (no-store).
  */
 export function problemOf(
   error: unknown,
@@ -49,7 +49,7 @@ export function problemOf(
   const leaving = outward(error);
   const info = infoOf(leaving);
   const code = info?.reason ?? 'INTERNAL';
-  const title = isKitReason(code) ? kitReasons[code].title : leaving.rawMessage.slice(0, longestTitle);
+  const title = isKitReason(code) ? kitReasons[code].title : leaving.rawMessage.slice(0, maxTitle);
   const status = httpStatusOf(leaving);
   const metadata = metadataOf(info);
   const errors = violationsOf(leaving);
@@ -69,7 +69,7 @@ export function problemOf(
     title,
     status,
     ...(detail === undefined ? {} : { detail }),
-    instance: request.instance.slice(0, longestInstance),
+    instance: request.instance.slice(0, maxInstance),
     code,
     ...(request.requestId ? { request_id: request.requestId } : {}),
     ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
@@ -78,7 +78,7 @@ export function problemOf(
   return { status, headers, body };
 }
 
-/** `email: Must be a string. name: There is no such field.` */
+/** Formats violations: `email: Must be a string. name: Unknown field.` */
 function inWords(errors: readonly FieldViolation[]): string {
   return errors
     .map(({ field, description }) => (field.startsWith('$') ? description : `${field}: ${description}`))

@@ -1,24 +1,24 @@
 import type { DescField, DescMessage, JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { type FieldViolation, mostViolations } from '#kit/errors/failure.ts';
-import { sayName } from './field-name.ts';
+import { type FieldViolation, maxViolations } from '#kit/errors/failure.ts';
+import { safeName } from './field-name.ts';
 import { type TextForm, textFormOf } from './field-text.ts';
 import { decodeText } from './percent.ts';
 
-/** A field that a path or a query can carry, reached through messages. */
+/** A field of the request message, possibly nested, that a path or query can set. */
 export interface Leaf {
-  /** From the request message down. The last one is the field itself. */
+  /** Path from the request message. The last one is the field itself. */
   readonly fields: readonly DescField[];
-  /** In proto names, with dots. */
+  /** Path in proto names, separated by dots. */
   readonly name: string;
   readonly form: TextForm;
-  /** May be given more than once. */
+  /** Whether it may be repeated. */
   readonly list: boolean;
 }
 
-/** Deepest nesting of messages that query parameters reach. */
-const deepest = 8;
+/** Maximum nesting depth of messages in query parameters. */
+const maxDepth = 8;
 
-/** The leaf of a field path in proto names; an Error says why there is none. */
+/** Returns the leaf of a field path in proto names. @throws Error if the path is invalid */
 export function leafAt(desc: DescMessage, fieldPath: readonly string[]): Leaf {
   const fields: DescField[] = [];
   let message: DescMessage | undefined = desc;
@@ -36,9 +36,9 @@ export function leafAt(desc: DescMessage, fieldPath: readonly string[]): Leaf {
 }
 
 /**
- * Every leaf of a message that a query may carry, by each spelling of its path
- * (proto and JSON names). Left out: what the path or the body decides, and the
- * members of a oneof that one of them decides.
+ * Returns the leaves of a message that a query may set, by each spelling of their
+ * path (proto and JSON names). Excludes fields set by the path or the body, and the
+ * other members of their oneofs.
  */
 export function queryLeaves(desc: DescMessage, taken: readonly (readonly DescField[])[]): ReadonlyMap<string, Leaf> {
   const leaves = new Map<string, Leaf>();
@@ -82,11 +82,14 @@ export function queryLeaves(desc: DescMessage, taken: readonly (readonly DescFie
 }
 
 function mayEnter(message: DescMessage, fields: readonly DescField[]): boolean {
-  if (message.file.proto.package === 'google.protobuf' || fields.length >= deepest) return false;
+  if (message.file.proto.package === 'google.protobuf' || fields.length >= maxDepth) return false;
   return fields.every((field) => field.parent !== message);
 }
 
-/** Reads a query (without its question mark) into JSON. Faults are added to `violations`; past the most that an answer names, it reads no further. */
+/**
+ * Parses a query (without its question mark) into JSON. Adds faults to `violations`, and stops at the maximum number of
+ * violations in an error.
+ */
 export function readQuery(
   query: string,
   leaves: ReadonlyMap<string, Leaf>,
@@ -96,15 +99,15 @@ export function readQuery(
   const seen = new Set<Leaf>();
   for (const pair of query.split('&')) {
     if (pair === '') continue;
-    if (violations.length >= mostViolations) return;
+    if (violations.length >= maxViolations) return;
     const equals = pair.indexOf('=');
     const key = decodeForm(equals === -1 ? pair : pair.slice(0, equals));
     const text = equals === -1 ? '' : decodeForm(pair.slice(equals + 1));
     const leaf = leaves.get(key);
     if (!leaf) {
-      violations.push({ field: sayName(key, '$query'), description: 'There is no such query parameter here.' });
+      violations.push({ field: safeName(key, '$query'), description: 'Unknown query parameter.' });
     } else if (seen.has(leaf) && !leaf.list) {
-      violations.push({ field: leaf.name, description: 'Given more than once.' });
+      violations.push({ field: leaf.name, description: 'Repeated.' });
     } else {
       seen.add(leaf);
       put(leaf, text, into, violations);
@@ -112,7 +115,7 @@ export function readQuery(
   }
 }
 
-/** Puts the text of a leaf into JSON; a text of the wrong form is added to `violations`. */
+/** Sets the value of a leaf in JSON. Adds invalid text to `violations`. */
 export function put(leaf: Leaf, text: string, into: JsonObject, violations: FieldViolation[]): void {
   const value = leaf.form.toJson(text);
   if (value === undefined) {

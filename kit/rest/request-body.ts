@@ -3,18 +3,18 @@ import type { Http2ServerRequest } from 'node:http2';
 import { failure } from '#kit/errors/failure.ts';
 import { isJsonMediaType } from './media-type.ts';
 
-/** A request as node:http or node:http2 gives it. */
+/** A request of node:http or node:http2. */
 export type RawRequest = IncomingMessage | Http2ServerRequest;
 
-/** Longest time, in milliseconds, that the rest of an unread body is thrown away after the answer. */
+/** Maximum time of discarding the rest of an unread body after the response, ms. */
 const drainMs = 10_000;
 
-/** Tells whether the caller has left. The socket of an HTTP/2 stream that is gone cannot be asked. */
+/** Returns whether the client has disconnected. With HTTP/2 the stream is checked, as a destroyed stream has no socket. */
 export function isGone(raw: RawRequest): boolean {
   return 'stream' in raw ? raw.stream.destroyed : raw.socket.destroyed;
 }
 
-/** Tells from the headers whether a body follows. On HTTP/1.1 an empty chunked one counts. */
+/** Returns from the headers whether a body follows. On HTTP/1.1 an empty chunked body counts as one. */
 export function hasBody(raw: RawRequest): boolean {
   if ('stream' in raw) return !raw.stream.endAfterHeaders;
   const length = raw.headers['content-length'];
@@ -22,11 +22,11 @@ export function hasBody(raw: RawRequest): boolean {
 }
 
 /**
- * Reads a body whole, when the gate has let the request pass. Takes the limit
- * in bytes and a signal that ends the wait. Throws UNSUPPORTED_MEDIA_TYPE
- * before reading (after, where the type is missing and the body turns out not
- * to be empty), PAYLOAD_TOO_LARGE at the first byte past the limit or at once
- * where Content-Length says so, and the signal's reason.
+ * Reads a whole JSON body.
+ * @param limit in bytes
+ * @throws UNSUPPORTED_MEDIA_TYPE before reading, or after reading a non-empty body without a type
+ * @throws PAYLOAD_TOO_LARGE at the first byte past the limit, or before reading if Content-Length exceeds it
+ * @throws the signal's reason if it aborts
  */
 export async function readBody(raw: RawRequest, header: Headers, limit: number, signal: AbortSignal): Promise<Buffer> {
   const type = header.get('content-type');
@@ -39,7 +39,7 @@ export async function readBody(raw: RawRequest, header: Headers, limit: number, 
   return bytes;
 }
 
-/** Reads a body whole, whatever it is. @throws PAYLOAD_TOO_LARGE at the first byte past the limit, and the signal's reason */
+/** Reads a whole body of any type. @throws PAYLOAD_TOO_LARGE at the first byte past the limit, or the signal's reason */
 export function readBytes(raw: RawRequest, limit: number, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -73,10 +73,9 @@ export function readBytes(raw: RawRequest, limit: number, signal: AbortSignal): 
 }
 
 /**
- * Lets the rest of a body that nobody will read flow away, so that a caller who
- * is still sending gets to see the answer instead of a reset, without keeping
- * any of it. A caller who has not come to the end by then (many HTTP clients stop
- * sending once they are answered) loses the connection.
+ * Discards the rest of an unread body, so that a client that is still sending
+ * receives the response instead of a connection reset. Closes the connection if the
+ * body does not end in time (many clients stop sending once they have a response).
  */
 export function drain(raw: RawRequest): void {
   if (raw.readableEnded || raw.destroyed) return;

@@ -5,12 +5,12 @@ import { addressOf } from '#kit/net/peer-address.ts';
 import { type Peer, peerKey } from '#kit/call/peer.ts';
 import type { Binding } from './binding.ts';
 
-/** A call's context, with what ends it. */
+/** A call's context, with `abort`. */
 export type RestContext = ReturnType<typeof createHandlerContext>;
 
 /**
- * Request headers as the gate and the handlers see them, each as often as it came, from
- * the raw list (see joinedHeader). HTTP/2 pseudo-headers are left out.
+ * Returns the request headers from Node's raw list, repeated ones included (see
+ * joinedHeader), without HTTP/2 pseudo-headers.
  */
 export function headersOf(rawHeaders: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
@@ -21,12 +21,12 @@ export function headersOf(rawHeaders: readonly string[]): [string, string][] {
   return pairs;
 }
 
-/** Who sent a request, as the door sees it. */
+/** Returns the peer of a request on a public port. */
 export function peerOf(request: FastifyRequest): Peer {
   return { address: addressOf(request), via: 'door', requestId: request.id };
 }
 
-/** Opens the context of a call. The caller of this must `abort` it when the call is over. */
+/** Creates the context of a call. The caller must `abort` it when the call is over. */
 export function openContext(
   request: FastifyRequest,
   binding: Binding,
@@ -48,7 +48,7 @@ export function openContext(
   try {
     return createHandlerContext(init);
   } catch (error) {
-    // Headers refuses what a lenient HTTP parser let through.
+    // `Headers` rejects values that the lenient HTTP parser accepts.
     throw failure('INVALID_ARGUMENT', { cause: error });
   }
 }

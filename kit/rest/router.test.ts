@@ -48,7 +48,7 @@ describe('createRouter', () => {
     expect(found('GET', '/v1/users').target).toBe('GET /v1/users/**');
   });
 
-  it('takes the next best shape where the best has no such method', () => {
+  it('falls back to the next template if the best lacks the method', () => {
     expect(found('DELETE', '/v1/users/me')).toEqual({ target: 'DELETE /v1/users/{id}', values: ['me'] });
   });
 
@@ -58,19 +58,19 @@ describe('createRouter', () => {
     expect(found('PROPFIND', '/v1/any').target).toBe('PROPFIND /v1/any');
   });
 
-  it('parts a known verb from the last segment', () => {
+  it('splits a known verb from the last segment', () => {
     expect(found('POST', '/v1/users/7:disable')).toEqual({ target: 'POST /v1/users/{id}:disable', values: ['7'] });
     expect(found('POST', '/v1/users:purge').target).toBe('POST /v1/users:purge');
     expect(found('POST', '/v1/users/a:b:disable').values).toEqual(['a:b']);
   });
 
-  it('takes an unknown or encoded verb for data', () => {
+  it('treats an unknown or encoded verb as data', () => {
     expect(found('GET', '/v1/users/7:else').values).toEqual(['7:else']);
     expect(found('GET', '/v1/users/7%3Adisable').values).toEqual(['7:disable']);
     expect(found('GET', '/v1/users/:disable').values).toEqual([':disable']);
   });
 
-  it('answers the wrong method on a known path with Allow, HEAD where GET is', () => {
+  it('responds to a wrong method on a known path with Allow, including HEAD with GET', () => {
     expect(refusal(() => found('PUT', '/v1/users/7'))).toEqual({
       reason: 'METHOD_NOT_ALLOWED',
       allow: 'DELETE, GET, HEAD',
@@ -79,17 +79,17 @@ describe('createRouter', () => {
     expect(refusal(() => found('HEAD', '/v1/posted'))).toEqual({ reason: 'METHOD_NOT_ALLOWED', allow: 'POST' });
   });
 
-  it('finds GET for HEAD', () => {
+  it('matches HEAD to GET', () => {
     expect(found('HEAD', '/v1/users/7').target).toBe('GET /v1/users/{id}');
   });
 
-  it('decodes a single segment in full and keeps %2F in several', () => {
+  it('decodes a single segment fully and keeps %2F in several', () => {
     expect(found('GET', '/v1/users/a%2Fb%20%C3%A9').values).toEqual(['a/b é']);
     expect(found('GET', '/v1/files/dir/a%20b/c%2fd/e').values).toEqual(['dir/a b/c%2fd/e']);
     expect(found('GET', '/v1/pairs/a/b%2F').values).toEqual(['a/b%2F']);
   });
 
-  it('matches a literal by what it says, not by how it is encoded', () => {
+  it('matches a literal by its decoded text', () => {
     expect(found('GET', '/v1/%75sers/me').target).toBe('GET /v1/users/me');
     expect(refusal(() => found('GET', '/v1%2Fusers/me')).reason).toBe('NOT_FOUND');
   });
@@ -108,7 +108,7 @@ describe('createRouter', () => {
     'v1/users/me',
     '*',
     '/V1/users/me',
-  ])('does not know %j', (path) => {
+  ])('does not match %j', (path) => {
     expect(refusal(() => found('GET', path)).reason).toBe('NOT_FOUND');
   });
 
@@ -119,13 +119,13 @@ describe('createRouter', () => {
     },
   );
 
-  it('stops the start where two routes are the same, naming both', () => {
+  it('throws on duplicate routes, naming both', () => {
     expect(() => routerOf('GET /v1/{a}', 'GET /v1/{b}')).toThrow('GET /v1/{a} and GET /v1/{b}');
     expect(() => routerOf('GET /v1/{a=dir/*}', 'GET /v1/dir/*')).toThrow('GET /v1/{a=dir/*} and GET /v1/dir/*');
     expect(() => routerOf('GET /a:x', 'GET /a', 'POST /a', 'GET /a:y', 'GET /*', 'GET /**')).not.toThrow();
   });
 
-  it('gives back the values that a path was made of', () => {
+  it('returns the values that a path was built from', () => {
     const text = fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' }).filter((value) => value.isWellFormed());
     const literal = fc.stringMatching(/^[a-z][a-z0-9._~-]{0,6}$/);
     const part = fc.oneof(
@@ -143,7 +143,7 @@ describe('createRouter', () => {
     );
   });
 
-  it('finds or refuses any path, and never fails otherwise', () => {
+  it('matches or refuses any path, without other errors', () => {
     const pieces = fc.constantFrom(
       '/',
       'v1',

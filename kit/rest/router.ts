@@ -3,17 +3,17 @@ import { failure } from '#kit/errors/failure.ts';
 import { decodeKeepingSlashes, decodeText } from './percent.ts';
 import type { Template } from './template.ts';
 
-/** One path to one target. */
+/** A route from a path to a target. */
 export interface Route<T> {
   /** HTTP method in capitals, or `*` for any. */
   readonly method: string;
   readonly template: Template;
-  /** Names the route in start-up errors. */
+  /** Name of the route in start-up errors. */
   readonly name: string;
   readonly target: T;
 }
 
-/** What a path led to. */
+/** Result of routing a path. */
 export interface Match<T> {
   readonly target: T;
   /** Values of the template's variables, in its order, decoded. */
@@ -23,11 +23,10 @@ export interface Match<T> {
 /** Finds targets by HTTP method and path. */
 export interface Router<T> {
   /**
-   * Takes the method and the path as it came, without the query. A literal
-   * segment wins over `*`, `*` over `**`. A path whose last segment ends in a
-   * verb known there belongs to that verb; any other colon is data. HEAD finds
-   * GET. Throws NOT_FOUND, METHOD_NOT_ALLOWED with Allow, or INVALID_ARGUMENT
-   * for malformed percent-encoding.
+   * Finds the route of a method and a raw path without query. A literal segment takes
+   * precedence over `*`, and `*` over `**`. If the last segment ends in a known verb
+   * (`:verb`), the verb's route is used; any other colon is data. HEAD matches GET.
+   * @throws NOT_FOUND, METHOD_NOT_ALLOWED with Allow, or INVALID_ARGUMENT on malformed percent-encoding
    */
   find(method: string, path: string): Match<T>;
 }
@@ -40,7 +39,7 @@ interface Node<T> {
   readonly ends: Map<string, Map<string, Route<T>>>;
 }
 
-/** Builds a router. Two routes of one method and one shape are an Error naming both. */
+/** Creates a router. @throws Error naming both of two routes with the same method and path */
 export function createRouter<T>(routes: readonly Route<T>[]): Router<T> {
   const root = newNode<T>();
   for (const route of routes) insert(root, route);
@@ -88,11 +87,11 @@ function insert<T>(root: Node<T>, route: Route<T>): void {
   const methods = node.ends.get(route.template.verb) ?? new Map<string, Route<T>>();
   node.ends.set(route.template.verb, methods);
   const other = methods.get(route.method);
-  if (other) throw new Error(`the same path twice: ${other.name} and ${route.name}`);
+  if (other) throw new Error(`duplicate route: ${other.name} and ${route.name}`);
   methods.set(route.method, route);
 }
 
-/** Depth first in order of precedence; `**` ends a template, so no node is visited twice. */
+/** Searches depth first in order of precedence. `**` ends a template, so no node is visited twice. */
 function walk<T>(
   node: Node<T>,
   segments: readonly string[],

@@ -4,7 +4,7 @@ import { http } from '#gen/proto/google/api/annotations_pb.ts';
 import type { HttpRule } from '#gen/proto/google/api/http_pb.ts';
 import { parseTemplate, type Template } from './template.ts';
 
-/** One `google.api.http` binding of a method, its template parsed. */
+/** A `google.api.http` binding of a method, with its template parsed. */
 export interface Rule {
   /** HTTP method in capitals, or `*`. */
   readonly httpMethod: string;
@@ -15,18 +15,18 @@ export interface Rule {
   readonly responseBody: string;
 }
 
-/** The bindings of a method: its own and the additional ones; none without `google.api.http`. */
+/** Returns the main and additional bindings of a method; empty without `google.api.http`. */
 export function rulesOf(method: DescMethod): Rule[] {
   if (!hasOption(method, http)) return [];
   const main = getOption(method, http);
   return [main, ...main.additionalBindings].map((rule) => {
     if (rule !== main && rule.additionalBindings.length > 0) {
-      throw new Error('an additional binding has additional bindings of its own');
+      throw new Error('additional bindings must not be nested');
     }
     const [httpMethod, path] = patternOf(rule);
     if (httpMethod === 'GET' && method.idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS) {
-      // Nothing asks a GET for a CSRF token, and anybody may send it again.
-      throw new Error('a GET needs `option idempotency_level = NO_SIDE_EFFECTS`');
+      // A GET is not protected by a CSRF token, and clients and caches may repeat it.
+      throw new Error('a GET requires `option idempotency_level = NO_SIDE_EFFECTS`');
     }
     return { httpMethod, template: parseTemplate(path), body: rule.body, responseBody: rule.responseBody };
   });
@@ -37,7 +37,8 @@ function patternOf({ pattern }: HttpRule): [string, string] {
     case undefined:
       throw new Error('google.api.http without a path');
     case 'custom':
-      if (!/^(?:\*|[A-Z-]+)$/.test(pattern.value.kind)) throw new Error(`"${pattern.value.kind}" is no HTTP method`);
+      if (!/^(?:\*|[A-Z-]+)$/.test(pattern.value.kind))
+        throw new Error(`"${pattern.value.kind}" is not an HTTP method`);
       return [pattern.value.kind, pattern.value.path];
     default:
       return [pattern.case.toUpperCase(), pattern.value];

@@ -1,28 +1,28 @@
-/** One segment of a template: text, `*` (one segment) or `**` (all that is left). */
+/** One segment of a template: text, `*` (one segment) or `**` (all remaining segments). */
 export type Segment =
   | { readonly kind: 'literal'; readonly text: string }
   | { readonly kind: 'one' }
   | { readonly kind: 'rest' };
 
-/** A variable of a template and the segments it captures. */
+/** A variable of a template and the segments that it captures. */
 export interface Variable {
   /** Names of the field path: `{nested.label}` is `['nested', 'label']`. */
   readonly fieldPath: readonly string[];
   /** First segment captured. */
   readonly start: number;
-  /** One past the last segment captured; undefined where `**` captures to the end. */
+  /** One past the last segment captured; undefined if `**` captures to the end. */
   readonly end: number | undefined;
-  /** Captures exactly one segment, so that its value is decoded in full. */
+  /** Whether it captures exactly one segment, so that its value is fully decoded. */
   readonly single: boolean;
 }
 
 /** A parsed path template. */
 export interface Template {
-  /** As it stands in the proto. */
+  /** Text in the proto. */
   readonly text: string;
   readonly segments: readonly Segment[];
   readonly variables: readonly Variable[];
-  /** What follows the colon, decoded; empty where there is none. */
+  /** Text after the colon, decoded; empty without a verb. */
   readonly verb: string;
 }
 
@@ -31,8 +31,7 @@ const identPattern = /[A-Za-z_][A-Za-z0-9_]*/y;
 
 /**
  * Parses a path template of google.api.http (grammar: google/api/http.proto).
- * Throws an Error that quotes the template and says where it is wrong; it is
- * meant to stop the process from starting.
+ * @throws Error with the template and the position of the fault, which stops the start
  */
 export function parseTemplate(text: string): Template {
   const segments: Segment[] = [];
@@ -94,7 +93,7 @@ export function parseTemplate(text: string): Template {
     }
     expect('}');
     const name = fieldPath.join('.');
-    if (variables.some((other) => other.fieldPath.join('.') === name)) fail(`{${name}} a second time`);
+    if (variables.some((other) => other.fieldPath.join('.') === name)) fail(`duplicate {${name}}`);
     const open = segments.at(-1)?.kind === 'rest';
     variables.push({
       fieldPath,

@@ -31,7 +31,7 @@ import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
 import { joinedHeader } from '#kit/guard/raw-headers.ts';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { maxHeaderBytes, maxRequestBytes } from '#kit/contract/limits.ts';
-import { over } from '#kit/call/over.ts';
+import { callEnded } from '#kit/call/over.ts';
 import { peerKey } from '#kit/call/peer.ts';
 
 /** A gRPC server on a port. */
@@ -151,8 +151,8 @@ function admit(
           },
           // However the call ended: where no handler has it by now, its message did not come, or could not be read.
           onCancel() {
-            gone.abort(over);
-            if (begun) app.abandoned(begun, over);
+            gone.abort(callEnded);
+            if (begun) app.abandoned(begun, callEnded);
           },
         });
       },
@@ -247,7 +247,7 @@ async function answerOnce(
   } catch (error) {
     respond(final(toStatus(outward(error), merged(context))));
   } finally {
-    context.abort(over);
+    context.abort(callEnded);
   }
 }
 
@@ -278,7 +278,7 @@ async function answerMany(
   } catch (error) {
     call.emit('error', toStatus(outward(error), merged(context)));
   } finally {
-    context.abort(over);
+    context.abort(callEnded);
   }
 }
 

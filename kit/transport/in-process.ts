@@ -11,7 +11,7 @@ import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
 import { type RpcApp } from '#kit/call/app.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
-import { over } from '#kit/call/over.ts';
+import { callEnded } from '#kit/call/over.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { streamUntilOver } from '#kit/call/until-over.ts';
 
@@ -44,7 +44,7 @@ export function createInProcessTransport(to: RpcApp | (() => RpcApp), options: C
               const message = (await app.unary(method, context, req.message)) as MessageShape<typeof method.output>;
               return { stream: false, ...responseOf(method, context), method, message };
             } finally {
-              context.abort(over);
+              context.abort(callEnded);
             }
           },
         }),
@@ -68,11 +68,11 @@ export function createInProcessTransport(to: RpcApp | (() => RpcApp), options: C
             try {
               await app.gate(context);
             } catch (error) {
-              context.abort(over);
+              context.abort(callEnded);
               throw error;
             }
             // Ends the context, with its timer, when the messages end; and the messages when the caller leaves.
-            const end = () => context.abort(over);
+            const end = () => context.abort(callEnded);
             const messages = streamUntilOver(app.stream(method, context, req.message), context.signal, end);
             return {
               stream: true,

@@ -2,7 +2,7 @@ import { createContextKey } from '@connectrpc/connect';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type CookieNames, readCookie } from '#kit/browser/cookies.ts';
 import { identityOf } from '#kit/guard/connect.ts';
-import type { AskedGate } from '#kit/call/asked.ts';
+import type { GateCheck } from '#kit/call/asked.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { failure } from './reasons.ts';
 
@@ -23,7 +23,7 @@ const byCookie = createContextKey(false, { description: 'authenticated by cookie
  * Authorization header passes: a cross-site page cannot make a browser send one.
  * @param count counts a rejected request in the light rate class, so that a page cannot use up its visitor's sign-in limit
  */
-export function originGate({ origins }: BrowserOptions, count: (address: string) => Promise<unknown>): AskedGate {
+export function originGate({ origins }: BrowserOptions, count: (address: string) => Promise<unknown>): GateCheck {
   return async ({ changesState, crossOrigin, requestHeader, values }) => {
     if (!changesState || crossOrigin || requestHeader.has('authorization') || isAllowedOrigin(requestHeader, origins))
       return;
@@ -33,7 +33,7 @@ export function originGate({ origins }: BrowserOptions, count: (address: string)
 }
 
 /** Converts the access token's cookie into the Authorization header that the guard reads. */
-export function cookieGate({ cookies }: BrowserOptions): AskedGate {
+export function cookieGate({ cookies }: BrowserOptions): GateCheck {
   return async ({ access: rule, requestHeader, values }) => {
     // Public methods ignore credentials, so a stale cookie cannot block sign-in.
     if (requestHeader.has('authorization') || rule === 'public') return;
@@ -49,7 +49,7 @@ export function cookieGate({ cookies }: BrowserOptions): AskedGate {
  * cookie. The access token contains its hash, so the check needs no key and no
  * call. Runs after the guard.
  */
-export function csrfGate({ csrf }: BrowserOptions): AskedGate {
+export function csrfGate({ csrf }: BrowserOptions): GateCheck {
   return async ({ changesState, requestHeader, values }) => {
     const { user } = identityOf(values);
     if (!user || !changesState || !(csrf === 'always' || values.get(byCookie))) return;

@@ -8,7 +8,7 @@ import { connectGate, identityKey } from '#kit/guard/connect.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Gate, Mounted, RpcApp } from '#kit/call/app.ts';
-import { type AskedGate, ofCalls } from '#kit/call/asked.ts';
+import { type GateCheck, toGate } from '#kit/call/asked.ts';
 import type { Ready } from '#kit/service/health.ts';
 import { createService } from '#kit/service/stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
@@ -29,7 +29,7 @@ export interface Edge {
   /** The edge's pages. */
   readonly routes: () => Promise<readonly HttpRoute[]>;
   /** The checks of calls, applied to other HTTP requests. */
-  readonly gate: AskedGate;
+  readonly gate: GateCheck;
   /** Adds CORS to the HTTP server. */
   readonly extend: (fastify: FastifyInstance) => Promise<void>;
   /** Closes the rate counters. The guard and the transports are closed by the caller. */
@@ -69,11 +69,11 @@ export function buildEdge(deps: {
       mounted,
       checks: [
         anyOriginGate(new Set(config.corsOrigins)),
-        ...before.map(ofCalls),
+        ...before.map(toGate),
         forwardedGate(mounted),
-        ofCalls(cookies),
+        toGate(cookies),
         connectGate(guard),
-        ofCalls(csrf),
+        toGate(csrf),
       ],
       guard,
       ready,

@@ -1,7 +1,7 @@
 import type { RateLimiterRes } from 'rate-limiter-flexible';
 import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
-import type { AskedGate } from '#kit/call/asked.ts';
+import type { GateCheck } from '#kit/call/asked.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import type { RateClassName } from '#kit/contract/rate-class.ts';
 import type { RateCounters } from './rate-counters.ts';
@@ -17,7 +17,7 @@ export function budgetsOf(perMinute: number): Readonly<Record<RateClassName, num
 /** The rate limiter of an edge. */
 export interface RateLimit {
   /** Limits requests by the rate class of their method, on all protocols. */
-  readonly gate: AskedGate;
+  readonly gate: GateCheck;
   /** Counts a request that is not a call in the light class. Returns the response headers. @throws RATE_LIMITED */
   light(address: string): Promise<Readonly<Record<string, string>>>;
 }

@@ -53,7 +53,7 @@ const unavailable = {
   code: Code.Unavailable,
   status: 503,
   reason: 'SERVICE_UNAVAILABLE',
-  title: 'The service cannot be reached right now. Try again shortly.',
+  title: 'The service is unavailable. Try again shortly.',
 };
 const ridden = { code: Code.FailedPrecondition, reason: 'RIDE_STATE', title: 'The ride is over.' };
 
