@@ -60,14 +60,14 @@ test('reports a database that does not match the code and exits with 1', async (
   await client.end();
   for (const command of ['status', 'migrate']) {
     const { exit, stderr } = await run(['db', command], environment);
-    expect([exit, stderr]).toEqual([1, expect.stringContaining('was edited after it had been applied')]);
+    expect([exit, stderr]).toEqual([1, expect.stringContaining('was edited after it was applied')]);
   }
 });
 
 test('exits with 3 if the database is unreachable, without printing its password', async () => {
   const { exit, stdout, stderr } = await run(['db', 'status'], on('postgres://signet:hunter2@127.0.0.1:1/signet'));
   expect([exit, stdout]).toEqual([3, '']);
-  expect(stderr).toBe('signet: the database of DATABASE_URL does not answer (ECONNREFUSED)\n');
+  expect(stderr).toBe('signet: the database of DATABASE_URL does not respond (ECONNREFUSED)\n');
 });
 
 test('finds the database of a running npm start, and otherwise explains how to start one', async () => {

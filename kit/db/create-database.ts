@@ -3,9 +3,9 @@ import type { Secret } from '#kit/log/secret.ts';
 import { connection } from './database.ts';
 
 /**
- * Makes a database where there is none of that name.
- * @param admin URL of any database of the server, as a role that may create others
- * @param template database to copy; nobody may be connected to it
+ * Creates a database if it does not exist.
+ * @param admin URL of any database of the server, with a role that may create databases
+ * @param template database to copy; it must have no connections
  */
 export async function createDatabase(admin: Secret, name: string, template?: string): Promise<void> {
   await withAdmin(admin, async (client) => {
@@ -16,14 +16,14 @@ export async function createDatabase(admin: Secret, name: string, template?: str
   });
 }
 
-/** Drops a database, connections to it included. One that is not there is fine. */
+/** Drops a database and its connections, if it exists. */
 export async function dropDatabase(admin: Secret, name: string): Promise<void> {
   await withAdmin(admin, async (client) => {
     await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
   });
 }
 
-/** Connects as an administrator for as long as the work takes. */
+/** Runs work on an administrative connection. */
 export async function withAdmin(admin: Secret, work: (client: Client) => Promise<void>): Promise<void> {
   const client = new Client({ ...connection(admin), connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined);

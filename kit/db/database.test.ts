@@ -38,7 +38,7 @@ async function caught(work: PromiseLike<unknown>): Promise<unknown> {
   return undefined;
 }
 
-test('times are read as they were written, whatever the time zone of the database', async () => {
+test("reads times as they were written, whatever the database's time zone", async () => {
   const name = new URL(fresh.url.reveal()).pathname.slice(1);
   await database.pool.query(`ALTER DATABASE "${name}" SET timezone = 'Asia/Kolkata'`);
   const other = openDatabase({ url: fresh.url, applicationName: 'zone', log: silentLog });
@@ -58,7 +58,7 @@ test('times are read as they were written, whatever the time zone of the databas
   expect(Number(rows[0]?.epoch)).toBe(createdAt.getTime());
 });
 
-test('keeps the options that a URL has of its own', async () => {
+test('keeps the options in the URL', async () => {
   const url = new URL(fresh.url.reveal());
   url.searchParams.set('options', '-c lock_timeout=1234');
   const other = openDatabase({ url: new Secret(url.href), applicationName: 'options', log: silentLog });
@@ -67,7 +67,7 @@ test('keeps the options that a URL has of its own', async () => {
   expect((await other.pool.query('SHOW timezone')).rows).toEqual([{ TimeZone: 'UTC' }]);
 });
 
-test('survives the loss of its connections, idle and in a transaction, and connects anew', async () => {
+test('reconnects after losing connections, idle and in a transaction', async () => {
   const { url, drop } = await freshDatabase();
   const lines: string[] = [];
   const log = createLog({ level: 'debug', format: 'json', destination: { write: (line) => void lines.push(line) } });
@@ -77,7 +77,7 @@ test('survives the loss of its connections, idle and in a transaction, and conne
   await lost.pool.query('SELECT 1');
   const admin = new Client(url.reveal());
   await admin.connect();
-  // Not once() of node:events: that one listens for errors, which is what is being tested.
+  // Not once() of node:events: it handles errors, which is what is tested.
   const busyEnded = new Promise((resolve) => busy.once('end', resolve));
   const idleRemoved = new Promise((resolve) => lost.pool.once('remove', resolve));
   await admin.query(
@@ -86,7 +86,7 @@ test('survives the loss of its connections, idle and in a transaction, and conne
   await Promise.all([busyEnded, idleRemoved]);
   busy.release(true);
   expect((await lost.pool.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }]);
-  expect(lines.join('')).toContain('a database connection was lost');
+  expect(lines.join('')).toContain('lost a database connection');
   expect(lines.join('')).toContain('terminating connection');
   expect(lines.join('')).not.toContain(new URL(url.reveal()).password);
   expect(lines.join('')).not.toContain('connectionParameters');
@@ -96,7 +96,7 @@ test('survives the loss of its connections, idle and in a transaction, and conne
   await drop();
 });
 
-test('a statement rejects where no database answers, without telling the password', async () => {
+test('a statement rejects without a database, and its error does not contain the password', async () => {
   const away = openDatabase({
     url: new Secret('postgres://signet:hunter2@127.0.0.1:1/signet'),
     applicationName: 'away',
@@ -108,14 +108,14 @@ test('a statement rejects where no database answers, without telling the passwor
   await away.close();
 });
 
-test('an unreadable URL is refused without being shown', () => {
+test('refuses an invalid URL without showing it', () => {
   const url = new Secret('not a url: hunter2');
   const open = () => openDatabase({ url, applicationName: 'bad', log: silentLog });
   expect(open).toThrow('the database URL is not a URL');
   expect(open).not.toThrow('hunter2');
 });
 
-test('gives no statement longer than its limit, and prepares what it repeats', async () => {
+test('limits the time of a statement, and prepares repeated statements', async () => {
   expect((await database.pool.query('SHOW statement_timeout')).rows).toEqual([{ statement_timeout: '30s' }]);
   const one = openDatabase({ url: fresh.url, applicationName: 'prepared', log: silentLog, max: 1 });
   const client = new PrismaClient({ adapter: one.adapter });
@@ -126,7 +126,7 @@ test('gives no statement longer than its limit, and prepares what it repeats', a
   await one.close();
 });
 
-test('two keys can not be active at once', async () => {
+test('two keys cannot be active at once', async () => {
   const key = { alg: 'RS256', state: 'active', publicJwk: {}, sealedPrivate: new Uint8Array([1]) };
   await prisma.signingKey.create({ data: { ...key, kid: 'one' } });
   await prisma.signingKey.create({ data: { ...key, kid: 'two', state: 'retired' } });
@@ -134,7 +134,7 @@ test('two keys can not be active at once', async () => {
   expect(JSON.stringify(refused)).toContain('signing_keys_one_active');
 });
 
-test('a connection that was lost without a word fails what waits on it, and the next statement gets another', async () => {
+test('a silently dropped connection fails its statement, and the next statement uses another', async () => {
   const way = await openTcpProxy(portOf(fresh.url));
   const url = byPort(fresh.url, way.port);
   const other = openDatabase({ url, max: 1, applicationName: 'lossy', log: silentLog, statementTimeout: 200 });

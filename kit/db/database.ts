@@ -6,46 +6,46 @@ import { noMetrics, type ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { createStatementNames } from './statements.ts';
 import { createWritable } from './writable.ts';
 
-/** How to reach a database. */
+/** Options of a database pool. */
 export interface DatabaseOptions {
   /** postgres://user:password@host:port/database */
   readonly url: Secret;
-  /** Most connections at once; 10 unless told. */
+  /** Maximum number of connections. Default 10. */
   readonly max?: number;
-  /** Longest time for a statement, ms; 30,000 unless told. */
+  /** Timeout of a statement, ms. Default 30,000. */
   readonly statementTimeout?: number;
-  /** What the server's own lists call us. */
+  /** `application_name` of the connections (pg_stat_activity). */
   readonly applicationName: string;
   readonly log: Log;
-  /** Where its connections are counted; nowhere unless told. */
+  /** Metrics of the connections. Default: none. */
   readonly metrics?: ServiceMetrics;
 }
 
-/** A pool of connections, and Prisma's way to it. */
+/** A connection pool and its Prisma adapter. */
 export interface Database {
   readonly pool: Pool;
   /** For `new PrismaClient({ adapter })`. */
   readonly adapter: PrismaPg;
-  /** Whether the database answers and takes writes. Cheap: all who ask within a second share an answer. */
+  /** Returns whether the database responds and accepts writes. Cheap: the result is cached for a second. */
   readonly writable: () => Promise<boolean>;
-  /** Waits for running statements and closes all connections. Twice is as good as once. */
+  /** Waits for running statements and closes all connections. Idempotent. */
   readonly close: () => Promise<void>;
 }
 
-/** Longest wait for a connection, ms: a database that is away must fail a request, not hold it. */
+/** Timeout of getting a connection, ms: an unavailable database must fail a request, not block it. */
 const connectTimeout = 5_000;
-/** How much longer than a statement may take an answer is waited for, ms: then the connection was lost without a word. */
+/** Extra client-side timeout after statement_timeout, ms; past it the connection counts as dead. */
 const answerGrace = 1_000;
-/** Longest wait for a row that somebody else holds, ms: whoever waits holds a connection that others wait for. */
+/** Timeout of waiting for a lock, ms: a waiting statement occupies a connection of the pool. */
 const lockTimeout = 3_000;
-/** Longest time that a transaction may hold its locks while we do something else, ms. */
+/** Timeout of an idle transaction, which holds its locks, ms. */
 const idleInTransactionTimeout = 30_000;
-/** Longest life of a connection, s: a session keeps settings that the database has changed since. */
+/** Maximum lifetime of a connection, s. A new connection picks up changed settings of the database. */
 const connectionLife = 600;
-/** Distinct statements that a connection may keep prepared. */
+/** Maximum number of prepared statements per connection. */
 const preparedStatements = 500;
 
-/** Opens a pool. Connects to nothing yet: the first use does. */
+/** Opens a pool. It connects on first use. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, max = 10, applicationName, log, metrics = noMetrics, statementTimeout = 30_000 } = options;
   const pool = new Pool({
@@ -59,12 +59,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     keepAlive: true,
     maxLifetimeSeconds: connectionLife,
   });
-  // An idle connection that breaks is an 'error' event, and would end the
-  // process if nobody listened. The pool has dropped it by then.
-  pool.on('error', (error) => log.warn(withoutClient(error), 'a database connection was lost'));
-  // The same for one that breaks while a transaction holds it, between statements.
+  // A broken idle connection emits 'error', which without a listener would end the
+  // process. The pool has removed the connection already.
+  pool.on('error', (error) => log.warn(withoutClient(error), 'lost a database connection'));
+  // The same for a connection that breaks between the statements of a transaction.
   pool.on('connect', (client) =>
-    client.on('error', (error) => log.debug(withoutClient(error), 'a database connection broke')),
+    client.on('error', (error) => log.debug(withoutClient(error), 'lost a database connection in use')),
   );
   metrics.watch('signet_database_connections', () => pool.totalCount);
   metrics.watch('signet_database_connections_idle', () => pool.idleCount);
@@ -84,21 +84,21 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 /**
- * pg's options for a URL. Sessions run in UTC whatever the database's own time
- * zone: the adapter reads timestamps as if they were written in UTC.
- * @param defaults settings that those of the URL replace: `-c name=value`
+ * Returns pg's options for a URL. The session time zone is UTC, because the adapter
+ * reads timestamps as UTC.
+ * @param defaults settings that the URL's settings override: `-c name=value`
  */
 export function connection(url: Secret, defaults?: string): ClientConfig {
-  // The error of `new URL` carries its input, password and all.
+  // The error of `new URL` would contain the URL and its password.
   if (!URL.canParse(url.reveal())) throw new TypeError('the database URL is not a URL');
   const parsed = new URL(url.reveal());
-  // The URL's parameters win over the options beside it, so ours goes in there.
+  // Set in the URL, because its parameters override the other options.
   const options = [defaults, parsed.searchParams.get('options'), '-c TimeZone=UTC'].filter(Boolean).join(' ');
   parsed.searchParams.set('options', options);
   return { connectionString: parsed.href };
 }
 
-/** What the log may have of a connection's error: the pool hangs the connection on it, password and all. */
+/** Returns the loggable part of a connection's error. The pool attaches the connection, including its password. */
 function withoutClient(error: Error): { reason: string; code: string | undefined } {
   return { reason: error.message, code: (error as NodeJS.ErrnoException).code };
 }

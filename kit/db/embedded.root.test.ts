@@ -26,7 +26,7 @@ import { type EmbeddedServer, startEmbedded } from './embedded.ts';
 import { lockDataDir } from './lock.ts';
 import { isRoot } from './plain-files.ts';
 
-/** What another user can prepare in folders that root works in, and what comes of it: a sentence, and no harm. */
+/** Traps that another user can set in folders where root works. Each must be refused with a message. */
 
 let folder: string;
 let dataDir: string;
@@ -59,7 +59,7 @@ async function startAndStop(): Promise<void> {
 const home = (...parts: string[]) => path.join(dataDir, 'postgres', ...parts);
 const account = () => statSync(home('cluster', 'data'));
 
-/** The layout of earlier versions: everything is the server's account's. */
+/** The layout of earlier versions: the server's account owns everything. */
 function giveEverythingAway(): void {
   const { uid, gid } = account();
   execFileSync('chown', ['-R', `${uid}:${gid}`, home()]);
@@ -106,7 +106,7 @@ describe.runIf(isRoot)('as root', () => {
       useOldLayout();
       rmSync(home(file), { force: true });
       traps[trap as keyof typeof traps](home(file));
-      await expect(start()).rejects.toThrow(/postgres\/.* (is not a plain file|has a second name)/);
+      await expect(start()).rejects.toThrow(/postgres\/.* (is not a plain file|has a hard link)/);
       expectUnharmed();
       expect(existsSync(`${victim}-new`)).toBe(false);
     },
@@ -125,7 +125,7 @@ describe.runIf(isRoot)('as root', () => {
     },
   );
 
-  test('a data directory that is a link of another user, theirs, or open to others is refused, and nothing is written', async () => {
+  test("refuses a data directory that is another user's link or folder, or writable by others, and writes nothing", async () => {
     const target = path.join(folder, 'etc');
     const state = () => readdirSync(target);
     const refused = async (why: string) => {
@@ -147,16 +147,16 @@ describe.runIf(isRoot)('as root', () => {
     for (const mode of [0o777, 0o1777, 0o770]) {
       mkdirSync(dataDir);
       chmodSync(dataDir, mode);
-      await refused('may be written by other users');
+      await refused('is writable by other users');
     }
 
     mkdirSync(dataDir);
     chmodSync(folder, 0o777);
-    await refused('may be written by every user');
+    await refused('is writable by every user');
     chmodSync(folder, 0o711);
   });
 
-  test("a data directory that is root's own link works", async () => {
+  test('accepts a data directory that is a link of root', async () => {
     const target = path.join(folder, 'disk');
     mkdirSync(target, { mode: 0o711 });
     symlinkSync(target, dataDir);
@@ -165,7 +165,7 @@ describe.runIf(isRoot)('as root', () => {
     expect(readdirSync(target).toSorted()).toEqual(['lock', 'pid', 'postgres']);
   });
 
-  test('lock and pid are written to no link', () => {
+  test('does not write lock and pid through a link', () => {
     mkdirSync(dataDir, { mode: 0o711 });
     symlinkSync(victim, path.join(dataDir, 'pid'));
     lockDataDir(dataDir).release();
@@ -173,7 +173,7 @@ describe.runIf(isRoot)('as root', () => {
     expect(readFileSync(path.join(dataDir, 'pid'), 'utf8')).toBe(`${process.pid}\n`);
   });
 
-  test("everything but PostgreSQL's data is root's, and its user can put nothing there", async () => {
+  test("root owns everything but PostgreSQL's data, and its user cannot write elsewhere", async () => {
     await start();
     const { uid, gid } = account();
     expect(uid).not.toBe(0);
@@ -188,7 +188,7 @@ describe.runIf(isRoot)('as root', () => {
     }
   });
 
-  test("the files of an earlier version, its user's, become root's; the data stays", async () => {
+  test("changes the owner of an earlier version's files to root, except the data", async () => {
     const first = await start();
     const query = async (one: EmbeddedServer, sql: string) => {
       const client = new Client(one.url().reveal());
@@ -209,7 +209,7 @@ describe.runIf(isRoot)('as root', () => {
     expect(account().uid).toBe(uid);
   });
 
-  test('what an interrupted start left is removed, and what its links lead to is not', async () => {
+  test('removes files of an interrupted start, without following links', async () => {
     await startAndStop();
     const { uid, gid } = account();
     renameSync(home('cluster'), home('init-deadbeef'));
@@ -223,7 +223,7 @@ describe.runIf(isRoot)('as root', () => {
     expect(readdirSync(treasure)).toEqual(['kept']);
   });
 
-  test('no process of root is taken for the server, whatever postmaster.pid says', async () => {
+  test('does not treat a process of root as the server, whatever postmaster.pid says', async () => {
     const first = await start();
     const pidFile = home('cluster', 'data', 'postmaster.pid');
     const left = readFileSync(pidFile, 'utf8');
@@ -241,7 +241,7 @@ describe.runIf(isRoot)('as root', () => {
     expect(isAlive(ours.pid ?? 0)).toBe(true);
   });
 
-  test('the server runs as signet where that user exists, else as nobody with a warning; no user is made', async () => {
+  test('runs the server as signet if that user exists, otherwise as nobody with a warning', async () => {
     const users = 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/x\npostgres:x:70:70::/:/x\n';
     expect(serverAccount('', `${users}signet:x:900:901::/:/x\n`)).toEqual({ name: 'signet', uid: 900, gid: 901 });
     expect(serverAccount('', users)).toEqual({ name: 'nobody', uid: 65_534, gid: 65_534 });
@@ -251,7 +251,7 @@ describe.runIf(isRoot)('as root', () => {
     const lines: string[] = [];
     await start(createLog({ level: 'warn', format: 'json', destination: { write: (line) => void lines.push(line) } }));
     expect(readFileSync('/etc/passwd', 'utf8')).toBe(passwd);
-    const warned = lines.filter((line) => line.includes('PostgreSQL runs as nobody'));
+    const warned = lines.filter((line) => line.includes('PostgreSQL runs as user nobody'));
     expect(warned).toHaveLength(/^signet:/m.test(passwd) ? 0 : 1);
   });
 });

@@ -24,7 +24,7 @@ let started: EmbeddedServer[];
 
 beforeEach(async () => {
   folder = await mkdtemp(path.join(temporaryFolders()[0] ?? '', 'embedded-'));
-  // A folder for everybody; closed ones have tests of their own.
+  // Readable by all users; folders without access have their own tests.
   await chmod(folder, 0o711);
   dataDir = path.join(folder, 'data');
   elsewhere = path.join(folder, 'elsewhere');
@@ -68,7 +68,7 @@ function serverPid(): number {
   return pid;
 }
 
-/** Starts a server from another process, the leader of a group of its own, which then waits. */
+/** Starts a server from another process, the leader of its own process group, which then waits. */
 function startInAnotherProcess(options: { ephemeral?: boolean }) {
   const code = `
     const { startEmbedded } = await import(${JSON.stringify(new URL('embedded.ts', import.meta.url).href)});
@@ -113,7 +113,7 @@ test('starts, stops, and keeps data, port and password from one start to the nex
   expect(await mark(second)).toEqual([{ n: 42 }]);
 });
 
-test('lets in nobody without the password, which only its owner can read', async () => {
+test('requires the password, which only its owner can read', async () => {
   const server = await start();
   const url = new URL(server.url().reveal());
   expect(url.hostname).toBe('127.0.0.1');
@@ -123,7 +123,7 @@ test('lets in nobody without the password, which only its owner can read', async
   expect(file.mode & 0o777).toBe(0o600);
 });
 
-test('writes no values of rows into its log', async () => {
+test('does not log values of rows', async () => {
   const server = await start();
   await leaveMark(server);
   await query(server.url(), 'CREATE UNIQUE INDEX one ON mark (n)');
@@ -133,7 +133,7 @@ test('writes no values of rows into its log', async () => {
   expect(log).not.toContain('42)');
 });
 
-test('goes on with a server that outlived its process, the process group killed with -9', async () => {
+test('reuses a server that survived kill -9 of its process group', async () => {
   const { child, data } = startInAnotherProcess({});
   expect(await data).toBe(cluster());
   const pid = serverPid();
@@ -146,7 +146,7 @@ test('goes on with a server that outlived its process, the process group killed 
   expect(isPostmaster(pid, cluster())).toBe(false);
 });
 
-test('recovers what a server had committed that was killed with -9', async () => {
+test('recovers committed data of a server killed with -9', async () => {
   const first = await start();
   await leaveMark(first);
   const pid = serverPid();
@@ -158,11 +158,11 @@ test('recovers what a server had committed that was killed with -9', async () =>
   expect(await mark(second)).toEqual([{ n: 42 }]);
 });
 
-test('starts although the pid of its dead server belongs to a stranger now, and lets the stranger live', async () => {
+test('starts if the pid of its dead server was reused, and does not stop that process', async () => {
   const first = await start();
   await leaveMark(first);
   const { uid, gid } = statSync(cluster());
-  // PostgreSQL itself takes a live process of its own user for a server.
+  // PostgreSQL treats any live process of its user as a server.
   const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
     ...(asRoot ? { uid, gid } : {}),
     cwd: '/',
@@ -181,7 +181,7 @@ test('starts although the pid of its dead server belongs to a stranger now, and 
   expect(isAlive(stranger.pid ?? 0)).toBe(true);
 });
 
-test('begins anew after an initdb that was killed halfway', async () => {
+test('starts over after an initdb that was killed', async () => {
   const { child } = startInAnotherProcess({});
   const home = path.join(dataDir, 'postgres');
   const drafts = () => (existsSync(home) ? readdirSync(home).filter((name) => name.startsWith('init-')) : []);
@@ -196,7 +196,7 @@ test('begins anew after an initdb that was killed halfway', async () => {
   expect(drafts()).toEqual([]);
 });
 
-test('takes another port when its own is taken', async () => {
+test('uses another port if its own is in use', async () => {
   const first = await start();
   const { port } = new URL(first.url().reveal());
   await first.stop();
@@ -208,21 +208,21 @@ test('takes another port when its own is taken', async () => {
   expect(await query(second.url(), 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
 });
 
-test('works in a path with spaces that is longer than a socket name may be', async () => {
+test('works in a path with spaces that is longer than a socket path may be', async () => {
   const deep = path.join(dataDir, ...Array.from({ length: 8 }, (_, i) => `a folder with a long name, number ${i}`));
   await mkdir(deep, { recursive: true, mode: 0o711 });
   const server = await start(deep);
   expect(await query(server.url(), 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
 });
 
-test('says why it does not start, in the words of the server', async () => {
+test("reports the server's message if it does not start", async () => {
   const first = await start();
   await first.stop();
   await writeFile(path.join(cluster(), 'PG_VERSION'), '9\n');
   await expect(start()).rejects.toThrow(/did not start on .*incompatible with server/s);
 });
 
-test('says why it can not make a database, in the words of initdb', async () => {
+test("reports initdb's message if it fails", async () => {
   await start();
   const bin = path.join(folder, 'initdb');
   await writeFile(bin, '#!/bin/sh\necho "initdb: error: No space left on device" >&2\nexit 1\n', { mode: 0o755 });
@@ -231,7 +231,7 @@ test('says why it can not make a database, in the words of initdb', async () => 
   await expect(openCluster(home, bin, false)).rejects.toThrow(/initdb failed .*No space left on device/s);
 });
 
-test('an ephemeral server goes away with a process that is killed with -9, and its files with it', async () => {
+test('removes an ephemeral server and its files after kill -9 of its process', async () => {
   const { child, data } = startInAnotherProcess({ ephemeral: true });
   const directory = await data;
   const pid = livePostmaster(directory)?.pid ?? 0;
@@ -248,7 +248,7 @@ describe.runIf(asRoot)('as root', () => {
     expect(statSync(`/proc/${serverPid()}`).uid).toBe(statSync(cluster()).uid);
   });
 
-  test('a data directory below a closed folder works: files go where the user can reach them', async () => {
+  test('keeps the files elsewhere if the user has no access to the data directory', async () => {
     await mkdir(dataDir);
     await chmod(dataDir, 0o700);
     const first = await start();
@@ -260,7 +260,7 @@ describe.runIf(asRoot)('as root', () => {
     expect(await mark(await start())).toEqual([{ n: 42 }]);
   });
 
-  test('a data directory that was moved keeps its files, and a copy gets its own', async () => {
+  test('a moved data directory keeps its files, and a copy gets new ones', async () => {
     await mkdir(dataDir);
     await chmod(dataDir, 0o700);
     const first = await start();
@@ -279,7 +279,7 @@ describe.runIf(asRoot)('as root', () => {
     expect(await mark(second)).toEqual([{ n: 42 }]);
   });
 
-  test('programs below a closed folder are copied to where the user can read them', async () => {
+  test('copies programs that the user has no access to', async () => {
     const { postgres } = await findBinaries(undefined, elsewhere);
     const closed = path.join(folder, 'closed');
     await mkdir(closed, { mode: 0o700 });
@@ -294,10 +294,10 @@ describe.runIf(asRoot)('as root', () => {
     expect(readdirSync(elsewhere)).toHaveLength(1);
   });
 
-  test('a server whose folder was closed later is not quietly replaced by an empty one', async () => {
+  test('does not replace a server with an empty one after access was removed', async () => {
     const first = await start();
     await first.stop();
     await chmod(dataDir, 0o700);
-    await expect(start()).rejects.toThrow('can no longer get there');
+    await expect(start()).rejects.toThrow('has no access to it');
   });
 });

@@ -12,42 +12,45 @@ import { findServer, interruptServer, startServer, stopServer } from './embedded
 
 export { EmbeddedError } from './embedded/account.ts';
 
-/** Which server to start. */
+/** Options of an embedded server. */
 export interface EmbeddedOptions {
-  /** Where its files are kept, in `postgres/`. Not looked at for an ephemeral one. */
+  /** Data directory; the server's files are in `postgres/`. Ignored for an ephemeral server. */
   readonly dataDir: string;
   readonly log: Log;
-  /** For tests: fast, in the system's temporary folder, gone with this process. */
+  /** For tests: fast, in a temporary folder, removed when this process ends. */
   readonly ephemeral?: boolean;
-  /** As root: where files go that must be in the reach of the server's user. */
+  /** If running as root: folder for files that the server's user must be able to access. */
   readonly elsewhere?: string;
 }
 
-/** A PostgreSQL server of our own. */
+/** A running embedded PostgreSQL server. */
 export interface EmbeddedServer {
-  /** URL of one of its databases; `signet`, which is always there, unless told. */
+  /** Returns the URL of a database. Default: `signet`, which always exists. */
   readonly url: (database?: string) => Secret;
-  /** Stops it and waits until it is gone. Twice is as good as once. */
+  /** Stops the server and waits until its process has ended. Idempotent. */
   readonly stop: () => Promise<void>;
-  /** Tells it to stop at once and waits for nothing: for a process that is about to go. */
+  /** Requests a fast shutdown without waiting, for a process that is about to exit. */
   readonly interrupt: () => void;
-  /** True where a server that was running already goes on, for example after kill -9. */
+  /** Whether the server was running already, for example after kill -9. */
   readonly reused: boolean;
 }
 
 /**
- * Starts a real PostgreSQL from npm packages, on 127.0.0.1 and a port of its
- * own, with a password of its own. One that an earlier process left running is
- * taken over. The caller holds the data directory's lock (lock.ts).
- * @throws EmbeddedError when it can't be had, saying why in the server's own words
+ * Starts PostgreSQL from npm packages, on 127.0.0.1 with a free port and a generated
+ * password. Reuses a server that an earlier process left running. The caller must
+ * hold the lock of the data directory (lock.ts).
+ * @throws EmbeddedError if the server cannot start, with the server's message
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const { dataDir, log, ephemeral = false, elsewhere = '/var/lib/signet' } = options;
   const home = ephemeral ? temporaryHome(elsewhere) : openHome(dataDir, elsewhere);
   if (home.account && isShared(home.account)) {
-    log.warn(`PostgreSQL runs as ${home.account.name}, as other programs may; docs/operating.md has it run as signet`);
+    log.warn(
+      `PostgreSQL runs as user ${home.account.name}, which other programs may use too; ` +
+        'docs/operating.md explains how to run it as user signet',
+    );
   }
-  const endWatch = ephemeral ? watchOver(home) : () => undefined;
+  const endWatch = ephemeral ? startWatcher(home) : () => undefined;
   const binaries = await findBinaries(home.account, elsewhere);
   const cluster = await openCluster(home, binaries.initdb, ephemeral);
   const parts = { home, cluster, binaries, ephemeral };
@@ -74,8 +77,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   };
 }
 
-/** Starts the process that clears an ephemeral server away when we end, kill -9 included. */
-function watchOver({ dir, account }: Home): () => void {
+/** Starts the process that removes an ephemeral server when this process ends, even by kill -9. */
+function startWatcher({ dir, account }: Home): () => void {
   const ids = account ? [String(account.uid), String(account.gid)] : [];
   const watcher = spawn(
     process.execPath,
@@ -87,7 +90,7 @@ function watchOver({ dir, account }: Home): () => void {
       windowsHide: true,
     },
   );
-  // It goes with us anyway, and a broken pipe only says that it went first.
+  // Ignored: the watcher ends with this process, and a broken pipe only means that it ended earlier.
   watcher.on('error', () => undefined);
   watcher.stdin.on('error', () => undefined);
   watcher.unref();

@@ -2,24 +2,24 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** One migration of a directory. */
+/** A migration in a directory. */
 export interface Migration {
   /** Folder name: `20261122000000_init`. */
   readonly name: string;
   readonly sql: string;
-  /** SHA-256 of the file, hexadecimal, as Prisma counts it. */
+  /** SHA-256 of the file, hexadecimal, as in Prisma. */
   readonly checksum: string;
 }
 
-/** One row of `_prisma_migrations` that was not rolled back. */
+/** A row of `_prisma_migrations` that was not rolled back. */
 export interface Recorded {
   readonly name: string;
   readonly checksum: string;
-  /** False for one that Prisma's own tools began and did not end. */
+  /** false if Prisma's tools started the migration and did not finish it. */
   readonly finished: boolean;
 }
 
-/** Thrown when a database can't be brought up to date. */
+/** Thrown if a database cannot be migrated. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
@@ -34,20 +34,22 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
   return Promise.all(
     names.map(async (name) => {
       if (!/^\d{14}_[a-z0-9_]+$/.test(name)) {
-        throw new MigrationError(`${path.join(directory, name)}: a migration is named <yyyymmddhhmmss>_<name>`);
+        throw new MigrationError(
+          `${path.join(directory, name)}: the name of a migration must be <yyyymmddhhmmss>_<name>`,
+        );
       }
-      // A checkout with other line endings is the same migration.
+      // Line endings may differ between checkouts.
       const sql = (await readFile(path.join(directory, name, 'migration.sql'), 'utf8')).replaceAll('\r\n', '\n');
       return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
     }),
   );
 }
 
-/** What a directory's migrations and a database's history make together. */
+/** Result of comparing a directory's migrations with a database's history. */
 export interface Comparison {
   readonly applied: readonly string[];
   readonly pending: readonly Migration[];
-  /** Why nothing may be applied, a sentence each. */
+  /** Problems that prevent applying migrations, one sentence each. */
   readonly problems: readonly string[];
 }
 
@@ -57,9 +59,9 @@ export function compareHistory(migrations: readonly Migration[], recorded: reado
   const rows = new Map(recorded.map((row) => [row.name, row]));
   const problems = recorded.flatMap((row) => {
     const file = files.get(row.name);
-    if (!row.finished) return [`${row.name} was begun by another tool and never finished`];
+    if (!row.finished) return [`${row.name} was started by another tool and not finished`];
     if (!file) return [`${row.name} is in the database but not in the directory: this code is older than the database`];
-    if (file.checksum !== row.checksum) return [`${row.name} was edited after it had been applied`];
+    if (file.checksum !== row.checksum) return [`${row.name} was edited after it was applied`];
     return [];
   });
   return {

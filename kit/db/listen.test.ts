@@ -19,7 +19,7 @@ afterAll(async () => {
   await fresh.drop();
 });
 
-test('what is told after a connection was lost without a word is heard on another', async () => {
+test('receives notifications on a new connection after a silent loss', async () => {
   const way = await openTcpProxy(portOf(fresh.url));
   let heard = 0;
   const url = byPort(fresh.url, way.port);

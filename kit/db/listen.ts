@@ -4,21 +4,21 @@ import { connection } from './database.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 
-/** Longest wait before the next try to connect, ms. */
-const longestWait = 1_000;
+/** Maximum delay before reconnecting, ms. */
+const maxWait = 1_000;
 
 /**
- * Hears what the database notifies its clients of, on a connection of its own that is made anew whenever it breaks, or
- * does not answer any more: a firewall that drops it tells neither end.
- * @param heard by channel, what to do; also called after each connect, for what was not heard meanwhile
+ * Listens for database notifications on its own connection. Reconnects if the connection breaks or does not respond (a
+ * firewall may drop it without notice to either end).
+ * @param heard handlers by channel, also called after each connect for missed notifications
  */
 export function listen(options: {
   readonly url: Secret;
-  /** What the server's own lists call us. */
+  /** `application_name` of the connection (pg_stat_activity). */
   readonly applicationName: string;
   readonly heard: Readonly<Record<string, () => void>>;
   readonly log: Log;
-  /** The connection is asked so often, and has so long to answer, ms; 5,000 unless told. */
+  /** Interval and timeout of checking the connection, ms. Default 5,000. */
   readonly patience?: number;
 }): { close(): Promise<void> } {
   const { url, applicationName, heard, log, patience = 5_000 } = options;
@@ -27,7 +27,7 @@ export function listen(options: {
 
   async function connected(): Promise<void> {
     const { promise: broken, reject } = Promise.withResolvers<never>();
-    // It may break before anybody waits for that.
+    // Prevents an unhandled rejection if it breaks before it is awaited.
     broken.catch(() => undefined);
     client = new Client({
       ...connection(url),
@@ -35,45 +35,45 @@ export function listen(options: {
       connectionTimeoutMillis: patience,
       query_timeout: patience,
     });
-    const asked = client;
-    const asking = setInterval(() => void asked.query('SELECT 1').catch(reject), patience).unref();
+    const current = client;
+    const checking = setInterval(() => void current.query('SELECT 1').catch(reject), patience).unref();
     client.on('error', reject);
     client.on('end', () => reject(new Error('the connection ended')));
     client.on('notification', ({ channel }) => heard[channel]?.());
     try {
-      // A client that is ended while it connects never settles its `connect`.
+      // If a client is ended while it connects, its `connect` never settles.
       await Promise.race([client.connect(), broken]);
       for (const channel of Object.keys(heard)) await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
       for (const catchUp of Object.values(heard)) catchUp();
       await broken;
     } finally {
-      clearInterval(asking);
+      clearInterval(checking);
       await end(client);
     }
   }
 
-  /** Says goodbye, to whoever may not hear it. */
-  async function end(gone: Client): Promise<void> {
-    await Promise.race([gone.end(), sleep(patience, undefined, { ref: false })]).catch(() => undefined);
+  /** Ends a connection, with a timeout because the server may not respond. */
+  async function end(old: Client): Promise<void> {
+    await Promise.race([old.end(), sleep(patience, undefined, { ref: false })]).catch(() => undefined);
   }
 
   async function keepListening(): Promise<void> {
-    for (let wait = 50; !closing.signal.aborted; wait = Math.min(longestWait, wait * 2)) {
+    for (let wait = 50; !closing.signal.aborted; wait = Math.min(maxWait, wait * 2)) {
       const before = performance.now();
       await connected().catch((error: Error) => {
-        if (!closing.signal.aborted) log.warn({ reason: error.message }, 'notifications of the database are not heard');
+        if (!closing.signal.aborted) log.warn({ reason: error.message }, 'not receiving database notifications');
       });
-      if (performance.now() - before > longestWait) wait = 50;
+      if (performance.now() - before > maxWait) wait = 50;
       await sleep(wait, undefined, { signal: closing.signal }).catch(() => undefined);
     }
   }
 
-  const over = keepListening();
+  const listening = keepListening();
   return {
     async close() {
       closing.abort();
       if (client) await end(client);
-      await over;
+      await listening;
     },
   };
 }

@@ -17,7 +17,7 @@ afterEach(async () => {
   await rm(path.dirname(dir), { recursive: true });
 });
 
-/** A process that tries the lock, says how it went, and keeps what it got. */
+/** A process that tries to lock, prints the result, and keeps the lock. */
 function contender() {
   const module = new URL('lock.ts', import.meta.url).href;
   const code = `
@@ -37,7 +37,7 @@ function contender() {
   return { child, answer, said };
 }
 
-test('is taken by one, and refuses a second with the pid of the first', () => {
+test('refuses a second process, with the pid of the first', () => {
   const lock = lockDataDir(dir);
   expect(() => lockDataDir(dir)).toThrow(DataDirLockedError);
   expect(() => lockDataDir(dir)).toThrow(`process ${process.pid}`);
@@ -46,23 +46,23 @@ test('is taken by one, and refuses a second with the pid of the first', () => {
   lockDataDir(dir).release();
 });
 
-test('makes the directory, passable for the user that runs the server and closed to his eyes', async () => {
+test("creates the directory, which the server's user can traverse but not list", async () => {
   lockDataDir(dir).release();
   expect((await stat(dir)).mode & 0o777).toBe(0o711);
 });
 
-test('of ten processes at once, exactly one wins, and nothing is printed besides', async () => {
+test('exactly one of ten processes gets the lock, without other output', async () => {
   const all = Array.from({ length: 10 }, () => contender());
   const answers = await Promise.all(all.map(({ answer }) => answer));
   expect(answers.filter((answer) => answer === 'won')).toHaveLength(1);
   const winner = all[answers.indexOf('won')]?.child.pid;
   const losers = answers.filter((answer) => answer !== 'won');
-  // A loser may be so early that the winner has not left its pid yet.
+  // The winner may not have written its pid yet.
   for (const answer of losers) expect(answer).toMatch(new RegExp(`^DataDirLockedError (${winner}|undefined)$`));
   expect(all.flatMap(({ said }) => said)).toEqual([]);
 });
 
-test('ends with its holder, kill -9 included', async () => {
+test('is released when its process ends, even by kill -9', async () => {
   const { child, answer } = contender();
   expect(await answer).toBe('won');
   expect(() => lockDataDir(dir)).toThrow(`process ${child.pid}`);

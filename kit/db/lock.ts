@@ -2,56 +2,56 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ownFolder, readPlain, replaceFile } from './plain-files.ts';
 
-/** Thrown when another process works on the data directory. */
+/** Thrown if another process uses the data directory. */
 export class DataDirLockedError extends Error {
   override readonly name = 'DataDirLockedError';
-  /** Process that holds the directory, where that is known. */
+  /** Process that holds the lock, if known. */
   readonly pid: number | undefined;
 
   constructor(dir: string, pid: number | undefined) {
     super(
-      `another Signet${pid === undefined ? '' : ` (process ${pid})`} runs on the data directory ${dir}. ` +
+      `another Signet${pid === undefined ? '' : ` (process ${pid})`} uses the data directory ${dir}. ` +
         'Stop it first, or set SIGNET_DATA_DIR to another directory.',
     );
     this.pid = pid;
   }
 }
 
-/** A lock that is held. */
+/** A lock of a data directory. */
 export interface DataDirLock {
-  /** Lets the next process have the directory. Twice is as good as once. */
+  /** Releases the lock. Idempotent. */
   readonly release: () => void;
 }
 
-/** Locks of this process: one that nobody held on to would be collected, and let go in silence. */
+/** Locks of this process. Without a reference a lock would be garbage-collected and released. */
 const held = new Set<DatabaseSync>();
 
-/** How long to wait for contenders that are about to find out that they lost, ms. */
+/** Timeout of getting the lock from processes that fail to get it themselves, ms. */
 const contention = 500;
 
 /**
- * Takes a data directory for this process alone, making it where it is missing.
- * The lock is SQLite's lock on `<dir>/lock`, hence the operating system's: it
- * ends with the process, however that ends, and never grows stale.
- * @throws DataDirLockedError when another process has it
- * @throws UntrustedFileError where we are root and another user may write in it
+ * Locks a data directory for this process, and creates it if it is missing. The lock
+ * is SQLite's lock on `<dir>/lock`, and thus the operating system's: it is released
+ * when the process ends, however it ends, and is never stale.
+ * @throws DataDirLockedError if another process holds the lock
+ * @throws UntrustedFileError if this process is root and another user may write to the directory
  */
 export function lockDataDir(dir: string): DataDirLock {
-  // Others may pass through, not look: a server run for root by another user
-  // has its files below. Files in here are closed to others one by one.
+  // 711: other users may traverse but not list it, because a server that runs as
+  // another user has its files below. Each file has its own mode.
   ownFolder(dir, 0o711);
   const pidFile = path.join(dir, 'pid');
   const lock = new DatabaseSync(path.join(dir, 'lock'), { timeout: contention });
   try {
-    // Nothing before it, and no exclusive locking mode: either would keep a shared
-    // lock while it waits for the exclusive one, and of two contenders neither would win.
+    // The first statement, and without exclusive locking mode: otherwise two processes
+    // could each hold a shared lock and wait for the exclusive one (a deadlock).
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
     if (isBusy(error)) throw new DataDirLockedError(dir, readPid(pidFile));
     throw error;
   }
-  // Not inside the lock file: reading that one would drop our own POSIX lock.
+  // Not in the lock file: closing it after a read would release the POSIX lock.
   replaceFile(pidFile, `${process.pid}\n`, 0o644);
   held.add(lock);
   return {

@@ -47,7 +47,7 @@ async function query(sql: string): Promise<unknown[]> {
   }
 }
 
-test('applies all that is missing, in order, into the schema of the service', async () => {
+test("applies pending migrations in order, in the service's schema", async () => {
   expect(await status()).toEqual({
     applied: [],
     pending: ['20260101000000_one', '20260102000000_two'],
@@ -58,22 +58,22 @@ test('applies all that is missing, in order, into the schema of the service', as
   expect(await status()).toMatchObject({ pending: [], applied: ['20260101000000_one', '20260102000000_two'] });
 });
 
-test('finds nothing to do the second time, and then only what is new', async () => {
+test('applies nothing the second time, and later only new migrations', async () => {
   await run();
   expect(await run()).toEqual({ applied: [] });
   await add('20260103000000_three', 'CREATE TABLE three (id int)');
   expect(await run()).toEqual({ applied: ['20260103000000_three'] });
 });
 
-test('refuses a migration that was edited after it had been applied, and applies nothing', async () => {
+test('refuses a migration that was edited after it was applied, and applies nothing', async () => {
   await run();
   await appendFile(path.join(directory, '20260101000000_one', 'migration.sql'), '\n-- changed');
   await add('20260103000000_three', 'CREATE TABLE three (id int)');
-  await expect(run()).rejects.toThrow('20260101000000_one was edited after it had been applied');
+  await expect(run()).rejects.toThrow('20260101000000_one was edited after it was applied');
   expect(await query(`SELECT to_regclass('shop.three') AS found`)).toEqual([{ found: null }]);
 });
 
-test('takes a migration with other line endings for the same', async () => {
+test('ignores different line endings', async () => {
   await run();
   const file = path.join(directory, '20260102000000_two', 'migration.sql');
   await writeFile(file, 'CREATE TABLE two (id int);\r\nINSERT INTO one VALUES (1);');
@@ -86,13 +86,13 @@ test('refuses a database that is newer than the directory', async () => {
   await expect(run()).rejects.toThrow('20260102000000_two is in the database but not in the directory');
 });
 
-test('refuses a database that another tool left halfway', async () => {
+test('refuses a database with an unfinished migration of another tool', async () => {
   await run();
   await query('UPDATE shop._prisma_migrations SET finished_at = NULL');
-  await expect(run()).rejects.toThrow('20260101000000_one was begun by another tool and never finished');
+  await expect(run()).rejects.toThrow('20260101000000_one was started by another tool and not finished');
 });
 
-test('keeps nothing of a migration that fails, and says where it failed', async () => {
+test('rolls back a failed migration, and reports the line', async () => {
   await add('20260103000000_three', 'CREATE TABLE three (id int);\n\nINSERT INTO nowhere VALUES (1);');
   await expect(run()).rejects.toThrow(
     'migration 20260103000000_three of shop failed: relation "nowhere" does not exist (line 3)',
@@ -103,20 +103,20 @@ test('keeps nothing of a migration that fails, and says where it failed', async 
   expect(await run()).toEqual({ applied: ['20260103000000_three'] });
 });
 
-test('of four at once, one applies and three find nothing to do', async () => {
-  // Slow enough that the others are there before it ends.
+test('of four processes, one migrates and three have nothing to do', async () => {
+  // Slow enough that the others start before it ends.
   await add('20260103000000_slow', 'SELECT pg_sleep(0.2)');
   const results = await Promise.all([run(), run(), run(), run()]);
   const counts = results.map(({ applied }) => applied.length).toSorted((a, b) => a - b);
   expect(counts).toEqual([0, 0, 0, 3]);
 });
 
-test('refuses a folder that is not named like a migration', async () => {
+test("refuses a folder without a migration's name", async () => {
   await add('later', 'SELECT 1');
-  await expect(run()).rejects.toThrow('a migration is named <yyyymmddhhmmss>_<name>');
+  await expect(run()).rejects.toThrow('the name of a migration must be <yyyymmddhhmmss>_<name>');
 });
 
-test('works for a role that may not make schemas, where the schema is there', async () => {
+test('works for a role that may not create schemas, if the schema exists', async () => {
   await query('CREATE SCHEMA shop');
   await query(`CREATE ROLE "limited_${process.pid}" LOGIN PASSWORD 'limited'`);
   await query(`ALTER SCHEMA shop OWNER TO "limited_${process.pid}"`);
@@ -129,12 +129,12 @@ test('works for a role that may not make schemas, where the schema is there', as
   await query(`DROP ROLE "limited_${process.pid}"`);
 });
 
-test("applies our own services' migrations", async () => {
+test("applies the services' migrations", async () => {
   let tables = 0;
   for (const service of schemas) {
     const of = migrationsOf(service);
     const schema = await readFile(path.join(of.directory, '../schema.prisma'), 'utf8');
-    // And the record of the migrations.
+    // And _prisma_migrations.
     tables += schema.split('@@map(').length;
     const names = (await readdir(of.directory)).filter((name) => name !== 'migration_lock.toml').toSorted();
     const { applied } = await migrate({ url: database.url, ...of, log: silentLog });

@@ -6,20 +6,20 @@ import type { Secret } from '#kit/log/secret.ts';
 import { connection } from './database.ts';
 import { type Comparison, compareHistory, type Migration, MigrationError, readMigrations } from './history.ts';
 
-/** One service's migrations and the database that they go to. */
+/** A service's migrations and their database. */
 export interface MigrateOptions {
   readonly url: Secret;
-  /** The service's schema in the database; made where it is missing. */
+  /** The service's schema, created if missing. */
   readonly schema: string;
   /** Directory of migrations, in Prisma's format. */
   readonly directory: string;
   readonly log: Log;
 }
 
-/** Longest wait for another migrator, or for a lock on a table, ms. */
+/** Timeout of waiting for another migrator or a table lock, ms. */
 const lockTimeout = 120_000;
 
-/** Schema and directory of one of our services, for migrate(). */
+/** Returns the schema and directory of a service, for migrate(). */
 export function migrationsOf(service: string): { schema: string; directory: string } {
   return {
     schema: service,
@@ -28,11 +28,11 @@ export function migrationsOf(service: string): { schema: string; directory: stri
 }
 
 /**
- * Applies what a database lacks, in order, a transaction each, and records it
- * in `_prisma_migrations`. Any number of processes may do so at once: one works,
- * the others wait and find nothing to do.
+ * Applies pending migrations in order, each in its own transaction, and records them
+ * in `_prisma_migrations`. Safe to run in several processes at once: one migrates,
+ * the others wait.
  * @returns names of the migrations that this call applied
- * @throws MigrationError when the history does not fit the directory, or a migration fails; none of that one is kept
+ * @throws MigrationError if the history does not match the directory, or a migration fails (it is rolled back)
  */
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
   const { schema, log } = options;
@@ -52,7 +52,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
   });
 }
 
-/** Tells what migrate() would do, and changes nothing. */
+/** Returns what migrate() would do, without changes. */
 export async function migrationStatus(
   options: Omit<MigrateOptions, 'log'>,
 ): Promise<{ applied: string[]; pending: string[]; problems: string[] }> {
@@ -69,7 +69,7 @@ async function withClient<T>(options: { url: Secret }, work: (client: Client) =>
     application_name: 'signet-migrate',
     connectionTimeoutMillis: 10_000,
   });
-  // A connection that breaks fails the query in progress; the event is only an echo of that.
+  // A broken connection also fails the query in progress, so the event can be ignored.
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -81,10 +81,10 @@ async function withClient<T>(options: { url: Secret }, work: (client: Client) =>
 
 async function prepare(client: Client, schema: string): Promise<void> {
   const name = client.escapeIdentifier(schema);
-  // Asked first: CREATE SCHEMA needs a right that a service's user may lack where the schema is given.
+  // Checked first: CREATE SCHEMA requires a privilege that the user may lack if the schema exists already.
   const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
   if (!rowCount) await client.query(`CREATE SCHEMA IF NOT EXISTS ${name}`);
-  // As Prisma makes it, so that its tools can read it.
+  // The same table as Prisma's, so that its tools can read it.
   await client.query(
     `CREATE TABLE IF NOT EXISTS ${name}._prisma_migrations (
       id VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -124,7 +124,7 @@ async function apply(client: Client, schema: string, migration: Migration): Prom
     );
     await client.query('COMMIT');
   } catch (error) {
-    // Fails only where the connection is gone, and then the server has rolled back by itself.
+    // Fails only if the connection is lost, in which case the server rolls back.
     await client.query('ROLLBACK').catch(() => undefined);
     throw new MigrationError(`migration ${migration.name} of ${schema} failed: ${explain(error, migration.sql)}`, {
       cause: error,
@@ -132,7 +132,7 @@ async function apply(client: Client, schema: string, migration: Migration): Prom
   }
 }
 
-/** A server's message, with the line of the file that it is about. */
+/** Returns an error's message, with the line in the migration if PostgreSQL reports it. */
 function explain(error: unknown, sql: string): string {
   if (!(error instanceof Error)) return String(error);
   const position = error instanceof DatabaseError ? Number(error.position) : Number.NaN;

@@ -19,25 +19,25 @@ import {
 import { randomBytes } from 'node:crypto';
 
 /**
- * Files in folders that a less privileged user may have prepared. Started by root, this process must not be led by a
- * link to a file of its choosing: every open here refuses links, whether symbolic or hard, and anything but a plain file.
+ * Files in folders that a less privileged user can write to. If this process runs as root, such a user must not be able
+ * to redirect it to other files: all functions here reject symbolic links, hard links and anything but regular files.
  */
 
-/** Thrown where a file or folder cannot be trusted; says which and what to do. */
+/** Thrown if a file or folder cannot be trusted. The message says which and what to do. */
 export class UntrustedFileError extends Error {
   override readonly name = 'UntrustedFileError';
 }
 
-/** Windows has neither. */
+/** Both are missing on Windows. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
-/** Whether this process may change every user's files. */
+/** Whether this process runs as root. */
 export const isRoot = process.getuid?.() === 0;
 
-/** Most that is read of a small file, bytes. */
+/** Maximum size of a small file, bytes. The rest is not read. */
 const small = 64 * 1024;
 
-/** Reads a small text file. Undefined where it does not exist. @throws UntrustedFileError where it is no plain file */
+/** Reads a small text file. Returns undefined if it does not exist. @throws UntrustedFileError if it is not a plain file */
 export function readPlain(file: string): string | undefined {
   const fd = openPlain(file, constants.O_RDONLY);
   if (fd === undefined) return undefined;
@@ -49,14 +49,14 @@ export function readPlain(file: string): string | undefined {
   }
 }
 
-/** Replaces a file as a whole: what had its name, a link for example, is not written to. */
+/** Replaces a file atomically. A link with its name is replaced, not followed. */
 export function replaceFile(file: string, text: string, mode = 0o600): void {
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   writeFileSync(draft, text, { mode, flag: 'wx' });
   renameSync(draft, file);
 }
 
-/** Writes to a file that another user owns, in place. @throws UntrustedFileError where it is no plain file of theirs */
+/** Overwrites a file that another user owns, in place. @throws UntrustedFileError if it is not a plain file of that user */
 export function rewritePlain(file: string, owner: number, text: string): void {
   const fd = openPlain(file, constants.O_WRONLY);
   if (fd === undefined) return;
@@ -69,23 +69,22 @@ export function rewritePlain(file: string, owner: number, text: string): void {
   }
 }
 
-/** Opens a file to append to, making it where it is missing. @throws UntrustedFileError where it is no plain file */
+/** Opens a file for appending, creating it if missing. @throws UntrustedFileError if it is not a plain file */
 export function openToAppend(file: string, mode = 0o600): number {
   const fd = openPlain(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, mode);
-  if (fd === undefined) throw untrusted(file, 'cannot be made');
+  if (fd === undefined) throw untrusted(file, 'cannot be created');
   return fd;
 }
 
-/** What a file or folder is, without following a link. Undefined where it does not exist. */
+/** Returns the status of a file or folder without following links; undefined if it does not exist. */
 export function look(file: string): Stats | undefined {
   return lstatSync(file, { throwIfNoEntry: false });
 }
 
 /**
- * Opens a folder that only this user may write in, making it where it is missing; answers its path without links. As
- * root: neither the folder nor a link to it belongs to another user, no other user may write in it, and its parent lets
- * no other user replace it.
- * @throws UntrustedFileError where that is not so
+ * Checks a folder, creating it if missing, and returns its real path. If this process is root: the folder and a link to
+ * it must belong to root, other users must not have write access, and must not be able to replace it in its parent.
+ * @throws UntrustedFileError otherwise
  */
 export function ownFolder(dir: string, mode: number): string {
   const link = look(dir);
@@ -95,16 +94,16 @@ export function ownFolder(dir: string, mode: number): string {
   if (!isRoot) return real;
   const found = statSync(real);
   if (found.uid !== 0) throw untrusted(real, `belongs to user ${found.uid}`);
-  if (found.mode & 0o022) throw untrusted(real, 'may be written by other users');
+  if (found.mode & 0o022) throw untrusted(real, 'is writable by other users');
   const above = statSync(`${real}/..`);
-  // Sticky, as /tmp is, it lets only owners rename.
-  if (above.mode & 0o002 && !(above.mode & 0o1000)) throw untrusted(`${real}/..`, 'may be written by every user');
+  // With the sticky bit, as on /tmp, only owners may rename files.
+  if (above.mode & 0o002 && !(above.mode & 0o1000)) throw untrusted(`${real}/..`, 'is writable by every user');
   return real;
 }
 
 /**
- * As root, takes over a folder that belongs to another user, so that they can put no links into it.
- * @throws UntrustedFileError where it is no folder
+ * Changes the owner of a folder to root, so that the former owner cannot create links in it.
+ * @throws UntrustedFileError if it is not a folder
  */
 export function takeFolder(dir: string, mode: number): void {
   const found = look(dir);
@@ -119,8 +118,8 @@ export function takeFolder(dir: string, mode: number): void {
 }
 
 /**
- * As root, takes over a file of a folder that is root's already. One that does not exist is fine.
- * @throws UntrustedFileError where it is no plain file
+ * Changes the owner of a file, if it exists, to root. The folder must belong to root already.
+ * @throws UntrustedFileError if it is not a plain file
  */
 export function takeFile(file: string): void {
   const fd = openPlain(file, constants.O_RDONLY);
@@ -132,7 +131,7 @@ export function takeFile(file: string): void {
 function openPlain(file: string, flags: number, mode?: number): number | undefined {
   let fd: number;
   try {
-    // Without blocking: a named pipe would never open.
+    // Non-blocking: opening a named pipe would block forever.
     fd = openSync(file, flags | O_NOFOLLOW | O_NONBLOCK, mode);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -141,13 +140,13 @@ function openPlain(file: string, flags: number, mode?: number): number | undefin
     throw error;
   }
   const found = fstatSync(fd);
-  // A second name of a file, made where the system allows it, leads to that file as a symbolic link does.
+  // A hard link gives access to another file, like a symbolic link.
   if (found.isFile() && found.nlink === 1) return fd;
   closeSync(fd);
-  throw untrusted(file, found.isFile() ? 'has a second name (a hard link)' : 'is not a plain file');
+  throw untrusted(file, found.isFile() ? 'has a hard link' : 'is not a plain file');
 }
 
 function untrusted(file: string, why: string): UntrustedFileError {
-  const rule = isRoot ? ' Started by root, Signet uses no file that another user can replace (docs/operating.md).' : '';
+  const rule = isRoot ? ' As root, Signet refuses files that another user can replace (docs/operating.md).' : '';
   return new UntrustedFileError(`${file} ${why}.${rule}`);
 }

@@ -34,7 +34,7 @@ async function open(url: Secret): Promise<Client> {
   return client;
 }
 
-test('each service owns its schema, and may enter no other one', async () => {
+test('each service owns its schema, and has no access to others', async () => {
   const url = await emptyDatabase();
   const urls = await ensureServiceRoles(url, ['roles-a', 'roles-b']);
   const a = await open(urls.get('roles-a')!);

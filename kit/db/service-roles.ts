@@ -5,13 +5,13 @@ import { StartError } from '#kit/process/start-error.ts';
 import { withAdmin } from './create-database.ts';
 
 /**
- * Gives each service a database role of its own, `signet_<service>`, which owns the
- * service's schema with everything in it and may enter no other one. What another
- * role made there is re-owned.
- * @param admin URL of the database, as a superuser
- * @param passwordOf the password of a service's role; a new one each time, unless given
- * @returns the URL of each service's role, by service
- * @throws StartError where a schema belongs to the role of another service
+ * Creates a database role for each service, `signet_<service>`. It owns the service's
+ * schema and all objects in it (objects of other roles change their owner), and has no
+ * access to other schemas.
+ * @param admin URL of the database, with a superuser
+ * @param passwordOf returns the password of a service's role; a new random one by default
+ * @returns the database URL of each service
+ * @throws StartError if a schema belongs to the role of another service
  */
 export async function ensureServiceRoles(
   admin: Secret,
@@ -31,7 +31,7 @@ export async function ensureServiceRoles(
       await client.query(
         `ALTER ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD ${client.escapeLiteral(password)}`,
       );
-      // The migrations that Prisma writes begin with CREATE SCHEMA IF NOT EXISTS, which asks for the right before it looks.
+      // Prisma's migrations begin with CREATE SCHEMA IF NOT EXISTS, which requires the privilege even if the schema exists.
       await client.query(`GRANT CREATE ON DATABASE ${database} TO ${name}`);
       await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
       await refuseForeignSchema(client, service, role);
@@ -47,8 +47,8 @@ export async function ensureServiceRoles(
 }
 
 /**
- * Gives a service's role what a superuser made in the service's schema, where that role exists.
- * @param admin URL of the database, as a superuser
+ * Makes the role of a service the owner of what a superuser created in its schema, if that role exists.
+ * @param admin URL of the database, with a superuser
  */
 export async function giveToServiceRole(admin: Secret, service: string): Promise<void> {
   await withAdmin(admin, async (client) => {
@@ -66,7 +66,7 @@ function newPassword(): Secret {
   return new Secret(randomBytes(24).toString('base64url'));
 }
 
-/** What another service's role made ready under our name is not ours: its functions would run with our rights. */
+/** Rejects a schema that another service's role created under this name: its functions would run with this role's rights. */
 async function refuseForeignSchema(client: Client, service: string, role: string): Promise<void> {
   const { rows } = await client.query<{ owner: string }>(
     `SELECT r.rolname AS owner FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
@@ -76,7 +76,7 @@ async function refuseForeignSchema(client: Client, service: string, role: string
   const [found] = rows;
   if (found)
     throw new StartError(
-      `the schema "${service}" belongs to ${found.owner}, the role of another service. Drop it, or give it to ${role}.`,
+      `the schema "${service}" belongs to ${found.owner}, the role of another service. Drop it or make ${role} its owner.`,
     );
 }
 
@@ -85,7 +85,7 @@ async function reown(client: Client, service: string, role: string): Promise<voi
   for (const { statement } of rows) await client.query(statement);
 }
 
-/** Statements that give objects of a schema ($1) to a role ($2), where another one owns them. What belongs to a table follows it. */
+/** Statements that change the owner of a schema's ($1) objects to a role ($2). Dependents of a table change with it. */
 const foreignObjects = `
   SELECT format('ALTER %s %I.%I OWNER TO %I', kind, $1::text, name, $2::text) AS statement FROM (
     SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,

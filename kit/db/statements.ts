@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Names the statements that a connection may keep prepared. The first `limit`
- * distinct texts get a name each; later ones get none, so that statements made
- * up on the fly can't fill the server's memory.
- * @param limit how many distinct statements a connection may hold
+ * Creates a function that names prepared statements. The first `limit` distinct texts
+ * get a name; later ones get none and are not prepared, so that dynamic statements
+ * cannot fill the server's memory.
+ * @param limit maximum number of prepared statements per connection
  */
 export function createStatementNames(limit: number): (query: { readonly sql: string }) => string {
   const names = new Map<string, string>();

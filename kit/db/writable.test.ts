@@ -5,7 +5,7 @@ import { freshDatabase } from '#kit/testing/postgres.ts';
 import { openDatabase } from './database.ts';
 import { createWritable } from './writable.ts';
 
-/** A database of the test's own, the question about it, and a clock that stands still. */
+/** A database, its check, and a manual clock. */
 async function rig() {
   const fresh = await freshDatabase();
   const database = openDatabase({ url: fresh.url, applicationName: 'writable', log: silentLog });
@@ -26,7 +26,7 @@ async function rig() {
   return { database, writable, clock, asked: () => asked, readOnly };
 }
 
-test('all who ask within a second share one question', async () => {
+test('calls within a second share one query', async () => {
   const { writable, clock, asked } = await rig();
   const ask = () => Promise.all(Array.from({ length: 50 }, () => writable()));
   expect(new Set(await ask())).toEqual(new Set([true]));
@@ -38,13 +38,13 @@ test('all who ask within a second share one question', async () => {
   expect(asked()).toBe(2);
 });
 
-test('a database that is read-only is not writable, and is again once it takes writes', async () => {
+test('a read-only database is not writable until it accepts writes', async () => {
   const { writable, clock, readOnly } = await rig();
   await readOnly('on');
   expect(await writable()).toBe(false);
   await readOnly('off');
   clock.now = 1_000;
-  // Over a session that began since: the one before is still read-only.
+  // On a new session: the previous one is still read-only.
   expect(await writable()).toBe(true);
 });
 
@@ -59,7 +59,7 @@ test.each(['53100', '25006'])('a statement refused with %s counts for five secon
   expect(await writable()).toBe(true);
 });
 
-test('a statement that failed by itself says nothing about the database', async () => {
+test('an ordinary failed statement does not count', async () => {
   const { database, writable } = await rig();
   for (const state of ['23505', '40001', '55P03', '57014']) {
     const refused = database.pool.query(`DO $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '${state}'; END $$`);
@@ -68,13 +68,13 @@ test('a statement that failed by itself says nothing about the database', async 
   expect(await writable()).toBe(true);
 });
 
-test('a question whose connection breaks gives its place in the pool back', async () => {
+test('a check whose connection breaks releases it to the pool', async () => {
   const { database, writable, clock } = await rig();
   for (let round = 0; round < 20; round++) {
     clock.now += 1_000;
     const client = await database.pool.connect();
     const broken = new Promise((resolve) => client.once('end', resolve));
-    // The pool hands out this connection next, ended a moment ago.
+    // The pool returns this broken connection next.
     client.release();
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
     expect(await writable()).toBe(false);

@@ -1,39 +1,39 @@
 import type { EventEmitter } from 'node:events';
 import type { ClientBase, Pool } from 'pg';
 
-/** An answer is shared for so long, ms: the database hears one question a second, however many ask. */
-const shared = 1_000;
-/** So long after a refused write the database counts as not writable, ms: the question does not find a full disk. */
-const memory = 5_000;
+/** Lifetime of a cached result, ms. */
+const cacheTime = 1_000;
+/** Time after a refused write during which the database counts as not writable, ms. The check does not detect a full disk. */
+const refusalTime = 5_000;
 
-/** SQLSTATEs by which a server that answers refuses writes: read-only, and class 53, out of disk, memory or connections. */
+/** SQLSTATEs of refused writes: read-only, and class 53 (insufficient disk, memory or connections). */
 const refusals = /^(25006|53...)$/;
 
 /**
- * Creates the question whether a pool's database takes writes. It is asked at most once a second for all callers. What
- * it cannot see beforehand, such as a full disk, it learns from the errors of the service's own statements.
+ * Creates a check of whether a pool's database accepts writes. It queries at most once a second for all callers.
+ * Conditions that the query does not detect, such as a full disk, come from errors of the service's own statements.
  */
 export function createWritable(pool: Pool, clock: () => number = Date.now): () => Promise<boolean> {
   let refusedAt = -Infinity;
-  let asked = -Infinity;
-  let answer: Promise<boolean> | undefined;
+  let checkedAt = -Infinity;
+  let result: Promise<boolean> | undefined;
   pool.on('connect', (client) => {
     errorsOf(client).on('errorMessage', ({ code }: { readonly code?: string }) => {
       if (refusals.test(code ?? '')) refusedAt = clock();
     });
   });
 
-  async function ask(): Promise<boolean> {
+  async function check(): Promise<boolean> {
     const client = await pool.connect();
     let writable = false;
     try {
-      // Off on a standby, and where the database, the role or the URL says so.
+      // On for a standby, or if the database, role or URL sets it.
       const { rows } = await client.query<{ writable: boolean }>(
         `SELECT current_setting('transaction_read_only') = 'off' AS writable`,
       );
       writable = rows[0]?.writable === true;
     } finally {
-      // A session keeps the setting that it began with, and one that failed is of no use: the next may be better.
+      // Destroyed if not writable: a session keeps its setting, and a new connection may be writable.
       client.release(!writable);
     }
     return writable;
@@ -41,15 +41,15 @@ export function createWritable(pool: Pool, clock: () => number = Date.now): () =
 
   return async () => {
     const now = clock();
-    if (!answer || now - asked >= shared) {
-      asked = now;
-      answer = ask().catch(() => false);
+    if (!result || now - checkedAt >= cacheTime) {
+      checkedAt = now;
+      result = check().catch(() => false);
     }
-    return (await answer) && clock() - refusedAt >= memory;
+    return (await result) && clock() - refusedAt >= refusalTime;
   };
 }
 
-/** The connection below a client, on which pg emits every error that the server reports. Its types leave it out. */
+/** Returns a client's connection, on which pg emits all errors of the server. pg's types do not include it. */
 function errorsOf(client: ClientBase): EventEmitter {
   return (client as unknown as { readonly connection: EventEmitter }).connection;
 }

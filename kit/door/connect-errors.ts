@@ -6,17 +6,16 @@ import type { RpcApp } from '#kit/call/app.ts';
 import { stageKey } from '#kit/call/call.ts';
 
 const whyKey = createContextKey<ConnectError | undefined>(undefined, {
-  description: 'why a request could not be read',
+  description: 'reason of an unreadable request',
 });
 
 /**
- * Connect reads a request between the gate and the interceptors, so what it says
- * of one that it cannot read passes by our errors: without a reason, with pieces
- * of what was sent, and as INTERNAL where the caller is to blame. These handlers
- * put one of ours in its place.
+ * Wraps Connect's handlers to replace its errors for unreadable requests. Connect
+ * parses a request between the gate and the interceptors; its own errors have no
+ * reason, quote the request, and report invalid input as INTERNAL.
  */
 export function explained(handlers: readonly UniversalHandler[], app: RpcApp): UniversalHandler[] {
-  // The same methods with a gate that refuses: they know how each protocol tells an error.
+  // The same methods with a gate that refuses, to serialize an error in each protocol.
   const refusing = createConnectRouter({
     requestGate: ({ values }) => {
       throw values.get(whyKey) ?? failure('INTERNAL');
@@ -42,7 +41,7 @@ export function explained(handlers: readonly UniversalHandler[], app: RpcApp): U
   });
 }
 
-/** What Connect said, told by the code that it gave, in whichever protocol. */
+/** Returns the reason of Connect's error, from its status code in any protocol. */
 async function reasonIn({ status, trailer, body }: UniversalServerResponse): Promise<KitReason> {
   let text = `${status} grpc-status: ${trailer?.get('grpc-status') ?? ''} `;
   for await (const chunk of body ?? []) text += Buffer.from(chunk).toString('latin1');
@@ -54,8 +53,8 @@ async function reasonIn({ status, trailer, body }: UniversalServerResponse): Pro
 }
 
 /**
- * JSON is UTF-8 (RFC 8259 section 8.1). A lenient decoder would put U+FFFD for
- * what is not, and make different passwords equal.
+ * Rejects JSON that is not UTF-8 (RFC 8259 section 8.1). A lenient decoder would
+ * replace invalid bytes with U+FFFD and thus make different passwords equal.
  */
 function strictText({ header, body }: UniversalServerRequest): UniversalServerRequest['body'] {
   const isPlainJson = /^application\/json\b/i.test(header.get('content-type') ?? '') && !header.has('content-encoding');

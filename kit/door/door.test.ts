@@ -46,7 +46,7 @@ const app = createService({
 });
 
 let door: Door;
-/** Ids of requests, as Fastify has them. */
+/** Request ids of Fastify. */
 const doorIds: string[] = [];
 const sockets: Socket[] = [];
 beforeAll(async () => {
@@ -106,7 +106,7 @@ describe('one port', () => {
     expect(await answer).toContain('HTTP/1.1 200 OK');
   });
 
-  test('tells POST, PUT and PATCH from the HTTP/2 preface, which begins like them', async () => {
+  test('distinguishes POST, PUT and PATCH from the HTTP/2 preface', async () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'PROPFIND']) {
       const socket = open();
       const answer = readUntil(socket, '\r\n\r\n');
@@ -130,7 +130,7 @@ describe('one port', () => {
     expect(first[3]).toBe(4);
   });
 
-  test('closes a connection that is neither', async () => {
+  test('closes a connection of another protocol', async () => {
     const socket = open();
     socket.write('\x16\x03\x01 a TLS hello');
     expect(await readUntil(socket, 'nothing')).toContain('HTTP/1.1 400');
@@ -152,7 +152,7 @@ describe('limits', () => {
     };
   }
 
-  test('a quiet answer may be as quiet as an idle connection, however often', async () => {
+  test('a silent response may be silent up to the idle timeout, repeatedly', async () => {
     const patient = { ...httpLimits, slowReaderTimeout: 200, keepAliveTimeout: 600 };
     const speak = async (response: ServerResponse) => {
       for (const text of ['one', 'two', 'three']) {
@@ -174,10 +174,10 @@ describe('limits', () => {
   });
 
   test.each([
-    ['says nothing', ''],
+    ['sends nothing', ''],
     ['begins like HTTP/2 and stops', 'PR'],
     ['never ends its headers', 'GET / HTTP/1.1\r\nHost: x\r\n'],
-  ])('a connection that %s is ended', async (_, sent) => {
+  ])('closes a connection that %s', async (_, sent) => {
     const server = await limited();
     const socket = open(server.port);
     if (sent) socket.write(sent);
@@ -187,7 +187,7 @@ describe('limits', () => {
     expect(socket.destroyed).toBe(true);
   });
 
-  test('headers of 16 KiB are too many, a little less is not', async () => {
+  test('refuses headers of 16 KiB, and accepts slightly smaller ones', async () => {
     const ask = async (size: number) => {
       const answer = await fetch(`${base()}/health`, { headers: { 'x-filler': 'x'.repeat(size) } });
       return answer.status;
@@ -199,7 +199,7 @@ describe('limits', () => {
   test.each([
     ['a method that declares none', '/v1/echo', 'Echo', maxRequestBytes],
     ['a method of 128 KiB', '/v1/things', 'Create', 131_072],
-  ])('the largest request of %s is the same over REST and Connect', async (_, path, name, largest) => {
+  ])('the maximum request of %s is the same over REST and Connect', async (_, path, name, largest) => {
     const ask = async (to: string, size: number) => {
       const answer = await fetch(`${base()}${to}`, {
         method: 'POST',
@@ -215,7 +215,7 @@ describe('limits', () => {
     expect(await ask(connectPath, largest + 1)).toBe(429);
   });
 
-  test('a REST call takes no longer than its method says', async () => {
+  test("a REST call has its method's timeout", async () => {
     const ask = async (wait: number) => {
       const answer = await fetch(`${base()}/v1/things`, {
         method: 'POST',
@@ -228,7 +228,7 @@ describe('limits', () => {
   });
 });
 
-test('a message of a stream that is too large ends the stream with PAYLOAD_TOO_LARGE', async () => {
+test('a too large message ends a stream with PAYLOAD_TOO_LARGE', async () => {
   const client = createClient(EchoService, createConnectTransport({ baseUrl: base(), httpVersion: '2' }));
   async function* messages() {
     yield { text: 'x'.repeat(maxRequestBytes + 1) };
@@ -245,7 +245,7 @@ test.each([
   ['REST, with an id of its own', '/v1/echo', { 'x-request-id': 'mine' }],
   ['Connect, with an id of its own', '/signet.test.v1.EchoService/Echo', { 'x-request-id': 'mine' }],
   ['REST, with an id of another form', '/v1/echo', { 'x-request-id': 'a b' }],
-])('a request over %s has one id: in the answer, for the call and in the log of the door', async (_, path, headers) => {
+])("a request over %s has one id: in the response, the call and the door's log", async (_, path, headers) => {
   const answer = await fetch(`${base()}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
@@ -257,7 +257,7 @@ test.each([
   expect(id === 'mine').toBe((headers as Record<string, string>)['x-request-id'] === 'mine');
 });
 
-test('/health answers as long as the process lives, /ready as long as it can work, and else why not', async () => {
+test('/health always responds, /ready only while the process can work, otherwise with the reason', async () => {
   const status = async (path: string) => (await fetch(`${base()}${path}`)).status;
   expect([await status('/health'), await status('/ready')]).toEqual([200, 200]);
   isReady = false;
@@ -280,7 +280,7 @@ describe('X-Forwarded-For', () => {
     return ((await answer.json()) as { seen: { address: string } }).seen.address;
   };
 
-  test('is believed from a trusted proxy and from nobody else', async () => {
+  test('is trusted only from a trusted proxy', async () => {
     const trusting = await openDoor({
       app,
       ready: async () => undefined,
@@ -294,7 +294,7 @@ describe('X-Forwarded-For', () => {
   });
 });
 
-test('closing lets requests under way finish, over HTTP/1.1 and HTTP/2, and ends idle connections', async () => {
+test('closing waits for requests in progress, over HTTP/1.1 and HTTP/2, and closes idle connections', async () => {
   const closing = await openDoor({ app, ready: async () => undefined, log: silentLog, port: 0, host: '127.0.0.1' });
   const baseUrl = `http://127.0.0.1:${closing.port}`;
   await fetch(`${baseUrl}/health`);

@@ -24,40 +24,40 @@ import { type HttpRoute, mountRoutes } from './http-route.ts';
 import { mountConnect } from './mount-connect.ts';
 import { securityHeaders } from './security-headers.ts';
 
-/** What a door opens onto. */
+/** Options of a door, the public port of an app. */
 export interface DoorOptions {
   readonly app: RpcApp;
   readonly ready: Ready;
   readonly log: Log;
-  /** Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges. */
+  /** Proxies whose X-Forwarded-For is trusted: addresses or CIDR ranges. */
   readonly trustedProxies?: readonly string[];
-  /** Closes a connection that is one too many. */
+  /** Limit of open connections. */
   readonly connections?: ConnectionLimit;
   /**
-   * Counts a request that is no call: a call's own gate counts it. Answers headers
-   * for the answer.
-   * @throws RATE_LIMITED past a budget
+   * Rate limiter for requests that are not calls (the gate counts calls). Returns
+   * response headers.
+   * @throws RATE_LIMITED past the limit
    */
   readonly limit?: (address: string) => Promise<Readonly<Record<string, string>>>;
-  /** HTTP beside the services: pages, files, protocols that are not RPC. */
+  /** HTTP routes other than calls: pages, files, other protocols. */
   readonly routes?: () => Promise<readonly HttpRoute[]>;
-  /** Stands in front of those routes. */
+  /** Gate of these routes. */
   readonly gate?: GateCheck;
-  /** Adds plugins and hooks of the door's own, before its routes are mounted. */
+  /** Adds plugins and hooks before the routes are mounted. */
   readonly extend?: (fastify: FastifyInstance) => Promise<void>;
 }
 
-/** A door that is open. */
+/** An open door. */
 export interface Door {
   readonly port: number;
-  /** Takes no more requests, waits for those under way, then cuts what is left. */
+  /** Accepts no more requests, waits for those in progress, then closes the remaining connections. */
   close(graceMs?: number): Promise<void>;
 }
 
 /**
  * Opens a public port for an app: REST, Connect, gRPC-Web and gRPC, over HTTP/1.1
- * and HTTP/2, with `/health` (the process lives) and `/ready` (it can work).
- * @throws where the port cannot be had, or the contract does not fit REST
+ * and HTTP/2, with `/health` (liveness) and `/ready` (readiness).
+ * @throws Error if the port is not available, or the contract has an invalid REST route
  */
 export async function openDoor(
   options: DoorOptions & { readonly port: number; readonly host?: string },
@@ -68,7 +68,7 @@ export async function openDoor(
   return {
     port: (server.address() as AddressInfo).port,
     async close(graceMs = 5_000) {
-      // A connection that falls idle after the first look would otherwise be waited for.
+      // Repeated, because connections may become idle later.
       const idle = setInterval(() => server.closeIdleConnections(), 50);
       const force = setTimeout(() => server.closeAllConnections(), graceMs);
       await fastify.close();
@@ -80,7 +80,7 @@ export async function openDoor(
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   const { app, ready, log, trustedProxies = [], connections, limit, extend, routes, gate } = options;
-  // Calls write a line of their own; this is for what goes wrong before one begins, or beside them.
+  // Warnings and errors only: calls write their own log lines.
   const logger: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
   const headers = await securityHeaders();
   const fastify = Fastify({
@@ -97,14 +97,14 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   fastify.setErrorHandler(answerError);
   fastify.setNotFoundHandler(answerNotFound);
   fastify.addHook('onRequest', (request, reply, done) => {
-    // Frames that were read before a connection broke: nobody is there to answer, nor an address to count by.
+    // The client has disconnected, so the request can be neither answered nor counted by address.
     if (isGone(request.raw)) return void reply.hijack();
     const authorization = joinedHeader(request.raw.rawHeaders, 'authorization');
     if (authorization !== undefined) request.raw.headers.authorization = authorization;
     for (const [name, value] of headers) reply.header(name, value);
     done(sizeOf(request.raw.rawHeaders) > httpLimits.maxHeaderSize ? failure('HEADERS_TOO_LARGE') : undefined);
   });
-  // Connect makes a URL of what was sent; where none can be made, it would answer 200 with nothing in it.
+  // Connect builds a URL from the request. With an invalid one it would respond with an empty 200.
   fastify.addHook('onRequest', ({ raw }, _, done) => {
     const authority = raw.headers[':authority'] ?? (raw.headers.host ??= 'localhost');
     done(URL.canParse(raw.url ?? '', `http://${String(authority)}`) ? undefined : failure('INVALID_ARGUMENT'));
@@ -113,7 +113,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     if (limit) reply.headers(await limit(addressOf(request)));
   };
   fastify.addHook('onRequest', async (request, reply) => {
-    // A gate counts most routes; a plugin for CORS may answer OPTIONS on all of them.
+    // Gates count most routes, but not OPTIONS, which a CORS plugin may handle.
     if (!request.routeOptions.config.isCounted || request.method === 'OPTIONS') await count(request, reply);
   });
   await extend?.(fastify);
@@ -130,7 +130,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   return fastify;
 }
 
-/** HTTP/1.1 has this limit from Node itself; of HTTP/2 it takes more than it said it would. */
+/** Returns the size of the headers. Node enforces the limit for HTTP/1.1, but accepts more than announced for HTTP/2. */
 function sizeOf(rawHeaders: readonly string[]): number {
   return rawHeaders.reduce((size, part) => size + part.length, 0);
 }

@@ -10,17 +10,17 @@ import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { cutSlowReader, slowReaderTimeout } from '#kit/net/slow-reader.ts';
 import { maxHeaderBytes } from '#kit/contract/limits.ts';
 
-/** Limits of a door's HTTP side. Times in ms, sizes in bytes. */
+/** HTTP limits of a door. Times in ms, sizes in bytes. */
 export interface HttpLimits {
   /** From a connection's first byte to the end of its headers. */
   readonly headersTimeout: number;
   /** From the end of a request's headers to the end of its body. */
   readonly requestTimeout: number;
-  /** How long an idle connection is kept. */
+  /** Timeout of an idle connection. */
   readonly keepAliveTimeout: number;
-  /** How long a peer may leave an answer unread. */
+  /** Timeout of a response that the client does not read. */
   readonly slowReaderTimeout: number;
-  /** All headers of a request together. */
+  /** Total size of a request's headers. */
   readonly maxHeaderSize: number;
 }
 
@@ -33,18 +33,18 @@ export const httpLimits: HttpLimits = {
   maxHeaderSize: maxHeaderBytes,
 };
 
-/** The first bytes of an HTTP/2 connection (RFC 9113 section 3.4). No HTTP/1.1 method begins so. */
+/** The first bytes of an HTTP/2 connection (RFC 9113 section 3.4). No HTTP/1.1 method begins with them. */
 const preface = 'PRI';
 
 type Handler = (request: never, response: never) => void;
 
-/** What Fastify asks of a server that it did not make itself. */
+/** Server interface that Fastify requires of a `serverFactory`. */
 export type DoorServer = TcpServer & { closeIdleConnections(): void; closeAllConnections(): void };
 
 /**
- * A cleartext server that speaks HTTP/1.1 and HTTP/2 (prior knowledge) on one
- * port: a connection's first three bytes decide.
- * @param connections closes a connection that is one too many
+ * Creates a cleartext server for HTTP/1.1 and HTTP/2 (prior knowledge) on one port.
+ * The first three bytes of a connection determine the protocol.
+ * @param connections limit of open connections
  */
 export function createDoorServer(
   handler: Handler,
@@ -55,9 +55,9 @@ export function createDoorServer(
     { ...limits, connectionsCheckingInterval: 1_000, insecureHTTPParser: false },
     handler as unknown as RequestListener,
   );
-  // Node checks its time limits from the moment that a server listens. This one is handed its connections instead.
+  // Node starts checking its timeouts when a server listens. This server gets its connections from the TCP server.
   http1.emit('listening');
-  // Nothing read, nothing written, while a request is under way.
+  // Inactivity during a request.
   http1.setTimeout(limits.slowReaderTimeout, endIfDead(limits));
   http1.on('clientError', (error, socket) => {
     if (!server.emit('clientError', error, socket)) socket.destroy();
@@ -70,7 +70,7 @@ export function createDoorServer(
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    sortOut(socket, limits.headersTimeout, (isHttp2) => (isHttp2 ? http2 : http1).emit('connection', socket));
+    detectProtocol(socket, limits.headersTimeout, (isHttp2) => (isHttp2 ? http2 : http1).emit('connection', socket));
   });
   server.once('close', () => http1.close());
 
@@ -86,14 +86,14 @@ export function createDoorServer(
 }
 
 /**
- * Ends a connection on which nothing moved for a while: at once where something
- * waits for the peer to read it, else once it was as quiet as an idle connection
- * may be. Node calls this after each such while, and not when something moved.
+ * Returns the handler of Node's inactivity timeout. It closes an inactive connection:
+ * at once if data waits for the client to read it, otherwise after the timeout of an
+ * idle connection.
  */
 function endIfDead({ slowReaderTimeout: period, keepAliveTimeout }: HttpLimits): (socket: Socket) => void {
   const quiet = new WeakMap<Socket, { readonly moved: number; readonly since: number }>();
   return (socket) => {
-    // Idle between two requests: Node waits for longer then, and has waited.
+    // A different timeout means that the connection is idle between requests: Node's keep-alive timeout has passed.
     if (socket.writableLength > 0 || socket.timeout !== period) return void socket.destroy();
     const moved = socket.bytesRead + socket.bytesWritten;
     const known = quiet.get(socket);
@@ -104,22 +104,22 @@ function endIfDead({ slowReaderTimeout: period, keepAliveTimeout }: HttpLimits):
   };
 }
 
-/** Reads just enough of a connection to tell its protocol, then hands it on unread. */
-function sortOut(socket: Socket, timeout: number, decide: (isHttp2: boolean) => void): void {
+/** Reads the first bytes of a connection to detect its protocol, then pushes them back. */
+function detectProtocol(socket: Socket, timeout: number, decide: (isHttp2: boolean) => void): void {
   let seen: Buffer = Buffer.alloc(0);
   const timer = setTimeout(() => socket.destroy(), timeout).unref();
   socket.on('close', () => clearTimeout(timer));
   const read = (chunk: Buffer): void => {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
     const start = seen.toString('latin1', 0, preface.length);
-    // Fewer bytes than tell: keep them and wait for the next, giving nothing back until it is decided.
+    // Not enough bytes yet.
     if (start.length < preface.length && preface.startsWith(start)) return;
     clearTimeout(timer);
     socket.off('data', read);
     socket.pause();
     socket.unshift(seen);
     decide(start === preface);
-    // HTTP/2 reads what was given back by itself; read for it here, it would be lost.
+    // HTTP/2 reads the socket itself; resuming it here would lose the data.
     if (start !== preface) socket.resume();
   };
   socket.on('data', read);
@@ -138,7 +138,7 @@ function createHttp2Side(handler: Handler, limits: HttpLimits) {
   http2.on('session', (session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
-    // Until a first request is whole, CONTINUATION frames could come for ever.
+    // Limits the time of the first request's headers: a client could send CONTINUATION frames forever.
     const firstRequest = setTimeout(() => session.destroy(), limits.headersTimeout).unref();
     let open = 0;
     session.on('stream', (stream) => {
@@ -153,12 +153,12 @@ function createHttp2Side(handler: Handler, limits: HttpLimits) {
     session.once('close', () => clearTimeout(firstRequest));
     session.setTimeout(limits.keepAliveTimeout);
     session.on('timeout', () => {
-      // Not close(): that waits for a peer that may not be reading.
+      // Not close(): it waits for the client, which may not read.
       if (open === 0) session.destroy();
     });
   });
   http2.on('stream', (stream) => {
-    // HTTP/1.1 has this limit from Node itself.
+    // For HTTP/1.1 Node enforces this timeout.
     if (stream.endAfterHeaders) return;
     const timer = setTimeout(() => {
       if (!stream.readableEnded && !stream.destroyed) stream.close();

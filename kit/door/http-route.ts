@@ -13,32 +13,32 @@ import { maxRequestBytes } from '#kit/contract/limits.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import type { RateClassName } from '#kit/contract/rate-class.ts';
 
-/** HTTP beside the services: a page, a file, a protocol that is not RPC. It passes the gates that calls pass. */
+/** An HTTP route other than a call: a page, a file, another protocol. It passes the same gate as calls. */
 export interface HttpRoute {
   readonly methods: readonly HTTPMethods[];
-  /** A path in Fastify's form. HEAD comes with GET. */
+  /** Path in Fastify's format. GET includes HEAD. */
   readonly path: string;
-  /** Who may ask; 'public' for pages and for protocols that authenticate by themselves. */
+  /** Who may call; 'public' for pages and for protocols that authenticate themselves. */
   readonly access: AccessRule;
-  /** The budget that a request counts against; standard by default. */
+  /** Rate limit class. Default: standard. */
   readonly rate?: RateClassName;
-  /** Pages of other sites may ask it, although it changes something. Public routes only. */
+  /** Whether pages of other sites may send requests that change state. Public routes only. */
   readonly crossOrigin?: boolean;
-  /** Content-Security-Policy of its answers, in place of the one for data. */
+  /** Content-Security-Policy of the responses, instead of the default for data. */
   readonly csp?: string;
-  /** Largest request body, in bytes; 64 KiB by default. */
+  /** Maximum size of the request body, in bytes. Default 64 KiB. */
   readonly maxBodyBytes?: number;
-  /** Answers a request that the gates let pass. What it throws is answered as a problem. */
+  /** Handles an admitted request. Errors are sent as problems. */
   readonly answer: (request: FastifyRequest, reply: FastifyReply, admitted: Admitted) => unknown;
 }
 
-/** What is known of a request that the gates let pass. */
+/** An admitted request. */
 export interface Admitted {
-  /** Who asks; empty on a public route. */
+  /** The verified identity; empty on a public route. */
   readonly identity: Identity;
-  /** The request's headers, without those that claim an identity, and with a cookie's access token as Authorization. */
+  /** Request headers, without those that claim an identity, and with a cookie's access token as Authorization. */
   readonly header: Headers;
-  /** Reads the request body, whatever its type. @throws PAYLOAD_TOO_LARGE past the route's limit */
+  /** Reads the request body, of any type. @throws PAYLOAD_TOO_LARGE past the route's limit */
   readonly body: () => Promise<Buffer>;
 }
 
@@ -51,10 +51,10 @@ declare module 'fastify' {
 const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Mounts routes behind a gate. The gate runs on headers, before a body is read;
- * bodies are left unread and unparsed for the route.
+ * Mounts routes behind a gate. The gate runs on the headers; the route reads the body
+ * itself.
  * @param gate without one, only public routes may be mounted, and the door counts requests as light
- * @throws Error where a route makes no sense
+ * @throws Error on an invalid route
  */
 export function mountRoutes(fastify: FastifyInstance, routes: readonly HttpRoute[], gate?: GateCheck): void {
   for (const route of routes) assertRoute(route, gate);
@@ -126,6 +126,6 @@ function assertRoute({ methods, path, access, crossOrigin }: HttpRoute, gate?: G
   assertRule(access);
   if (methods.length === 0) throw new Error(`${name}: no HTTP method`);
   if (access === 'public') return;
-  if (!gate) throw new Error(`${name} is not public, and no gate stands in front of it`);
-  if (crossOrigin) throw new Error(`${name} takes credentials: pages of other sites must not use them`);
+  if (!gate) throw new Error(`${name} is not public and requires a gate`);
+  if (crossOrigin) throw new Error(`${name} uses credentials and must not be cross-origin`);
 }

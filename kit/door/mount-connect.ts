@@ -16,13 +16,13 @@ import { peerOf } from '#kit/rest/request-context.ts';
 import { explained } from './connect-errors.ts';
 import { outsideErrors, outsideGate } from './outside.ts';
 
-/** How long calls may go on once the server closes, before their signals abort, in milliseconds. */
+/** Time from the start of shutdown until the signals of open calls abort, in milliseconds. */
 const shutdownAfter = 1_000;
 
 /**
- * Opens the Connect, gRPC-Web and gRPC door of an app. Not by Connect's own plugin
- * for Fastify: that writes what goes wrong to the console, past the logger.
- * @param limit counts a request that no handler takes for a call, and rejects past a budget
+ * Serves an app's methods over Connect, gRPC-Web and gRPC. Connect's plugin for
+ * Fastify is not used, because it writes errors to the console instead of the logger.
+ * @param limit rate limiter for requests that are not calls
  */
 export function mountConnect(
   fastify: FastifyInstance,
@@ -32,7 +32,7 @@ export function mountConnect(
   const shutdown = new AbortController();
   const methods = app.services.flatMap((service) => service.methods);
   const limits = new Set(methods.map((method) => edgeRuleOf(method).maxRequestBytes));
-  // A router has one limit. Options of a service's own would take the gate and the interceptors away.
+  // One router per limit: options of a single service would replace the gate and the interceptors.
   const found = [...limits].flatMap((readMaxBytes) => {
     const router = createConnectRouter({
       acceptCompression: [compressionGzip, compressionBrotli],
@@ -63,7 +63,7 @@ export function mountConnect(
   }
 
   void fastify.register(async (scope) => {
-    // Connect reads the body, and the gate runs before it does.
+    // Connect reads the body after the gate.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
     scope.addHook('preClose', (done) => {
@@ -75,10 +75,10 @@ export function mountConnect(
         try {
           await serve(handler, request, reply);
         } catch (error) {
-          // That a caller left is in the line of the call.
+          // The call's log line reports the disconnect.
           if (isGone(request.raw)) return void reply.hijack();
           if (!reply.sent) throw error;
-          request.log.error({ err: error }, 'an answer could not be written');
+          request.log.error({ err: error }, 'failed to write a response');
           reply.raw.destroy();
         }
         return reply;
@@ -87,7 +87,7 @@ export function mountConnect(
   });
 }
 
-/** Tells whether Connect takes a request for a call, whose gate counts it. */
+/** Returns whether Connect treats a request as a call, which the gate counts. */
 function isCall({ allowedMethods, supportedContentType }: UniversalHandler, { method, headers }: FastifyRequest) {
   return allowedMethods.includes(method) && supportedContentType(headers['content-type'] ?? null);
 }

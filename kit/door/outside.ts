@@ -3,12 +3,12 @@ import { withoutHttpStatus } from '#kit/errors/error-info.ts';
 import { outward } from '#kit/errors/failure.ts';
 import type { Gate } from '#kit/call/app.ts';
 
-/** An error as RPC clients outside get it: the HTTP status of its reason is for the edge alone. */
+/** Converts an error for external RPC clients: without the HTTP status of its reason, which is only for the edge. */
 function outside(error: unknown): ConnectError {
   return withoutHttpStatus(outward(error));
 }
 
-/** A gate whose refusals are for clients outside. */
+/** Wraps a gate to convert its errors for external clients. */
 export function outsideGate(gate: Gate): Gate {
   return async (context) => {
     try {
@@ -19,7 +19,7 @@ export function outsideGate(gate: Gate): Gate {
   };
 }
 
-/** The outermost interceptor of a door: its errors are for clients outside. */
+/** The outermost interceptor of a door. It converts errors for external clients. */
 export const outsideErrors: Interceptor = (next) => async (req) => {
   try {
     const res = await next(req);

@@ -31,7 +31,7 @@ async function get(path: string, headers: Record<string, string> = {}, method = 
   return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
 }
 
-/** The bytes as they came, which fetch would decode. */
+/** Returns the raw bytes, which fetch would decode. */
 async function getRaw(path: string, encoding: string) {
   const session = connect(`http://127.0.0.1:${door.port}`);
   const stream = session.request({ ':path': path, 'accept-encoding': encoding });
@@ -43,7 +43,7 @@ async function getRaw(path: string, encoding: string) {
   return { coding, bytes: Buffer.concat(chunks) };
 }
 
-test('a page is served in the coding that the caller takes, brotli first', async () => {
+test('serves a page in an accepted coding, preferring brotli', async () => {
   const br = await getRaw('/page', 'gzip, deflate, br');
   expect([br.coding, brotliDecompressSync(br.bytes).equals(body)]).toEqual(['br', true]);
   const gzip = await getRaw('/page', 'GZIP;q=0.5, br;q=0');
@@ -53,7 +53,7 @@ test('a page is served in the coding that the caller takes, brotli first', async
   expect((await getRaw('/small', 'br')).coding).toBeUndefined();
 });
 
-test('a page has its headers, an ETag, and 304 for whoever has it', async () => {
+test('a page has its headers and an ETag, and supports 304', async () => {
   const first = await get('/page');
   const etag = first.headers.get('etag')!;
   expect(first.headers.get('content-security-policy')).toBe("default-src 'self'");

@@ -5,28 +5,28 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isUnchanged } from '#kit/rest/answer.ts';
 import type { HttpRoute } from './http-route.ts';
 
-/** A file that browsers are given. */
+/** A file for browsers. */
 export interface Page {
   readonly path: string;
   readonly contentType: string;
   readonly body: Buffer;
-  /** Its Content-Security-Policy, in place of the one for data. */
+  /** Content-Security-Policy, instead of the default for data. */
   readonly csp?: string;
 }
 
-/** Smaller answers are not worth a content coding, in bytes. */
+/** Minimum size of a compressed response, in bytes. */
 const worthCompressing = 1_024;
 
-/** Codings in the order of preference. */
+/** Content codings in order of preference. */
 const compress: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
-  // 5 of 11: within 2 % of the size that 9 gives here, in a tenth of the time.
+  // Level 5 of 11: within 2 % of the size of level 9, in a tenth of the time.
   br: (body) => promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
   gzip: promisify(gzip),
 };
 
 /**
- * The routes of pages, which are served from memory, compressed once, at start.
- * No file is opened for a request: one that is cut off would leave its file open.
+ * Returns the routes of pages. Pages are served from memory and compressed once, at
+ * start. Requests open no files: an aborted one would leave its file open.
  */
 export async function pageRoutes(pages: readonly Page[]): Promise<HttpRoute[]> {
   return Promise.all(
@@ -56,7 +56,7 @@ async function prepare({ contentType, body }: Page) {
   };
 }
 
-/** Tells whether a request takes a content coding (RFC 9110 section 12.5.3); `*` is passed over, as no browser sends it. */
+/** Returns whether a request accepts a content coding (RFC 9110 section 12.5.3). Ignores `*`, which no browser sends. */
 function accepts({ headers }: FastifyRequest, coding: string): boolean {
   const accepted = (headers['accept-encoding'] ?? '').split(',');
   return accepted.some((item) => {

@@ -1,7 +1,7 @@
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import Fastify from 'fastify';
 
-/** For answers that are data. A route that serves pages sets a policy of its own. */
+/** Options for data responses. Routes of pages set their own policy. */
 const options: FastifyHelmetOptions = {
   contentSecurityPolicy: {
     useDefaults: false,
@@ -13,13 +13,12 @@ const options: FastifyHelmetOptions = {
   strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
 };
 
-/** Headers of the sample answer that are about that answer. */
-const ofTheSample = /^(content-length|content-type|connection|date|keep-alive)$/;
+/** Headers that are specific to the sample response. */
+const specific = /^(content-length|content-type|connection|date|keep-alive)$/;
 
 /**
- * The security headers of every answer. They are helmet's, and the same each
- * time, so helmet is asked once, at start: per request it would cost more than
- * the guard does.
+ * Returns the security headers of every response. Helmet computes them once, at start,
+ * because they never change: per request it would cost more than the guard.
  */
 export async function securityHeaders(): Promise<[string, string][]> {
   const sample = Fastify();
@@ -28,6 +27,6 @@ export async function securityHeaders(): Promise<[string, string][]> {
   const { headers } = await sample.inject('/');
   await sample.close();
   return Object.entries(headers)
-    .filter(([name]) => !ofTheSample.test(name))
+    .filter(([name]) => !specific.test(name))
     .map(([name, value]) => [name, String(value)]);
 }

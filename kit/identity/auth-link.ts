@@ -8,16 +8,16 @@ import { asService } from '#kit/guard/as-service.ts';
 import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { createServiceIdentity, type ServiceIdentity } from '#kit/guard/service-identity.ts';
 
-/** What a service has of the auth service: an identity of its own, a way to ask, and the revocations. */
+/** A service's connection to the auth service: identity, transport and revocations. */
 export interface AuthLink {
   readonly identity: ServiceIdentity;
-  /** To the auth service, with the service's own token. */
+  /** Transport to the auth service, with the service's own token. */
   readonly transport: Transport;
   readonly revocations: RevocationFeed;
   close(): void;
 }
 
-/** Links a service of its own process to the auth service. Nothing is waited for. */
+/** Connects a service in its own process to the auth service. Returns without waiting for it. */
 export function linkToAuth(
   name: string,
   config: { readonly authTarget: string; readonly issuer: string; readonly serviceKey: Secret },

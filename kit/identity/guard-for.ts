@@ -11,8 +11,8 @@ import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 type Counted = Exclude<GuardOptions['revocations'], 'none'> & { readonly size: number };
 
 /**
- * The guard of a service, as its configuration says. What it does, and what it
- * knows of revocations, is counted; what it cannot get is logged.
+ * Creates the guard of a service from its configuration, with metrics of decisions
+ * and revocations, and a log of missing data.
  */
 export function guardFor(
   config: { readonly issuer: string; readonly audience: string; readonly alg: Algorithm },
@@ -36,7 +36,7 @@ export function guardFor(
   });
 }
 
-/** The keys of the auth service, for a service of another process. @throws StartError where they are not to be read there */
+/** Creates the key source of the auth service's keys, for another process. @throws StartError on an insecure URL */
 export function jwksFor(config: { readonly jwksUrl: string; readonly jwksHttp: 'private' | 'any' }): KeySource {
   const { jwksUrl: url, jwksHttp } = config;
   const insecureHttp = jwksHttp === 'any';
@@ -49,30 +49,30 @@ export function jwksFor(config: { readonly jwksUrl: string; readonly jwksHttp: '
   return remoteJwks({ url, insecureHttp });
 }
 
-/** Logs that a service listens, and that it is ready once its guard can work. Answers when that is. */
+/** Logs that a service listens, and, once its guard can work, that it is ready. Returns the promise of the latter. */
 export function logWhenReady(guard: Guard, name: string, ports: Readonly<Record<string, number>>, log: Log) {
   log.info(ports, `${name} listens`);
   const ready = guard.ready();
   ready.then(
     () => log.info(ports, `${name} is ready`),
-    // Closed before.
+    // Rejects if closed before.
     () => undefined,
   );
   return ready;
 }
 
-/** Logs what comes, what changes and what goes. */
+/** Creates a callback that logs new, changed and resolved troubles. */
 function troubleLog(log: Log): (troubles: readonly Trouble[]) => void {
   const known = new Map<Need, string>();
   return (troubles) => {
     for (const { need, why } of troubles) {
-      if (known.get(need) !== why) log.warn({ need, why }, 'the guard cannot get what it needs');
+      if (known.get(need) !== why) log.warn({ need, why }, 'the guard cannot load its data');
       known.set(need, why);
     }
     for (const need of known.keys()) {
       if (troubles.some((trouble) => trouble.need === need)) continue;
       known.delete(need);
-      log.info({ need }, 'the guard has again what it needs');
+      log.info({ need }, 'the guard has loaded its data again');
     }
   };
 }

@@ -4,21 +4,19 @@ import pretty from 'pino-pretty';
 /** A structured logger. */
 export type Log = Logger;
 
-/** How to log. */
+/** Options of a logger. */
 export interface LogOptions {
-  /** The least severe level that is written. */
+  /** Minimum level. */
   readonly level: string;
-  /** Lines for people or for machines. */
+  /** Human-readable or JSON lines. */
   readonly format: 'pretty' | 'json';
-  /** Where lines go; standard output unless told. */
+  /** Default: standard output. */
   readonly destination?: pino.DestinationStream;
-  /** Fields of every line, read as it is written: the ids of the current call (kit/call). */
+  /** Returns fields of every line, when it is written: the ids of the current call (kit/call). */
   readonly ids?: () => object;
 }
 
-/**
- * Creates a logger. Secrets print as `[redacted]` because of their type (secret.ts).
- */
+/** Creates a logger. Secrets print as `[redacted]` because of their type (secret.ts). */
 export function createLog(options: LogOptions): Log {
   const destination = options.destination ?? standardOutput();
   const stream =
@@ -30,7 +28,7 @@ export function createLog(options: LogOptions): Log {
   return pino({ level: options.level, base: null, timestamp, ...mixin }, stream);
 }
 
-/** Standard output, which may end before us: a terminal that closes, a reader of a pipe that dies. Lines are lost then. */
+/** Opens standard output. If it closes before the process ends (a terminal or pipe), lines are dropped. */
 function standardOutput(): pino.DestinationStream {
   const output = pino.destination(1);
   output.on('error', () => undefined);

@@ -6,7 +6,7 @@ import { Secret } from './secret.ts';
 
 const secret = new Secret('hunter2');
 
-test('gives itself away only where it is asked to', () => {
+test('reveals its value only through reveal()', () => {
   const seen = [
     String(secret),
     secret + '',
@@ -20,7 +20,7 @@ test('gives itself away only where it is asked to', () => {
   expect(secret.reveal()).toBe('hunter2');
 });
 
-test.each(['json', 'pretty'] as const)('prints as [redacted] in %s logs, however deep it is', async (format) => {
+test.each(['json', 'pretty'] as const)('prints as [redacted] in %s logs, at any depth', async (format) => {
   const lines: string[] = [];
   const destination = new Writable({
     write(line: Buffer, _, done) {

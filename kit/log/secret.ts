@@ -3,8 +3,8 @@ import { inspect } from 'node:util';
 const redacted = '[redacted]';
 
 /**
- * Something that must never be seen: it prints as `[redacted]` wherever it is
- * logged, inspected, joined to a string or put into JSON.
+ * A secret value. It prints as `[redacted]` when logged, inspected, converted to a
+ * string or serialized to JSON.
  */
 export class Secret<T = string> {
   readonly #value: T;
@@ -13,7 +13,7 @@ export class Secret<T = string> {
     this.#value = value;
   }
 
-  /** The thing itself. Call it where it is used, and keep what it returns nowhere. */
+  /** Returns the value. Call it only where the value is used, and do not store the result. */
   reveal(): T {
     return this.#value;
   }

@@ -5,37 +5,37 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 
-/** A message to somebody. */
+/** An email. */
 export interface Mail {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
 }
 
-/** Sends messages. */
+/** Sends emails. */
 export interface Mailer {
-  /** Resolves once a server has taken the message, or it is kept. @throws where neither worked */
+  /** Resolves once the SMTP server has accepted the mail, or it is written to a file. @throws Error if that fails */
   send(mail: Mail): Promise<void>;
   close(): void;
 }
 
-/** How messages go out. */
+/** Options of a mailer. */
 export interface MailerOptions {
-  /** smtp://user:password@host:port, or smtps:. Unset: messages are kept in `folder`. */
+  /** smtp://user:password@host:port, or smtps:. Unset: mails are written to `folder`. */
   readonly smtpUrl: Secret | undefined;
-  /** What stands in From. */
+  /** From header. */
   readonly from: string;
-  /** Where messages are kept that cannot be sent; without it, too, they are lost, and the log says so. */
+  /** Folder of mails without an SMTP server. If unset too, mails are dropped with a warning. */
   readonly folder: string | undefined;
   readonly log: Log;
 }
 
-/** So many messages are kept. */
-const keptMost = 100;
-/** Longest waits for an SMTP server, ms. */
+/** Maximum number of mails in the folder. */
+const maxKept = 100;
+/** Timeouts of the SMTP connection, ms. */
 const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 };
 
-/** Makes a mailer: over SMTP, or, without a server, into files that a person can read. */
+/** Creates a mailer that uses SMTP or, without a server, writes mails to files. */
 export function createMailer({ smtpUrl, from, folder, log }: MailerOptions): Mailer {
   if (smtpUrl) {
     const transport = createTransport({ url: smtpUrl.reveal(), pool: true, maxConnections: 2, ...timeouts });
@@ -47,10 +47,10 @@ export function createMailer({ smtpUrl, from, folder, log }: MailerOptions): Mai
     };
   }
   if (folder === undefined) {
-    log.warn('no SMTP_URL is set: mails to users are not sent');
+    log.warn('SMTP_URL is not set: mails to users are not sent');
     return {
       async send({ subject }) {
-        log.warn({ subject }, 'a mail was not sent: no SMTP_URL is set');
+        log.warn({ subject }, 'mail not sent: SMTP_URL is not set');
       },
       close: () => undefined,
     };
@@ -62,7 +62,7 @@ export function createMailer({ smtpUrl, from, folder, log }: MailerOptions): Mai
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await writeFile(path.join(folder, `${uuidv7()}.eml`), message as Buffer, { mode: 0o600, flag: 'wx' });
       const kept = (await readdir(folder)).filter((name) => name.endsWith('.eml')).toSorted();
-      for (const name of kept.slice(0, -keptMost)) await rm(path.join(folder, name), { force: true });
+      for (const name of kept.slice(0, -maxKept)) await rm(path.join(folder, name), { force: true });
     },
     close: () => undefined,
   };

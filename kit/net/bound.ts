@@ -1,24 +1,24 @@
 import { networkOf } from './network.ts';
 
-/** How many of something may be open at once. */
+/** Limits of concurrent connections or streams. */
 export interface Bounds {
   readonly total: number;
-  /** Of one address (IPv6: a /64). */
+  /** Limit per address (IPv6: per /64). */
   readonly perAddress: number;
 }
 
-/** Places for what is open at once. */
+/** A concurrency limiter. */
 export interface Bound {
-  /** How many are taken. */
+  /** Number of slots in use. */
   readonly size: number;
   /**
-   * Takes a place. Answers how to give it back, which counts once; undefined where
-   * none is left. Without an address only the total counts.
+   * Takes a slot. Returns a function that releases it (idempotent), or undefined if
+   * the limit is reached. Without an address only the total limit applies.
    */
   take(address?: string): (() => void) | undefined;
 }
 
-/** Creates places, all of them free. */
+/** Creates a concurrency limiter. */
 export function createBound({ total, perAddress }: Bounds): Bound {
   const taken = new Map<string, number>();
   let size = 0;
@@ -28,10 +28,10 @@ export function createBound({ total, perAddress }: Bounds): Bound {
     },
     take(address) {
       const network = address === undefined ? undefined : networkOf(address);
-      const its = network === undefined ? 0 : (taken.get(network) ?? 0);
-      if (size >= total || its >= perAddress) return undefined;
+      const inUse = network === undefined ? 0 : (taken.get(network) ?? 0);
+      if (size >= total || inUse >= perAddress) return undefined;
       size += 1;
-      if (network !== undefined) taken.set(network, its + 1);
+      if (network !== undefined) taken.set(network, inUse + 1);
       let isTaken = true;
       return () => {
         if (!isTaken) return;

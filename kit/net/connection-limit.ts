@@ -2,18 +2,18 @@ import type { Socket } from 'node:net';
 import type { Log } from '#kit/log/log.ts';
 import { type Bounds, createBound } from './bound.ts';
 
-/** Decides on connections as they come. */
+/** Limits open connections. */
 export interface ConnectionLimit {
-  /** Counts a connection until it closes. False where it is one too many: the caller closes it. */
+  /** Counts a connection until it closes. Returns false over the limit; the caller must then close it. */
   admit(socket: Socket): boolean;
 }
 
-/** Least time between two lines about connections that were closed, in milliseconds. */
-const tellEvery = 10_000;
+/** Minimum interval of log lines about closed connections, in milliseconds. */
+const logEvery = 10_000;
 
 /**
- * Limits the connections of a process, over all of its ports that share the limit.
- * @param exempt addresses of which only the total counts: a proxy of ours brings everybody's connections
+ * Creates a limit of a process's connections, over all ports that share it.
+ * @param exempt returns whether only the total limit applies to an address: trusted proxies have many clients
  */
 export function createConnectionLimit(
   bounds: Bounds,
@@ -22,14 +22,14 @@ export function createConnectionLimit(
 ): ConnectionLimit {
   const bound = createBound(bounds);
   let closed = 0;
-  let toldAt = -Infinity;
+  let loggedAt = -Infinity;
 
-  function tell(address: string): void {
+  function logClosed(address: string): void {
     closed += 1;
-    if (performance.now() - toldAt < tellEvery) return;
+    if (performance.now() - loggedAt < logEvery) return;
     log.warn({ closed, address, open: bound.size }, 'connections over the limit were closed');
     closed = 0;
-    toldAt = performance.now();
+    loggedAt = performance.now();
   }
 
   return {
@@ -37,11 +37,11 @@ export function createConnectionLimit(
       const { remoteAddress: address = '' } = socket;
       const release = bound.take(exempt(address) ? undefined : address);
       if (!release) {
-        tell(address);
+        logClosed(address);
         return false;
       }
       socket.once('close', release);
-      // It closed before anybody looked at it.
+      // It may have closed already.
       if (socket.destroyed) release();
       return true;
     },

@@ -12,4 +12,4 @@ test.each([
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['', ''],
-])('counts %s as %s', (address, network) => expect(networkOf(address)).toBe(network));
+])('maps %s to %s', (address, network) => expect(networkOf(address)).toBe(network));

@@ -1,8 +1,9 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * What counts as one address. An IPv6 subscriber has a /64 at the least, so the
- * first half of an address counts; a mapped IPv4 address is that IPv4 address.
+ * Returns the network that counts as one address: an IPv4 address, or the /64 of an
+ * IPv6 address, because a subscriber has at least a /64. A mapped IPv4 address counts
+ * as the IPv4 address.
  */
 export function networkOf(address: string): string {
   const [bare = ''] = address.split('%');
@@ -20,7 +21,7 @@ export function networkOf(address: string): string {
     .join(':')}::/64`;
 }
 
-/** The eight groups of an IPv6 address in its canonical form (RFC 5952), as URL writes it. */
+/** Returns the eight groups of an IPv6 address in canonical form (RFC 5952), as `URL` writes it. */
 function expand(canonical: string): number[] {
   const [head = '', tail] = canonical.split('::');
   const [first, last] = [groupsOf(head), groupsOf(tail ?? '')];

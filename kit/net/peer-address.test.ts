@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { addressOf, trustIn } from './peer-address.ts';
 
-describe('the address of whoever asks', () => {
+describe('the client address', () => {
   test.each([
     [['127.0.0.1'], '127.0.0.1'],
     [['127.0.0.1', '192.0.2.1'], '192.0.2.1'],
@@ -24,7 +24,7 @@ describe('the address of whoever asks', () => {
     expect(addressOf({ ip: '::ffff:192.0.2.1' })).toBe('::ffff:192.0.2.1'));
 });
 
-describe('a proxy of ours', () => {
+describe('a trusted proxy', () => {
   const isOurs = trustIn(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1']);
   test.each([
     '10.1.2.3',
@@ -50,7 +50,7 @@ describe('a proxy of ours', () => {
   ])('is not %j', (address) => expect(isOurs(address)).toBe(false));
 });
 
-test('a connection that is gone has no address', () => {
+test('a closed connection has no address', () => {
   expect(addressOf({ ip: undefined })).toBe('');
   expect(addressOf({ ip: undefined, ips: [undefined] })).toBe('');
 });

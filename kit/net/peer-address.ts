@@ -1,25 +1,25 @@
 import { BlockList, isIP } from 'node:net';
 
-/** The part of a request that says by which addresses it came: the connection's first, then as proxies told them. */
+/** Addresses of a Fastify request: the connection's first, then the forwarded ones. */
 export interface Forwarded {
-  /** Undefined once the connection is gone. */
+  /** undefined once the connection is closed. */
   readonly ip: string | undefined;
-  /** Up to and with the first that is no proxy of ours; undefined where there are no proxies. */
+  /** Up to and including the first that is not a trusted proxy; undefined without trusted proxies. */
   readonly ips?: readonly (string | undefined)[] | undefined;
 }
 
 /**
- * The address of whoever asks. Where a proxy of ours passed on what is none
- * ("unknown", a client's own invention), the proxy counts: otherwise every
- * spelling of nonsense would be somebody new.
+ * Returns the client address. If a trusted proxy forwards an invalid address
+ * ("unknown", or text sent by the client), the proxy's address is used: otherwise a
+ * client could evade limits with new invalid values.
  */
 export function addressOf({ ip = '', ips = [ip] }: Forwarded): string {
   return ips.map((one = '') => bare(one)).findLast((one) => isIP(one) !== 0) ?? ip;
 }
 
 /**
- * Tells proxies of ours from others.
- * @param networks their addresses and CIDR ranges, as `networks` of the configuration reads them
+ * Returns a function that checks whether an address is a trusted proxy.
+ * @param networks addresses and CIDR ranges, as parsed by `networks` of the configuration
  */
 export function trustIn(networks: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
@@ -34,7 +34,7 @@ export function trustIn(networks: readonly string[]): (address: string) => boole
   };
 }
 
-/** An address without the port that some proxies write after it, and without an interface of theirs (RFC 4007 section 11). */
+/** Removes the port and the zone (RFC 4007 section 11) that some proxies append to an address. */
 function bare(address: string): string {
   const [, v4, v6] = /^(?:([\d.]+):\d{1,5}|\[([^\]]+)\](?::\d{1,5})?)$/.exec(address) ?? [];
   return (v4 ?? v6 ?? address).replace(/%.*$/s, '');

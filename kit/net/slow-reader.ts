@@ -1,12 +1,11 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
-/** How long a peer may leave an answer unread before it loses the stream or the connection, in milliseconds. */
+/** Time after which a stream or connection with an unread response is closed, in milliseconds. */
 export const slowReaderTimeout = 30_000;
 
 /**
- * Ends an HTTP/2 stream whose peer takes none of what waits for it. A stream that
- * is merely quiet is left alone. What waits is little: who writes a stream waits
- * for the peer to read.
+ * Closes an HTTP/2 stream whose client does not read pending data. A stream without
+ * pending data stays open. Pending data is small, because writers wait for the client.
  */
 export function cutSlowReader(stream: ServerHttp2Stream, timeout = slowReaderTimeout): void {
   stream.setTimeout(timeout);

@@ -20,7 +20,7 @@ afterAll(async () => {
   await fresh.drop();
 });
 
-/** Numbers from 1 to 9, behind the one that is given. */
+/** Numbers from 1 to 9, after the given one. */
 async function read({ take, after }: PageQuery): Promise<{ n: number }[]> {
   const sql = 'SELECT n FROM generate_series(1, 9) n WHERE n > $1::int ORDER BY n LIMIT $2';
   return (await client.query<{ n: number }>(sql, [after?.[0] ?? 0, take])).rows;
@@ -28,7 +28,7 @@ async function read({ take, after }: PageQuery): Promise<{ n: number }[]> {
 const page = (pageToken: string, list = 'numbers', pageSize = 4) =>
   readPage({ pageSize, pageToken }, [list], read, ({ n }) => [String(n)]);
 
-/** A token as anybody can make one: nothing in it is a secret. */
+/** A forged token: tokens contain no secret. */
 function made(after: string[], list = 'numbers'): string {
   const filter = new Uint8Array(
     createHash('sha256')
@@ -40,7 +40,7 @@ function made(after: string[], list = 'numbers'): string {
 
 const reasonFor = (pageToken: string) => page(pageToken).then(() => 'read', reasonOf);
 
-test('a list is read in pages, and the last one says that it is the last', async () => {
+test('reads a list in pages; the last one has no next_page_token', async () => {
   const seen: number[][] = [];
   let token = '';
   do {
@@ -51,7 +51,7 @@ test('a list is read in pages, and the last one says that it is the last', async
   expect(seen).toEqual([[1, 2, 3, 4], [5, 6, 7, 8], [9]]);
 });
 
-test('a token of another list, one that is none, and one whose sort key is no value of the list are refused', async () => {
+test('refuses a token of another list, an invalid token, and a token with an invalid sort key', async () => {
   expect(await reasonFor(made(['4'], 'letters'))).toBe('INVALID_ARGUMENT');
   expect(await reasonFor('not a token')).toBe('INVALID_ARGUMENT');
   expect(await reasonFor(made([]))).toBe('INVALID_ARGUMENT');
@@ -61,7 +61,7 @@ test('a token of another list, one that is none, and one whose sort key is no va
   }
 });
 
-test('what is wrong with a list, and not with its token, is not blamed on the caller', async () => {
+test('does not report other errors of a list as an invalid token', async () => {
   const broken = readPage(
     { pageSize: 1, pageToken: '' },
     ['numbers'],

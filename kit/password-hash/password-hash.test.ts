@@ -4,13 +4,13 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { faultOfHash } from './password-hash.ts';
 
-/** Made as cheaply as can be. */
+/** With the lowest cost. */
 const ofArgon2id = await argon2.hash('a password', { memoryCost: 64, timeCost: 1 });
 const ofBcrypt = await bcrypt.hash('a password', { cost: 4 });
 
 const reasonOf = (hash: string) => faultOfHash(hash)?.reason ?? 'taken';
 
-test.each(['2a', '2b', '2y'])('takes a bcrypt hash of the kind %s up to a cost of 14', (kind) => {
+test.each(['2a', '2b', '2y'])('accepts a bcrypt hash $%s$ up to a cost of 14', (kind) => {
   const at = (cost: string) => reasonOf(ofBcrypt.replace('$2b$04$', `$${kind}$${cost}$`));
   expect(['03', '04', '10', '14', '15', '31', '99'].map(at)).toEqual([
     'HASH_MALFORMED',
@@ -24,18 +24,18 @@ test.each(['2a', '2b', '2y'])('takes a bcrypt hash of the kind %s up to a cost o
 });
 
 test.each([
-  ['of the kind that had the wrong bits', ofBcrypt.replace('2b', '2x')],
-  ['of the first kind', ofBcrypt.replace('2b', '2')],
-  ['that was cut', ofBcrypt.slice(0, -1)],
-  ['with something behind it', `${ofBcrypt}\n`],
-  ['whose salt has bits to spare', `${ofBcrypt.slice(0, 28)}z${ofBcrypt.slice(29)}`],
-  ['whose last character has bits to spare', `${ofBcrypt.slice(0, -1)}z`],
+  ['of version 2x, which has a bug', ofBcrypt.replace('2b', '2x')],
+  ['of version 2', ofBcrypt.replace('2b', '2')],
+  ['that is truncated', ofBcrypt.slice(0, -1)],
+  ['with trailing text', `${ofBcrypt}\n`],
+  ['whose salt has unused bits set', `${ofBcrypt.slice(0, 28)}z${ofBcrypt.slice(29)}`],
+  ['whose last character has unused bits set', `${ofBcrypt.slice(0, -1)}z`],
 ])('refuses a bcrypt hash %s', (_, hash) => expect(reasonOf(hash)).toBe('HASH_MALFORMED'));
 
 const [, , of19, , salt = '', output = ''] = ofArgon2id.split('$');
 const made = (parameters: string, parts = `${salt}$${output}`) => `$argon2id$${of19}$${parameters}$${parts}`;
 
-test('takes Argon2id as systems make it, up to 128 MiB, 10 passes and 16 lanes', () => {
+test('accepts usual Argon2id hashes, up to 128 MiB, 10 passes and 16 lanes', () => {
   const hashes = {
     Keycloak: made('m=7168,t=5,p=1'),
     PHP: made('m=65536,t=4,p=1'),
@@ -62,17 +62,17 @@ test('takes Argon2id as systems make it, up to 128 MiB, 10 passes and 16 lanes',
 
 test.each([
   ['without a hash', made('m=64,t=1,p=1', salt)],
-  ['that was cut', ofArgon2id.slice(0, -2)],
+  ['that is truncated', ofArgon2id.slice(0, -2)],
   ['that is padded', `${ofArgon2id}=`],
   ['with a line end', `${ofArgon2id}\n`],
-  ['that does not say its version', ofArgon2id.replace('v=19$', '')],
-  ['of a version to come', ofArgon2id.replace('v=19', 'v=20')],
+  ['without a version', ofArgon2id.replace('v=19$', '')],
+  ['of an unknown version', ofArgon2id.replace('v=19', 'v=20')],
   ['without a pass', made('m=64,t=0,p=1')],
   ['without a lane', made('m=64,t=1,p=0')],
   ['with less memory than its lanes need', made('m=31,t=1,p=4')],
-  ['with a number spelt in another way', made('m=064,t=1,p=1')],
+  ['with a leading zero', made('m=064,t=1,p=1')],
   ['with a salt of 4 bytes', made('m=64,t=1,p=1', `AAAAAA$${output}`)],
-  ['of 4 bytes, which passwords share', made('m=64,t=1,p=1', `${salt}$AAAAAA`)],
+  ['of 4 bytes, which several passwords match', made('m=64,t=1,p=1', `${salt}$AAAAAA`)],
 ])('refuses an Argon2id hash %s', (_, hash) => expect(reasonOf(hash)).toBe('HASH_MALFORMED'));
 
 test.each([
@@ -83,9 +83,9 @@ test.each([
   ['PBKDF2', `pbkdf2_sha256$600000$salt$${'a'.repeat(43)}=`],
   ['Argon2i, which is for other things', ofArgon2id.replace('argon2id', 'argon2i')],
   ['nothing', ''],
-])('refuses %s as no hash of a kind that is taken', (_, hash) => expect(reasonOf(hash)).toBe('HASH_UNSUPPORTED'));
+])('refuses %s as an unsupported hash', (_, hash) => expect(reasonOf(hash)).toBe('HASH_UNSUPPORTED'));
 
-test('says why in words that have nothing of the hash in them', () => {
+test('describes the fault without any part of the hash', () => {
   for (const hash of ['hunter2', ofBcrypt.slice(0, -1), ofBcrypt.replace('$04$', '$20$'), `${ofArgon2id}=`]) {
     const { description = '' } = faultOfHash(hash) ?? {};
     expect(description).toMatch(/^(must|is) /);
@@ -93,7 +93,7 @@ test('says why in words that have nothing of the hash in them', () => {
   }
 });
 
-/** A hash with some of it overwritten, cut out or put in. */
+/** A hash with parts overwritten, removed or inserted. */
 function spoilt(hash: string): fc.Arbitrary<string> {
   const character = fc.constantFrom(...Array.from('$,=0123456789./+AZaz \n\0é'));
   return fc
@@ -104,7 +104,7 @@ function spoilt(hash: string): fc.Arbitrary<string> {
 test.each([
   ['Argon2id', ofArgon2id, argon2.parseOptions],
   ['bcrypt', ofBcrypt, bcrypt.parseOptions],
-])('whatever is taken for a hash of %s, the library that checks it can read', (_, whole, read) => {
+])('the library can parse every accepted hash of %s', (_, whole, read) => {
   const canRead = (hash: string) => {
     try {
       return Boolean(read(hash));

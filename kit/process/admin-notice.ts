@@ -1,24 +1,24 @@
 import type { Secret } from '#kit/log/secret.ts';
 import type { Closing } from './run.ts';
 
-/** The admin that a first start made. */
+/** The admin that a first start created. */
 interface FirstAdmin {
   readonly email: string;
-  /** Set where it was generated. */
+  /** Set if it was generated. */
   readonly password: Secret | undefined;
 }
 
-/** Holds the first admin's password until the process shows it. */
+/** Keeps the first admin's password until the process shows it. */
 export interface AdminNotice {
-  /** Takes an admin that was just made; undefined where there was one before. */
+  /** Sets the admin that was just created; undefined if an admin existed before. */
   take(admin: FirstAdmin | undefined): void;
-  /** Answers the admin for the process to show; from then on nothing is left to show. */
+  /** Returns the admin once, for the process to show it. */
   show(): FirstAdmin | undefined;
 }
 
 /**
- * Creates the notice of a start. The admin exists before a port opens, so a start may still fail afterwards: the
- * generated password, which nothing can show later, is then written to standard output while the process closes.
+ * Creates the notice of a start. The admin is created before a port opens, so the start may still fail afterwards. In
+ * that case closing the process writes the generated password to standard output, because it cannot be shown later.
  */
 export function createAdminNotice(closing: Closing): AdminNotice {
   let held: FirstAdmin | undefined;
@@ -38,7 +38,7 @@ export function createAdminNotice(closing: Closing): AdminNotice {
   };
 }
 
-/** The line that shows a generated password, written past the log: readers of logs must not become admins. */
+/** Returns the line with a generated password. It is not logged, so that readers of logs do not become admins. */
 export function adminLine(email: string, password: string): string {
   return `first admin: ${email}, password: ${password}\n`;
 }

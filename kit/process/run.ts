@@ -1,27 +1,27 @@
 import { explain } from './start-error.ts';
 import { isSupervised, type Message, type Started } from './supervisor.ts';
 
-/** Things to close, last opened first. */
+/** Resources to close, last opened first. */
 export interface Closing {
   /**
-   * Adds something to close.
-   * @param force what to do instead, at once, where there is no time to wait
+   * Adds a resource.
+   * @param force called instead of `close` if there is no time to wait
    */
   add(close: () => unknown, force?: () => void): void;
 }
 
-/** Ends the process with an error that came up after its start. */
+/** Ends the process with an error that occurs after its start. */
 export type Fail = (error: unknown) => void;
 
-/** Longest wait for calls under way when a process is asked to end, ms. */
+/** Maximum wait for calls in progress when a process is stopped, ms. */
 export const drainTime = 10_000;
 
 /**
- * Runs a process: starts it, drains it on SIGTERM, SIGINT and SIGHUP, closes what
- * it opened in reverse order, and exits. A second signal does not wait. What was
- * open when starting failed is closed too. A supervisor is told what `start`
- * answers; when it is gone, the process drains.
- * @param longest wait for all that is to be closed, ms
+ * Runs a process: starts it, drains it on SIGTERM, SIGINT and SIGHUP, closes its
+ * resources in reverse order, and exits. A second signal exits at once. If the start
+ * fails, resources opened so far are closed. A supervisor receives the result of
+ * `start`; if the supervisor ends, the process drains.
+ * @param longest maximum time of closing all resources, ms
  */
 export async function runProcess(
   start: (closing: Closing, fail: Fail) => Promise<Started | void>,
@@ -38,7 +38,7 @@ export async function runProcess(
   async function end(code: number): Promise<void> {
     if (ending) return leave();
     ending = true;
-    if (process.stderr.isTTY) process.stderr.write('\nsignet: stopping; calls under way may finish\n');
+    if (process.stderr.isTTY) process.stderr.write('\nsignet: stopping; waiting for calls in progress\n');
     setTimeout(() => {
       process.stderr.write('signet: some calls did not finish in time\n');
       leave();
@@ -65,7 +65,7 @@ export async function runProcess(
   }
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, drain);
-  // A terminal that closes takes these away, and what is under way must end in order all the same.
+  // A closed terminal breaks these streams; the process must still drain.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   process.on('uncaughtException', fail);
   if (isSupervised()) {
@@ -76,21 +76,21 @@ export async function runProcess(
     const started = await start({ add: (close, force) => open.push({ close, force }) }, fail);
     if (started && isSupervised()) {
       const { serving, ...ready } = started;
-      tell({ ready });
-      // Where it is never able to, it is because it was closed.
+      notify({ ready });
+      // It rejects only if the process is closed before it can work.
       Promise.resolve(serving).then(
-        () => tell({ serving: true }),
+        () => notify({ serving: true }),
         () => undefined,
       );
     }
   } catch (error) {
-    // What fails because it is being closed is no news.
+    // Closing makes a start fail: not reported.
     if (ending) return;
     process.stderr.write('\n');
     fail(error);
   }
 }
 
-function tell(message: Message): void {
+function notify(message: Message): void {
   if (process.connected) process.send?.(message);
 }

@@ -1,27 +1,27 @@
-/** What a process says once it has started. */
+/** Result of a process's start. */
 export interface Started extends Ready {
-  /** Resolves once it can work, where that depends on others. */
+  /** Resolves once the process can work, if that depends on other services. */
   readonly serving?: Promise<unknown>;
 }
 
-/** What a process tells whoever supervises it: once that it has started, then that it can work. */
+/** Messages of a process to its supervisor: first that it has started, then that it can work. */
 export type Message = { readonly ready: Ready } | { readonly serving: true };
 
-/** What a supervisor hears of a start. */
+/** A start, as reported to a supervisor. */
 export interface Ready {
-  /** The ports that it opened, by the key that sets each. */
+  /** The open ports, by configuration key. */
   readonly ports: Readonly<Record<string, number>>;
-  /** The first admin, if it has just been made: to be shown once. */
+  /** The first admin if it was just created, to be shown once. */
   readonly firstAdmin?: { readonly email: string; readonly password: string | undefined };
 }
 
-/** The variable by which a supervisor says that it is one, and that there is a channel to it. */
+/** Environment variable that a supervisor sets. It implies an IPC channel. */
 export const supervised = 'SIGNET_SUPERVISED';
 
 /**
- * Tells whether a supervisor started this process (services/fleet/child.ts). It
- * has read `.env`, and gives us what is ours; it shows what a person should see;
- * and when it is gone, so are we.
+ * Returns whether a supervisor started this process (services/fleet/child.ts). The
+ * supervisor reads `.env` and passes each process its own keys, and prints messages
+ * for people. When it ends, the process ends too.
  */
 export function isSupervised(): boolean {
   return process.env[supervised] === '1';

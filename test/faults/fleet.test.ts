@@ -51,7 +51,7 @@ test('npm run fleet and npm start take turns on one data directory, and do not r
   const [, email, password] = /admin\s+(\S+)\s+password (\S+) {3}shown only once/.exec(output) ?? [];
   expect((await ask(`${edge}/api/v1/auth/login`, 'POST', { body: { email, password } })).status).toBe(200);
   const other = await startOf('all', {}).exited;
-  expect([other.code, other.output]).toEqual([1, expect.stringMatching(/another Signet .*runs on the data directory/)]);
+  expect([other.code, other.output]).toEqual([1, expect.stringMatching(/another Signet .*uses the data directory/)]);
 
   fleet.child.kill('SIGTERM');
   expect((await fleet.exited).code).toBe(0);
@@ -141,7 +141,7 @@ test('a port that is taken is told with the key that changes it; nothing is left
   const { code, output } = await exited;
   squatter.close();
   expect(code).toBe(1);
-  expect(output).toContain(`port ${port} is taken by another process. Set SIGNET_EDGE_PORT to another one`);
+  expect(output).toContain(`port ${port} is in use by another process. Set SIGNET_EDGE_PORT to another port`);
   expect(output).not.toMatch(/\n\s+at /);
   expect(output).toMatch(/first admin: admin@localhost, password: \S+\n/);
   expect((await start().banner).output).toContain('created by an earlier start');

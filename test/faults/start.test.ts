@@ -54,7 +54,7 @@ test('two starts at once on one data directory: one runs, the other says so and 
   const both = [start({}), start({})];
   const ends = await Promise.race(both.map(({ exited }) => exited));
   expect(ends.code).toBe(1);
-  expect(ends.output).toMatch(/another Signet .*runs on the data directory/);
+  expect(ends.output).toMatch(/another Signet .*uses the data directory/);
   await Promise.any(both.map(({ banner }) => banner));
   expect(running.size).toBe(1);
 });
@@ -68,7 +68,7 @@ test.each(portKeys)(
     const { code, output } = await start({ [key]: String(port) }).exited;
     squatter.close();
     expect(code).toBe(1);
-    expect(output).toContain(`port ${port} is taken by another process. Set ${key} to another one`);
+    expect(output).toContain(`port ${port} is in use by another process. Set ${key} to another port`);
     expect(output).not.toMatch(/\n\s+at /);
     expectNoServer();
   },
@@ -136,7 +136,7 @@ test('DATABASE_URL uses that database, and no other is made', async () => {
 test('a database that does not answer is told in a sentence, without its URL', async () => {
   const { code, output } = await start({ DATABASE_URL: 'postgres://ada:hunter2@127.0.0.1:1/signet' }).exited;
   expect(code).toBe(1);
-  expect(output).toContain('the database of DATABASE_URL does not answer');
+  expect(output).toContain('the database of DATABASE_URL does not respond');
   expect(output).not.toMatch(/hunter2|\n\s+at /);
 });
 

@@ -2,28 +2,28 @@ import { readFileSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { isRoot, look } from '../plain-files.ts';
 
-/** The user that the server runs as. */
+/** The operating system user that the server runs as. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
-  /** Undefined where the system has no user of that number. */
+  /** undefined if the system has no user with this id. */
   readonly name?: string | undefined;
 }
 
-/** A server, or its data, that cannot be used; says what to do. */
+/** Thrown if a server or its data cannot be used. The message says what to do. */
 export class EmbeddedError extends Error {
   override readonly name = 'EmbeddedError';
 }
 
-/** Users to run as when we are root, best first. An operator makes `signet`; this process makes no users. */
+/** Users to run as if this process is root, in order of preference. An operator creates `signet`. */
 const unprivileged = ['signet', 'nobody'];
 
 /**
- * The account that the server must run as: PostgreSQL refuses to run as root.
- * Undefined where we are an ordinary user, and it runs as ourselves.
- * @param data the data directory of an earlier server; its owner goes on
- * @param passwd the system's users, as /etc/passwd has them
- * @throws EmbeddedError when we are root and the system has none of the users
+ * Returns the account that the server runs as, because PostgreSQL refuses to run as
+ * root; undefined if this process is not root (the server runs as the same user).
+ * @param data PostgreSQL's data directory; the owner of existing data is used
+ * @param passwd content of /etc/passwd
+ * @throws EmbeddedError if this process is root and none of the users exists
  */
 export function serverAccount(data: string, passwd?: string): Account | undefined {
   if (!isRoot) return undefined;
@@ -38,12 +38,12 @@ export function serverAccount(data: string, passwd?: string): Account | undefine
     if (found && found.uid > 0) return found;
   }
   throw new EmbeddedError(
-    `PostgreSQL does not run as root, and there is no user ${unprivileged.join(' or ')} to run it as. ` +
-      'Make a user signet (docs/operating.md), run as an ordinary user, or set DATABASE_URL.',
+    `PostgreSQL does not run as root, and the system has no user ${unprivileged.join(' or ')}. ` +
+      'Create a user signet (docs/operating.md), run as an ordinary user, or set DATABASE_URL.',
   );
 }
 
-/** Whether other programs run as the account, too, and could change what the server keeps. */
+/** Returns whether other programs may run as the account and could change the server's data. */
 export function isShared({ name }: Account): boolean {
   return name === 'nobody';
 }
@@ -55,7 +55,7 @@ function accounts(passwd: string): Account[] {
     .map(([name, , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }));
 }
 
-/** Tells whether an account can use what is in a folder: whether it may pass every folder down to it. */
+/** Returns whether an account may traverse a folder and all folders above it. */
 export function canReach(folder: string, account: Account): boolean {
   for (let dir = folder; ; dir = path.dirname(dir)) {
     if (!may(statSync(dir), account, 0o1)) return false;
@@ -63,7 +63,7 @@ export function canReach(folder: string, account: Account): boolean {
   }
 }
 
-/** Tells whether an account has a right (4 read, 2 write, 1 pass) on a file. */
+/** Returns whether an account has a permission (4 read, 2 write, 1 execute) on a file. */
 export function may(stats: Stats, account: Account, right: number): boolean {
   const shift = stats.uid === account.uid ? 6 : stats.gid === account.gid ? 3 : 0;
   return (stats.mode & (right << shift)) !== 0;

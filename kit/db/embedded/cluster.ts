@@ -7,21 +7,21 @@ import { look, readPlain } from '../plain-files.ts';
 import { type Account, EmbeddedError } from './account.ts';
 import { dataOf, type Home, removeTree } from './home.ts';
 
-/** The files of a database cluster. */
+/** A database cluster. */
 export interface Cluster {
   /** PostgreSQL's data directory. */
   readonly data: string;
   readonly password: Secret;
 }
 
-/** The cluster's only role, and its superuser. */
+/** The cluster's superuser. */
 export const superuser = 'signet';
 
-/** Settings of a child process of ours: as the given account, with nothing of our environment that could sway it. */
+/** Returns options of a child process: the account, and a minimal environment that does not influence PostgreSQL. */
 export function childOptions(home: Home) {
   const { account } = home;
   return {
-    // Ours may be out of the account's reach.
+    // The account may have no access to the current directory.
     cwd: home.dir,
     env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC', SystemRoot: process.env['SystemRoot'] },
     windowsHide: true,
@@ -30,16 +30,16 @@ export function childOptions(home: Home) {
 }
 
 /**
- * Opens a home's cluster, making it where there is none. It is made in a folder
- * that gets its name when all is done, so one that was interrupted is never met.
- * @throws EmbeddedError with initdb's own words when it fails
+ * Opens a home's cluster, creating it if missing. Creation is atomic: it happens in a
+ * temporary folder that is renamed at the end.
+ * @throws EmbeddedError with initdb's output if it fails
  */
 export async function openCluster(home: Home, initdb: string, ephemeral: boolean): Promise<Cluster> {
   const dir = path.join(home.dir, 'cluster');
   if (!look(dir)) {
     await sweep(home);
     const draft = path.join(home.dir, `init-${randomBytes(4).toString('hex')}`);
-    // Root's, as the home is: the account gets the data, and initdb's copy of the password.
+    // Owned by root like the home. The account owns only the data and initdb's password file.
     mkdirSync(draft, { mode: home.account ? 0o711 : 0o700 });
     const data = path.join(draft, 'data');
     mkdirSync(data, { mode: 0o700 });
@@ -54,7 +54,7 @@ export async function openCluster(home: Home, initdb: string, ephemeral: boolean
       `--pwfile=${pwfile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
-      // PostgreSQL's own, the same on every system.
+      // PostgreSQL's builtin locale, the same on every system.
       '--locale=C',
       '--locale-provider=builtin',
       '--builtin-locale=C.UTF-8',
@@ -70,7 +70,7 @@ export async function openCluster(home: Home, initdb: string, ephemeral: boolean
   return { data: dataOf(home.dir), password: new Secret(password) };
 }
 
-/** Removes what interrupted attempts left. One that is still being made fails then, and nobody waits for it. */
+/** Removes folders of interrupted attempts. An attempt still in progress fails, but no process waits for it. */
 async function sweep(home: Home): Promise<void> {
   const drafts = readdirSync(home.dir).filter((name) => name.startsWith('init-'));
   await Promise.all(drafts.map((name) => removeTree(path.join(home.dir, name), home.account)));

@@ -19,28 +19,28 @@ import { look, ownFolder, readPlain, replaceFile, takeFile, takeFolder } from '.
 import { type Account, canReach, EmbeddedError, serverAccount } from './account.ts';
 
 /**
- * Where a server's files are. As root, they are root's: the server's account may pass through, and owns nothing but
- * PostgreSQL's own data directory, `cluster/data`. It can so put no link where root writes.
+ * The folder of a server's files. If this process is root, root owns the files: the server's account may traverse the
+ * folder and owns only PostgreSQL's data directory, `cluster/data`, so it cannot create links where root writes.
  */
 export interface Home {
-  /** Absolute, without symbolic links. */
+  /** Absolute path without symbolic links. */
   readonly dir: string;
-  /** The user that the server runs as; undefined: ourselves. */
+  /** The account that the server runs as; undefined: the current user. */
   readonly account: Account | undefined;
 }
 
-/** A server's data directory, below its home. */
+/** Returns PostgreSQL's data directory in a home. */
 export function dataOf(home: string): string {
   return path.join(home, 'cluster', 'data');
 }
 
 /**
- * Finds or makes the home of a data directory's server: `<dataDir>/postgres`.
- * Where we are root and the server's user can't get there, it is
- * `<elsewhere>/<id>`, and `<dataDir>/postgres-home` keeps the id. A copy of a
- * data directory gets a home of its own; one that was moved keeps its home.
- * @throws EmbeddedError when a home is there but can't be used
- * @throws UntrustedFileError where we are root and another user could lead us to other files
+ * Opens the home of a data directory's server, creating it if missing:
+ * `<dataDir>/postgres`. If this process is root and the server's account has no access
+ * there, the home is `<elsewhere>/<id>`, and `<dataDir>/postgres-home` has the id. A
+ * copied data directory gets a new home; a moved one keeps its home.
+ * @throws EmbeddedError if an existing home cannot be used
+ * @throws UntrustedFileError if this process is root and another user could redirect it to other files
  */
 export function openHome(dataDir: string, elsewhere: string): Home {
   const data = ownFolder(dataDir, 0o711);
@@ -49,7 +49,7 @@ export function openHome(dataDir: string, elsewhere: string): Home {
   const note = path.join(data, 'postgres-home');
   if (!account) {
     if (existsSync(note)) {
-      throw new EmbeddedError(`the database of ${data} was made by root: run as root, or set SIGNET_DATA_DIR.`);
+      throw new EmbeddedError(`the database of ${data} was created by root: run as root, or set SIGNET_DATA_DIR.`);
     }
     const home = { dir: make(near, account), account };
     if (statSync(near).uid !== (process.getuid?.() ?? statSync(near).uid)) {
@@ -60,18 +60,18 @@ export function openHome(dataDir: string, elsewhere: string): Home {
   if (look(near)) {
     if (canReach(data, account)) return { dir: make(near, account), account };
     throw new EmbeddedError(
-      `the database in ${near} belongs to user ${account.uid}, who can no longer get there. ` +
-        'Give the folders above it mode 711.',
+      `the database in ${near} belongs to user ${account.uid}, who has no access to it. ` +
+        'Set mode 711 on the folders above it.',
     );
   }
   if (!existsSync(note) && canReach(data, account)) return { dir: make(near, account), account };
   return distantHome(data, note, elsewhere);
 }
 
-/** Space in memory from which ephemeral data may live there, bytes. */
+/** Free memory required for ephemeral data in memory, bytes. */
 const roomInMemory = 4 * 1024 ** 3;
 
-/** Makes a home that nobody looks for later. */
+/** Creates a temporary home. */
 export function temporaryHome(elsewhere: string): Home {
   const account = serverAccount('');
   let parent = temporaryFolders().find((folder) => !account || canReach(folder, account));
@@ -82,8 +82,8 @@ export function temporaryHome(elsewhere: string): Home {
 }
 
 /**
- * Folders for what may be lost, best first: in memory where there is room, then
- * the system's. A new database is 300 new files, and a disk may take a
+ * Returns folders for temporary data in order of preference: in memory if there is
+ * room, then the system's. A new database has 300 files, and a disk may take a
  * millisecond for each.
  */
 export function temporaryFolders(): string[] {
@@ -91,8 +91,8 @@ export function temporaryFolders(): string[] {
 }
 
 /**
- * Removes a folder below which a data directory is. As root, the account empties the latter: root must not walk a tree
- * that another user may put links into meanwhile.
+ * Removes a folder that contains a data directory. If this process is root, the data directory is emptied as its
+ * account: root must not walk a tree in which another user can create links.
  */
 export async function removeTree(dir: string, account: Account | undefined): Promise<void> {
   if (account) {
@@ -105,7 +105,7 @@ export async function removeTree(dir: string, account: Account | undefined): Pro
   await rm(dir, { recursive: true, force: true, maxRetries: 10 });
 }
 
-/** Resolves when the account has removed all that it can; the folder itself is not its to remove. */
+/** Empties a folder as the account, which may not remove the folder itself. */
 function empty(dir: string, { uid, gid }: Account): Promise<void> {
   return new Promise((resolve) => {
     execFile('rm', ['-rf', '--', dir], { uid, gid, cwd: '/' }, () => resolve());
@@ -137,7 +137,7 @@ function distantHome(data: string, note: string, elsewhere: string): Home {
   return { dir, account };
 }
 
-/** Tells whether a data directory is a copy of the one that a home belongs to. */
+/** Returns whether a data directory is a copy of the one that a home belongs to. */
 function isCopy(home: string, data: string): boolean {
   const owner = readPlain(path.join(home, 'owner'));
   if (owner === undefined || owner === data) return false;
@@ -145,7 +145,7 @@ function isCopy(home: string, data: string): boolean {
   return existsSync(note) && readPlain(note)?.trim() === path.basename(home);
 }
 
-/** Root's, for the server's account to pass through. */
+/** Mode of root's folders that the server's account may traverse. */
 const passable = 0o711;
 
 function make(dir: string, account: Account | undefined): string {
@@ -154,7 +154,7 @@ function make(dir: string, account: Account | undefined): string {
   return dir;
 }
 
-/** Makes root's what an earlier version gave to the server's account, before anything of it is opened. */
+/** Changes the owner of files that an earlier version gave to the server's account to root, before opening them. */
 function takeOver(home: string): void {
   takeFolder(home, passable);
   for (const name of ['server.log', 'server.log.old', 'port', 'owner']) takeFile(path.join(home, name));

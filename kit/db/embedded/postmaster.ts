@@ -3,17 +3,17 @@ import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { look, readPlain, rewritePlain } from '../plain-files.ts';
 
-/** What a server writes of itself into its data directory. */
+/** A server, according to postmaster.pid in its data directory. */
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
-  /** True once it takes connections. */
+  /** Whether it accepts connections. */
   readonly ready: boolean;
 }
 
 /**
- * Reads a data directory's postmaster.pid. Undefined: no server, or it has only begun to write.
- * @throws UntrustedFileError where the file is a link: as root, we read and write it in a folder of another user
+ * Reads a data directory's postmaster.pid. Returns undefined without a server, or if the file is incomplete.
+ * @throws UntrustedFileError if the file is a link, because root reads and writes it in a folder of another user
  */
 export function readPostmaster(data: string): Postmaster | undefined {
   const lines = (readPlain(path.join(data, 'postmaster.pid')) ?? '').split('\n');
@@ -22,17 +22,17 @@ export function readPostmaster(data: string): Postmaster | undefined {
   return { pid, port: Number.parseInt(lines[3] ?? '', 10), ready: lines[7]?.trim() === 'ready' };
 }
 
-/** The server that lives on a data directory. Undefined: none, whatever postmaster.pid says. */
+/** Returns the running server of a data directory; undefined if none runs, whatever postmaster.pid says. */
 export function livePostmaster(data: string): Postmaster | undefined {
   const found = readPostmaster(data);
   return found && isPostmaster(found.pid, data) ? found : undefined;
 }
 
 /**
- * Tells whether a process is the server of a data directory: process ids are
- * used again, and a stranger must be neither waited for nor stopped. It runs as
- * the owner of the data: root signals no process of another user on the word of
- * a file that this owner writes.
+ * Returns whether a process is the server of a data directory. Process ids are reused,
+ * and other processes must not be waited for or stopped. The process must run as the
+ * owner of the data: that owner writes postmaster.pid, and root must not signal
+ * another user's process because of it.
  */
 export function isPostmaster(pid: number, data: string): boolean {
   if (!isAlive(pid)) return false;
@@ -40,13 +40,13 @@ export function isPostmaster(pid: number, data: string): boolean {
   return command === undefined || (command.includes(data) && ownerOf(pid, data) === look(data)?.uid);
 }
 
-/** The user that a process runs as; where the system does not tell, the owner of the data. */
+/** Returns the user of a process; if the system does not provide it, the owner of the data. */
 function ownerOf(pid: number, data: string): number | undefined {
   if (process.platform !== 'linux') return look(data)?.uid;
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
 }
 
-/** Tells whether a process lives and is ours to signal. */
+/** Returns whether a process runs and this process may signal it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -57,10 +57,10 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Makes PostgreSQL see that the process that postmaster.pid names is gone, where
- * its id has gone to a stranger: PostgreSQL asks only whether it lives. The file
- * must stay, for it leads to the shared memory that orphans of the dead server
- * may still be writing to the data through.
+ * Replaces the process id in postmaster.pid after the id was reused by another
+ * process, because PostgreSQL only checks whether that process runs. The file must
+ * stay: it refers to the shared memory through which orphans of the dead server may
+ * still write to the data.
  */
 export function disown(data: string): void {
   const file = path.join(data, 'postmaster.pid');
@@ -68,10 +68,10 @@ export function disown(data: string): void {
   rewritePlain(file, look(data)?.uid ?? 0, text.replace(/^\d+/, String(impossiblePid)));
 }
 
-/** No system has process ids this high. */
+/** Above the process ids of any system. */
 const impossiblePid = 2_147_483_646;
 
-/** A process's command line; undefined where the system won't tell. */
+/** Returns a process's command line; undefined if the system does not provide it. */
 function commandOf(pid: number): string | undefined {
   try {
     if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8');

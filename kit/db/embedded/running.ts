@@ -6,9 +6,9 @@ import { superuser } from './cluster.ts';
 import { livePostmaster } from './postmaster.ts';
 
 /**
- * URL of the database that another process of ours runs on a data directory;
- * undefined where none does. Looks, and makes and starts nothing.
- * @throws EmbeddedError where one runs that this user may not look into
+ * Returns the URL of the database that another Signet process runs on a data
+ * directory; undefined if none runs. Creates and starts nothing.
+ * @throws EmbeddedError if this user has no access to the running database
  */
 export function runningServer(dataDir: string, elsewhere = '/var/lib/signet'): Secret | undefined {
   const cluster = path.join(homeOf(dataDir, elsewhere), 'cluster');
@@ -25,7 +25,7 @@ export function runningServer(dataDir: string, elsewhere = '/var/lib/signet'): S
   }
 }
 
-/** Where the data directory's server has its files; home.ts decided it when they were made. */
+/** Returns the home of a data directory's server, as home.ts has chosen it. */
 function homeOf(dataDir: string, elsewhere: string): string {
   const note = readPlain(path.join(dataDir, 'postgres-home'));
   return note === undefined ? path.join(dataDir, 'postgres') : path.join(elsewhere, path.basename(note.trim()));

@@ -12,16 +12,16 @@ import { childOptions, type Cluster } from './cluster.ts';
 import type { Home } from './home.ts';
 import { disown, isAlive, isPostmaster, livePostmaster, type Postmaster, readPostmaster } from './postmaster.ts';
 
-/** How often a file is looked at while a server starts or stops, ms. */
+/** Polling interval while a server starts or stops, ms. */
 const interval = 10;
-/** Longest start or stop, crash recovery and last checkpoint included, ms. */
+/** Timeout of a start or stop, including crash recovery and the last checkpoint, ms. */
 const patience = 60_000;
-/** Size from which a log makes room for a new one when the server starts, bytes. */
+/** Size above which the log is rotated when the server starts, bytes. */
 const logLimit = 10 * 1024 * 1024;
 
 const settings = {
   listen_addresses: '127.0.0.1',
-  // TCP only: a socket's path may be 107 bytes long, a clone's may be longer.
+  // TCP only: the path of a socket is limited to 107 bytes, and the working directory may be longer.
   unix_socket_directories: '',
   max_connections: '200',
   shared_buffers: '32MB',
@@ -31,13 +31,13 @@ const settings = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_line_prefix: '%m [%p] ',
-  // The log is for what happens to the server. Values of rows are in statements and in details: neither is kept.
+  // No statements and details in the log, because they contain values of rows.
   log_min_error_statement: 'panic',
   log_error_verbosity: 'terse',
   log_checkpoints: 'off',
 };
 
-/** For data that nobody will miss: no wait for a disk. */
+/** Settings for temporary data: no durability. */
 const ephemeralSettings = {
   fsync: 'off',
   synchronous_commit: 'off',
@@ -47,7 +47,7 @@ const ephemeralSettings = {
   max_wal_senders: '0',
 };
 
-/** What a server is started with. */
+/** Options of starting a server. */
 export interface ServerOptions {
   readonly home: Home;
   readonly cluster: Cluster;
@@ -56,7 +56,7 @@ export interface ServerOptions {
   readonly log: Log;
 }
 
-/** Waits for a server that lives on the cluster already; undefined where none does. */
+/** Waits until the cluster's running server is ready, and returns it; undefined if none runs. */
 export async function findServer(cluster: Cluster): Promise<Postmaster | undefined> {
   const deadline = Date.now() + patience;
   while (Date.now() < deadline) {
@@ -64,38 +64,39 @@ export async function findServer(cluster: Cluster): Promise<Postmaster | undefin
     if (!found || found.ready) return found;
     await delay(interval);
   }
-  throw new EmbeddedError(`the PostgreSQL on ${cluster.data} neither starts nor stops.`);
+  throw new EmbeddedError(`the PostgreSQL on ${cluster.data} does not finish starting or stopping.`);
 }
 
 /**
- * Starts a server and waits until it takes connections. It is in a session of
- * its own: the Ctrl-C that makes us drain must not take the database away.
- * @throws EmbeddedError with the server's last words when it does not start
+ * Starts a server and waits until it accepts connections. It runs in its own session,
+ * so that Ctrl-C, which makes this process drain, does not stop the database.
+ * @throws EmbeddedError with the last lines of the server's log if it does not start
  */
 export async function startServer(options: ServerOptions): Promise<Postmaster> {
   const { home, cluster } = options;
   const stale = readPostmaster(cluster.data);
   if (stale && isAlive(stale.pid) && !isPostmaster(stale.pid, cluster.data)) disown(cluster.data);
-  const remembered = path.join(home.dir, 'port');
-  let port = Number.parseInt(readPlain(remembered) ?? '', 10) || (await freePort());
+  const portFile = path.join(home.dir, 'port');
+  let port = Number.parseInt(readPlain(portFile) ?? '', 10) || (await freePort());
   const deadline = Date.now() + patience;
   for (;;) {
     const result = await attempt(options, port, deadline);
     if (typeof result !== 'string') {
-      replaceFile(remembered, `${port}\n`);
+      replaceFile(portFile, `${port}\n`);
       return result;
     }
     const retry = Date.now() < deadline;
     if (retry && /could not bind|could not create any TCP/.test(result)) port = await freePort();
-    // Children of a server that was killed take a moment to notice.
+    // Children of a killed server take a moment to exit.
     else if (retry && result.includes('pre-existing shared memory block')) await delay(interval * 10);
     else throw new EmbeddedError(`PostgreSQL did not start on ${cluster.data}:\n  ${result}`);
   }
 }
 
 /**
- * Stops a server: at once for ephemeral data, otherwise after a last checkpoint,
- * with its connections closed. Waits until its process is gone. Nothing to stop is fine.
+ * Stops the server, if it runs, and waits until its process has ended: an immediate
+ * shutdown for ephemeral data, otherwise a fast one, which closes connections and
+ * writes a checkpoint.
  */
 export async function stopServer(options: Omit<ServerOptions, 'log'>): Promise<void> {
   const { home, cluster, binaries, ephemeral } = options;
@@ -106,28 +107,28 @@ export async function stopServer(options: Omit<ServerOptions, 'log'>): Promise<v
   try {
     await promisify(execFile)(binaries.pgCtl, args, childOptions(home));
   } catch (error) {
-    // It may have gone between our look and pg_ctl's.
+    // It may have ended before pg_ctl ran.
     if (isPostmaster(server.pid, cluster.data)) {
-      throw new EmbeddedError(`PostgreSQL (process ${server.pid}) did not stop`, { cause: error });
+      throw new EmbeddedError(`PostgreSQL (process ${server.pid}) did not stop.`, { cause: error });
     }
   }
   while (isPostmaster(server.pid, cluster.data)) await delay(interval);
 }
 
-/** Asks a running server for a fast shutdown, and does not wait for it. */
+/** Requests a fast shutdown of a running server, without waiting. */
 export function interruptServer(cluster: Cluster): void {
   const server = livePostmaster(cluster.data);
   if (server) process.kill(server.pid, 'SIGINT');
 }
 
-/** Starts once. The answer is the server, or the last lines of its log. */
+/** Tries to start the server once. Returns the server, or the last lines of its log. */
 async function attempt(options: ServerOptions, port: number, deadline: number): Promise<Postmaster | string> {
   const { home, cluster, binaries, ephemeral } = options;
   const logFile = path.join(home.dir, 'server.log');
-  const said = makeRoom(logFile);
+  const logStart = rotateLog(logFile);
   const chosen = { ...settings, ...(ephemeral ? ephemeralSettings : {}) };
   const args = Object.entries(chosen).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  // As root it stays root's: the server writes through the descriptor.
+  // The file belongs to root if this process is root: the server writes through the descriptor.
   const output = openToAppend(logFile);
   const child = spawn(binaries.postgres, ['-D', cluster.data, '-p', String(port), ...args], {
     ...childOptions(home),
@@ -140,7 +141,7 @@ async function attempt(options: ServerOptions, port: number, deadline: number): 
   child.on('exit', (code, signal) => (ended = `exit ${code ?? signal}`));
   child.unref();
   for (;;) {
-    if (ended !== undefined) return lastLines(logFile, said) || ended;
+    if (ended !== undefined) return lastLines(logFile, logStart) || ended;
     const found = readPostmaster(cluster.data);
     if (found?.ready && found.pid === child.pid) {
       watch(child, options, logFile);
@@ -148,21 +149,22 @@ async function attempt(options: ServerOptions, port: number, deadline: number): 
     }
     if (Date.now() > deadline) {
       child.kill('SIGQUIT');
-      return `not ready after ${patience / 1000} s\n  ${lastLines(logFile, said)}`;
+      return `not ready after ${patience / 1000} s\n  ${lastLines(logFile, logStart)}`;
     }
     await delay(interval);
   }
 }
 
-/** Tells the log when a server ends that nobody asked to. */
+/** Logs an unexpected end of the server. */
 function watch(child: ChildProcess, { cluster, log }: ServerOptions, logFile: string): void {
   child.on('exit', (code, signal) => {
-    if (code !== 0) log.error({ code, signal, data: cluster.data, log: logFile }, 'the embedded PostgreSQL ended');
+    if (code !== 0)
+      log.error({ code, signal, data: cluster.data, log: logFile }, 'the embedded PostgreSQL ended unexpectedly');
   });
 }
 
-/** Size of the log before the server adds to it, after putting a long one aside. */
-function makeRoom(logFile: string): number {
+/** Rotates a large log. Returns the size of the log. */
+function rotateLog(logFile: string): number {
   const size = look(logFile)?.size ?? 0;
   if (size < logLimit) return size;
   renameSync(logFile, `${logFile}.old`);

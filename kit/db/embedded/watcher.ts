@@ -1,6 +1,6 @@
-// Runs beside an ephemeral server, in a session of its own. Its standard input
-// is a pipe from the process that started the server; when that ends, whatever
-// ended it, the server goes and its files with it.
+// Runs beside an ephemeral server, in its own session. Its standard input is a pipe
+// from the process that started the server. When that process ends, for whatever
+// reason, the watcher stops the server and removes its files.
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dataOf, removeTree } from './home.ts';
@@ -15,15 +15,15 @@ process.stdin.on('end', () => {
 });
 
 async function clear(): Promise<void> {
-  // An initdb that is still at work puts files back until it notices; five seconds outlive it.
+  // A running initdb may create files again until it ends, which takes less than five seconds.
   for (const deadline = Date.now() + 5_000; Date.now() < deadline && existsSync(home); await delay(50)) {
     try {
       const server = livePostmaster(dataOf(home));
-      // Immediate shutdown: there is nothing worth a checkpoint.
+      // SIGQUIT is an immediate shutdown, without a checkpoint.
       if (server) process.kill(server.pid, 'SIGQUIT');
       else await removeTree(home, account);
     } catch {
-      // Gone meanwhile, or not yet whole: the next turn sees.
+      // The server ended meanwhile, or its files are incomplete: tries again.
     }
   }
 }
