@@ -83,7 +83,7 @@ export async function startTogether(database: FreshDatabase, environment: Record
     ...environment,
   });
   const ports = await said((text) => {
-    const [, metrics] = /"port":(\d+),"msg":"metrics are shown"/.exec(text) ?? [];
+    const [, metrics] = /"port":(\d+),"msg":"serving metrics"/.exec(text) ?? [];
     const shown = /edge +http:\S+:(\d+) [^]+auth +http:\S+:(\d+) .+ on (\d+)\n([^]+)--list-methods/.exec(text);
     if (!shown) return undefined;
     const [edge, auth, authGrpc] = shown.slice(1, 4).map(Number) as [number, number, number];

@@ -7,7 +7,7 @@ import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { targetOf } from './registry.ts';
 import type { Calls } from './service.ts';
 
-/** Opens gRPC channels to the services that one calls, each with the caller's own token. That to auth is there already. */
+/** Opens gRPC channels to the services that a service calls, with its own token. The channel to auth is that of `auth`. */
 export function channelsTo(
   calls: Calls,
   config: Config<Keys>,
@@ -23,7 +23,7 @@ export function channelsTo(
   }
   return (called) => {
     const channel = channels.get(called);
-    if (!channel) throw new Error(`${called} is not among the services that this one calls`);
+    if (!channel) throw new Error(`${called} is not in the service's calls`);
     return channel;
   };
 }

@@ -5,16 +5,16 @@ import { failure } from '#kit/errors/failure.ts';
 import type { Need } from '#kit/guard/trouble.ts';
 import { mount, type Mounted } from '#kit/call/app.ts';
 
-/** What keeps a service from working, in a word that is safe to show. */
+/** What a service is missing, as a word that is safe to show to clients. */
 export type Obstacle = Need | 'database';
 
-/** Tells what keeps a service from working; undefined where it can. `/ready` and grpc.health.v1 answer from it. */
+/** Returns what a service is missing; undefined if it is ready. Used by `/ready` and grpc.health.v1. */
 export type Ready = () => Promise<Obstacle | undefined>;
 
-/** How often a watcher is told of a change at the latest, ms. */
+/** Polling interval of `Watch`, ms. */
 const watchEvery = 1_000;
 
-/** grpc.health.v1 for services that are all ready together, named or as a whole (""). */
+/** Creates grpc.health.v1. All services, and the process as a whole (""), have the same status. */
 export function healthOf(services: readonly DescService[], ready: Ready): Mounted {
   const known = new Set(['', ...services.map((service) => service.typeName)]);
   const statusOf = async () => ((await ready()) === undefined ? Serving.SERVING : Serving.NOT_SERVING);
@@ -33,7 +33,7 @@ export function healthOf(services: readonly DescService[], ready: Ready): Mounte
         const status = known.has(service) ? await statusOf() : Serving.SERVICE_UNKNOWN;
         if (status !== last) yield { status };
         last = status;
-        // Rejects when the watcher leaves, and the loop is over.
+        // Rejects when the watcher disconnects, which ends the loop.
         await setTimeout(watchEvery, undefined, { signal }).catch(() => undefined);
       }
     },

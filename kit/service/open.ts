@@ -22,11 +22,11 @@ import { channelsTo } from './channels.ts';
 import { environmentFor, targetOf } from './registry.ts';
 import type { BuiltService, DomainService, ServiceDeps } from './service.ts';
 
-/** What the process that a service lives in gives it. */
+/** What the process provides to a service. */
 export interface Host {
   readonly config: Config<DomainService['keys']>;
   readonly guard: Guard;
-  /** To another service, with this one's own token. */
+  /** Returns a transport to another service, with this service's token. */
   readonly to: (service: string) => Transport;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
@@ -34,8 +34,8 @@ export interface Host {
 }
 
 /**
- * Wires a service behind its guard and opens its port, on a migrated database:
- * the same in a process of its own and beside others.
+ * Wires a service behind its guard and opens its port, on a migrated database. Used
+ * both for a service in its own process and for several in one process.
  */
 export async function openService(
   service: DomainService,
@@ -52,8 +52,8 @@ export async function openService(
   const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
   const { mounted, work = [] } = await build({ database, config, to, log, metrics });
   assertServes(service.name, service.contract, mounted);
-  const atWork = startWork(work, { log, metrics });
-  closing.add(() => atWork.close());
+  const running = startWork(work, { log, metrics });
+  closing.add(() => running.close());
   const app = createService({
     mounted,
     checks: [connectGate(guard)],
@@ -75,7 +75,7 @@ export async function openService(
   return { app, port: server.port };
 }
 
-/** Runs a service in a process of its own. It is one of the registry, which completed its keys. */
+/** Runs a service of the registry in its own process. */
 export function runService(service: DomainService): Promise<void> {
   const { name, calls, keys, ports } = service;
   return runProcess(async (closing) => {

@@ -3,7 +3,7 @@ import type { Config } from '#kit/config/config.ts';
 import type { processKeys } from '#kit/config/shared-keys.ts';
 import { createLog, type Log } from '#kit/log/log.ts';
 
-/** Creates the logger of a process, as its configuration says. Without a format: `pretty` on a terminal, else `json`. */
+/** Creates the logger of a process from its configuration. Default format: `pretty` on a terminal, otherwise `json`. */
 export function processLog({
   logLevel: level,
   logFormat,

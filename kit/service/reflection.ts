@@ -9,9 +9,9 @@ import {
 } from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
 import { mount, type Mounted } from '#kit/call/app.ts';
 
-/** grpc.reflection.v1: lets buf curl and grpcurl call services whose protos they don't have. */
+/** Creates grpc.reflection.v1, with which buf curl and grpcurl call services without their protos. */
 export function reflectionOf(services: readonly DescService[]): Mounted {
-  // No service names the details that every error carries.
+  // Errors carry these details, but no service refers to them.
   const files = withImports([...services.map(({ file }) => file), file_google_rpc_error_details]);
   const registry = createRegistry(...files.values());
 
@@ -41,11 +41,11 @@ export function reflectionOf(services: readonly DescService[]): Mounted {
         };
       }
       default:
-        return refused(Code.Unimplemented, 'There is no such request.');
+        return refused(Code.Unimplemented, 'Unknown request.');
     }
   }
 
-  /** A symbol may be a type, or something inside one: a method, a field, a value. */
+  /** Finds the file of a symbol: a type, or a method, field or value in it. */
   function fileOf(symbol: string): DescFile | undefined {
     const name = symbol.replace(/^\./, '');
     return registry.get(name)?.file ?? registry.get(name.slice(0, name.lastIndexOf('.')))?.file;
@@ -64,14 +64,14 @@ export function reflectionOf(services: readonly DescService[]): Mounted {
   });
 }
 
-/** A file comes with all that it imports, so that a client need not ask again. */
+/** Returns a file with all of its imports, so that a client needs no further requests. */
 function described(file: DescFile | undefined) {
-  if (!file) return refused(Code.NotFound, 'There is no such file or symbol.');
+  if (!file) return refused(Code.NotFound, 'Unknown file or symbol.');
   const protos = [...withImports([file]).values()].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
   return { case: 'fileDescriptorResponse' as const, value: { fileDescriptorProto: protos } };
 }
 
-/** Files and all that they import, by name. */
+/** Returns files and all of their imports, by name. */
 function withImports(roots: readonly DescFile[], found = new Map<string, DescFile>()): Map<string, DescFile> {
   for (const file of roots) {
     if (found.has(file.proto.name)) continue;

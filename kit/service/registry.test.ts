@@ -11,7 +11,7 @@ const auth = defineService({ name: 'auth', port: 1, contract: [Health], load });
 const echo = defineService({ name: 'echo', port: 2, contract: [EchoService], calls: { auth: [Health] }, load });
 const environment = { DATABASE_URL: 'postgres://u:p@h/d', SIGNET_SERVICE_KEY: '' };
 
-test('a service gets a key for where it reaches each service that it calls', () => {
+test('adds a key for the address of each called service', () => {
   const { echo: complete } = defineRegistry({ auth, echo });
   const keys: AnyService['keys'] = { authTarget: complete.keys['authTarget' as never] };
   expect(targetOf(readConfig(keys, environment), 'auth')).toBe('localhost:1');
@@ -19,7 +19,7 @@ test('a service gets a key for where it reaches each service that it calls', () 
 });
 
 test.each<[string, Record<string, AnyService>, string]>([
-  ['calls what is not there', { echo }, 'echo calls auth, which is no service with a gRPC port'],
+  ['calls an unknown service', { echo }, 'echo calls auth, which is not a service with a gRPC port'],
   [
     'calls what another does not serve',
     { auth: { ...auth, contract: [] }, echo },
@@ -32,18 +32,18 @@ test.each<[string, Record<string, AnyService>, string]>([
     'auth and echo both have grpc.health.v1.Health',
   ],
   ['is registered under another name', { auth, other: echo }, 'echo is registered as other'],
-])('a service that %s does not start', (_, definitions, fault) => {
+])('refuses a service that %s', (_, definitions, fault) => {
   expect(() => defineRegistry(definitions)).toThrow(fault);
 });
 
 test.each([
   ['name', { host: key('SIGNET_ECHO_HOST', text, { default: 'x', doc: 'x' }) }],
   ['variable', { mine: key('SIGNET_HOST', text, { default: 'x', doc: 'x' }) }],
-])('a key of a service with the %s of one that every service has is refused', (_, keys) => {
+])('rejects a key with the %s of a key that every service has', (_, keys) => {
   expect(() => defineService({ name: 'echo', port: 2, contract: [], keys, load })).toThrow('has the key');
 });
 
-test('<SERVICE>_DATABASE_URL is the DATABASE_URL of that service and of no other', () => {
+test('<SERVICE>_DATABASE_URL is the DATABASE_URL of that service only', () => {
   const given = { DATABASE_URL: 'postgres://all', ECHO_DATABASE_URL: 'postgres://echo' };
   expect(environmentFor('echo', given)['DATABASE_URL']).toBe('postgres://echo');
   expect(environmentFor('auth', given)['DATABASE_URL']).toBe('postgres://all');

@@ -3,9 +3,10 @@ import { text } from '#kit/config/types.ts';
 import { type AnyService, envName } from './service.ts';
 
 /**
- * Completes the definitions of services that run together: each gets a key for
- * where it reaches a service that it calls.
- * @throws Error where a service calls one that is not among them or has no gRPC port, or two share a name, a port or a protobuf service
+ * Completes the definitions of services that run together: adds a key for the address
+ * of each service that a service calls.
+ * @throws Error if a service calls an unknown service or one without a gRPC port, or two share a name, a port or a
+ * protobuf service
  */
 export function defineRegistry<R extends Record<string, AnyService>>(definitions: R): R {
   const faults: string[] = [];
@@ -22,11 +23,11 @@ export function defineRegistry<R extends Record<string, AnyService>>(definitions
     for (const { typeName } of contract) take(typeName, name);
     const targets: Record<string, Key<string>> = {};
     for (const [called, wanted] of Object.entries(calls)) {
-      const { ports: its, contract: had = [] } = definitions[called] ?? {};
-      if (!its?.grpc) faults.push(`${name} calls ${called}, which is no service with a gRPC port`);
-      else targets[targetName(called)] = targetKey(called, its.grpc);
-      const lacking = wanted.filter((desc) => !had.includes(desc)).map(({ typeName }) => typeName);
-      if (lacking.length > 0) faults.push(`${name} calls ${lacking.join(', ')}, which ${called} does not serve`);
+      const { ports: targetPorts, contract: served = [] } = definitions[called] ?? {};
+      if (!targetPorts?.grpc) faults.push(`${name} calls ${called}, which is not a service with a gRPC port`);
+      else targets[targetName(called)] = targetKey(called, targetPorts.grpc);
+      const missing = wanted.filter((desc) => !served.includes(desc)).map(({ typeName }) => typeName);
+      if (missing.length > 0) faults.push(`${name} calls ${missing.join(', ')}, which ${called} does not serve`);
     }
     return [id, { ...service, keys: { ...keys, ...targets } }];
   });
@@ -34,12 +35,12 @@ export function defineRegistry<R extends Record<string, AnyService>>(definitions
   return Object.fromEntries(complete) as R;
 }
 
-/** The address of a service that another one calls, from the caller's configuration. */
+/** Returns the address of a called service from the caller's configuration. */
 export function targetOf(config: Config<Keys>, called: string): string {
   return String(config[targetName(called)]);
 }
 
-/** The variable that says where a service is reached. */
+/** Returns the environment variable of a service's address. */
 export function targetEnv(called: string): string {
   return `SIGNET_${envName(called)}_TARGET`;
 }
@@ -51,11 +52,11 @@ function targetName(called: string): string {
 function targetKey(called: string, grpc: Key<number>): Key<string> {
   return key(targetEnv(called), text, {
     default: `localhost:${grpc.default}`,
-    doc: `Where other services reach the ${called} service over gRPC: host:port, or a name that gRPC resolves.`,
+    doc: `gRPC address of the ${called} service for other services: host:port, or a name that gRPC resolves.`,
   });
 }
 
-/** The environment of one service: `<SERVICE>_DATABASE_URL`, where it is set, is its DATABASE_URL. */
+/** Returns the environment of one service, in which `<SERVICE>_DATABASE_URL`, if set, replaces DATABASE_URL. */
 export function environmentFor(name: string, environment: Environment): Environment {
   const own = environment[`${envName(name)}_DATABASE_URL`];
   return own ? { ...environment, DATABASE_URL: own } : environment;

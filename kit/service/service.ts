@@ -17,23 +17,23 @@ import type { Mounted } from '#kit/call/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import type { Work } from '#kit/work/work.ts';
 
-/** Protobuf services that a service calls, by the name of the service that has them. */
+/** Protobuf services that a service calls, by the name of the service that serves them. */
 export type Calls = Readonly<Record<string, readonly DescService[]>>;
 
-/** What everything that runs, reaches or describes a service knows of it. Data: it opens and loads nothing. */
+/** Definition of a service. It is plain data: it opens and loads nothing. */
 export interface AnyService {
-  /** Its folder in services/ and prisma/, its PostgreSQL schema, its name as a caller. Lower case. */
+  /** Name of its folder in services/ and prisma/, its PostgreSQL schema, and its name as a caller. Lower case. */
   readonly name: string;
-  /** The keys that set its ports: `grpc` for other services, `door` for HTTP and everything else. */
+  /** Keys of its ports: `grpc` for other services, `door` for all other clients. */
   readonly ports: { readonly grpc?: Key<number>; readonly door?: Key<number> };
-  /** The protobuf services that it serves. */
+  /** Protobuf services that it serves. */
   readonly contract: readonly DescService[];
   readonly calls: Calls;
-  /** All keys that it reads, those of its ports included. */
+  /** All of its configuration keys, including those of its ports. */
   readonly keys: Keys;
 }
 
-/** The keys that every domain service reads, besides its own. */
+/** Configuration keys of every domain service. */
 const standardKeys = {
   ...processKeys,
   ...limitKeys,
@@ -46,38 +46,38 @@ const standardKeys = {
 
 type StandardKeys = typeof standardKeys & { readonly port: Key<number> };
 
-/** A service with data of its own behind a gRPC port: all of them but auth and the edge. */
+/** A service with its own data behind a gRPC port: all services except auth and the edge. */
 export interface DomainService<C extends Calls = Calls, K extends Keys = Keys> extends AnyService {
   readonly ports: { readonly grpc: Key<number> };
   readonly calls: C;
   readonly keys: StandardKeys & K;
-  /** Loads the wiring, with all that it imports. Only the process that runs the service does. */
+  /** Imports the service's `build`. Only the process that runs the service calls it. */
   readonly load: () => Promise<Build>;
 }
 
-/** What a service's `build` is given; `ServiceDeps<typeof ride>`. */
+/** Dependencies passed to a service's `build`: `ServiceDeps<typeof ride>`. */
 export interface ServiceDeps<S extends DomainService = DomainService> {
   readonly database: Database;
   readonly config: Config<S['keys']>;
-  /** To another service, one of `calls`, with this service's own token. */
+  /** Returns a transport to a service in `calls`, with this service's token. */
   readonly to: (service: Extract<keyof S['calls'], string>) => Transport;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
 }
 
-/** A service that is wired. */
+/** Result of a service's `build`. */
 export interface BuiltService {
   readonly mounted: readonly Mounted[];
-  /** What goes on without a caller. */
+  /** Background work. */
   readonly work?: readonly Work[];
 }
 
-/** A service's `build`. What it takes is known where it is called, by the definition that it belongs to. */
+/** A service's `build`. The type of its dependencies depends on the service's definition. */
 export type Build = (deps: never) => BuiltService | Promise<BuiltService>;
 
 /**
- * Defines a domain service. Its keys for reaching others are added in the registry, which knows their ports.
- * @throws Error where a key of its own has the name of one that every service has
+ * Defines a domain service. The registry adds the keys of the addresses of called services.
+ * @throws Error if one of its keys has the name or the variable of a key that every service has
  */
 export function defineService<
   const C extends Calls = Readonly<Record<'auth', readonly DescService[]>>,
@@ -88,7 +88,7 @@ export function defineService<
   readonly port: number;
   readonly contract: readonly DescService[];
   readonly calls?: C;
-  /** Keys of its own. */
+  /** The service's own keys. */
   readonly keys?: K;
   readonly load: () => Promise<Build>;
 }): DomainService<C, K> {
@@ -108,19 +108,19 @@ export function defineService<
     name,
     ports: { grpc },
     contract,
-    // Every service proves to auth who it is, and hears of revocations there.
+    // Every service calls auth, for its own token and for revocations.
     calls: { auth: [], ...calls } as unknown as C,
     keys: { ...standard, ...keys } as StandardKeys & K,
     load,
   };
 }
 
-/** A service's name, as it stands in environment variables. */
+/** Returns a service's name for use in environment variables. */
 export function envName(name: string): string {
   return name.replaceAll('-', '_').toUpperCase();
 }
 
-/** Tells domain services from auth and the edge, which are wired by hand. */
+/** Returns whether a service is a domain service. Auth and the edge are not. */
 export function isDomainService(service: AnyService): service is DomainService {
   return 'load' in service;
 }

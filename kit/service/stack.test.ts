@@ -13,7 +13,7 @@ import { mount } from '#kit/call/app.ts';
 import { createInProcessTransport } from '#kit/transport/in-process.ts';
 import { assertServes, createService } from './stack.ts';
 
-test('a service without a guard among its checks serves public methods alone', async () => {
+test('a service without a guard serves only public methods', async () => {
   const app = createService({
     mounted: [mount(EchoService, { echo: () => ({ text: 'hi' }), private: () => ({ text: 'secret' }) })],
     checks: [],
@@ -30,7 +30,7 @@ test('a service without a guard among its checks serves public methods alone', a
 test.each([
   ['an internal method', 'anyService'],
   ['a public method', 'echo'],
-] as const)("verifies the calling service's token once for %s, and believes it who asked", async (_, method) => {
+] as const)("verifies the calling service's token once for %s, and trusts its forwarded address", async (_, method) => {
   const issuer = await createTestIssuer();
   const asked: unknown[] = [];
   const guard = createGuard({

@@ -30,22 +30,23 @@ export function assertServes(name: string, contract: readonly DescService[], mou
 }
 
 /**
- * Services behind the one stack that every service has, with grpc.health.v1 and,
- * where wanted, grpc.reflection.v1 beside them. A method without an access rule,
- * or with an edge rule that makes no sense, throws, so that nothing starts. From the outside in:
+ * Creates an app of services behind the standard stack, with grpc.health.v1 and
+ * optionally grpc.reflection.v1. From the outside in:
  *
- *   gate, on headers alone:  call (request id, trace) -> the checks, in order (limits, cookies, guard) -> open streams
- *   interceptors:            call context and log -> errors -> validation -> handler
+ *   gate, on headers:  call (request id, trace) -> checks, in order (limits, cookies, guard) -> stream limits
+ *   interceptors:      call context and log -> errors -> validation -> handler
+ *
+ * @throws Error if a method has no access rule or an invalid edge rule
  */
 export function createService(options: {
   readonly mounted: readonly Mounted[];
   readonly checks: readonly Gate[];
-  /** Tells which service calls. Without it, nobody is believed who it is that asked them. */
+  /** Identifies the calling service. Without it, forwarded client addresses are ignored. */
   readonly guard?: Pick<Guard, 'caller'>;
   readonly ready: Ready;
-  /** Streaming calls that may be open at once. */
+  /** Limits of open streaming calls. */
   readonly streams?: Bounds;
-  /** Whether strangers may ask what there is to call. */
+  /** Whether to serve grpc.reflection.v1. */
   readonly reflection: boolean;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
@@ -90,7 +91,7 @@ function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefine
     context.values.set(callKey, call);
     context.responseHeader.set('x-request-id', call.requestId);
     try {
-      // All of them, also for a call that is over: it counts against its caller's budget like any other.
+      // All checks run even if the call is over already, so that it counts against the client's rate limit.
       for (const check of checks) await check(context);
       if (context.signal.aborted) throw whyOver(context.signal);
       context.values.set(stageKey, 'admitted');
@@ -103,9 +104,9 @@ function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefine
 }
 
 /**
- * Bounds the streams that are open at once, those of an address and all; a stream's
- * signal aborts when it ends. Services of the fleet have a total of their own, which
- * no stranger can use up, and share their addresses.
+ * Limits open streams, in total and per address; a stream's signal aborts when it
+ * ends. Internal methods have a separate total, which external clients cannot exhaust,
+ * and no limit per address, because services share addresses.
  */
 function streamGate(streams: { readonly internal: Bound; readonly others: Bound }): Gate {
   return async ({ method, values, signal }) => {
@@ -120,7 +121,7 @@ function streamGate(streams: { readonly internal: Bound; readonly others: Bound 
   };
 }
 
-/** Runs the handler in its call's context, and tells how the call ended. */
+/** Runs the handler in its call's context, and records the end of the call. */
 function inCall(log: CallLog): Interceptor {
   return (next) => async (req) => {
     const begun = req.contextValues.get(callKey);
@@ -150,7 +151,7 @@ function inCall(log: CallLog): Interceptor {
   };
 }
 
-/** Turns whatever a handler throws into what may leave. */
+/** Converts all errors of a handler by `outward`. */
 const errors: Interceptor = (next) => async (req) => {
   try {
     const res = await next(req.stream ? { ...req, message: received(req.message) } : req);
@@ -160,13 +161,13 @@ const errors: Interceptor = (next) => async (req) => {
   }
 };
 
-/** A connection that breaks while messages come is the caller's end of the call, not a fault of ours. */
+/** Reports a connection that breaks between incoming messages as cancelled by the client, not as an internal error. */
 async function* received<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
     if (!(error instanceof ConnectError) || error.code === Code.Aborted) throw failure('CANCELLED', { cause: error });
-    // Reading a message that is too large ends the stream, and the transport gives no reason.
+    // A too large message ends the stream, and the transport's error has no reason.
     if (error.code === Code.ResourceExhausted && reasonOf(error) === undefined) {
       throw failure('PAYLOAD_TOO_LARGE', { cause: error });
     }

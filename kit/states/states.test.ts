@@ -3,7 +3,7 @@ import { defineStates } from './states.ts';
 
 const states = defineStates({ draft: ['sent', 'gone'], sent: ['gone'], gone: [] }, ['draft']);
 
-test('knows which state may follow which', () => {
+test('returns the allowed transitions', () => {
   expect(states.all).toEqual(['draft', 'sent', 'gone']);
   expect(states.allows('draft', 'sent')).toBe(true);
   expect(states.allows('sent', 'draft')).toBe(false);
@@ -11,18 +11,18 @@ test('knows which state may follow which', () => {
   expect(states.before('draft')).toEqual([]);
 });
 
-test('refuses a table that names a state which it has not', () => {
+test('refuses a table with an unknown state', () => {
   // @ts-expect-error the type checker refuses it, too
   expect(() => defineStates({ draft: ['lost'] }, ['draft'])).toThrow('"lost" is not in the table');
   // @ts-expect-error the type checker refuses it, too
   expect(() => defineStates({ draft: [] }, ['lost'])).toThrow('"lost" is not in the table');
 });
 
-test('refuses a table with a state that cannot be reached, also one that only another such leads to', () => {
+test('refuses a table with an unreachable state, also in a cycle', () => {
   expect(() => defineStates({ draft: [], sent: [] }, ['draft'])).toThrow('"sent" cannot be reached');
   expect(() => defineStates({ draft: [], sent: ['gone'], gone: ['sent'] }, ['draft'])).toThrow('cannot be reached');
 });
 
-test('reaches a state by way of others', () => {
+test('accepts a state that is reachable through others', () => {
   expect(defineStates({ gone: [], sent: ['gone'], draft: ['sent'] }, ['draft']).all).toHaveLength(3);
 });

@@ -1,17 +1,17 @@
-/** The states of something and how they follow each other. */
+/** States and their transitions. */
 export interface States<State extends string> {
   readonly all: readonly State[];
-  /** Tells whether one state may follow another. */
+  /** Returns whether the transition is allowed. */
   allows(from: State, to: State): boolean;
-  /** The states that one may follow. */
+  /** Returns the states with a transition to a state. */
   before(to: State): readonly State[];
 }
 
 /**
- * Defines states by a table, which is checked at once: call it where a module loads.
- * @param table by state, the states that may follow it
- * @param initial the states that something may begin in
- * @throws Error where the table names an unknown state, or one that cannot be reached
+ * Defines states by a transition table, which it checks. Call it when a module loads.
+ * @param table the next states of each state
+ * @param initial the initial states
+ * @throws Error if the table has an unknown or unreachable state
  */
 export function defineStates<State extends string>(
   table: Readonly<Record<State, readonly NoInfer<State>[]>>,
@@ -22,7 +22,7 @@ export function defineStates<State extends string>(
   const unknown = named.find((state) => !Object.hasOwn(table, state));
   if (unknown !== undefined) throw new Error(`the state "${unknown}" is not in the table`);
   const reached = new Set<State>(initial);
-  // A set that grows is iterated to its end.
+  // The iteration includes states that are added meanwhile.
   for (const state of reached) for (const next of table[state]) reached.add(next);
   const unreached = all.find((state) => !reached.has(state));
   if (unreached !== undefined) throw new Error(`the state "${unreached}" cannot be reached`);
@@ -33,5 +33,5 @@ export function defineStates<State extends string>(
   };
 }
 
-/** The states that `defineStates` defined. */
+/** The union of the states of `defineStates`. */
 export type StateOf<Defined> = Defined extends States<infer State> ? State : never;

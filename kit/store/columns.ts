@@ -1,11 +1,11 @@
 import { column, join, raw, type Sql, sql } from './sql.ts';
 
 /**
- * A select list whose rows have the type `Row`: `createdAt` is the column `created_at`. A property of `Row` that is not
- * listed does not compile.
- * @param table the name or alias before each column; empty for none
- * @param list by property, `true` for its column, or the expression that it is
- * @throws Error where a property is not a plain name
+ * Returns a select list for rows of type `Row`: `createdAt` is the column `created_at`. The compiler requires all
+ * properties of `Row`.
+ * @param table table name or alias of the columns; empty for none
+ * @param list for each property, `true` for its column, or an expression
+ * @throws Error if a property is not a plain name
  */
 export function columns<Row>(table: string, list: Readonly<Record<keyof Row & string, true | Sql>>): Sql {
   const prefix = table === '' ? '' : `${table}.`;
@@ -16,12 +16,12 @@ export function columns<Row>(table: string, list: Readonly<Record<keyof Row & st
   return join(items);
 }
 
-/** A row with undefined where the database has null, as the domain has it. */
+/** A row with undefined instead of null. */
 export type Present<Row> = {
   [Property in keyof Row]: null extends Row[Property] ? Exclude<Row[Property], null> | undefined : Row[Property];
 };
 
-/** A row in the domain's words: undefined in the place of null. */
+/** Replaces null with undefined in a row. */
 export function present<Row extends object>(row: Row): Present<Row> {
   const entries = Object.entries(row).map(([property, value]) => [property, value ?? undefined]);
   return Object.fromEntries(entries) as Present<Row>;

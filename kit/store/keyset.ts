@@ -1,7 +1,7 @@
 import { wrongPageToken } from '#kit/page/page.ts';
 import { column, join, raw, type Sql, sql } from './sql.ts';
 
-/** What the columns of a sort key hold. `text C` is text that is ordered byte by byte. */
+/** SQL types of sort key columns. `text C` is text in byte order. */
 const casts = {
   uuid: raw('uuid'),
   timestamptz: raw('timestamptz'),
@@ -10,7 +10,7 @@ const casts = {
   'text C': raw('text COLLATE "C"'),
 } as const;
 
-/** A column of a sort key: its name, and what it holds. */
+/** A column of a sort key: name and type. */
 export type KeyColumn = readonly [name: string, type: keyof typeof casts];
 
 /** The order of a list. */
@@ -22,9 +22,9 @@ export interface Order {
   readonly comparison: Sql;
 }
 
-/** The greatest key first. The last column tells rows apart whose others are equal. */
+/** Descending order. The last column must make the key unique. */
 export const descending = (...columns: readonly [KeyColumn, ...KeyColumn[]]): Order => order(columns, 'DESC', '<');
-/** The least key first. */
+/** Ascending order. */
 export const ascending = (...columns: readonly [KeyColumn, ...KeyColumn[]]): Order => order(columns, 'ASC', '>');
 
 function order(key: readonly KeyColumn[], direction: 'ASC' | 'DESC', comparison: '<' | '>'): Order {
@@ -38,11 +38,11 @@ function order(key: readonly KeyColumn[], direction: 'ASC' | 'DESC', comparison:
 }
 
 /**
- * The condition that a row comes after a place of a list; undefined for the first page. Of the same order as the
- * statement's ORDER BY (`order.by`), so that the two cannot differ. All columns are compared as one row, which an index
- * over them serves.
- * @param after the sort key of the last row that was given (kit/page), one value a column
- * @throws INVALID_ARGUMENT where a page token has more values or fewer
+ * Returns the condition of the rows after a position of a list; undefined for the first page. It uses the same order
+ * as the statement's ORDER BY (`order.by`), so that they cannot differ. It compares rows of columns, which can use an
+ * index over the columns.
+ * @param after sort key of the last row of the previous page (kit/page), one value per column
+ * @throws INVALID_ARGUMENT if a page token has the wrong number of values
  */
 export function keyset({ columns, types, comparison }: Order, after: readonly string[] | undefined): Sql | undefined {
   if (after === undefined) return undefined;

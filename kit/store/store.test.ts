@@ -45,7 +45,7 @@ describe('keyset', () => {
   const keyOf: Record<string, (thing: Thing) => string[]> = {
     id: ({ id }) => [id],
     'time and id': ({ madeAt, id }) => [madeAt?.toISOString() ?? '', id],
-    'name, byte by byte, and id': ({ name, id }) => [name ?? '', id],
+    'name, in byte order, and id': ({ name, id }) => [name ?? '', id],
   };
   const orders: Record<string, Parameters<typeof ascending>> = {
     id: [['t.id', 'uuid']],
@@ -53,7 +53,7 @@ describe('keyset', () => {
       ['t.made_at', 'timestamptz'],
       ['t.id', 'uuid'],
     ],
-    'name, byte by byte, and id': [
+    'name, in byte order, and id': [
       ['t.name', 'text C'],
       ['t.id', 'uuid'],
     ],
@@ -64,7 +64,7 @@ describe('keyset', () => {
       ORDER BY ${order.by} LIMIT ${take}`;
 
   test.each(Object.keys(orders).flatMap((name) => [ascending, descending].map((make) => [name, make] as const)))(
-    'pages that follow each other by %s are the whole list, once',
+    'consecutive pages by %s are the whole list, once',
     async (name, make) => {
       const order = make(...(orders[name] ?? [['t.id', 'uuid']]));
       const whole = await read(order, undefined, 100);
@@ -80,12 +80,12 @@ describe('keyset', () => {
     },
   );
 
-  test('orders text byte by byte where it is told to', async () => {
+  test('orders text C in byte order', async () => {
     const rows = await read(ascending(['t.name', 'text C'], ['t.id', 'uuid']), undefined, 100);
     expect(rows.map(({ name }) => name)).toEqual(['B', 'B', 'a', 'a', 'c', 'c']);
   });
 
-  test.each([[[]], [['x']], [['x', 'y', 'z']]])('refuses a place with another number of values: %j', (after) => {
+  test.each([[[]], [['x']], [['x', 'y', 'z']]])('refuses a position with the wrong number of values: %j', (after) => {
     const order = descending(['t.made_at', 'timestamptz'], ['t.id', 'uuid']);
     let reason: unknown;
     try {
@@ -104,18 +104,18 @@ describe('where', () => {
     return row?.count;
   };
 
-  test('of no condition all rows are wanted; undefined and false do not apply', async () => {
+  test('matches all rows without conditions, and skips undefined and false', async () => {
     expect(await count()).toBe(3);
     expect(await count(undefined, false, sql`n > ${1}`)).toBe(2);
   });
 
-  test('all conditions must hold, also beside one with OR in it', async () => {
+  test('joins conditions with AND, also one that contains OR', async () => {
     expect(await count(sql`n = ${1} OR n = ${2}`, sql`n > ${1}`)).toBe(1);
   });
 });
 
 describe('columns', () => {
-  test('name properties after columns, and null is undefined in the domain', async () => {
+  test('maps columns to properties, and null to undefined', async () => {
     const id = randomUUID();
     await database.pool.query('INSERT INTO things (id) VALUES ($1)', [id]);
     const [row] = await db.$queryRaw<Thing[]>`SELECT ${thingColumns} FROM things t WHERE t.id = ${id}::uuid`;
@@ -137,7 +137,7 @@ describe('columns', () => {
 describe('move', () => {
   const states = defineStates({ draft: ['sent', 'lost'], sent: ['lost'], lost: [] }, ['draft']);
 
-  test('of fifty callers at once, one moves a row', async () => {
+  test('one of fifty concurrent callers moves a row', async () => {
     const id = randomUUID();
     await database.pool.query('INSERT INTO things (id) VALUES ($1)', [id]);
     const send = move(states, 'draft', 'sent');
@@ -148,7 +148,7 @@ describe('move', () => {
     expect((await Promise.all(moves)).filter((changed) => changed === 1)).toHaveLength(1);
   });
 
-  test('moves a row from every state that the new one may follow, and from no other', async () => {
+  test('moves a row from all states with a transition, and from no other', async () => {
     const ids = Object.fromEntries(states.all.map((state) => [state, randomUUID()]));
     for (const [state, id] of Object.entries(ids))
       await database.pool.query('INSERT INTO things (id, state) VALUES ($1, $2)', [id, state]);
@@ -158,7 +158,7 @@ describe('move', () => {
     expect(new Set(hit.map(({ id }) => id))).toEqual(new Set([ids['draft'], ids['sent']]));
   });
 
-  test('refuses what the table does not allow', () => {
+  test('refuses a transition that the table does not allow', () => {
     expect(() => move(states, 'sent', 'draft')).toThrow('no transition leads from "sent" to "draft"');
     expect(() => moveFromAny(states, 'draft')).toThrow('no transition leads to "draft"');
   });

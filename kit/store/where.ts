@@ -1,9 +1,9 @@
 import { join, type Sql, sql } from './sql.ts';
 
-/** Conditions that must all hold. One that is undefined or false does not apply; where none applies, all rows do. */
+/** Joins conditions with AND. Skips undefined and false; without conditions it matches all rows. */
 export function where(conditions: readonly (Sql | undefined | false)[]): Sql {
   const applying = conditions.filter((one): one is Sql => one !== undefined && one !== false);
-  // Each in parentheses: one with OR in it must not take in its neighbours.
+  // In parentheses, because a condition may contain OR.
   return applying.length === 0
     ? sql`true`
     : join(

@@ -2,15 +2,15 @@ import Fastify from 'fastify';
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from './metrics.ts';
 
-/** A port on which metrics are read. */
+/** A metrics port. */
 export interface MetricsServer {
   readonly port: number;
   close(): Promise<void>;
 }
 
 /**
- * Opens a port with `GET /metrics`, apart from those that callers use: what it tells is for operators.
- * @throws where the port cannot be had
+ * Opens a port with `GET /metrics`, separate from the public ports, because metrics are for operators.
+ * @throws Error if the port is not available
  */
 export async function serveMetrics(metrics: Metrics, options: { port: number; host: string }): Promise<MetricsServer> {
   const fastify = Fastify({ forceCloseConnections: true });

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { createMetrics } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
 
-/** The samples of a metric: its labels and value, a line each. */
+/** The samples of a metric, one line each with labels and value. */
 function samplesOf(text: string, name: string): string[] {
   return text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
 }
 
-test('counts calls by service, method and outcome, and how long they took', async () => {
+test('counts calls by service, method and outcome, with durations', async () => {
   const metrics = createMetrics();
   const edge = metrics.of('edge');
   edge.call('a.B/C', 'ok', 0.002);
@@ -28,7 +28,7 @@ test('counts calls by service, method and outcome, and how long they took', asyn
   );
 });
 
-test('counts what guards decide and remember', async () => {
+test('counts decisions and cache lookups of guards', async () => {
   const metrics = createMetrics();
   const { guard } = metrics.of('user');
   guard.decision('admitted', 'a.B/C');
@@ -47,7 +47,7 @@ test('counts what guards decide and remember', async () => {
   ]);
 });
 
-test('reads what is watched when somebody looks, of each service by itself', async () => {
+test('reads gauges at each scrape, per service', async () => {
   const metrics = createMetrics();
   let waiting = 0;
   metrics.of('auth').watch('signet_password_hashes_waiting', () => waiting);
@@ -64,7 +64,7 @@ test('reads what is watched when somebody looks, of each service by itself', asy
   ]);
 });
 
-test('are on a port of their own, at /metrics and nowhere else', async () => {
+test('are served on a separate port, at /metrics only', async () => {
   const metrics = createMetrics();
   const server = await serveMetrics(metrics, { port: 0, host: '127.0.0.1' });
   const answer = await fetch(`http://127.0.0.1:${server.port}/metrics`);

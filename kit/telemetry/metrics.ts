@@ -1,48 +1,48 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { GuardObserver } from '#kit/guard/verifier.ts';
 
-/** What is read when somebody looks, by the name that it is shown under. */
+/** Help texts of gauges, by name. */
 const gauges = {
-  signet_streams: 'Streaming calls that are open.',
-  signet_revocations: 'Revocations that a guard holds.',
-  signet_revocations_age_seconds: 'Seconds since revocations were last heard of.',
-  signet_password_hashes_running: 'Password hashes that are being worked on.',
-  signet_password_hashes_waiting: 'Password hashes that wait their turn.',
-  signet_database_connections: 'Connections to the database that are open.',
-  signet_database_connections_idle: 'Connections to the database that nobody uses.',
-  signet_database_waiting: 'Statements that wait for a connection to the database.',
+  signet_streams: 'Open streaming calls.',
+  signet_revocations: 'Revocations in memory.',
+  signet_revocations_age_seconds: 'Age of the revocation data, in seconds.',
+  signet_password_hashes_running: 'Password hashes being computed.',
+  signet_password_hashes_waiting: 'Password hashes waiting to be computed.',
+  signet_database_connections: 'Open database connections.',
+  signet_database_connections_idle: 'Idle database connections.',
+  signet_database_waiting: 'Statements waiting for a database connection.',
 } as const;
 
-/** Upper ends of the classes of durations, s. */
+/** Upper bounds of the histogram buckets, s. */
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What one service of a process counts. */
+/** Metrics of one service. */
 export interface ServiceMetrics {
-  /** Counts a call that has ended: its method's full name, its gRPC code, and how long it took, s. */
+  /** Counts an ended call: full method name, gRPC code, duration in seconds. */
   call(method: string, code: string, seconds: number): void;
-  /** Counts an error that no caller hears of, because its call had ended. */
+  /** Counts an internal error that occurs after its call has ended. */
   strayError(): void;
-  /** Counts a run of background work (kit/work), and how long it took, s. */
+  /** Counts a run of background work (kit/work), with its duration in seconds. */
   work(name: string, outcome: 'ok' | 'failed', seconds: number): void;
-  /** Counts what the service's guard does. */
+  /** Counts decisions and cache lookups of the guard. */
   readonly guard: Required<GuardObserver>;
-  /** Has something shown, read whenever somebody looks. */
+  /** Registers a gauge, which is read at each scrape. */
   watch(name: keyof typeof gauges, read: () => number): void;
 }
 
-/** What a process counts. */
+/** Metrics of a process. */
 export interface Metrics {
-  /** The metrics of one of its services. */
+  /** Returns the metrics of a service. */
   of(service: string): ServiceMetrics;
-  /** Counts a rejected promise that nothing handled. */
+  /** Counts an unhandled promise rejection. */
   unhandledRejection(): void;
-  /** All of it in Prometheus's text format. */
+  /** Returns all metrics in Prometheus's text format. */
   text(): Promise<string>;
-  /** That format's media type. */
+  /** Media type of `text`. */
   readonly contentType: string;
 }
 
-/** Counts nothing. */
+/** Metrics that count nothing. */
 export const noMetrics: ServiceMetrics = {
   call: () => undefined,
   strayError: () => undefined,
@@ -51,14 +51,14 @@ export const noMetrics: ServiceMetrics = {
   watch: () => undefined,
 };
 
-/** Makes the metrics of a process, those of Node itself among them. */
+/** Creates the metrics of a process, including Node's default metrics. */
 export function createMetrics(): Metrics {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
   const calls = new Counter({
     name: 'signet_calls_total',
-    help: 'Calls that have ended, by outcome (gRPC code).',
+    help: 'Ended calls, by gRPC code.',
     labelNames: ['service', 'method', 'code'],
     registers,
   });
@@ -71,19 +71,19 @@ export function createMetrics(): Metrics {
   });
   const decisions = new Counter({
     name: 'signet_guard_decisions_total',
-    help: 'Calls that a guard admitted, or refused for a reason.',
+    help: 'Decisions of the guard: admitted, or the reason of the refusal.',
     labelNames: ['service', 'outcome'],
     registers,
   });
   const lookups = new Counter({
     name: 'signet_guard_cache_lookups_total',
-    help: 'Tokens that a guard looked up among those that it has verified.',
+    help: 'Lookups in the cache of verified tokens.',
     labelNames: ['service', 'result'],
     registers,
   });
   const stray = new Counter({
     name: 'signet_stray_errors_total',
-    help: 'Errors of calls that had ended, so that no caller heard of them. Each is a fault of ours, in the log.',
+    help: 'Internal errors after the end of a call. The log has each.',
     labelNames: ['service'],
     registers,
   });
@@ -102,7 +102,7 @@ export function createMetrics(): Metrics {
   });
   const unhandled = new Counter({
     name: 'signet_unhandled_rejections_total',
-    help: 'Rejected promises that nothing handled. Each is a fault of ours, in the log.',
+    help: 'Unhandled promise rejections. The log has each.',
     registers,
   });
   const watched = new Map<keyof typeof gauges, Map<string, () => number>>();

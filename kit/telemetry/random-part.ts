@@ -4,8 +4,8 @@ let pool = Buffer.alloc(0);
 let used = 0;
 
 /**
- * Random bytes for ids, from a pool: asking the system for sixteen at a time
- * costs fifteen times as much. Not for secrets: a pool is memory that stays.
+ * Returns random bytes for ids from a pool, because requesting sixteen bytes at a time
+ * from the system costs fifteen times as much. Not for secrets: the pool stays in memory.
  */
 export function randomPart(size: number): Buffer {
   if (used + size > pool.length) {

@@ -3,10 +3,10 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { reasonOf } from '#kit/errors/failure.ts';
 import type { Trace } from './trace.ts';
 
-/** Does nothing, and costs next to nothing, until `startTracing` has run. */
+/** A no-op until `startTracing` has run. */
 const tracer = trace.getTracer('signet');
 
-/** Codes by which a server says that it is at fault, and not its caller (OpenTelemetry's conventions for RPC). */
+/** Codes that are errors of the server (OpenTelemetry's semantic conventions for RPC). */
 const faults = new Set([
   Code.Unknown,
   Code.DeadlineExceeded,
@@ -16,7 +16,7 @@ const faults = new Set([
   Code.DataLoss,
 ]);
 
-/** Begins the span of a call that came in; undefined where its trace is not recorded. */
+/** Starts the span of an incoming call; undefined if its trace is not recorded. */
 export function serverSpan(method: string, parent: Trace | undefined, attributes: Attributes): Span | undefined {
   const from = parent ? trace.setSpanContext(ROOT_CONTEXT, contextOf(parent)) : ROOT_CONTEXT;
   return recorded(
@@ -24,17 +24,17 @@ export function serverSpan(method: string, parent: Trace | undefined, attributes
   );
 }
 
-/** Begins the span of a call that goes out on behalf of the one under way; undefined where that is not recorded. */
+/** Starts the span of an outgoing call within the current call; undefined if the trace is not recorded. */
 export function clientSpan(method: string): Span | undefined {
   return recorded(tracer.startSpan(method, { kind: SpanKind.CLIENT, attributes: { 'rpc.method': method } }));
 }
 
-/** Runs a function within a span: spans that it begins stand below it. */
+/** Runs a function within a span, which becomes the parent of new spans. */
 export function inSpan<T>(span: Span, run: () => T): T {
   return context.with(trace.setSpan(ROOT_CONTEXT, span), run);
 }
 
-/** Ends the span of a call, by the error that the call ended with, if any. A client's span tells any error as one. */
+/** Ends the span of a call, with the call's error if it failed. For a client span every error sets the status ERROR. */
 export function endSpan(span: Span, side: 'server' | 'client', error?: unknown): void {
   if (error === undefined) {
     span.setAttribute('rpc.response.status_code', 'OK');
@@ -47,7 +47,7 @@ export function endSpan(span: Span, side: 'server' | 'client', error?: unknown):
   span.end();
 }
 
-/** Where in its trace a span stands. */
+/** Returns the trace position of a span. */
 export function placeOf(span: Span, state: string | null): Trace {
   const { traceId, spanId, traceFlags } = span.spanContext();
   return { traceId, spanId, flags: traceFlags.toString(16).padStart(2, '0'), state };

@@ -8,9 +8,9 @@ import { serveMetrics } from './metrics-server.ts';
 import { startTracing } from './tracing.ts';
 
 /**
- * Lets a process be watched: counts, and where the configuration says so, shows
- * the counts on a port of their own, and records traces. Call it first, so that it is closed last.
- * @param name of the process: `service.name` is `signet-<name>`
+ * Sets up the telemetry of a process: metrics and, if configured, a metrics port and
+ * traces. Call it first, so that it is closed last.
+ * @param name name of the process: `service.name` is `signet-<name>`
  */
 export async function openTelemetry(
   config: Config<typeof telemetryKeys> & Pick<Config<typeof processKeys>, 'host'>,
@@ -27,20 +27,20 @@ export async function openTelemetry(
   if (port !== undefined) {
     const server = await onPort(port, telemetryKeys.metricsPort.env, () => serveMetrics(metrics, { port, host }));
     closing.add(() => server.close());
-    log.info({ port: server.port }, 'metrics are shown');
+    log.info({ port: server.port }, 'serving metrics');
   }
   return metrics;
 }
 
 /**
- * Logs and counts a rejected promise that nothing handled, instead of ending the
- * process as Node does: one that a caller can bring about would let any caller end
- * a public process. The log names the call that it belongs to.
+ * Logs and counts unhandled promise rejections instead of ending the process (Node's
+ * default), because otherwise a client that can cause one could end a public process.
+ * The log line has the ids of the call.
  */
 function surviveRejections(log: Log, metrics: Metrics, closing: Closing): void {
   function survive(error: unknown): void {
     metrics.unhandledRejection();
-    log.error({ err: error }, 'a rejected promise was not handled');
+    log.error({ err: error }, 'unhandled promise rejection');
   }
   process.on('unhandledRejection', survive);
   closing.add(() => process.off('unhandledRejection', survive));

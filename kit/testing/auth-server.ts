@@ -10,12 +10,12 @@ import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_ser
 import { failureOf } from '#kit/errors/failure.ts';
 import type { TestIssuer } from './tokens.ts';
 
-/** The auth service's own reason, which the feed of revocations knows by name. */
+/** Creates errors with the auth service's reason that the revocation feed handles. */
 export const failure = failureOf({
   INVALID_CLIENT: { code: Code.Unauthenticated, status: 401, title: "The service's assertion is not valid." },
 });
 
-/** What a service of the fleet needs of an auth service: tokens of its own, and revocations. */
+/** A test auth service: issues service tokens and streams revocations. */
 export interface AuthServer {
   readonly url: string;
   /** Services whose assertions are accepted; a test may change them. */
@@ -25,7 +25,7 @@ export interface AuthServer {
   close(): Promise<void>;
 }
 
-/** Opens one on 127.0.0.1, over h2c. It takes an assertion's word for its name. */
+/** Starts a test auth service on 127.0.0.1, over h2c. It does not verify assertions. */
 export async function startAuthServer(issuer: () => TestIssuer, services: readonly string[]): Promise<AuthServer> {
   const known = new Set(services);
   const news = new EventEmitter().setMaxListeners(0);

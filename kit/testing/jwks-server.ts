@@ -1,19 +1,19 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A JWKS endpoint whose answers the test decides. */
+/** A JWKS endpoint with responses chosen by the test. */
 export interface JwksServer {
   readonly url: string;
   /** Requests so far. */
   readonly requests: number;
-  /** Called for each answer: a document is sent as 200, a string as it is; `undefined` is never answered. */
+  /** Returns the body of each response: a document, or a string sent unchanged. `undefined` sends no response. */
   answer: () => unknown;
-  /** Status of the answers. Where it is a redirect, it leads to a good answer. */
+  /** Status of the responses. A redirect leads to a valid response. */
   status: number;
   close(): Promise<void>;
 }
 
-/** Serves a JWKS on a free port of 127.0.0.1. A port given before can be given again, to come back after a close. */
+/** Serves a JWKS on 127.0.0.1, on a free port, or on the given one (to restart after a close). */
 export async function startJwksServer(answer: () => unknown, port = 0): Promise<JwksServer> {
   let requests = 0;
   const server = createServer((request, response) => {

@@ -1,7 +1,7 @@
 import type { Reporter, TestModule } from 'vitest/node';
 import { isLeftOut } from './programs.ts';
 
-/** Vitest reporter whose words, the last of a run, name the suites that this machine could not run. */
+/** Vitest reporter that lists the skipped suites at the end of a run. */
 export default class LeftOutReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const titles = modules.flatMap(({ children }) => [...children.allSuites()].map(({ name }) => name));
@@ -9,7 +9,7 @@ export default class LeftOutReporter implements Reporter {
   }
 }
 
-/** What is said of a run with suites of these titles; nothing where none was left out. */
+/** Returns the summary of a run with these suites; empty if none was skipped. */
 export function closingWords(titles: readonly string[]): string {
   const missing = titles.filter(isLeftOut);
   if (missing.length === 0) return '';

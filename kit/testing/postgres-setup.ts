@@ -17,11 +17,11 @@ declare module 'vitest' {
 }
 
 /**
- * Vitest's global set-up: one server a run, with every service migrated into a
- * template that freshDatabase() copies. The server is embedded and ephemeral: a
- * watcher process clears it away if the run ends without its teardown (Ctrl-C
- * twice, kill -9). With TEST_DATABASE_URL it is that one; databases that a
- * killed run left there are dropped by the next.
+ * Vitest's global setup: one server per run, with a migrated template database that
+ * freshDatabase() copies. By default the server is embedded and ephemeral; a watcher
+ * process removes it if the run ends without teardown (Ctrl-C twice, kill -9). With
+ * TEST_DATABASE_URL that server is used, and each run drops the databases of killed
+ * runs.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['TEST_DATABASE_URL'];
@@ -32,7 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const template = templateOf(run);
   await createDatabase(admin, template);
   const url = databaseUrl(admin, template);
-  // One after the other: two that make their first schema at once would do, but a failure should name one.
+  // Sequentially, so that a failure names one service.
   for (const service of schemas) await migrate({ url, ...migrationsOf(service), log: silentLog });
   project.provide('postgres', { admin: admin.reveal(), run });
   return async () => {
@@ -42,7 +42,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** Marks a run as living, by a lock that its connection holds, and clears away what dead runs left. */
+/** Marks a run as alive by an advisory lock, and drops the databases of dead runs. */
 async function holdRun(admin: Secret, run: string): Promise<Client> {
   const client = new Client(connection(admin));
   client.on('error', () => undefined);

@@ -14,7 +14,7 @@ async function query(url: string, sql: string): Promise<unknown[]> {
 
 const insert = `INSERT INTO "user".profiles (user_id) VALUES ('018f0000-0000-7000-8000-000000000000')`;
 
-test('a fresh database has the tables of every service and none of the rows of another', async () => {
+test("a fresh database has all services' tables and no rows", async () => {
   const [one, two] = await Promise.all([freshDatabase(), freshDatabase()]);
   await query(one.url.reveal(), insert);
   expect(await query(one.url.reveal(), 'SELECT * FROM "user".profiles')).toHaveLength(1);
@@ -23,19 +23,19 @@ test('a fresh database has the tables of every service and none of the rows of a
   await Promise.all([one.drop(), two.drop()]);
 });
 
-test('twenty fresh databases can be made at once', async () => {
+test('creates twenty fresh databases at once', async () => {
   const made = await Promise.all(Array.from({ length: 20 }, () => freshDatabase()));
   expect(new Set(made.map(({ url }) => url.reveal())).size).toBe(20);
   await Promise.all(made.map((database) => database.drop()));
 });
 
-test('an empty database has no tables of ours', async () => {
+test('an empty database has no tables', async () => {
   const { url, drop } = await emptyDatabase();
   expect(await query(url.reveal(), `SELECT to_regclass('auth.users') AS found`)).toEqual([{ found: null }]);
   await drop();
 });
 
-test('drop takes a database away from those who are connected to it', async () => {
+test('drop closes the connections of a database', async () => {
   const { url, drop } = await freshDatabase();
   const client = new Client(url.reveal());
   const lost = new Promise((resolve) => client.on('error', resolve));

@@ -3,51 +3,51 @@ import { inject } from 'vitest';
 import { createDatabase, dropDatabase } from '#kit/db/create-database.ts';
 import { Secret } from '#kit/log/secret.ts';
 
-/** What the global set-up tells the tests of its server. */
+/** The test server, as provided by the global setup. */
 export interface TestPostgres {
-  /** URL of a database from which others can be made. */
+  /** Administrative URL, for creating databases. */
   readonly admin: string;
-  /** Part of the name of every database of this run. */
+  /** Id of the run, part of the names of its databases. */
   readonly run: string;
 }
 
-/** A database of a test's own. */
+/** A database of one test. */
 export interface FreshDatabase {
   readonly url: Secret;
-  /** Drops it, with whatever is connected. */
+  /** Drops the database and its connections. */
   readonly drop: () => Promise<void>;
 }
 
-/** Makes a database with every service's tables, and no rows. Milliseconds: it is a copy. */
+/** Creates a database with all services' tables, without rows. It is a copy and takes milliseconds. */
 export function freshDatabase(): Promise<FreshDatabase> {
   return make(templateOf(inject('postgres').run));
 }
 
-/** Makes a database with nothing in it. */
+/** Creates an empty database. */
 export function emptyDatabase(): Promise<FreshDatabase> {
   return make();
 }
 
-/** Name of the database that a run's fresh ones are copies of. */
+/** Returns the name of a run's template database. */
 export function templateOf(run: string): string {
   return `signet_test_${run}_template`;
 }
 
-/** URL of another database of a server. */
+/** Returns the URL of another database of a server. */
 export function databaseUrl(server: Secret, name: string): Secret {
   const url = new URL(server.reveal());
   url.pathname = `/${name}`;
   return new Secret(url.href);
 }
 
-/** URL of the same database, by another port of this machine. */
+/** Returns the URL of the same database through another local port. */
 export function byPort(database: Secret, port: number): Secret {
   const url = new URL(database.reveal());
   url.host = `127.0.0.1:${port}`;
   return new Secret(url.href);
 }
 
-/** The port of a database's server. */
+/** Returns the port of a database's server. */
 export function portOf(database: Secret): number {
   return Number(new URL(database.reveal()).port);
 }

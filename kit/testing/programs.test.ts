@@ -15,7 +15,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('finds a program under the first of its names that is there', () => {
+test('finds a program by the first name that exists', () => {
   writeFileSync(path.join(folder, 'second'), '', { mode: 0o755 });
   const program = findProgram('first', 'second');
   expect(program.path).toBe(path.join(folder, 'second'));
@@ -23,10 +23,10 @@ test('finds a program under the first of its names that is there', () => {
 });
 
 test.each([
-  ['is not there', () => undefined],
-  ['may not be run', () => writeFileSync(path.join(folder, 'first'), '', { mode: 0o644 })],
+  ['is missing', () => undefined],
+  ['is not executable', () => writeFileSync(path.join(folder, 'first'), '', { mode: 0o644 })],
   ['is a folder', () => mkdirSync(path.join(folder, 'first'))],
-])('what %s is no program, and the suite that needs it says so', (_, prepare) => {
+])("a program that %s is missing, and the suite's title names it", (_, prepare) => {
   prepare();
   const program = findProgram('first', 'second');
   expect(program.path).toBeUndefined();
@@ -34,7 +34,7 @@ test.each([
   expect(title).toBe('the suite, left out: not on PATH: first or second, third');
 });
 
-test('a run names at its end what was left out, and says nothing where all was there', () => {
+test('a run lists skipped suites at its end, if there are any', () => {
   const [b, d] = ['b', 'd'].map((title) => titleWith([findProgram('first')], title));
   expect(closingWords(['a', `${b}`, 'c', `${d}`])).toContain(`  ${b}\n  ${d}\n`);
   expect(closingWords(['a', 'c'])).toBe('');

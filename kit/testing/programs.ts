@@ -1,33 +1,33 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** A program that a suite needs and this machine may not have. */
+/** A program that a suite requires and that may be missing. */
 export interface Program {
-  /** The names that it goes by. */
+  /** Alternative names. */
   readonly names: readonly string[];
-  /** Where it is; undefined where it is not. */
+  /** undefined if it is missing. */
   readonly path: string | undefined;
 }
 
-/** Looks for a program on PATH, under any of its names. */
+/** Finds a program on PATH by any of its names. */
 export function findProgram(...names: readonly [string, ...string[]]): Program {
   const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
   const files = names.flatMap((name) => folders.map((folder) => path.join(folder, name)));
   return { names, path: files.find(isProgram) };
 }
 
-/** Title of a suite that needs programs. */
+/** Returns the title of a suite that requires programs. */
 export function titleWith(programs: readonly Program[], title: string): string {
   const missing = programs.filter((program) => program.path === undefined).map(({ names }) => names.join(' or '));
   return missing.length === 0 ? title : leftOut(title, `not on PATH: ${missing.join(', ')}`);
 }
 
-/** Title of a suite that is left out, with the reason. */
+/** Returns the title of a skipped suite, with the reason. */
 export function leftOut(suite: string, why: string): string {
   return `${suite}${mark}${why}`;
 }
 
-/** Tells whether a title is one of a suite that is left out. */
+/** Returns whether a title is that of a skipped suite. */
 export function isLeftOut(title: string): boolean {
   return title.includes(mark);
 }

@@ -7,27 +7,27 @@ import path from 'node:path';
 import { Secret } from '#kit/log/secret.ts';
 import { findProgram } from './programs.ts';
 
-/** The server that tests start; Debian: redis-server. */
+/** The server program. Debian package: redis-server. */
 export const redisProgram = findProgram('redis-server', 'valkey-server');
 
-/** A Redis or Valkey of a test's own, empty and in memory, on a port of its own. */
+/** A Redis or Valkey server of one test, in memory. */
 export interface TestRedis {
   readonly port: number;
   readonly url: Secret;
-  /** Stops it as an operator does. */
+  /** Stops the server (SIGTERM). */
   stop(): Promise<void>;
-  /** Kills it. */
+  /** Kills the server (SIGKILL). */
   kill(): Promise<void>;
-  /** Holds it still: connections stay, the system takes new ones, nobody answers. */
+  /** Suspends the server (SIGSTOP): connections stay open, the system accepts new ones, but it does not respond. */
   pause(): void;
   resume(): void;
   /** Starts it again, on the same port, empty. */
   start(): Promise<void>;
-  /** Ends it, whatever state it is in, and clears away its folder. */
+  /** Ends the server in any state, and removes its folder. */
   close(): Promise<void>;
 }
 
-/** Starts one. @throws where it does not come up */
+/** Starts a server. @throws Error if it does not start */
 export async function startRedis({ password }: { readonly password?: string } = {}): Promise<TestRedis> {
   const port = await freePort();
   const folder = mkdtempSync(path.join(tmpdir(), 'signet-redis-'));
@@ -91,7 +91,7 @@ async function spawnServer(port: number, folder: string, password: string | unde
   return server;
 }
 
-/** A port that was free a moment ago: Redis cannot be told to take any, and must come back on the same. */
+/** Finds a free port. Redis cannot choose one itself, and must restart on the same. */
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');

@@ -1,21 +1,21 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Between a client and a port of this machine, to do to them what networks do. */
+/** A proxy between a client and a local port that simulates network faults. */
 export interface TcpProxy {
   readonly port: number;
   /**
-   * What becomes of connections, those that are open and new ones: they pass; they are cut, and
-   * new ones refused; or they stay open, and whatever is sent is taken and goes nowhere.
+   * Sets the mode of open and new connections. passing: forwards data. cut: resets
+   * connections and refuses new ones. half-open: keeps connections open and discards data.
    */
   be(mode: 'passing' | 'cut' | 'half-open'): void;
-  /** Loses the connections that are open without telling either end, as a firewall does; new ones pass. */
+  /** Silently drops open connections, like a firewall. New ones are forwarded. */
   lose(): void;
-  /** Connections that came so far. */
+  /** Number of connections so far. */
   readonly connections: number;
   close(): Promise<void>;
 }
 
-/** Opens one in front of a port. */
+/** Opens a proxy in front of a port. */
 export async function openTcpProxy(target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const lost = new WeakSet<readonly [Socket, Socket]>();
@@ -43,7 +43,7 @@ export async function openTcpProxy(target: number): Promise<TcpProxy> {
   return {
     port: (server.address() as AddressInfo).port,
     be(next) {
-      // What was swallowed is missing from those: they are of no use to anybody any more.
+      // Half-open connections have lost data and cannot be reused.
       if (next === 'cut' || mode === 'half-open') end();
       mode = next;
     },

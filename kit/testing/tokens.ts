@@ -7,36 +7,36 @@ export interface TestKey {
   /** RFC 7638 thumbprint. */
   readonly kid: string;
   readonly privateKey: CryptoKey;
-  /** The public half, as a JWKS has it. */
+  /** The public key, as in a JWKS. */
   readonly jwk: JWK;
 }
 
-/** An issuer that exists in the test only. Tokens are valid unless overridden. */
+/** A test issuer. Tokens are valid unless overridden. */
 export interface TestIssuer {
   readonly issuer: string;
   readonly audience: string;
-  /** The key that signs now. */
+  /** The active key. */
   readonly key: TestKey;
-  /** The public keys: the one that signs, and those before it. */
+  /** Returns the public keys: the active key and earlier ones. */
   jwks(): { keys: JWK[] };
-  /** Any token: claims and header over a user's; a value of undefined leaves a name out. */
+  /** Signs a token with the claims and header of a user token, overridden by the given ones; undefined omits a name. */
   sign(claims?: Claims, header?: Claims): Promise<string>;
-  /** A user's token. */
+  /** Signs a user token. */
   userToken(user?: TestUser): Promise<string>;
-  /** The token of a service of the fleet, for x-signet-caller. */
+  /** Signs the token of a service of the fleet, for x-signet-caller. */
   callerToken(service: string, claims?: Claims): Promise<string>;
-  /** The token of a machine: a client in its own name. */
+  /** Signs the token of a machine client. */
   machineToken(client: string, claims?: Claims): Promise<string>;
-  /** Signs with a new key from here on; the others stay published. */
+  /** Creates a new active key; the others stay published. */
   rotate(): Promise<TestKey>;
-  /** Takes a key out of the JWKS. */
+  /** Removes a key from the JWKS. */
   remove(kid: string): void;
 }
 
-/** Claims or header parameters, whatever they are. */
+/** Claims or header parameters. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Who a user's token is for; what is left out has a default. */
+/** The user of a token; missing properties have defaults. */
 export interface TestUser {
   readonly sub?: string;
   readonly sid?: string;
@@ -46,13 +46,13 @@ export interface TestUser {
   readonly acr?: string;
   /** Seconds since the user authenticated. */
   readonly authAge?: number;
-  /** Life of the token, in seconds. */
+  /** Lifetime of the token, in seconds. */
   readonly life?: number;
 }
 
-/** How to make a test issuer. */
+/** Options of a test issuer. */
 export interface TestIssuerOptions {
-  /** Default ES256, whose keys are made in no time. */
+  /** Default ES256, whose keys are fast to generate. */
   readonly alg?: PublicKeyAlgorithm;
   readonly issuer?: string;
   readonly audience?: string;
@@ -60,7 +60,7 @@ export interface TestIssuerOptions {
   readonly clock?: () => number;
 }
 
-/** Makes an issuer with one key. Two issuers never share a key. */
+/** Creates an issuer with one key. Issuers never share keys. */
 export async function createTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
   const { alg = 'ES256', issuer = 'https://issuer.test', audience = 'signet', clock = Date.now } = options;
   let key = await createTestKey(alg);
@@ -86,7 +86,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
       auth_time: now,
       ...claims,
     };
-    // Through JSON, so that undefined leaves a name out; SignJWT takes the claims as they are.
+    // Through JSON, so that undefined omits a name; SignJWT does not check the claims.
     return new SignJWT(JSON.parse(JSON.stringify(payload)))
       .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'at+jwt', ...header })
       .sign(key.privateKey);
@@ -133,7 +133,7 @@ function given(user: TestUser): Claims {
   return Object.fromEntries(Object.entries(user).filter(([, value]) => value !== undefined));
 }
 
-/** Makes a key pair with its JWK. RSA takes 100 ms or more. */
+/** Generates a key pair with its JWK. RSA takes 100 ms or more. */
 export async function createTestKey(alg: PublicKeyAlgorithm): Promise<TestKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const jwk = await exportJWK(publicKey);

@@ -20,11 +20,11 @@ import { type GrpcServer, serveGrpc } from './grpc-server.ts';
 import { createInProcessTransport } from './in-process.ts';
 import { createService } from '#kit/service/stack.ts';
 
-/** Where a call can be when its caller leaves. */
+/** Stages of a call at which its client may disconnect. */
 const places = ['the first check', 'the last check', 'the handler', 'a later await', 'a failing handler'] as const;
 type Place = (typeof places)[number];
 
-/** What the test has happen where a call comes by; and where calls came by. */
+/** Hooks of the test at each stage, and the stages that calls reached. */
 let hook: (place: Place, context: HandlerContext) => Promise<void> = async () => undefined;
 let seen: Place[] = [];
 async function at(place: Place, context: HandlerContext): Promise<void> {
@@ -91,7 +91,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   hook = async () => undefined;
-  // What was begun for the call ends, and a rejection that nothing handled comes up.
+  // Work for the call ends, and unhandled rejections surface.
   for (let turns = 0; turns < 20; turns++) await turn();
   process.off('unhandledRejection', note);
   expectAllHandled();
@@ -101,7 +101,7 @@ function expectAllHandled(): void {
   expect(unhandled.splice(0)).toEqual([]);
 }
 
-/** A call that leaves by its signal, however it is sent. */
+/** A call that is cancelled by its signal, on any transport. */
 type Call = (text: string, signal: AbortSignal) => Promise<unknown>;
 
 async function readAll(client: Client<typeof EchoService>, signal: AbortSignal): Promise<unknown> {
@@ -135,24 +135,24 @@ async function post(path: string, message: unknown, signal: AbortSignal): Promis
 describe.each(Object.keys(calls))('%s', (name) => {
   const call = calls[name]!;
 
-  test.each(places)('a caller who leaves at %s ends the call and nothing else', async (place) => {
+  test.each(places)('a client that disconnects at %s ends only its call', async (place) => {
     const leaving = new AbortController();
     const over = Promise.withResolvers<void>();
     hook = async (here, { signal }) => {
       if (here !== place) return;
       leaving.abort();
-      // As late as can be: the server knows that the caller left.
+      // As late as possible: the server knows of the disconnect.
       if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       over.resolve();
     };
     await call('fails', leaving.signal).catch(() => undefined);
     await over.promise;
     for (let turns = 0; turns < 20; turns++) await turn();
-    // Work does not begin for a call that is over.
+    // A call that is over starts no work.
     expect(seen.includes('the handler')).toBe(!place.endsWith('check'));
     expect(lines.filter((line) => line.includes('"msg":"call"'))).toHaveLength(1);
     expect(lines.join('')).toContain('"reason":"CANCELLED"');
-    // What a handler throws then is for the log, as no caller hears of it. A stream is not read on.
+    // A handler's error is then only logged. A stream is not read further.
     const failsLate = name.startsWith('stream') ? place === 'a failing handler' : !place.endsWith('check');
     expect(lines.join('').includes('nobody waits for this')).toBe(failsLate);
     expect(stray).toBe(failsLate ? 1 : 0);
@@ -161,7 +161,7 @@ describe.each(Object.keys(calls))('%s', (name) => {
   });
 });
 
-test('a call whose deadline is over before it begins does no work, and is counted', async () => {
+test('a call whose deadline has passed does no work, and is counted', async () => {
   for (const transport of [createInProcessTransport(app), channel]) {
     const client = createClient(EchoService, transport);
     const error = await client.echo({ text: 'hi' }, { timeoutMs: 0 }).catch(ConnectError.from);
@@ -170,7 +170,7 @@ test('a call whose deadline is over before it begins does no work, and is counte
   expect(seen).not.toContain('the handler');
 });
 
-test('a call in process may end at any turn of the event loop', async () => {
+test('an in-process call may end at any turn of the event loop', async () => {
   for (const kind of ['unary, in process', 'stream, in process'] as const) {
     for (const refused of [false, true]) {
       hook = async (place) => {

@@ -18,16 +18,16 @@ import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from 
 
 /** A Transport over a gRPC channel. */
 export interface GrpcTransport extends Transport {
-  /** Lets the channel go. Calls under way fail. */
+  /** Closes the channel. Calls in progress fail. */
   close(): void;
 }
 
 /**
- * A channel to a service, as a Connect transport: addresses of a name are taken
- * in turn, idempotent methods are tried again when the service cannot be
- * reached, dead connections are noticed by keepalive.
+ * Creates a Connect transport over a gRPC channel to a service. It balances over all
+ * addresses of a name (round robin), retries idempotent methods if the service is
+ * unavailable, and detects dead connections by keepalive.
  * @param target `host:port`, or any name that gRPC resolves (`dns:///user:8082`)
- * @param services what will be called, for the retry policy
+ * @param services services that will be called, for the retry policy
  */
 export function createGrpcTransport(
   target: string,
@@ -36,7 +36,7 @@ export function createGrpcTransport(
 ): GrpcTransport {
   quietGrpc();
   const client = new Client(target, credentials.createInsecure(), {
-    // The proxy of the environment is for the internet: it cannot reach services, and shall not see their tokens.
+    // A proxy in the environment is for the internet: it cannot reach services, and must not see their tokens.
     'grpc.enable_http_proxy': 0,
     'grpc.service_config': JSON.stringify(serviceConfig(services)),
     'grpc.keepalive_time_ms': 20_000,
@@ -79,7 +79,7 @@ export function createGrpcTransport(
     },
 
     async stream(method, signal, timeoutMs, header, input, contextValues) {
-      // A stream may outlive any default: only a deadline that somebody asked for ends it.
+      // No default timeout for streams: only an explicit deadline ends one.
       const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
       return answered(out, () =>
         runStreamingCall({
@@ -95,7 +95,7 @@ export function createGrpcTransport(
             );
             onAbort(req.signal, () => call.cancel());
             const trailer = new Headers();
-            // grpc-js emits an error once, whether or not anybody iterates yet; the status is the one to keep.
+            // grpc-js emits an error once, possibly before the messages are read. The status has the same information.
             call.on('error', () => undefined);
             const ended = new Promise<ConnectError | undefined>((resolve) => {
               call.once('status', (end: StatusObject) => {
@@ -137,12 +137,12 @@ async function* received<T>(call: ClientDuplexStream<never, T>, ended: Promise<C
   } catch (error) {
     throw (await ended) ?? error;
   } finally {
-    // Stopping to read does not end a call: cancelling does, and does nothing to one that has ended.
+    // Ends a call whose reader stops. No effect on an ended call.
     call.cancel();
   }
 }
 
-/** round_robin, and retries where the contract says that a second try does no harm. */
+/** Returns the service config: round_robin, and retries of methods that the contract declares idempotent. */
 function serviceConfig(services: readonly DescService[]) {
   const repeatable = services
     .flatMap((service) => service.methods)

@@ -36,7 +36,7 @@ afterEach(async () => {
   await once(proxy, 'close');
 });
 
-test("a channel between services leaves the environment's proxy alone", async () => {
+test("a channel between services ignores the environment's proxy", async () => {
   const app = createService({
     mounted: [mount(EchoService, { echo: ({ text }) => ({ text }) })],
     log: silentLog,
@@ -53,7 +53,7 @@ test("a channel between services leaves the environment's proxy alone", async ()
   expect(connections).toBe(0);
 });
 
-test('the guard of a foreign service leaves it alone, too', async () => {
+test('the guard of a third-party service ignores it too', async () => {
   const issuer = await createTestIssuer();
   const jwks = await startJwksServer(() => issuer.jwks());
   const auth = await startAuthServer(() => issuer, ['order']);

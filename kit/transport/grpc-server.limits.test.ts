@@ -39,7 +39,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** A request of exactly so many bytes. */
+/** A request of an exact size. */
 function requestOf(bytes: number): EchoRequest {
   const request = (length: number) => create(EchoRequestSchema, { nested: { label: 'x'.repeat(length) } });
   const around = toBinary(EchoRequestSchema, request(bytes - 100)).length - (bytes - 100);
@@ -58,19 +58,19 @@ const errorOf = (call: Promise<unknown>) =>
 test.each([
   ['echo', 65_536],
   ['create', 131_072],
-] as const)('the largest message of %s is %i bytes', async (method, largest) => {
+] as const)('the maximum message of %s is %i bytes', async (method, largest) => {
   expect(await errorOf(client()[method](requestOf(largest)))).toBeUndefined();
   expect((await errorOf(client()[method](requestOf(largest + 1))))?.code).toBe(Code.ResourceExhausted);
 });
 
-test("a message past its method's limit, within that of another, is PAYLOAD_TOO_LARGE, here and in the log", async () => {
+test("a message over its method's limit, but within another's, is PAYLOAD_TOO_LARGE, also in the log", async () => {
   lines.length = 0;
   expect(reasonOf(await errorOf(client().echo(requestOf(65_537))))).toBe('PAYLOAD_TOO_LARGE');
   await expect.poll(() => lines.join('')).toContain('"reason":"PAYLOAD_TOO_LARGE"');
   expect(lines.filter((line) => line.includes('"msg":"call"'))).toHaveLength(1);
 });
 
-test('a message of a stream that is too large ends the stream, after those before it', async () => {
+test('a too large message ends a stream, after the messages before it', async () => {
   const read: string[] = [];
   async function* messages() {
     yield { text: 'small' };

@@ -8,7 +8,7 @@ import { mount } from '#kit/call/app.ts';
 import { serveGrpc } from './grpc-server.ts';
 import { createService } from '#kit/service/stack.ts';
 
-test('ends a stream whose peer reads nothing, and the work for it', async () => {
+test('ends a stream and its handler if the client does not read', async () => {
   const ended = Promise.withResolvers<void>();
   const app = createService({
     mounted: [
@@ -27,7 +27,7 @@ test('ends a stream whose peer reads nothing, and the work for it', async () => 
   });
   const server = await serveGrpc(app, { port: 0, host: '127.0.0.1', slowReaderTimeout: 300 });
   onTestFinished(() => server.close());
-  // Window size 0: nothing that is answered may be sent.
+  // Window size 0: the server must not send any data.
   const session = connect(`http://127.0.0.1:${server.port}`, { settings: { initialWindowSize: 0 } });
   onTestFinished(() => session.destroy());
   const stream = session.request({

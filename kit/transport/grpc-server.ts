@@ -36,9 +36,8 @@ import { peerKey } from '#kit/call/peer.ts';
 
 /** A gRPC server on a port. */
 export interface GrpcServer {
-  /** Where it listens. */
   readonly port: number;
-  /** Takes no more calls, waits for those under way, then cuts what is left. */
+  /** Accepts no more calls, waits for those in progress, then closes the remaining connections. */
   close(graceMs?: number): Promise<void>;
 }
 
@@ -46,9 +45,9 @@ type Ending = { abort(reason?: unknown): void };
 type Begun = HandlerContext & Ending;
 
 /**
- * Serves an app over gRPC with grpc-js. The gate runs on metadata, before a
+ * Serves an app over gRPC with grpc-js. The gate runs on the metadata, before a
  * message is read.
- * @throws where the port cannot be had
+ * @throws Error if the port is not available
  */
 export async function serveGrpc(
   app: RpcApp,
@@ -56,7 +55,7 @@ export async function serveGrpc(
     readonly port: number;
     readonly host?: string;
     readonly connections?: ConnectionLimit;
-    /** How long a peer may leave what waits for it unread, ms; 30,000 unless told. */
+    /** Timeout of a client that does not read pending data, ms. Default 30,000. */
     readonly slowReaderTimeout?: number;
   },
 ): Promise<GrpcServer> {
@@ -93,7 +92,7 @@ export async function serveGrpc(
   return {
     port,
     async close(graceMs = 5_000) {
-      // Streams would be waited for: they may have no end of their own.
+      // Ends streams, which may otherwise never end.
       closing.abort(failure('SERVICE_UNAVAILABLE', { retryAfter: 1 }));
       const timer = setTimeout(() => server.forceShutdown(), graceMs);
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
@@ -102,7 +101,7 @@ export async function serveGrpc(
   };
 }
 
-/** grpc-js has one limit for all methods, the largest; a message past its own method's stands as this one. */
+/** Placeholder for a message over its method's limit. grpc-js has only one limit for all methods, the largest. */
 const tooLarge: Message = create(EmptySchema);
 
 function limitOf(method: DescMethod): number {
@@ -149,7 +148,7 @@ function admit(
             if (begun) app.abandoned(begun, why);
             call.sendStatus(toStatus(why, begun?.responseHeader));
           },
-          // However the call ended: where no handler has it by now, its message did not come, or could not be read.
+          // Called whenever the call ends. Without a handler by now, the message was missing or invalid.
           onCancel() {
             gone.abort(callEnded);
             if (begun) app.abandoned(begun, callEnded);
@@ -159,7 +158,7 @@ function admit(
     });
 }
 
-/** grpc-js has no limit of its own, and HTTP/2's is 64 KiB. */
+/** Returns the size of the metadata. grpc-js has no limit, and that of Node's HTTP/2 is 64 KiB. */
 function sizeOf(metadata: Metadata): number {
   let size = 0;
   for (const [name, value] of Object.entries(metadata.toHttp2Headers())) {
@@ -189,7 +188,7 @@ function contextOf(
   });
 }
 
-/** Runs the gate. Answers the status to end the call with, if it may not go on. */
+/** Runs the gate. Returns the status that ends the call if it is refused. */
 async function pass(app: RpcApp, context: Begun): Promise<StatusObject | undefined> {
   try {
     await app.gate(context);
@@ -229,7 +228,7 @@ function handlerOf(app: RpcApp, method: DescMethod, contexts: WeakMap<Metadata, 
   }
 }
 
-/** Ends a call whose own ending failed: with a header, say, that gRPC cannot carry. */
+/** Ends a call if sending its result fails, for example because of a header that gRPC cannot carry. */
 function failed(end: (status: StatusObject) => void) {
   return (error: unknown) => end(toStatus(outward(error)));
 }
@@ -252,9 +251,9 @@ async function answerOnce(
 }
 
 /**
- * What a handler answers is an answer: a client's retry policy is for servers that
- * cannot be reached. Tried again at once, what waited in vain for the database, or
- * for another service, would only do so three times (gRFC A6, server pushback).
+ * Marks a handler's error as final: clients are told not to retry (gRFC A6 pushback).
+ * Their retry policy is for unreachable servers; retrying a call that waited in vain
+ * for the database or another service would triple the load.
  */
 function final(status: StatusObject): StatusObject {
   status.metadata.set('grpc-retry-pushback-ms', '-1');
@@ -271,7 +270,7 @@ async function answerMany(
     for await (const message of messages) {
       if (!sent) call.sendMetadata(toMetadata(context.responseHeader));
       sent = true;
-      // Waiting for the peer to read is what keeps a slow one from filling our memory.
+      // Backpressure: a slow reader must not fill the memory.
       if (!call.write(message)) await once(call, 'drain', { signal: context.signal });
     }
     call.end(toMetadata(context.responseTrailer));
@@ -285,14 +284,13 @@ async function answerMany(
 async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
   let last: Message | undefined;
   for await (const message of messages) last = message;
-  if (!last) throw new Error('the handler answered nothing');
+  if (!last) throw new Error('the handler returned no message');
   return last;
 }
 
 /**
- * Sees to what grpc-js does not, on the HTTP/2 servers that it keeps to itself:
- * connections that are one too many, peers that do not read, and two
- * `authorization` fields, which are joined before grpc-js looks.
+ * Adds to grpc-js's private HTTP/2 servers what it lacks: a limit of connections, a
+ * timeout of clients that do not read, and joining of repeated `authorization` fields.
  */
 function guardSessions(
   server: Server,
@@ -301,7 +299,7 @@ function guardSessions(
   const { http2Servers } = server as unknown as { http2Servers: Map<Http2Server, unknown> };
   for (const http2 of http2Servers.keys()) {
     http2.prependListener('session', (session) => {
-      // Not at once: grpc-js's own listener comes next, and looks at the socket.
+      // Deferred: grpc-js's listener runs next and uses the socket.
       if (connections?.admit(session.socket) === false) setImmediate(() => session.destroy());
     });
     http2.prependListener('stream', (stream, headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
@@ -312,12 +310,12 @@ function guardSessions(
   }
 }
 
-/** Reading with `for await` alone would destroy the call before its status is sent. */
+/** Iterates the messages of a call. A plain `for await` would destroy the call before its status is sent. */
 function messagesOf(call: Readable): AsyncIterable<Message> {
   return { [Symbol.asyncIterator]: () => call.iterator({ destroyOnReturn: false }) };
 }
 
-/** An error ends the call with trailers alone, so what was meant as headers goes there. */
+/** Merges headers into the trailers, because an error is sent with trailers only. */
 function merged(context: HandlerContext): Headers {
   const all = new Headers(context.responseHeader);
   for (const [key, value] of context.responseTrailer) all.append(key, value);

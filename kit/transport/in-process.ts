@@ -16,10 +16,10 @@ import { peerKey } from '#kit/call/peer.ts';
 import { streamUntilOver } from '#kit/call/until-over.ts';
 
 /**
- * Calls an app of the same process. It skips the wire and nothing else: gate,
- * interceptors, validation and deadline run as they would for a stranger.
- * Messages are shared, not copied: a handler must not change what it was given.
- * @param to the app, or what finds it, where it is opened later
+ * Creates a transport to an app in the same process. It skips only the network: gate,
+ * interceptors, validation and deadline apply as for any client. Messages are shared,
+ * not copied: handlers must not change them.
+ * @param to the app, or a function that returns it, if it is created later
  */
 export function createInProcessTransport(to: RpcApp | (() => RpcApp), options: ClientOptions = {}): Transport {
   const appOf = typeof to === 'function' ? to : () => to;
@@ -71,7 +71,7 @@ export function createInProcessTransport(to: RpcApp | (() => RpcApp), options: C
               context.abort(callEnded);
               throw error;
             }
-            // Ends the context, with its timer, when the messages end; and the messages when the caller leaves.
+            // Ends the context and its timer when the messages end, and the messages when the caller stops.
             const end = () => context.abort(callEnded);
             const messages = streamUntilOver(app.stream(method, context, req.message), context.signal, end);
             return {

@@ -1,8 +1,8 @@
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 
 /**
- * Keeps grpc-js from writing to standard error. It writes there metadata that it
- * cannot take, value and all: a token with one odd byte in it, for everybody to read.
+ * Disables grpc-js's output to standard error, which includes invalid metadata with
+ * its value, for example a token with one invalid byte.
  */
 export function quietGrpc(): void {
   setLogVerbosity(logVerbosity.NONE);

@@ -15,9 +15,9 @@ import { type GrpcServer, serveGrpc } from './grpc-server.ts';
 import { createInProcessTransport } from './in-process.ts';
 import { createService } from '#kit/service/stack.ts';
 
-/** What the handlers saw of calls that were cancelled. */
+/** Cancelled calls, as seen by the handlers. */
 const cancelled: string[] = [];
-/** Streams that are counting right now. */
+/** Number of running streams. */
 let counting = 0;
 const waiting: string[] = [];
 
@@ -128,7 +128,7 @@ async function errorOf(promise: Promise<unknown>): Promise<ConnectError> {
 describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
   const client = () => createClient(EchoService, transports[kind]);
 
-  test('a unary call brings message, headers and trailers', async () => {
+  test('a unary call returns message, headers and trailers', async () => {
     const headers: string[] = [];
     const answer = await client().echo(
       { text: 'hi' },
@@ -141,13 +141,13 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     expect(headers).toEqual(['header', 'trailer']);
   });
 
-  test('a server stream arrives whole and in order', async () => {
+  test('a server stream arrives completely and in order', async () => {
     const numbers: number[] = [];
     for await (const { number } of client().count({ to: 1_000 })) numbers.push(number);
     expect(numbers).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 1));
   });
 
-  test('a stream that fails midway gives what came before, then its error', async () => {
+  test('a stream that fails midway delivers its messages, then the error', async () => {
     const numbers: number[] = [];
     const failed = await errorOf(
       (async () => {
@@ -158,19 +158,19 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     expect(reasonOf(failed)).toBe('TEXT_TAKEN');
   });
 
-  test('a stream that its reader leaves is cancelled, and the next call works', async () => {
+  test('a stream is cancelled when its reader stops, and the next call works', async () => {
     for await (const { number } of client().count({ to: 100_000 })) if (number === 5) break;
     expect((await client().echo({ text: 'still here' })).text).toBe('still here');
   });
 
-  test('a client stream is summed up', async () => {
+  test('a client stream returns one message', async () => {
     async function* numbers() {
       for (let number = 1; number <= 10; number++) yield { number };
     }
     expect((await client().sum(numbers())).total).toBe(55);
   });
 
-  test('a bidi stream answers each message, on behalf of its call', async () => {
+  test('a bidi stream responds to each message, in the context of its call', async () => {
     async function* words() {
       yield { text: 'a' };
       yield { text: 'b' };
@@ -182,13 +182,13 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     expect(answers).toEqual(['a!', 'chat-1', 'b!', 'chat-1']);
   });
 
-  test('a refusal by the gate reaches the caller with its reason, and the handler never runs', async () => {
+  test('a refusal by the gate reaches the client with its reason, and the handler does not run', async () => {
     const failed = await errorOf(client().echo({ text: 'no' }, { headers: { authorization: 'Bearer bad' } }));
     expect(failed.code).toBe(Code.Unauthenticated);
     expect(reasonOf(failed)).toBe('INVALID_TOKEN');
   });
 
-  test('the gate refuses a stream before a message of it is read', async () => {
+  test('the gate refuses a stream before reading a message', async () => {
     let asked = 0;
     async function* endless() {
       for (;;) yield { number: ++asked };
@@ -208,7 +208,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     expect(JSON.stringify([failed.message, [...failed.metadata]])).not.toContain('hunter2');
   });
 
-  test('a message that breaks its rules is refused, naming the field and not the value', async () => {
+  test('an invalid message is refused, naming the field but not the value', async () => {
     const failed = await errorOf(client().echo({ text: 'q'.repeat(10_001) }));
     expect(reasonOf(failed)).toBe('INVALID_ARGUMENT');
     expect(violationsOf(failed).map(({ field }) => field)).toEqual(['text']);
@@ -216,7 +216,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     expect((await client().echo({ text: 'q'.repeat(10_000) })).text).toHaveLength(10_000);
   });
 
-  test("token, request id, trace and the caller's own token travel to the next service by themselves", async () => {
+  test("token, request id, trace and the caller's token are forwarded to the next service", async () => {
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
     const { seen } = await client().echo(
       { text: 'relay:x' },
@@ -231,25 +231,25 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     expect(seen).toMatchObject({ authorization: 'Bearer good', requestId: 'req-1', traceId, caller: 'front-token' });
   });
 
-  test('the deadline travels to the next service, and it never grows', async () => {
+  test('the deadline is forwarded to the next service, and never grows', async () => {
     const before = Date.now();
     const { seen } = await client().echo({ text: 'relay:x' }, { timeoutMs: 2_000 });
     expect(Number(seen['deadline'])).toBeGreaterThan(before);
     expect(Number(seen['deadline'])).toBeLessThanOrEqual(Date.now() + 2_000);
   });
 
-  test('a deadline ends the call here and at the service behind', async () => {
+  test('a deadline ends the call and the outgoing call to the next service', async () => {
     const failed = await errorOf(client().echo({ text: `relay:late-${kind}`, wait: 30_000 }, { timeoutMs: 100 }));
     expect(failed.code).toBe(Code.DeadlineExceeded);
     await expect.poll(() => cancelled).toContain(`late-${kind}`);
   });
 
-  test('a deadline ends a call whose handler does not look at its signal', async () => {
+  test('a deadline ends a call whose handler ignores its signal', async () => {
     const failed = await errorOf(client().echo({ text: 'deaf', wait: 3_000 }, { timeoutMs: 100 }));
     expect(failed.code).toBe(Code.DeadlineExceeded);
   });
 
-  test('a caller that leaves a stream lets its handler finish', async () => {
+  test('a handler finishes after its client stops reading a stream', async () => {
     const abort = new AbortController();
     const numbers = client().count({ to: 100_000, every: 1 }, { signal: abort.signal })[Symbol.asyncIterator]();
     await numbers.next();
@@ -258,7 +258,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     await expect.poll(() => counting).toBe(open - 1);
   });
 
-  test('a caller that goes away cancels the service behind', async () => {
+  test('a disconnect cancels the call to the next service', async () => {
     const abort = new AbortController();
     const pending = errorOf(client().echo({ text: `relay:left-${kind}`, wait: 30_000 }, { signal: abort.signal }));
     await expect.poll(() => waiting).toContain(`left-${kind}`);
@@ -267,7 +267,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     await expect.poll(() => cancelled).toContain(`left-${kind}`);
   });
 
-  test('calls that have ended leave no timer behind', async () => {
+  test('ended calls leave no timers', async () => {
     const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
     const before = timers();
     for (let index = 0; index < 50; index++) {
@@ -278,7 +278,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
     await expect.poll(timers).toBeLessThan(before + 20);
   });
 
-  test('fifty calls at once keep their contexts apart', async () => {
+  test('fifty concurrent calls have separate contexts', async () => {
     const ids = Array.from({ length: 50 }, (_, index) => `id-${index}`);
     const answers = await Promise.all(
       ids.map((id) => client().echo({ text: 'relay:x', wait: 1 }, { headers: { 'x-request-id': id } })),
@@ -287,7 +287,7 @@ describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
   });
 });
 
-test('closing a server ends streams that have no end of their own', async () => {
+test('closing a server ends endless streams', async () => {
   const endless = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
   const transport = createGrpcTransport(`127.0.0.1:${endless.port}`, [EchoService]);
   const client = createClient(EchoService, transport);
@@ -307,7 +307,7 @@ test('closing a server ends streams that have no end of their own', async () => 
   transport.close();
 });
 
-test('a token that gRPC cannot carry is not written anywhere', async () => {
+test('a token that gRPC cannot carry is not logged', async () => {
   const written: string[] = [];
   const spy = vi.spyOn(console, 'error').mockImplementation((...parts) => void written.push(parts.join(' ')));
   const session = connect(`http://127.0.0.1:${front.port}`);
@@ -325,7 +325,7 @@ test('a token that gRPC cannot carry is not written anywhere', async () => {
   expect(written).toEqual([]);
 });
 
-test('a service that is down is UNAVAILABLE, and is found again when it is back', async () => {
+test('a service that is down is UNAVAILABLE until it is back', async () => {
   const first = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
   const transport = createGrpcTransport(`127.0.0.1:${first.port}`, [EchoService]);
   const client = createClient(EchoService, transport);
@@ -347,7 +347,7 @@ test('a service that is down is UNAVAILABLE, and is found again when it is back'
   await second.close();
 });
 
-test('what a service answers is not asked again, be it that it is UNAVAILABLE', async () => {
+test("does not retry a service's response, even UNAVAILABLE", async () => {
   const away = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
   const transport = createGrpcTransport(`127.0.0.1:${away.port}`, [EchoService]);
   const { code } = await errorOf(createClient(EchoService, transport).echo({ text: 'away', fail: 14 }));
@@ -357,7 +357,7 @@ test('what a service answers is not asked again, be it that it is UNAVAILABLE', 
   await away.close();
 });
 
-test('closing a server lets calls under way finish', async () => {
+test('closing a server waits for calls in progress', async () => {
   const draining = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
   const transport = createGrpcTransport(`127.0.0.1:${draining.port}`, [EchoService]);
   const client = createClient(EchoService, transport);

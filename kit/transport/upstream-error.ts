@@ -4,16 +4,15 @@ import { createFailure, failure, violationsOf } from '#kit/errors/failure.ts';
 import { isKitReason, type KitReason, reasonOfCode } from '#kit/errors/reasons.ts';
 import { detailOf } from '#kit/guard/error.ts';
 
-/** Headers of an error that are meant for the first caller. */
+/** Headers of an error that are forwarded to the client. */
 const carried = new Set(['www-authenticate', 'retry-after', 'set-cookie']);
 
 /**
- * Translates the error of a service that we called into one of ours: the same
- * reason, status and sentence, its fields and metadata, and those of its headers
- * that are for the caller. An error without google.rpc.ErrorInfo is told by its
- * code alone, and never by its message. A service that refuses us, because the
- * key that signed our own token was revoked a moment ago, is unavailable: the
- * caller did nothing that is forbidden.
+ * Converts the error of a called service to one for the client, with the same reason,
+ * status, title, fields and metadata, and the headers meant for the client. An error
+ * without google.rpc.ErrorInfo is converted by its code, without its message. If the
+ * service refuses the caller's own token (its key has just been revoked), the error is
+ * SERVICE_UNAVAILABLE, because the client did nothing wrong.
  */
 export function translateUpstreamError(error: unknown): ConnectError {
   const from = ConnectError.from(error);

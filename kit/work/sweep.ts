@@ -1,15 +1,15 @@
 import { every, type Work } from './work.ts';
 
-/** A store whose rows expire. */
+/** A store with rows that expire. */
 export interface Swept {
-  /** Deletes what has expired. Replicas may do so at the same time: a row is deleted only once. */
+  /** Deletes expired rows. Replicas may run it at the same time. */
   sweep(): Promise<void>;
 }
 
-/** How often what has expired is deleted, ms. */
+/** Interval of deleting expired rows, ms. */
 const sweepEvery = 60_000;
 
-/** Work that deletes what has expired in a store, once a minute. */
+/** Returns work that deletes expired rows of a store once a minute. */
 export function sweeping(what: string, store: Swept): Work {
   return every(`delete expired ${what}`, sweepEvery, () => store.sweep());
 }

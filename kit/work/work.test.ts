@@ -18,7 +18,7 @@ function start(all: readonly Work[], options: Partial<Parameters<typeof startWor
 }
 const hour = 3_600_000;
 
-test('runs once a period, for the first time a period after the start', async () => {
+test('runs once per period, first a period after the start', async () => {
   const began = performance.now();
   const times: number[] = [];
   start([every('count', 40, async () => void times.push(performance.now() - began))]);
@@ -27,7 +27,7 @@ test('runs once a period, for the first time a period after the start', async ()
   expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(76);
 });
 
-test('never runs twice at the same time, and follows a run that took longer than a period at once', async () => {
+test('does not overlap runs, and starts the next at once after a run longer than a period', async () => {
   let [atOnce, most, runs] = [0, 0, 0];
   const work = every('slow', 5, async () => {
     most = Math.max(most, (atOnce += 1));
@@ -41,7 +41,7 @@ test('never runs twice at the same time, and follows a run that took longer than
   expect(most).toBe(1);
 });
 
-test('a wake runs it at once; fifty during a run are one more run', async () => {
+test('wake runs the work at once; fifty calls during a run cause one more run', async () => {
   const gates: (() => void)[] = [];
   const work = every('woken', hour, () => new Promise<void>((resolve) => void gates.push(resolve)));
   start([work]);
@@ -56,7 +56,7 @@ test('a wake runs it at once; fifty during a run are one more run', async () => 
   expect(gates).toHaveLength(2);
 });
 
-test('close aborts the run under way, waits for its end and begins no other', async () => {
+test('close aborts the current run, waits for it and starts no other', async () => {
   const steps: string[] = [];
   const work = every('drained', hour, async (signal) => {
     steps.push('begun');
@@ -74,7 +74,7 @@ test('close aborts the run under way, waits for its end and begins no other', as
   expect(steps).toEqual(['begun', 'ended', 'closed']);
 });
 
-test('a wake before the start has no effect', async () => {
+test('wake before the start has no effect', async () => {
   let runs = 0;
   const work = every('early', hour, async () => void (runs += 1));
   work.wake();
@@ -83,7 +83,7 @@ test('a wake before the start has no effect', async () => {
   expect(runs).toBe(0);
 });
 
-test('a work that fails is tried again, and the log has one line when it begins to fail and one when it recovers', async () => {
+test('retries failed work, and logs once when it begins to fail and once when it recovers', async () => {
   const lines: { level: number; msg: string; work: string }[] = [];
   const log = createLog({
     level: 'trace',
@@ -111,7 +111,7 @@ test('a work that fails is tried again, and the log has one line when it begins 
   expect(text).toMatch(/signet_work_duration_seconds_count\{service="test",work="changing"\} \d+/);
 });
 
-test('what a run throws because it was closed is no failure', async () => {
+test('an error of a run aborted by close is not a failure', async () => {
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
   const work = every('leaving', hour, (signal) => setTimeout(hour, undefined, { signal }));
@@ -121,7 +121,7 @@ test('what a run throws because it was closed is no failure', async () => {
   expect(lines).toEqual([]);
 });
 
-test('runs outside any call, also where a call wakes it', async () => {
+test('runs outside any call context, even if a call wakes it', async () => {
   let seen: unknown = 'nothing';
   const work = every('apart', hour, async () => void (seen = currentCall()));
   start([work]);
@@ -133,11 +133,11 @@ test.each([0, -1, Number.NaN, 2 ** 31])('refuses a period of %s ms', (period) =>
   expect(() => every('odd', period, async () => undefined)).toThrow(RangeError);
 });
 
-test.each([1, 2 ** 31 - 1])('takes a period of %s ms', (period) => {
+test.each([1, 2 ** 31 - 1])('accepts a period of %s ms', (period) => {
   expect(every('even', period, async () => undefined).period).toBe(period);
 });
 
-test('refuses two works of one name', () => {
+test('refuses duplicate names', () => {
   const work = () => every('same', hour, async () => undefined);
   expect(() => startWork([work(), work()], { log: silentLog, metrics: noMetrics })).toThrow('"same"');
 });

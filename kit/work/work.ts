@@ -2,53 +2,53 @@ import type { Log } from '#kit/log/log.ts';
 import { outsideCalls } from '#kit/call/call.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 
-/** Work that no call asked for. It does nothing until `startWork` starts it. */
+/** Background work. It does nothing until `startWork` starts it. */
 export interface Work {
-  /** Names it in the log and in metrics; one of its kind in a service. */
+  /** Name in the log and in metrics, unique in a service. */
   readonly name: string;
-  /** From the beginning of one run to the beginning of the next, ms. */
+  /** Interval between the starts of two runs, ms. */
   readonly period: number;
   readonly run: (signal: AbortSignal) => Promise<void>;
-  /** Runs it now; where it is running, once more afterwards. Before it is started, and once it is closed, no effect. */
+  /** Runs the work now, or once more if it is running. No effect before it is started and after it is closed. */
   wake(): void;
-  /** Has `wake` call a function. For `startWork`. */
+  /** Sets the function that `wake` calls. For `startWork`. */
   onWake(run: (() => void) | undefined): void;
 }
 
-/** Longest time that a timer of Node can wait, ms: a longer one fires at once. */
-const longestPeriod = 2 ** 31 - 1;
+/** Maximum delay of a Node timer, ms. A longer delay fires at once. */
+const maxPeriod = 2 ** 31 - 1;
 
 /**
- * Describes work that runs at intervals. Runs of it never overlap in a process; replicas may run it at the same time.
- * @param period from the beginning of one run to the beginning of the next, ms
- * @param run gets a signal that aborts at close; what it throws is logged and tried again a period later
- * @throws RangeError on a period that is no time or longer than a timer can wait
+ * Defines periodic work. Runs do not overlap in a process; replicas may run it at the same time.
+ * @param period interval between the starts of two runs, ms
+ * @param run gets a signal that aborts at close; its error is logged, and the next run is a period later
+ * @throws RangeError if the period is not above 0 or longer than the maximum of a timer
  */
 export function every(name: string, period: number, run: (signal: AbortSignal) => Promise<void>): Work {
-  if (!(period > 0 && period <= longestPeriod)) {
-    throw new RangeError(`the period of "${name}" must be from 1 to ${longestPeriod} ms, not ${period}`);
+  if (!(period > 0 && period <= maxPeriod)) {
+    throw new RangeError(`the period of "${name}" must be from 1 to ${maxPeriod} ms, not ${period}`);
   }
   let woken: (() => void) | undefined;
   return { name, period, run, wake: () => woken?.(), onWake: (call) => (woken = call) };
 }
 
-/** Work that has been started. */
+/** Started work. */
 export interface RunningWork {
-  /** Begins no run any more, aborts those under way and waits for their end: close what they use after it. */
+  /** Starts no more runs, aborts running ones and waits for them. Close the resources that they use afterwards. */
   close(): Promise<void>;
 }
 
 /**
- * Starts work: each for the first time a period from now. It runs outside any call. The log has a line where work begins
- * to fail and one where it succeeds again; the metrics count every run.
- * @throws Error where two have the same name
+ * Starts work, outside any call context. The first run is a period from now. Logs when work begins to fail and when it
+ * succeeds again; metrics count every run.
+ * @throws Error if two have the same name
  */
 export function startWork(
   all: readonly Work[],
   { log, metrics }: { readonly log: Log; readonly metrics: Pick<ServiceMetrics, 'work'> },
 ): RunningWork {
-  const twice = all.find(({ name }, place) => all.findIndex((one) => one.name === name) !== place);
-  if (twice) throw new Error(`there are two works named "${twice.name}"`);
+  const duplicate = all.find(({ name }, place) => all.findIndex((one) => one.name === name) !== place);
+  if (duplicate) throw new Error(`duplicate work "${duplicate.name}"`);
   const closing = new AbortController();
   const running = all.map((work) => outsideCalls(() => keepRunning(work, closing.signal, { log, metrics })));
   return {
@@ -59,7 +59,7 @@ export function startWork(
   };
 }
 
-/** Runs one work until it is closed; the function that is answered waits for the run under way. */
+/** Runs work periodically until it is closed. The returned function waits for the current run. */
 function keepRunning(
   work: Work,
   closing: AbortSignal,
@@ -80,10 +80,10 @@ function keepRunning(
       if (isFailing) log.info({ work: name }, 'background work succeeds again');
       isFailing = false;
     } catch (error) {
-      // A run that stops at close has not failed.
+      // A run that close aborts has not failed.
       if (closing.aborted) return;
       metrics.work(name, 'failed', seconds());
-      if (!isFailing) log.warn({ err: error, work: name }, 'background work fails; it is tried again');
+      if (!isFailing) log.warn({ err: error, work: name }, 'background work failed; will be retried');
       isFailing = true;
     }
   }
@@ -109,7 +109,7 @@ function keepRunning(
     if (!closing.aborted) timer = setTimeout(begin, Math.max(0, ms)).unref();
   }
 
-  // A caller's context must not be the run's: it may have a deadline.
+  // Outside the call that wakes it, which may have a deadline.
   work.onWake(() => outsideCalls(begin));
   wait(period);
   return async () => {

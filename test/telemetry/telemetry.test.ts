@@ -40,7 +40,7 @@ async function metricsOf(name: 'auth' | 'user' | 'edge'): Promise<string> {
   const line = fleet.processes[name]
     .output()
     .split('\n')
-    .find((one) => one.includes('metrics are shown'));
+    .find((one) => one.includes('serving metrics'));
   const { port } = JSON.parse(line ?? '{}') as { port: number };
   return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
 }
@@ -141,7 +141,7 @@ test('with the collector away, calls go on, it is said, and processes end in tim
   await collector.close();
   const { headers } = newTrace();
   expect((await rest('GET', '/users/profile', { token, headers })).status).toBe(200);
-  await expect.poll(() => fleet.processes.edge.output(), { timeout: 20_000 }).toContain('traces could not be sent');
+  await expect.poll(() => fleet.processes.edge.output(), { timeout: 20_000 }).toContain('failed to send traces');
   const sent = collector.received().toString('latin1');
   for (const secret of [token, credentials.password]) expect(sent.includes(secret), 'a span has a secret').toBe(false);
   const before = performance.now();

@@ -11,19 +11,19 @@ import { testFailure } from '#kit/testing/reasons.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '../fastify-errors.ts';
 import { mountRest, type RestOptions } from '../mount-rest.ts';
 
-/** The echo service behind a REST door, listening. */
+/** The echo service, served over REST. */
 export interface EchoDoor {
   readonly url: string;
   readonly port: number;
   readonly app: FastifyInstance;
   /** Contexts of the calls that reached the gate, oldest first. */
   readonly calls: HandlerContext[];
-  /** How many calls reached a handler. */
+  /** Returns the number of calls that reached a handler. */
   handled(): number;
   close(): Promise<void>;
 }
 
-/** How the door of a test differs. */
+/** Options of an echo door. */
 export interface EchoDoorOptions {
   readonly rest?: RestOptions & { readonly timeoutMs?: number };
   readonly gate?: Gate;
@@ -33,7 +33,7 @@ export interface EchoDoorOptions {
   readonly before?: (app: FastifyInstance) => void;
 }
 
-/** Listens on a free port. Handlers echo, wait `wait` ms, and fail where asked to. */
+/** Opens an echo door on a free port. Handlers echo, wait `wait` ms, and fail on request. */
 export async function openEchoDoor(options: EchoDoorOptions = {}): Promise<EchoDoor> {
   const calls: HandlerContext[] = [];
   let handled = 0;

@@ -22,7 +22,7 @@ import { http } from '#gen/proto/google/api/annotations_pb.ts';
 import { HttpRuleSchema } from '#gen/proto/google/api/http_pb.ts';
 import { edge, EdgeSchema, example } from '#gen/proto/signet/policy/v1/policy_pb.ts';
 
-/** A field of a made message. */
+/** A field of a generated message. */
 export interface FieldInit {
   readonly name: string;
   readonly type?: Type;
@@ -39,7 +39,7 @@ const known: DescFile[] = [
   file_google_protobuf_wrappers,
 ];
 
-/** A field of a made message, proto3; `message` and `enumeration` are full names with a leading dot. */
+/** Returns a field of a generated message, proto3. `message` and `enumeration` are full names with a leading dot. */
 export function made(
   name: string,
   kind: Type | { readonly message: string } | { readonly enumeration: string },
@@ -54,14 +54,14 @@ export function made(
   return { name, label: Label.OPTIONAL, ...type, ...more };
 }
 
-/** The same field, repeated. */
+/** Returns the same field, repeated. */
 export function repeated(field: FieldInit): FieldInit {
   return { ...field, label: Label.REPEATED };
 }
 
 /**
- * A method made at run time, with the rule and the request of the test's choice:
- * contracts that are wrong cannot stand in a proto file that the build checks.
+ * Generates a method at run time, with the test's rule and request, because the build
+ * rejects proto files with invalid contracts.
  */
 export function madeMethod(options: {
   readonly rule: MessageInitShape<typeof HttpRuleSchema>;
@@ -115,7 +115,7 @@ export function madeMethod(options: {
   });
   const registry = createFileRegistry(file, (path) => known.find(({ proto }) => proto.name === path));
   const method = registry.getService('made.v1.MadeService')?.methods[0];
-  if (!method) throw new Error('no method was made');
+  if (!method) throw new Error('no method was generated');
   return method;
 }
 
