@@ -31,10 +31,10 @@ function contender() {
     }`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));
-  const said: string[] = [];
-  child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+  const output: string[] = [];
+  child.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
   const answer = once(createInterface(child.stdout), 'line').then(([line]) => String(line));
-  return { child, answer, said };
+  return { child, answer, output };
 }
 
 test('refuses a second process, with the pid of the first', () => {
@@ -59,7 +59,7 @@ test('exactly one of ten processes gets the lock, without other output', async (
   const losers = answers.filter((answer) => answer !== 'won');
   // The winner may not have written its pid yet.
   for (const answer of losers) expect(answer).toMatch(new RegExp(`^DataDirLockedError (${winner}|undefined)$`));
-  expect(all.flatMap(({ said }) => said)).toEqual([]);
+  expect(all.flatMap(({ output }) => output)).toEqual([]);
 });
 
 test('is released when its process ends, even by kill -9', async () => {

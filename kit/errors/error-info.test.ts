@@ -14,7 +14,7 @@ function error(code: Code, reason: string, domain: string, metadata: Record<stri
 
 test.each([
   ['a reason of another domain', Code.FailedPrecondition, 'RIDE_STATE', 'rides.example.com', 'RIDE_STATE'],
-  ['a service reason of ours', Code.FailedPrecondition, 'RIDE_STATE', 'signet', 'RIDE_STATE'],
+  ['a service reason in the domain signet', Code.FailedPrecondition, 'RIDE_STATE', 'signet', 'RIDE_STATE'],
   ["the guard's reason in our domain", Code.Unauthenticated, 'INVALID_TOKEN', 'signet', 'INVALID_TOKEN'],
 ])('trusts %s', (_, code, reason, domain, believed) => {
   expect(reasonOf(error(code, reason, domain))).toBe(believed);
@@ -27,7 +27,7 @@ test.each([
   ['any reason of an internal error', Code.Internal, 'RIDE_STATE', 'signet'],
   ['any reason of an unknown error', Code.Unknown, 'RIDE_STATE', 'signet'],
   ['any reason of lost data', Code.DataLoss, 'RIDE_STATE', 'signet'],
-  ['text that is no reason', Code.NotFound, 'no such ride: 7', 'signet'],
+  ['text that is not a reason', Code.NotFound, 'no such ride: 7', 'signet'],
   ['no text', Code.NotFound, '', 'signet'],
   ["a name of an object's prototype", Code.NotFound, 'constructor', 'signet'],
 ])('does not trust %s', (_, code, reason, domain) => {

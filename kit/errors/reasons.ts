@@ -1,7 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { guardReasons, type ReasonEntry } from '#kit/guard/reasons.ts';
 
-/** The reasons that a service owns, by name: services/<name>/reasons.ts. */
+/** The reasons of a service, by name (services/<name>/reasons.ts). */
 export type Reasons = Readonly<Record<string, ReasonEntry>>;
 
 /**

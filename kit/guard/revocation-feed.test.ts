@@ -108,7 +108,7 @@ test('reopens a silent stream', async () => {
   source.say(1);
   await feed.ready();
   await poll(() => source.asked.length).toBeGreaterThan(2);
-  expect(feed.isReady(), 'it goes on with what it knows').toBe(true);
+  expect(feed.isReady(), 'it keeps its data').toBe(true);
 });
 
 test('keeps its entries on a reset until they expire', async () => {
@@ -186,7 +186,7 @@ test('refuses a method with max_staleness while disconnected', async () => {
   source.cut(true);
   time = 2_001;
   expect(await asked(strict)).toBe('REVOCATIONS_STALE');
-  expect(await asked({}), 'without it, the guard goes on').toBe('admitted');
+  expect(await asked({}), 'without max_staleness, the guard keeps using its data').toBe('admitted');
   source.cut(false);
   source.say(2);
   await poll(() => asked(strict)).toBe('admitted');

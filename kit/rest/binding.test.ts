@@ -307,14 +307,14 @@ describe('a binding with a body', () => {
   );
 
   it('does not quote the body in an error', () => {
-    let said: string[] = [];
+    let texts: string[] = [];
     try {
       whole.request(['t'], '', '{"snake_name":"hunter2","hunter2 ":1,"nested":{"label":["hunter2"]}}');
     } catch (error) {
       const { message, metadata } = error as ConnectError;
-      said = [message, JSON.stringify([...metadata]), JSON.stringify(violationsOf(error))];
+      texts = [message, JSON.stringify([...metadata]), JSON.stringify(violationsOf(error))];
     }
-    expect(said).toHaveLength(3);
-    expect(said.join()).not.toContain('hunter2');
+    expect(texts).toHaveLength(3);
+    expect(texts.join()).not.toContain('hunter2');
   });
 });

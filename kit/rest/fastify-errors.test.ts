@@ -91,7 +91,7 @@ function raw(bytes: string, port = door.port): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
-    socket.setTimeout(5000, () => reject(new Error('the server said nothing')));
+    socket.setTimeout(5000, () => reject(new Error('no response from the server')));
     socket.on('data', (chunk) => (answer += chunk.toString()));
     socket.on('end', () => {
       resolve(answer);

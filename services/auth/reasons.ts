@@ -2,12 +2,12 @@ import { Code } from '@connectrpc/connect';
 import { failureOf } from '#kit/errors/failure.ts';
 import { defineReasons } from '#kit/errors/reasons.ts';
 
-/** The reasons that the auth service owns. */
+/** Reasons of the auth service. */
 export const reasons = defineReasons({
   PASSWORD_REJECTED: {
     code: Code.InvalidArgument,
     status: 400,
-    title: 'The password cannot be used.',
+    title: 'The password does not meet the requirements.',
   },
   INVALID_CREDENTIALS: {
     code: Code.Unauthenticated,
@@ -22,12 +22,12 @@ export const reasons = defineReasons({
   REFRESH_TOKEN_REUSED: {
     code: Code.Unauthenticated,
     status: 401,
-    title: 'The refresh token was used before; the session has been ended. Sign in again.',
+    title: 'The refresh token was already used, so the session was ended. Sign in again.',
   },
   INVALID_LINK: {
     code: Code.InvalidArgument,
     status: 400,
-    title: 'The link is not valid: it was used before, has expired, or was never sent.',
+    title: 'The link is invalid, has expired or was already used.',
   },
   INVALID_CLIENT: {
     code: Code.Unauthenticated,
@@ -37,7 +37,7 @@ export const reasons = defineReasons({
   EMAIL_TAKEN: {
     code: Code.AlreadyExists,
     status: 409,
-    title: 'An account with this email exists.',
+    title: 'An account with this email already exists.',
   },
   LAST_ADMIN: {
     code: Code.FailedPrecondition,
@@ -47,7 +47,7 @@ export const reasons = defineReasons({
   ROLE_BUILT_IN: {
     code: Code.FailedPrecondition,
     status: 409,
-    title: 'This role comes with Signet and cannot be changed.',
+    title: 'Built-in roles cannot be changed.',
   },
   LOGIN_LIMITED: {
     code: Code.ResourceExhausted,

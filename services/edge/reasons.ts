@@ -2,12 +2,12 @@ import { Code } from '@connectrpc/connect';
 import { failureOf } from '#kit/errors/failure.ts';
 import { defineReasons } from '#kit/errors/reasons.ts';
 
-/** The reasons that the edge service owns. */
+/** Reasons of the edge service. */
 export const reasons = defineReasons({
   CROSS_ORIGIN: {
     code: Code.PermissionDenied,
     status: 403,
-    title: 'A request that changes something must come from our own pages or with an Authorization header.',
+    title: 'A request that changes state must come from a page of this site or have an Authorization header.',
   },
 });
 

@@ -217,12 +217,12 @@ describe('does not start with a route that', () => {
   const gate = async () => undefined;
   const answer = () => '';
   test.each<[string, HttpRoute, typeof gate | undefined, string]>([
-    ['needs a gate but has none', { methods: ['GET'], path: '/x', access: {}, answer }, undefined, 'no gate'],
+    ['needs a gate but has none', { methods: ['GET'], path: '/x', access: {}, answer }, undefined, 'requires a gate'],
     [
       'takes credentials from every site',
       { methods: ['POST'], path: '/x', access: {}, crossOrigin: true, answer },
       gate,
-      'pages of other sites',
+      'must not be cross-origin',
     ],
     ['has an invalid rule', { methods: ['GET'], path: '/x', access: { roles: [] }, answer }, gate, 'access rule'],
     ['has no HTTP method', { methods: [], path: '/x', access: 'public', answer }, gate, 'no HTTP method'],
