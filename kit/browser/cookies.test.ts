@@ -3,7 +3,7 @@ import { cookieNames, readCookie } from './cookies.ts';
 
 describe('the names', () => {
   test.each(['http://localhost:8080', 'http://app.localhost', 'http://127.0.0.1:8080', 'http://[::1]:8080'])(
-    'on %s go without Secure and __Host-',
+    'on %s have neither Secure nor __Host-',
     (issuer) =>
       expect(cookieNames(issuer)).toEqual({
         access: 'signet_at',

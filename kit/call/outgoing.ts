@@ -5,7 +5,7 @@ import { clientSpan, endSpan, placeOf } from '#kit/telemetry/spans.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { currentCall, peerHeaders } from './call.ts';
 import { propagateTrace } from '#kit/telemetry/trace.ts';
-import { streamUntilOver } from './until-over.ts';
+import { streamUntilAborted } from './until-over.ts';
 
 /** Context of an outgoing call, for every transport. */
 export interface Outgoing {
@@ -51,7 +51,7 @@ export async function outgoing(
 }
 
 /** Makes a call and ends its span with the response; that of a stream with the last message, or when its reader stops. */
-export async function answered<T extends UnaryResponse | StreamResponse>(
+export async function traced<T extends UnaryResponse | StreamResponse>(
   { span, signal = new AbortController().signal }: Outgoing,
   call: () => Promise<T>,
 ): Promise<T> {
@@ -59,7 +59,10 @@ export async function answered<T extends UnaryResponse | StreamResponse>(
   try {
     const answer = await call();
     if (answer.stream) {
-      return { ...answer, message: streamUntilOver(answer.message, signal, (error) => endSpan(span, 'client', error)) };
+      return {
+        ...answer,
+        message: streamUntilAborted(answer.message, signal, (error) => endSpan(span, 'client', error)),
+      };
     }
     endSpan(span, 'client');
     return answer;

@@ -2,7 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 
 /** Returns the error of an aborted call: deadline, shutdown of the server, or cancellation by the client. */
-export function whyOver({ reason }: AbortSignal): ConnectError {
+export function abortError({ reason }: AbortSignal): ConnectError {
   const why = ConnectError.from(reason, Code.Canceled);
   // Transports have their own codes for a disconnect, for example ABORTED with HTTP/2.
   const isKnown = reasonOf(why) !== undefined || why.code === Code.DeadlineExceeded;
@@ -16,21 +16,21 @@ export function whyOver({ reason }: AbortSignal): ConnectError {
  * @param late receives an error that the work throws after the call is over
  * @throws the error of the work, or of the aborted call
  */
-export async function untilOver<T>(
+export async function untilAborted<T>(
   signal: AbortSignal,
   begin: () => Promise<T>,
   late: (error: unknown) => void = ignore,
 ): Promise<T> {
-  if (signal.aborted) throw whyOver(signal);
-  const over = Promise.withResolvers<never>();
-  const abort = () => over.reject(whyOver(signal));
+  if (signal.aborted) throw abortError(signal);
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(abortError(signal));
   signal.addEventListener('abort', abort, { once: true });
   try {
     const work = begin();
     work.catch((error: unknown) => {
       if (signal.aborted) late(error);
     });
-    return await Promise.race([work, over.promise]);
+    return await Promise.race([work, aborted.promise]);
   } finally {
     signal.removeEventListener('abort', abort);
   }
@@ -43,7 +43,7 @@ export async function untilOver<T>(
  * that was never read does not run its `finally`).
  * @param late receives an error that the stream throws after it was closed
  */
-export function streamUntilOver<T>(
+export function streamUntilAborted<T>(
   messages: AsyncIterable<T>,
   signal: AbortSignal,
   end: (error?: unknown) => void,
@@ -63,7 +63,7 @@ export function streamUntilOver<T>(
     iterator.return?.().catch(late);
   }
   function abort(): void {
-    finish(whyOver(signal));
+    finish(abortError(signal));
     closeStream();
   }
 
@@ -72,7 +72,7 @@ export function streamUntilOver<T>(
   const forwarded: AsyncIterator<T> = {
     async next() {
       try {
-        const result = await untilOver(signal, () => iterator.next(), late);
+        const result = await untilAborted(signal, () => iterator.next(), late);
         if (result.done) finish();
         return result;
       } catch (error) {

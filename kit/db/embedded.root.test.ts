@@ -101,7 +101,7 @@ describe.runIf(isRoot)('as root', () => {
   const files = ['server.log', 'server.log.old', 'port', 'owner', 'cluster/password', 'cluster/data/postmaster.pid'];
 
   test.each(files.flatMap((file) => Object.keys(traps).map((trap) => [file, trap] as const)))(
-    '%s that is %s is neither opened nor given away',
+    '%s that is %s is neither opened nor changed',
     async (file, trap) => {
       useOldLayout();
       rmSync(home(file), { force: true });
@@ -113,7 +113,7 @@ describe.runIf(isRoot)('as root', () => {
   );
 
   test.each(['.', 'cluster', 'cluster/data'])(
-    'a link in place of the folder postgres/%s is not followed',
+    'a link instead of the folder postgres/%s is not followed',
     async (dir) => {
       useOldLayout();
       const elsewhere = path.join(folder, 'target');

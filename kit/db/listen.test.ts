@@ -30,13 +30,13 @@ test('receives notifications on a new connection after a silent loss', async () 
     log: silentLog,
     patience: 200,
   });
-  await expect.poll(() => heard, { message: 'it looks when it has connected' }).toBe(1);
+  await expect.poll(() => heard, { message: 'called after connecting' }).toBe(1);
   await teller.query('NOTIFY test_news');
   await expect.poll(() => heard).toBe(2);
 
   way.lose();
   await teller.query('NOTIFY test_news');
-  await expect.poll(() => heard, { timeout: 5_000, message: 'it connects anew, and looks' }).toBe(3);
+  await expect.poll(() => heard, { timeout: 5_000, message: 'called after reconnecting' }).toBe(3);
   await teller.query('NOTIFY test_news');
   await expect.poll(() => heard).toBe(4);
 

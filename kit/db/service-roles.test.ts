@@ -47,7 +47,7 @@ test('each service owns its schema, and has no access to others', async () => {
 });
 
 test.each(schemas)(
-  'what a superuser made for %s is re-owned, and its migrations go on as the role',
+  'objects that a superuser created for %s change their owner, and the role can continue the migrations',
   async (service) => {
     const url = await migratedDatabase(service);
     const foreign = async () => {

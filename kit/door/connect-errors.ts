@@ -14,7 +14,7 @@ const whyKey = createContextKey<ConnectError | undefined>(undefined, {
  * parses a request between the gate and the interceptors; its own errors have no
  * reason, quote the request, and report invalid input as INTERNAL.
  */
-export function explained(handlers: readonly UniversalHandler[], app: RpcApp): UniversalHandler[] {
+export function withOwnErrors(handlers: readonly UniversalHandler[], app: RpcApp): UniversalHandler[] {
   // The same methods with a gate that refuses, to serialize an error in each protocol.
   const refusing = createConnectRouter({
     requestGate: ({ values }) => {

@@ -93,9 +93,9 @@ async function admit(
   dropForged(requestHeader);
   const responseHeader = new Headers({ 'x-request-id': request.id });
   const changesState = !safe.has(request.method);
-  const asked: GateRequest = { access, rate, changesState, crossOrigin, requestHeader, responseHeader, values };
+  const gateRequest: GateRequest = { access, rate, changesState, crossOrigin, requestHeader, responseHeader, values };
   try {
-    await gate?.(asked);
+    await gate?.(gateRequest);
   } finally {
     copyHeaders(responseHeader, reply);
   }

@@ -13,7 +13,7 @@ import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import { peerOf } from '#kit/rest/request-context.ts';
-import { explained } from './connect-errors.ts';
+import { withOwnErrors } from './connect-errors.ts';
 import { outsideErrors, outsideGate } from './outside.ts';
 
 /** Time from the start of shutdown until the signals of open calls abort, in milliseconds. */
@@ -47,7 +47,7 @@ export function mountConnect(
     for (const { desc, impl } of app.mounted) router.service(desc, impl);
     return router.handlers.filter(({ method }) => edgeRuleOf(method).maxRequestBytes === readMaxBytes);
   });
-  const handlers = explained(found, app);
+  const handlers = withOwnErrors(found, app);
 
   async function serve(handler: UniversalHandler, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { raw } = request;

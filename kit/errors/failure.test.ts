@@ -34,11 +34,7 @@ test.each([
   ['a string', 'password=hunter2', 'INTERNAL'],
   ['nothing', undefined, 'INTERNAL'],
   ['a ConnectError of unknown origin', new ConnectError('password=hunter2', Code.Unknown), 'INTERNAL'],
-  [
-    'a transport that could not be reached',
-    new ConnectError('connect 10.0.0.1', Code.Unavailable),
-    'SERVICE_UNAVAILABLE',
-  ],
+  ['an unreachable transport', new ConnectError('connect 10.0.0.1', Code.Unavailable), 'SERVICE_UNAVAILABLE'],
   ['a deadline', new ConnectError('late', Code.DeadlineExceeded), 'DEADLINE_EXCEEDED'],
   [
     'an error of another system that nobody translated',

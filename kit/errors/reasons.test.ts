@@ -12,7 +12,7 @@ test.each([
   ['a status past 5xx', { RIDE_STATE: { ...entry, status: 600 } }, '600 is not'],
   ['half a status', { RIDE_STATE: { ...entry, status: 409.5 } }, '409.5 is not'],
   ['a code that is masked', { RIDE_STATE: { ...entry, code: Code.Internal } }, 'masked as INTERNAL'],
-  ['a title that is no sentence', { RIDE_STATE: { ...entry, title: 'ride over' } }, 'not a sentence'],
+  ['a title that is not a sentence', { RIDE_STATE: { ...entry, title: 'ride over' } }, 'not a sentence'],
 ])('refuses %s', (_, reasons, fault) => {
   expect(() => defineReasons(reasons)).toThrow(fault);
 });

@@ -69,24 +69,21 @@ function ungated({ service, rpc, handlers }: ConnectRouter): ConnectRouter {
 }
 
 const protocols = { gRPC: createGrpcTransport, Connect: createConnectTransport } as const;
-test.each(['gRPC', 'Connect'] as const)(
-  'admits and refuses by the rules of the contract, over %s',
-  async (protocol) => {
-    const server = createServer({}, connectNodeAdapter(guardedConnect(guard, routes)));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const client = createClient(EchoService, protocols[protocol]({ baseUrl, httpVersion: '2' }));
-    const sub = crypto.randomUUID();
-    expect((await client.private({}, await asUser({ sub }))).text).toBe(`Hello, ${sub}`);
-    expect((await client.echo({ text: 'public' })).text).toBe('public');
-    expect(refusalReasonOf(await client.private({}).catch((error: unknown) => error))).toBe('TOKEN_REQUIRED');
-    expect(refusalReasonOf(await client.adminOnly({}, await asUser()).catch((error: unknown) => error))).toBe(
-      'INSUFFICIENT_SCOPE',
-    );
-    expect(calls).toBe(1);
-    server.close();
-  },
-);
+test.each(['gRPC', 'Connect'] as const)('enforces the rules of the contract over %s', async (protocol) => {
+  const server = createServer({}, connectNodeAdapter(guardedConnect(guard, routes)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = createClient(EchoService, protocols[protocol]({ baseUrl, httpVersion: '2' }));
+  const sub = crypto.randomUUID();
+  expect((await client.private({}, await asUser({ sub }))).text).toBe(`Hello, ${sub}`);
+  expect((await client.echo({ text: 'public' })).text).toBe('public');
+  expect(refusalReasonOf(await client.private({}).catch((error: unknown) => error))).toBe('TOKEN_REQUIRED');
+  expect(refusalReasonOf(await client.adminOnly({}, await asUser()).catch((error: unknown) => error))).toBe(
+    'INSUFFICIENT_SCOPE',
+  );
+  expect(calls).toBe(1);
+  server.close();
+});
 
 describe('a gate that does not run', () => {
   test('prevents the start if Connect ignores it', () => {

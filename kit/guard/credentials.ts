@@ -36,10 +36,10 @@ export function callerToken(headers: HeaderSource): string | undefined {
 }
 
 /** Maximum length of a header value that is read: a token, its scheme and some whitespace. */
-const longest = maxTokenLength + 64;
+const maxHeaderLength = maxTokenLength + 64;
 
 function valueOf(headers: HeaderSource, name: string): string {
   const value = headers.get(name) ?? '';
-  if (value.length > longest) throw invalidToken('credentials are too long');
+  if (value.length > maxHeaderLength) throw invalidToken('credentials are too long');
   return trimWhitespace(value);
 }

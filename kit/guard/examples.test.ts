@@ -249,7 +249,9 @@ describe('the Fastify example', () => {
     auth.services.clear();
     base = await listen(httpServer(origin, auth.url, key));
     await expect.poll(async () => (await get('/ready')).json()).toEqual({ missing: 'service_key' });
-    expect((await get('/me', await asUser())).status, 'all tokens are rejected before revocations are loaded').toBe(503);
+    expect((await get('/me', await asUser())).status, 'all tokens are rejected before revocations are loaded').toBe(
+      503,
+    );
   });
 
   test('responds 401 problem+json to a token outside the Authorization header', async () => {

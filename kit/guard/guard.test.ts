@@ -121,7 +121,7 @@ describe('the Authorization header', () => {
   });
 
   test.each(['', 'Bearer', 'Bearer ', 'Basic YTpi', 'DPoP abc', 'Bearerabc'])(
-    '%j is no token',
+    '%j is not a token',
     async (authorization) => {
       expect(await reason(method.private, { authorization })).toBe('TOKEN_REQUIRED');
     },

@@ -275,7 +275,7 @@ test.each([
   { state: 'with its keys read', hangs: false, timeout: 10_000, wait: 'await keys.ready();' },
   { state: 'with a read that never ends', hangs: true, timeout: 200, wait: '' },
 ])(
-  'lets a process end that never closes it, $state',
+  'does not keep a process alive, $state',
   async ({ hangs, timeout, wait }) => {
     if (hangs) server.answer = () => undefined;
     const script = `

@@ -76,7 +76,7 @@ export function createKeySource(
   let set: KeySet | undefined;
   let lastLoadSucceeded = false;
   let trouble: string | undefined;
-  let askedAt = -Infinity;
+  let lastLoadAt = -Infinity;
   let reading: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let untilFirst = firstWait;
@@ -126,8 +126,8 @@ export function createKeySource(
       // A load in progress may have started before the key was published, so another load may follow.
       await reading;
       if (!set?.has(kid) && !closing.signal.aborted) {
-        if (!reading && clock() - askedAt >= cooldown) {
-          askedAt = clock();
+        if (!reading && clock() - lastLoadAt >= cooldown) {
+          lastLoadAt = clock();
           await read();
         }
         await reading;

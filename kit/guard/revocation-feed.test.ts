@@ -97,7 +97,7 @@ test('keeps its data while disconnected; then resumes at its position and is rea
   expect(source.asked.at(-1)).toMatchObject({ history: 'h', sequence: '7', lastId: 'entry 7' });
   source.say(8, { sessions: ['two'], current: false });
   await poll(() => feed.isRevoked(token('two'))).toBe(true);
-  expect(feed.isReady(), 'there is more to come').toBe(false);
+  expect(feed.isReady(), 'the data is not complete yet').toBe(false);
   source.say(9);
   await poll(() => feed.isReady()).toBe(true);
 });
@@ -118,7 +118,10 @@ test('keeps its entries on a reset until they expire', async () => {
   await feed.ready();
   source.say(1, { sessions: ['two'], reset: true, current: false });
   await poll(() => feed.isRevoked(token('two'))).toBe(true);
-  expect([feed.isRevoked(token('one')), feed.isRevoked(token('both'))], 'there is more to come').toEqual([true, true]);
+  expect([feed.isRevoked(token('one')), feed.isRevoked(token('both'))], 'the data is not complete yet').toEqual([
+    true,
+    true,
+  ]);
   expect(feed.isReady()).toBe(false);
   source.say(2, { sessions: ['both'] });
   await poll(() => feed.isReady()).toBe(true);

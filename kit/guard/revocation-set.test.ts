@@ -61,7 +61,7 @@ test('removes entries once all of their tokens have expired', () => {
   set.add(revoked({ case: 'sessionId', value: 'next' }, time));
   expect(set.size).toBe(2);
   expect(set.isRevoked(token({ sid: 'next', kid: 'another' }))).toBe(true);
-  expect(set.isRevoked(token()), 'a key stays longer').toBe(true);
+  expect(set.isRevoked(token()), 'keys stay longer').toBe(true);
 });
 
 test('evicts the oldest entry when full, and then rejects all tokens issued before it', () => {
@@ -73,9 +73,9 @@ test('evicts the oldest entry when full, and then rejects all tokens issued befo
   expect(set.isRevoked(bystander), 'at the limit').toBe(false);
   set.add(revoked({ case: 'sessionId', value: 'third' }, now - 10));
   expect(set.size).toBe(3);
-  expect(set.isRevoked(token({ sid: 'first', iat: now - 60 })), 'the one that went').toBe(true);
-  expect(set.isRevoked(bystander), 'issued before, so it could be').toBe(true);
+  expect(set.isRevoked(token({ sid: 'first', iat: now - 60 })), 'the evicted entry').toBe(true);
+  expect(set.isRevoked(bystander), 'issued before the evicted entry').toBe(true);
   expect(set.isRevoked({ ...bystander, iat: now - 29 }), 'issued after').toBe(false);
   expect(set.isRevoked(token({ sid: 'second', iat: now - 25 }))).toBe(true);
-  expect(set.isRevoked(token({ kid: 'stolen', iat: now })), 'a key never goes').toBe(true);
+  expect(set.isRevoked(token({ kid: 'stolen', iat: now })), 'keys are never evicted').toBe(true);
 });

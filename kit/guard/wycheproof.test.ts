@@ -111,7 +111,7 @@ describe.each(files)('Wycheproof %s', (_, { name, present }) => {
   });
 
   test.runIf(present)(
-    'an invalid vector is on the list only for being the same text, under the same key, as a valid one',
+    'an invalid vector is listed only if it is the same text, under the same key, as a valid one',
     () => {
       const byId = new Map(vectors.map((vector) => [vector.tcId, vector]));
       for (const [invalid, valid] of Object.entries(sameAsValid[name] ?? {})) {

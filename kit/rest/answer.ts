@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ProblemAnswer, problemOf } from './problem.ts';
 
 /** Headers that only the connection or the body's writer may set (RFC 9110 section 7.6.1). */
-const ours = new Set([
+const connectionHeaders = new Set([
   'content-length',
   'content-type',
   'connection',
@@ -18,7 +18,7 @@ const ours = new Set([
 export function copyHeaders(from: Headers, reply: FastifyReply): void {
   for (const [name, value] of from) {
     // Headers iterates set-cookie once per cookie, and Fastify appends each.
-    if (!ours.has(name)) reply.header(name, value);
+    if (!connectionHeaders.has(name)) reply.header(name, value);
   }
 }
 

@@ -57,7 +57,7 @@ describe('bindMethod at start', () => {
     ['a bad template', { rule: get('v1') }, 'path template "v1"'],
     ['no path', { rule: {} }, 'without a path'],
     [
-      'a custom method that is none',
+      'an invalid custom method',
       { rule: { pattern: { case: 'custom', value: { kind: 'get it', path: '/x' } } } },
       'not an HTTP method',
     ],
@@ -300,7 +300,7 @@ describe('a binding with a body', () => {
   });
 
   it.each(['[]', 'null', '"x"', '{"nope":1}', '{"label":1}', '{}, "text": "x"', '{"label":"a"}}{'])(
-    'refuses %s as one field',
+    'refuses %s as the body of one field',
     (body) => {
       expect(ask(part, ['t'], '', body)).toEqual([expect.stringMatching(/^(nested.*|\$body)$/)]);
     },

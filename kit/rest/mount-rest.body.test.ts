@@ -38,7 +38,7 @@ function upload(path: string, bytes: number, chunked: boolean): Promise<Answer> 
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(chunked ? {} : { 'content-length': bytes }) },
     });
-    outgoing.on('error', reject); // a reset before the answer
+    outgoing.on('error', reject); // a reset before the response
     outgoing.on('response', (incoming) => {
       const ms = performance.now() - began;
       let text = '';

@@ -120,7 +120,7 @@ describe('a unary method on REST', () => {
     const response = await send('/v1/echo/x', { method: 'HEAD' });
     const length = (await (await send('/v1/echo/x')).text()).length;
     expect(response.status).toBe(200);
-    expect(Number(response.headers.get('content-length'))).toBe(length + 1); // "HEAD" for "GET" in what is echoed
+    expect(Number(response.headers.get('content-length'))).toBe(length + 1); // the echo contains "HEAD" instead of "GET"
     expect((await send('/v1/echo', { method: 'HEAD' })).status).toBe(405);
     expect((await send('/v1/nope', { method: 'HEAD' })).status).toBe(404);
   });

@@ -21,13 +21,13 @@ test('adds a key for the address of each called service', () => {
 test.each<[string, Record<string, AnyService>, string]>([
   ['calls an unknown service', { echo }, 'echo calls auth, which is not a service with a gRPC port'],
   [
-    'calls what another does not serve',
+    'calls a protobuf service that the other does not serve',
     { auth: { ...auth, contract: [] }, echo },
     'echo calls grpc.health.v1.Health, which auth does not serve',
   ],
   ['has the port of another', { auth, echo: { ...echo, ports: auth.ports } }, 'auth and echo both have the port 1'],
   [
-    'serves what another serves',
+    'serves the same protobuf service as another',
     { auth, echo: { ...echo, contract: [Health] } },
     'auth and echo both have grpc.health.v1.Health',
   ],

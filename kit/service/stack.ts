@@ -15,7 +15,7 @@ import { healthOf, type Ready } from './health.ts';
 import { defaultStreams } from '#kit/contract/limits.ts';
 import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from '#kit/contract/roles.ts';
-import { streamUntilOver, untilOver, whyOver } from '#kit/call/until-over.ts';
+import { streamUntilAborted, untilAborted, abortError } from '#kit/call/until-over.ts';
 import { validation } from '#kit/contract/validation.ts';
 
 /** @throws Error where what a service mounts is not what its definition says that it serves */
@@ -93,7 +93,7 @@ function gateOf(checks: readonly Gate[], guard: Pick<Guard, 'caller'> | undefine
     try {
       // All checks run even if the call is over already, so that it counts against the client's rate limit.
       for (const check of checks) await check(context);
-      if (context.signal.aborted) throw whyOver(context.signal);
+      if (context.signal.aborted) throw abortError(context.signal);
       context.values.set(stageKey, 'admitted');
     } catch (error) {
       const refusal = outward(error);
@@ -140,8 +140,9 @@ function inCall(log: CallLog): Interceptor {
     const end = (error?: unknown) => log.end(call, error);
     const late = (error: unknown) => log.late(call, error);
     try {
-      const res = await untilOver(signal, () => runInCall(call, () => next(req)), late);
-      if (res.stream) return { ...res, message: streamUntilOver(iterateInCall(call, res.message), signal, end, late) };
+      const res = await untilAborted(signal, () => runInCall(call, () => next(req)), late);
+      if (res.stream)
+        return { ...res, message: streamUntilAborted(iterateInCall(call, res.message), signal, end, late) };
       end();
       return res;
     } catch (error) {

@@ -14,7 +14,7 @@ import { once } from 'node:events';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { fromStatus, toHeaders, toMetadata } from '#kit/guard/grpc-metadata.ts';
-import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
+import { traced, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
 
 /** A Transport over a gRPC channel. */
 export interface GrpcTransport extends Transport {
@@ -49,7 +49,7 @@ export function createGrpcTransport(
 
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const out = await outgoing(method, { signal, timeoutMs, header }, options);
-      return answered(out, () =>
+      return traced(out, () =>
         runUnaryCall({
           ...limitsOf(out),
           req: { ...requestOf(method, out, contextValues), stream: false, method, message: input },
@@ -81,7 +81,7 @@ export function createGrpcTransport(
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       // No default timeout for streams: only an explicit deadline ends one.
       const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
-      return answered(out, () =>
+      return traced(out, () =>
         runStreamingCall({
           ...limitsOf(out),
           req: { ...requestOf(method, out, contextValues), stream: true, method, message: input },

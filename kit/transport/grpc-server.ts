@@ -126,8 +126,8 @@ function admit(
       start(next) {
         const method = methods.get(descriptor.path);
         if (!method) return next();
-        const begin = (metadata: Metadata) => contextOf(method, metadata, call, { gone: gone.signal, closing });
-        const gone = new AbortController();
+        const begin = (metadata: Metadata) => contextOf(method, metadata, call, { ended: ended.signal, closing });
+        const ended = new AbortController();
         let begun: HandlerContext | undefined;
         async function receive(metadata: Metadata, proceed: (metadata: Metadata) => void): Promise<void> {
           if (sizeOf(metadata) > maxHeaderBytes) throw failure('HEADERS_TOO_LARGE');
@@ -150,7 +150,7 @@ function admit(
           },
           // Called whenever the call ends. Without a handler by now, the message was missing or invalid.
           onCancel() {
-            gone.abort(callEnded);
+            ended.abort(callEnded);
             if (begun) app.abandoned(begun, callEnded);
           },
         });
@@ -171,7 +171,7 @@ function contextOf(
   method: DescMethod,
   metadata: Metadata,
   call: ServerInterceptingCallInterface,
-  { gone, closing }: { readonly gone: AbortSignal; readonly closing: AbortSignal },
+  { ended, closing }: { readonly ended: AbortSignal; readonly closing: AbortSignal },
 ): Begun {
   const deadline = Number(call.getDeadline());
   return createHandlerContext({
@@ -181,7 +181,7 @@ function contextOf(
     requestMethod: 'POST',
     url: `http://${call.getHost()}/${nameOf(method)}`,
     requestHeader: toHeaders(metadata),
-    requestSignal: gone,
+    requestSignal: ended,
     ...(method.methodKind === 'unary' ? {} : { shutdownSignal: closing }),
     contextValues: createContextValues().set(peerKey, { address: addressOf(call.getPeer()), via: 'mesh' }),
     ...(Number.isFinite(deadline) ? { timeoutMs: Math.max(0, deadline - Date.now()) } : {}),

@@ -10,10 +10,10 @@ import {
 import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
 import { type RpcApp } from '#kit/call/app.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
-import { answered, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
+import { traced, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
 import { callEnded } from '#kit/call/over.ts';
 import { peerKey } from '#kit/call/peer.ts';
-import { streamUntilOver } from '#kit/call/until-over.ts';
+import { streamUntilAborted } from '#kit/call/until-over.ts';
 
 /**
  * Creates a transport to an app in the same process. It skips only the network: gate,
@@ -27,7 +27,7 @@ export function createInProcessTransport(to: RpcApp | (() => RpcApp), options: C
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const app = appOf();
       const out = await outgoing(method, { signal, timeoutMs, header }, options);
-      return answered(out, () =>
+      return traced(out, () =>
         runUnaryCall({
           ...limitsOf(out),
           req: {
@@ -53,7 +53,7 @@ export function createInProcessTransport(to: RpcApp | (() => RpcApp), options: C
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       const app = appOf();
       const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
-      return answered(out, () =>
+      return traced(out, () =>
         runStreamingCall({
           ...limitsOf(out),
           req: {
@@ -73,7 +73,7 @@ export function createInProcessTransport(to: RpcApp | (() => RpcApp), options: C
             }
             // Ends the context and its timer when the messages end, and the messages when the caller stops.
             const end = () => context.abort(callEnded);
-            const messages = streamUntilOver(app.stream(method, context, req.message), context.signal, end);
+            const messages = streamUntilAborted(app.stream(method, context, req.message), context.signal, end);
             return {
               stream: true,
               ...responseOf(method, context),
