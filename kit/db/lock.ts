@@ -26,7 +26,7 @@ export interface DataDirLock {
 /** Locks of this process. Without a reference a lock would be garbage-collected and released. */
 const held = new Set<DatabaseSync>();
 
-/** Timeout of getting the lock from processes that fail to get it themselves, ms. */
+/** Timeout of waiting for other processes that try to lock at the same time and fail, ms. */
 const contention = 500;
 
 /**

@@ -37,13 +37,13 @@ test.each([
   ['an unreachable transport', new ConnectError('connect 10.0.0.1', Code.Unavailable), 'SERVICE_UNAVAILABLE'],
   ['a deadline', new ConnectError('late', Code.DeadlineExceeded), 'DEADLINE_EXCEEDED'],
   [
-    'an error of another system that nobody translated',
+    "another system's error that was not translated",
     new ConnectError('password=hunter2', Code.ResourceExhausted, { 'x-host': '10.0.0.1' }, [
       { desc: ErrorInfoSchema, value: { reason: 'QUOTA', domain: 'googleapis.com' } },
     ]),
     'RESOURCE_EXHAUSTED',
   ],
-  ['a caller that left', new ConnectError('gone', Code.Canceled), 'CANCELLED'],
+  ['a cancelled call', new ConnectError('gone', Code.Canceled), 'CANCELLED'],
 ])('%s leaves as %#', (_, thrown, reason) => {
   const left = outward(thrown);
   expect(reasonOf(left)).toBe(reason);

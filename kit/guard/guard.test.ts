@@ -181,7 +181,7 @@ describe('scopes', () => {
     [{ scopes: ['a:read'] }, 'Needs the scope a:read.'],
     [{ roles: ['user'], scopes: ['a:read', 'a:write'] }, 'Needs the scopes a:read and a:write.'],
     [{ roles: ['admin'], scopes: ['a:read'] }, 'Needs the role admin. Needs the scope a:read.'],
-  ])('the detail says what a rule %j needs', async (rule, detail) => {
+  ])('the detail names what a rule %j requires', async (rule, detail) => {
     const refused = await guard.check(rule, new Headers(await asUser())).catch((error: unknown) => error);
     expect([refusalReasonOf(refused), detailOf(refused)]).toEqual(['INSUFFICIENT_SCOPE', detail]);
   });

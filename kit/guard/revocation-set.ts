@@ -68,7 +68,7 @@ export function createRevocationSet({ max = 1_000_000, clock = Date.now }: Revoc
     const first = Math.min(...ends);
     // Only keys and roles are left, which are never evicted.
     if (first === Infinity) return;
-    // An entry expires one maximum lifetime after its revocation; a subject may have a later `notBefore`.
+    // An entry expires at least one maximum lifetime after its revocation; a subject may have a later `notBefore`.
     floor = Math.max(floor, first - longestLife, first === ends[2] ? (subject?.[1].notBefore ?? 0) - 1 : 0);
     if (first === ends[0]) sessions.delete(session?.[0] ?? '');
     else if (first === ends[1]) tokens.delete(token?.[0] ?? '');

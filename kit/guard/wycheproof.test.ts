@@ -89,11 +89,11 @@ describe.each(files)('Wycheproof %s', (_, { name, present }) => {
   const { testGroups, numberOfTests } = JSON.parse(text) as { testGroups: readonly Group[]; numberOfTests: number };
   const vectors = testGroups.flatMap((group) => group.tests.map((vector) => ({ ...vector, group })));
 
-  test.runIf(present)('is read whole', () => {
+  test.runIf(present)('is read completely', () => {
     expect(vectors).toHaveLength(numberOfTests);
   });
 
-  test.runIf(present)('every vector ends as it should, but for those on the lists', async () => {
+  test.runIf(present)('all vectors have the expected result, except those on the lists', async () => {
     const refused: number[] = [];
     const accepted: number[] = [];
     const failed: number[] = [];

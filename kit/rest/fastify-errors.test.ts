@@ -67,7 +67,7 @@ describe('errors of Fastify itself', () => {
       431,
       'HEADERS_TOO_LARGE',
     ],
-    ['what is not HTTP', 'hello\r\n\r\n', 400, 'INVALID_ARGUMENT'],
+    ['malformed HTTP', 'hello\r\n\r\n', 400, 'INVALID_ARGUMENT'],
   ])('answer %s with a problem and close', async (_, bytes, status, code) => {
     const answer = await raw(bytes);
     expect(answer.startsWith(`HTTP/1.1 ${status} `)).toBe(true);
