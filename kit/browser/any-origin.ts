@@ -1,6 +1,6 @@
 import { accessOf } from '#kit/guard/access.ts';
 import type { Gate } from '#kit/call/app.ts';
-import { changesState } from '#kit/call/asked.ts';
+import { changesState } from '#kit/call/gate-check.ts';
 
 /**
  * Lets pages of any origin read public methods without side effects (the JWKS, the

@@ -5,7 +5,7 @@ import { clientSpan, endSpan, placeOf } from '#kit/telemetry/spans.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { currentCall, peerHeaders } from './call.ts';
 import { propagateTrace } from '#kit/telemetry/trace.ts';
-import { streamUntilAborted } from './until-over.ts';
+import { streamUntilAborted } from './until-aborted.ts';
 
 /** Context of an outgoing call, for every transport. */
 export interface Outgoing {

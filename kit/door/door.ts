@@ -15,7 +15,7 @@ import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import type { RpcApp } from '#kit/call/app.ts';
-import type { GateCheck } from '#kit/call/asked.ts';
+import type { GateCheck } from '#kit/call/gate-check.ts';
 import { requestIdFrom } from '#kit/call/call.ts';
 import type { Ready } from '#kit/service/health.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';

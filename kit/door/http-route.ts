@@ -7,7 +7,7 @@ import { type AccessRule, assertRule } from '#kit/guard/rule.ts';
 import { copyHeaders } from '#kit/rest/answer.ts';
 import { drain, hasBody, isGone, readBytes } from '#kit/rest/request-body.ts';
 import { headersOf, peerOf } from '#kit/rest/request-context.ts';
-import type { GateCheck, GateRequest } from '#kit/call/asked.ts';
+import type { GateCheck, GateRequest } from '#kit/call/gate-check.ts';
 import { dropForged } from '#kit/call/call.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
 import { peerKey } from '#kit/call/peer.ts';

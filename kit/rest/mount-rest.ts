@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import { type EdgeRule, edgeRuleOf } from '#kit/contract/edge-rule.ts';
-import { callEnded } from '#kit/call/over.ts';
+import { callEnded } from '#kit/call/call-ended.ts';
 import { copyHeaders, pathOf, problemFor, queryOf, sendAnswer, sendProblem } from './answer.ts';
 import { type Binding, bindMethod } from './binding.ts';
 import { eventText, openStream } from './events.ts';

@@ -15,7 +15,7 @@ import { healthOf, type Ready } from './health.ts';
 import { defaultStreams } from '#kit/contract/limits.ts';
 import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from '#kit/contract/roles.ts';
-import { streamUntilAborted, untilAborted, abortError } from '#kit/call/until-over.ts';
+import { streamUntilAborted, untilAborted, abortError } from '#kit/call/until-aborted.ts';
 import { validation } from '#kit/contract/validation.ts';
 
 /** @throws Error where what a service mounts is not what its definition says that it serves */

@@ -31,7 +31,7 @@ import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
 import { joinedHeader } from '#kit/guard/raw-headers.ts';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { maxHeaderBytes, maxRequestBytes } from '#kit/contract/limits.ts';
-import { callEnded } from '#kit/call/over.ts';
+import { callEnded } from '#kit/call/call-ended.ts';
 import { peerKey } from '#kit/call/peer.ts';
 
 /** A gRPC server on a port. */

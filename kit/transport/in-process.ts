@@ -11,9 +11,9 @@ import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
 import { type RpcApp } from '#kit/call/app.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { traced, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
-import { callEnded } from '#kit/call/over.ts';
+import { callEnded } from '#kit/call/call-ended.ts';
 import { peerKey } from '#kit/call/peer.ts';
-import { streamUntilAborted } from '#kit/call/until-over.ts';
+import { streamUntilAborted } from '#kit/call/until-aborted.ts';
 
 /**
  * Creates a transport to an app in the same process. It skips only the network: gate,

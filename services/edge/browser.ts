@@ -2,7 +2,7 @@ import { createContextKey } from '@connectrpc/connect';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type CookieNames, readCookie } from '#kit/browser/cookies.ts';
 import { identityOf } from '#kit/guard/connect.ts';
-import type { GateCheck } from '#kit/call/asked.ts';
+import type { GateCheck } from '#kit/call/gate-check.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { failure } from './reasons.ts';
 

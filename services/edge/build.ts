@@ -8,7 +8,7 @@ import { connectGate, identityKey } from '#kit/guard/connect.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Gate, Mounted, RpcApp } from '#kit/call/app.ts';
-import { type GateCheck, toGate } from '#kit/call/asked.ts';
+import { type GateCheck, toGate } from '#kit/call/gate-check.ts';
 import type { Ready } from '#kit/service/health.ts';
 import { createService } from '#kit/service/stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';

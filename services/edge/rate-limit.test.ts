@@ -5,7 +5,7 @@ import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
-import { toGate } from '#kit/call/asked.ts';
+import { toGate } from '#kit/call/gate-check.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { createRateCounters } from './rate-counters.ts';
 import { createRateLimit } from './rate-limit.ts';

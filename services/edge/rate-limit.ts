@@ -1,7 +1,7 @@
 import type { RateLimiterRes } from 'rate-limiter-flexible';
 import { failure } from '#kit/errors/failure.ts';
 import { networkOf } from '#kit/net/network.ts';
-import type { GateCheck } from '#kit/call/asked.ts';
+import type { GateCheck } from '#kit/call/gate-check.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import type { RateClassName } from '#kit/contract/rate-class.ts';
 import type { RateCounters } from './rate-counters.ts';
