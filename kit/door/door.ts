@@ -117,7 +117,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     if (!request.routeOptions.config.isCounted || request.method === 'OPTIONS') await count(request, reply);
   });
   await extend?.(fastify);
-  if (routes) mountRoutes(fastify, await routes(), gate);
+  if (routes) mountRoutes(fastify, await routes(), { log, gate });
 
   fastify.get('/health', async () => ({ status: 'ok' }));
   fastify.get('/ready', async (_, reply) => {

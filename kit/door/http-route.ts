@@ -4,6 +4,7 @@ import { failure } from '#kit/errors/failure.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Identity } from '#kit/guard/policy.ts';
 import { type AccessRule, assertRule } from '#kit/guard/rule.ts';
+import type { Log } from '#kit/log/log.ts';
 import { copyHeaders } from '#kit/rest/answer.ts';
 import { drain, hasBody, isGone, readBytes } from '#kit/rest/request-body.ts';
 import { headersOf, peerOf } from '#kit/rest/request-context.ts';
@@ -52,18 +53,27 @@ const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * Mounts routes behind a gate. The gate runs on the headers; the route reads the body
- * itself.
+ * itself. Each request writes one log line.
  * @param gate without one, only public routes may be mounted, and the door counts requests as light
  * @throws Error on an invalid route
  */
-export function mountRoutes(fastify: FastifyInstance, routes: readonly HttpRoute[], gate?: GateCheck): void {
+export function mountRoutes(
+  fastify: FastifyInstance,
+  routes: readonly HttpRoute[],
+  { log, gate }: { readonly log: Log; readonly gate?: GateCheck | undefined },
+): void {
   for (const route of routes) assertRoute(route, gate);
   void fastify.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
-    scope.addHook('onResponse', async ({ raw }) => {
-      if (hasBody(raw)) drain(raw);
-    });
+    scope.addHook(
+      'onResponse',
+      async ({ raw, method, routeOptions: { url: route }, id }, { statusCode, elapsedTime }) => {
+        if (hasBody(raw)) drain(raw);
+        // The route's pattern, never the URL: its query may hold a secret.
+        log.info({ method, route, request_id: id, status: statusCode, ms: Math.round(elapsedTime) }, 'request');
+      },
+    );
     for (const route of routes) {
       scope.route({
         method: [...route.methods],

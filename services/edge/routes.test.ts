@@ -7,7 +7,7 @@ import { type Door, openDoor } from '#kit/door/door.ts';
 import { type HttpRoute, mountRoutes } from '#kit/door/http-route.ts';
 import { createGuard, type Guard } from '#kit/guard/guard.ts';
 import { localJwks } from '#kit/guard/jwks.ts';
-import { silentLog } from '#kit/log/log.ts';
+import { createLog, silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { createTestIssuer, type TestIssuer } from '#kit/testing/tokens.ts';
 import Fastify from 'fastify';
@@ -61,10 +61,13 @@ let edge: Edge;
 let door: Door;
 
 /** An edge with these routes and no upstream. */
+const lines: string[] = [];
+const log = createLog({ level: 'info', format: 'json', destination: { write: (line) => void lines.push(line) } });
+
 async function openEdge(environment: Record<string, string> = {}): Promise<{ edge: Edge; door: Door }> {
   const { serviceKey: _key, alg: _alg, ...own } = keys;
   const config = readConfig(own, { SIGNET_ISSUER: issuerUrl, ...environment });
-  const made = buildEdge({ config, guard, upstreams: [], log: silentLog, metrics: noMetrics });
+  const made = buildEdge({ config, guard, upstreams: [], log, metrics: noMetrics });
   const open = await openDoor({ ...made, routes: async () => routes, port: 0, host: '127.0.0.1' });
   return { edge: made, door: open };
 }
@@ -202,6 +205,19 @@ describe('a body', () => {
   });
 });
 
+test('writes one log line per request, with the pattern of the route and not with the query', async () => {
+  lines.length = 0;
+  expect((await ask('/page?token=hush', { headers: { 'x-request-id': 'request-1' } })).status).toBe(200);
+  expect((await ask('/own')).status).toBe(401);
+  const requests = () => lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request');
+  await expect.poll(() => requests().length).toBe(2);
+  expect(requests()).toMatchObject([
+    { method: 'GET', route: '/page', request_id: 'request-1', status: 200 },
+    { method: 'GET', route: '/own', status: 401 },
+  ]);
+  expect(lines.join('')).not.toContain('hush');
+});
+
 test('limits fifty concurrent requests of one address by the rate class of the route', async () => {
   const limited = await openEdge({ SIGNET_RATE_LIMIT: '30' });
   const answers = await Promise.all(Array.from({ length: 50 }, () => ask('/form', { method: 'POST' }, limited.door)));
@@ -227,6 +243,6 @@ describe('does not start with a route that', () => {
     ['has an invalid rule', { methods: ['GET'], path: '/x', access: { roles: [] }, answer }, gate, 'access rule'],
     ['has no HTTP method', { methods: [], path: '/x', access: 'public', answer }, gate, 'no HTTP method'],
   ])('%s', (_, route, given, fault) => {
-    expect(() => mountRoutes(Fastify(), [route], given)).toThrow(fault);
+    expect(() => mountRoutes(Fastify(), [route], { log: silentLog, gate: given })).toThrow(fault);
   });
 });
