@@ -60,7 +60,7 @@ describe('streams', () => {
       expect(await openStream(client, new AbortController())).toBe('RATE_LIMITED');
       for (const stop of stops) stop.abort();
       const again = new AbortController();
-      await expect.poll(() => openStream(client, again), { timeout: 5_000 }).toBe('open');
+      await expect.poll(() => openStream(client, again), { timeout: 10_000 }).toBe('open');
       again.abort();
     },
   );
@@ -122,7 +122,7 @@ describe('connections', () => {
       return session;
     });
     const closed = () => sessions.filter((session) => session.destroyed).length;
-    await expect.poll(closed, { timeout: 5_000 }).toBeGreaterThanOrEqual(10);
+    await expect.poll(closed, { timeout: 10_000 }).toBeGreaterThanOrEqual(10);
     expect(closed()).toBeLessThan(16);
     for (const session of sessions) session.destroy();
   });

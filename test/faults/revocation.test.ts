@@ -64,9 +64,9 @@ test('a logout at one replica of auth reaches verifiers that watch another, with
     const { access_token: token, refresh_token: refresh } = await login();
     expect(await atUserService(token)).toBe('OK');
     expect((await atReplica('logout', { refresh_token: refresh })).status).toBe(200);
-    await expect.poll(() => atUserService(token), { timeout: 1_000, interval: 10 }).toBe('INVALID_TOKEN');
+    await expect.poll(() => atUserService(token), { timeout: 10_000, interval: 10 }).toBe('INVALID_TOKEN');
     const edge = async () => (await ask(`${fleet.edge}/api/v1/users/profile`, 'GET', { token })).status;
-    await expect.poll(edge, { timeout: 1_000, interval: 10 }).toBe(401);
+    await expect.poll(edge, { timeout: 10_000, interval: 10 }).toBe(401);
   }
 });
 
@@ -74,7 +74,7 @@ test('with auth dead, tokens verify and revoked ones stay dead; who was cut off 
   const [kept, gone, later] = [await login(), await login(), await login()];
   for (const { access_token: token } of [kept, gone, later]) expect(await atUserService(token)).toBe('OK');
   await atReplica('logout', { refresh_token: gone.refresh_token });
-  await expect.poll(() => atUserService(gone.access_token), { timeout: 1_000 }).toBe('INVALID_TOKEN');
+  await expect.poll(() => atUserService(gone.access_token), { timeout: 10_000 }).toBe('INVALID_TOKEN');
 
   await fleet.processes.auth.end('SIGKILL');
   expect(await atUserService(kept.access_token)).toBe('OK');

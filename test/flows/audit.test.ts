@@ -227,7 +227,7 @@ test.each(Object.entries(acts))(
       });
       return json.events?.[0] as Record<string, unknown> | undefined;
     };
-    await expect.poll(find, { timeout: 5_000 }).toMatchObject({
+    await expect.poll(find, { timeout: 10_000 }).toMatchObject({
       kind,
       outcome,
       actor_id: actor,

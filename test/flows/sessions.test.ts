@@ -88,7 +88,7 @@ test('a deleted account is gone, its tokens die, and its address may register an
   await system.rest('GET', '/users/profile', { token });
   expect((await system.rest('DELETE', '/users/account', { token })).status).toBe(204);
   const status = async () => (await system.rest('GET', '/users/profile', { token })).status;
-  await expect.poll(status, { timeout: 1_000, interval: 10 }).toBe(401);
+  await expect.poll(status, { timeout: 10_000, interval: 10 }).toBe(401);
   expect((await system.rest('POST', '/auth/login', { body: { email, password } })).status).toBe(401);
   const again = await system.rest('POST', '/auth/register', { body: { email, password, name: 'Ada' } });
   expect(again.status, again.text).toBe(201);
