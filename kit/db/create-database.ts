@@ -11,7 +11,8 @@ export async function createDatabase(admin: Secret, name: string, template?: str
   await withAdmin(admin, async (client) => {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name]);
     if (rowCount) return;
-    const copy = template === undefined ? '' : ` TEMPLATE ${client.escapeIdentifier(template)}`;
+    // Copying files takes a third of the time that copying through the WAL takes.
+    const copy = template === undefined ? '' : ` TEMPLATE ${client.escapeIdentifier(template)} STRATEGY FILE_COPY`;
     await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}${copy}`);
   });
 }
