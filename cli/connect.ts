@@ -46,7 +46,7 @@ export interface PersonIdentity {
   readonly password: string;
 }
 
-/** Signs in at the edge. Where a method needs a more recent sign-in, signs in again and repeats the call once. */
+/** Signs in at the edge. If a method requires a more recent sign-in, signs in again and repeats the call once. */
 export async function signIn({ url, environment, identity, reauthenticate }: SignInOptions): Promise<Connection> {
   const open = transportTo(url);
   const auth = createClient(AuthService, open);

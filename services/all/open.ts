@@ -35,14 +35,14 @@ export interface All {
   port(env: string): number;
 }
 
-/** What may be asked of `openAll` besides. */
+/** Options of `openAll`. */
 export interface OpenOptions {
   readonly metrics?: Metrics;
-  /** The services to open (`withCalled`); all, unless given. Others are unavailable. */
+  /** The services to open (`withCalled`); all services by default. The others are unavailable. */
   readonly only?: readonly ServiceName[];
 }
 
-/** Reads the configurations of all services. @throws ConfigError naming every bad key at once */
+/** Reads the configurations of all services. @throws ConfigError naming all invalid keys */
 export function readAll(environment: Environment): Configs {
   const keys = Object.values(services).map(({ name, keys: own }) => [name, together(own)] as const);
   return readConfigs(Object.fromEntries(keys), (name) => environmentFor(name, environment)) as unknown as Configs;

@@ -23,7 +23,7 @@ await runProcess(async (closing) => {
   closing.add(() => auth.close());
   const notice = createAdminNotice(closing);
   const made = await auth.ensureFirstAdmin();
-  // A supervisor shows it once everything runs.
+  // A supervisor prints it when all services run.
   if (isSupervised()) notice.take(made);
   else if (made?.password) process.stdout.write(adminLine(made.email, made.password.reveal()));
   const { door, grpc } = await openAuth(auth, config, closing);

@@ -6,7 +6,7 @@ import { type GrpcServer, serveGrpc } from '#kit/transport/grpc-server.ts';
 import type { Auth } from './build.ts';
 import { type AuthConfig, keys } from './config.ts';
 
-/** Opens the auth service's two ports: its door, and gRPC for other services. */
+/** Opens the auth service's two ports: HTTP, and gRPC for other services. */
 export async function openAuth(
   { app, ready, log }: Auth,
   { host, port, grpcPort, connectionLimit, connectionLimitAddress }: AuthConfig,

@@ -24,7 +24,7 @@ function counting(redisUrl: Secret, perMinute: number): Counting {
   return { ...counters, logged: () => lines.join('') };
 }
 
-/** Counters that are connected. */
+/** Connected counters. */
 async function connected(redisUrl: Secret, perMinute: number): Promise<Counting> {
   const counters = counting(redisUrl, perMinute);
   await expect.poll(counters.logged, { timeout: 10_000 }).toContain('counting requests in Redis');
