@@ -111,7 +111,7 @@ test('a profile that could not be erased with its account is erased by the sweep
   await holder.query('ROLLBACK');
   await holder.end();
   expect(await profileRows([ada.id])).toEqual([ada.id]);
-  expect(system.logged()).toContain('failed to erase a profile; the sweep erases it');
+  expect(system.logged()).toContain('failed to erase a profile; the sweep will retry');
 
   await sweepOf(database)();
   expect(await profileRows([ada.id])).toEqual([]);

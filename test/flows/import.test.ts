@@ -301,7 +301,7 @@ test('an account without a password answers as one that is not there, until its 
   const { user_id: id } = await bringOne({ email });
   expect(await hashOf(email)).toBeNull();
   // The last is what a try without an account is checked against.
-  for (const password of ['null', 'undefined', 'a good new password', 'nobody has this password']) {
+  for (const password of ['null', 'undefined', 'a good new password', 'no account has this password']) {
     const [one, nobody] = [await login(email, password), await login(address(), password)];
     expect([one.status, one.json.code]).toEqual([401, 'INVALID_CREDENTIALS']);
     const { request_id: _, ...said } = one.json;
