@@ -68,5 +68,5 @@ test('disables and enables an account', async () => {
 
 test('refuses to disable the last administrator', async () => {
   const { exit, stderr } = await asAdmin('users', 'disable', 'root@example.com', '--yes');
-  expect([exit, stderr]).toEqual([1, 'signet: The last administrator must keep the role. (LAST_ADMIN)\n']);
+  expect([exit, stderr]).toEqual([1, 'signet: At least one administrator must remain. (LAST_ADMIN)\n']);
 });

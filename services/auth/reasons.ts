@@ -42,7 +42,7 @@ export const reasons = defineReasons({
   LAST_ADMIN: {
     code: Code.FailedPrecondition,
     status: 409,
-    title: 'The last administrator must keep the role.',
+    title: 'At least one administrator must remain.',
   },
   ROLE_BUILT_IN: {
     code: Code.FailedPrecondition,

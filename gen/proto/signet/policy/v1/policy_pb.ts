@@ -151,9 +151,9 @@ export type Authenticated = Message<"signet.policy.v1.Authenticated"> & {
   scopes: string[];
 
   /**
-   * Names of the services that may call on the user's behalf. Empty: no
-   * restriction, users may call directly. Otherwise no other service may call,
-   * including the edge.
+   * Names of the services that may call on the user's behalf; all other
+   * services are rejected, the edge included, so users cannot call directly.
+   * Empty: no restriction.
    *
    * @generated from field: repeated string callers = 3;
    */
