@@ -18,13 +18,13 @@ const crossing = [
 export default defineConfig({
   test: {
     globalSetup: ['kit/testing/postgres-setup.ts'],
-    // An outcome decides, not a clock: these end what hangs, on a machine under load as well.
+    // These end what hangs. They are long, so that a loaded machine passes.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // Vitest leaves a processor to itself, and much of a test is waiting: one more keeps both busy.
+    // Tests wait much of their time: one worker more than processors keeps the processors busy.
     maxWorkers: Math.max(3, availableParallelism() - 1),
-    // Files of a worker share what they import: importing it again took a quarter of the time.
+    // The files of a worker share their imports, which took a quarter of the time otherwise.
     isolate: false,
     maxConcurrency: 20,
     reporters: ['default', './kit/testing/left-out.ts'],
@@ -32,17 +32,25 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'signet',
-          include: ['{kit,services,cli,test,scripts}/**/*.test.ts'],
+          name: 'unit',
+          include: ['{kit,services,cli,scripts}/**/*.test.ts'],
           provide: { shape: 'one process' },
         },
       },
       {
-        // The same flows, through processes and sockets (test/shapes.ts).
+        extends: true,
+        test: {
+          name: 'system',
+          include: ['test/**/*.test.ts'],
+          provide: { shape: 'one process' },
+        },
+      },
+      {
+        // The same flows with one process per service (test/shapes.ts).
         extends: true,
         test: {
           name: 'fleet',
-          // Of what happens within one service, another process for it would tell nothing new.
+          // Flows within one service behave the same in its own process.
           include: [`test/flows/{${crossing.join()}}.test.ts`],
           provide: { shape: 'fleet' },
         },
