@@ -3,38 +3,38 @@ import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 
-/** A mail server that keeps what it is given (RFC 5321, as much as a client of one kind needs). */
+/** An SMTP server (RFC 5321) that stores the mail it receives. */
 export interface Mailbox {
   /** For SMTP_URL. */
   readonly url: string;
-  /** The text of the last mail to somebody, once there is one. */
+  /** Waits for a mail to an address and returns the text of the latest. */
   lastTo(email: string): Promise<string>;
   close(): void;
 }
 
-/** Opens a mailbox on a port of its own. */
+/** Opens a mailbox on a free port. */
 export async function openMailbox(): Promise<Mailbox> {
   const mails: { readonly to: string; readonly text: string }[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket.on('close', () => sockets.delete(socket)));
-    const say = (line: string) => socket.write(`${line}\r\n`);
+    const reply = (line: string) => socket.write(`${line}\r\n`);
     let to = '';
     let data: string[] | undefined;
-    say('220 mailbox');
+    reply('220 mailbox');
     createInterface({ input: socket, crlfDelay: Infinity }).on('line', (line) => {
       if (data) {
         if (line !== '.') return void data.push(line.replace(/^\./, ''));
         mails.push({ to, text: textOf(data.join('\n')) });
         data = undefined;
-        return say('250 kept');
+        return reply('250 kept');
       }
       if (/^RCPT TO:/i.test(line)) to = /<(.*)>/.exec(line)?.[1] ?? '';
       if (/^DATA$/i.test(line)) {
         data = [];
-        return say('354 go on');
+        return reply('354 go on');
       }
-      say(/^QUIT$/i.test(line) ? '221 bye' : '250 mailbox');
+      reply(/^QUIT$/i.test(line) ? '221 bye' : '250 mailbox');
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -52,7 +52,7 @@ export async function openMailbox(): Promise<Mailbox> {
   };
 }
 
-/** The text of a message whose body is plain or quoted-printable (RFC 2045 section 6.7). */
+/** Decodes the body of a message: plain or quoted-printable (RFC 2045 section 6.7). */
 function textOf(message: string): string {
   const body = message.slice(message.indexOf('\n\n') + 2);
   if (!/^content-transfer-encoding: quoted-printable$/im.test(message)) return body;

@@ -11,19 +11,19 @@ import { environmentOf, withKeyPairs } from '../services/fleet/environment.ts';
 import { type ServiceName, serviceNames, services } from '../services/registry.ts';
 import { anyPorts } from './ports.ts';
 
-/** A service in a process of its own. */
+/** A service that runs in its own process. */
 export interface ServiceProcess {
-  /** The line by which it said that it is ready: ports among it. */
+  /** The ready line of the service, with its ports. */
   readonly ready: Readonly<Record<string, unknown>>;
-  /** Everything that it wrote. */
+  /** All output so far. */
   output(): string;
-  /** Sends a signal and waits for the end. Answers the exit code; null where the signal ended it. */
+  /** Sends a signal and waits for the exit. Returns the exit code, or null when a signal ended the process. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** A process that is watched: what it writes, and how it ends. */
+/** Starts a process and records its output and exit. */
 function run(name: string, environment: Record<string, string>) {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', `services/${name}/main.ts`], {
     cwd: root,
@@ -43,8 +43,8 @@ function run(name: string, environment: Record<string, string>) {
       child.kill(signal);
       return exited;
     },
-    /** Resolves with what `find` finds in the output. @throws Error with the output where the process ends before */
-    said: <T>(find: (output: string) => T | undefined) =>
+    /** Resolves with the result of `find` on the output. @throws Error with the output when the process exits first */
+    waitFor: <T>(find: (output: string) => T | undefined) =>
       new Promise<T>((resolve, reject) => {
         const read = (chunk: Buffer): void => {
           output += chunk.toString();
@@ -58,23 +58,23 @@ function run(name: string, environment: Record<string, string>) {
   };
 }
 
-/** Starts `services/<name>/main.ts`, and waits until it says that it is ready, or another word of its start. */
+/** Starts `services/<name>/main.ts` and waits for its ready line, or for another line of its start. */
 export async function startService(
   name: string,
   environment: Record<string, string>,
   word: 'is ready' | 'listens' = 'is ready',
 ): Promise<ServiceProcess> {
-  const { said, output, end } = run(name, environment);
-  const ready = await said((text) => {
+  const { waitFor, output, end } = run(name, environment);
+  const ready = await waitFor((text) => {
     const line = text.split('\n').find((one) => one.includes(`"msg":"${name} ${word}"`));
     return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);
   });
   return { ready, output, end };
 }
 
-/** Starts what `npm start` starts, all services in one process, on a database that is there; and waits for its banner. */
+/** Starts all services in one process, as `npm start` does, on an existing database. Waits for the banner. */
 export async function startTogether(database: FreshDatabase, environment: Record<string, string> = {}) {
-  const { child, said, output, end } = run('all', {
+  const { child, waitFor, output, end } = run('all', {
     DATABASE_URL: database.url.reveal(),
     SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
     ...anyPorts,
@@ -82,7 +82,7 @@ export async function startTogether(database: FreshDatabase, environment: Record
     SIGNET_RATE_LIMIT: '0',
     ...environment,
   });
-  const ports = await said((text) => {
+  const ports = await waitFor((text) => {
     const [, metrics] = /"port":(\d+),"msg":"serving metrics"/.exec(text) ?? [];
     const shown = /edge +http:\S+:(\d+) [^]+auth +http:\S+:(\d+) .+ on (\d+)\n([^]+)--list-methods/.exec(text);
     if (!shown) return undefined;
@@ -99,21 +99,21 @@ process.on('exit', () => {
   for (const child of started) child.kill('SIGKILL');
 });
 
-/** Every service, each a process, on one database. */
+/** One process per service, on one database. */
 export interface Fleet {
   readonly edge: string;
   readonly userPort: number;
   readonly processes: Record<ServiceName, ServiceProcess>;
-  /** A string that must not turn up in anything that a process writes; checked at `close`. */
+  /** A string that no process may write; checked at `close`. */
   secret(text: string): string;
-  /** Starts another auth service on the same database, which nobody is told of. Whoever asked ends it. */
+  /** Starts another auth service on the same database. No service knows its address. The caller stops it. */
   startReplica(): Promise<ServiceProcess>;
-  /** Starts a service again, on the ports that it had, and waits until it listens. */
+  /** Restarts a service on its previous ports and waits until it listens. */
   restart(name: ServiceName): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts a fleet, service by service, without what supervises one. */
+/** Starts the services in order, without a supervisor. */
 export async function startFleet(database: FreshDatabase, extra: Record<string, string> = {}): Promise<Fleet> {
   const written: string[] = [];
   const hidden = {
@@ -134,11 +134,11 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
     word?: 'listens',
   ): Promise<ServiceProcess> {
     const arranged = await environmentOf(name, environment, { pairs, portOf, metricsPort: 0 });
-    // Of tests, only those that ask for metrics have them.
+    // Only tests that ask for metrics get them.
     if (extra['SIGNET_METRICS_PORT'] === undefined) delete arranged['SIGNET_METRICS_PORT'];
     return startService(name, { ...arranged, SIGNET_LOG_FORMAT: 'json', ...ports }, word);
   }
-  /** The ports by which a process said that it is ready, by their keys. */
+  /** The ports of a process from its ready line, by configuration key. */
   function portsOf(name: ServiceName, { ready }: ServiceProcess): Record<string, string> {
     const { door, grpc }: AnyService['ports'] = services[name].ports;
     const ports: Record<string, string> = {};
@@ -163,7 +163,7 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
     startReplica: () => start('auth'),
     async restart(name) {
       written.push(processes[name].output());
-      // What it needs of auth may be away: that it can work is for the test to wait for.
+      // Auth may be unavailable. The test waits for readiness.
       const word = name === services.auth.name ? undefined : 'listens';
       processes[name] = await start(name, portsOf(name, processes[name]), word);
     },

@@ -14,35 +14,35 @@ declare module 'vitest' {
   }
 }
 
-/** How services run: all in one process, which is the tests' own, or each in a process of its own. */
+/** How services run: all in the process of the tests, or one process per service. */
 export type Shape = 'one process' | 'fleet';
 
-/** Services that run, and where. */
+/** Running services and their ports. */
 export interface Opened {
-  /** The port that a key sets. */
+  /** The port that a configuration key sets. */
   port(env: string): number;
-  /** What was made for them, and must not be logged. */
+  /** Secrets that were generated for the services and must not be logged. */
   readonly secrets: readonly string[];
   close(): Promise<void>;
 }
 
-/** Passwords hashed as in production, or in almost no time. */
+/** Passwords are hashed as in production, or at almost no cost. */
 export type Hashing = 'real' | 'light';
 
 /** What to open. */
 export interface Opening {
-  /** The services; others are unavailable. */
+  /** The services to open. Others are unavailable. */
   readonly names: readonly ServiceName[];
   readonly hashing: Hashing;
   readonly environment: Environment;
-  /** Takes what they log. */
+  /** Receives their log output. */
   readonly written: (text: string) => void;
 }
 
-/** Far below what a configuration may have: only a test's wiring can set it. */
+/** Far below the configurable minimum. Only the wiring of a test can set it. */
 const lightArgon2 = { argon2Memory: 8, argon2Passes: 1 };
 
-/** Opens services as a shape has them. */
+/** Opens services in each shape. */
 export const open: Record<Shape, (opening: Opening) => Promise<Opened>> = {
   async 'one process'({ names, hashing, environment, written }) {
     const closers: (() => unknown)[] = [];
@@ -97,13 +97,13 @@ export const open: Record<Shape, (opening: Opening) => Promise<Opened>> = {
   },
 };
 
-/** Addresses at which the services that do not run are not reached either, should they run on this machine. */
+/** Unreachable addresses for the services that do not run, in case they run elsewhere on this machine. */
 function unreachable(names: readonly ServiceName[]): Record<string, string> {
   const others = serviceNames.filter((name) => !names.includes(name));
   return Object.fromEntries(others.map((name) => [targetEnv(name), '127.0.0.1:1']));
 }
 
-/** Tests know the admin that they configure. */
+/** Tests configure the password of the admin, so the notice is not needed. */
 const noNotice = { take: () => undefined };
 
 async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {

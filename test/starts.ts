@@ -19,15 +19,15 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export const portKeys = [...servicePorts, 'SIGNET_METRICS_PORT'];
 const anyPorts = Object.fromEntries(portKeys.map((key) => [key, '0']));
 
-/** An empty folder that a start can work in. */
+/** A new folder that the user of PostgreSQL can enter. */
 async function newFolder(): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'signet-start-'));
-  // As root, the server runs as another user, and shall find its files here.
+  // As root, PostgreSQL runs as another user, which needs access to its files here.
   await chmod(folder, 0o711);
   return folder;
 }
 
-/** A data directory whose PostgreSQL has every table and no row, made once: a copy takes a tenth of a first start. */
+/** A data directory with every table and no row, created once. A copy takes a tenth of the time of a first start. */
 let prepared: Promise<string> | undefined;
 
 async function prepareDataDir(): Promise<string> {
@@ -40,8 +40,8 @@ async function prepareDataDir(): Promise<string> {
 }
 
 /**
- * Starts of what `npm start` and `npm run fleet` run, on a data directory of each test's own; ended after it.
- * @param kind `prepared` has a database with all tables, `empty` has nothing
+ * Starts `npm start` and `npm run fleet` on a data directory per test and stops them after the test.
+ * @param kind `prepared`: a database with all tables; `empty`: no files
  */
 export function useStarts(kind: 'prepared' | 'empty' = 'prepared') {
   let dataDir: string;
@@ -49,7 +49,7 @@ export function useStarts(kind: 'prepared' | 'empty' = 'prepared') {
 
   beforeEach(async () => {
     dataDir = await newFolder();
-    // As `cp` does it: the files stay those of the server's user.
+    // `cp -a` keeps the owner of the files.
     if (kind === 'prepared') execFileSync('cp', ['-a', `${await (prepared ??= prepareDataDir())}/.`, dataDir]);
   });
   afterEach(async () => {
@@ -65,7 +65,7 @@ export function useStarts(kind: 'prepared' | 'empty' = 'prepared') {
     await Promise.all(ends);
   }
 
-  /** Starts `services/<name>/main.ts`. `banner` is what it says once it runs. */
+  /** Starts `services/<name>/main.ts`. `banner` resolves when the start has printed it. */
   function startOf(name: 'all' | 'fleet', environment: Record<string, string>) {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', `services/${name}/main.ts`], {
       cwd: root,
@@ -95,7 +95,7 @@ export function useStarts(kind: 'prepared' | 'empty' = 'prepared') {
       exited.then((end) => reject(new Error(end.output)), reject);
     });
     banner.catch(() => undefined);
-    return { child, banner, exited, said: () => output };
+    return { child, banner, exited, output: () => output };
   }
 
   return { startOf, stopAll, running, dataDir: () => dataDir };

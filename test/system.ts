@@ -9,24 +9,24 @@ import { type ServiceName, services, withCalled } from '../services/registry.ts'
 import { anyPorts } from './ports.ts';
 import { type Hashing, open, type Shape } from './shapes.ts';
 
-/** An answer over HTTP, its body read. */
+/** An HTTP response with its body. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The body as JSON; what a test reads of it is the test's to say. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- an answer's shape is what tests are there to find out
+  /** The body as JSON. Tests assert its shape. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests assert the shape of a response
   readonly json: any;
 }
 
-/** What a request over REST may carry. */
+/** Parts of a REST request. */
 export interface Asking {
   readonly body?: unknown;
   readonly token?: string | undefined;
   readonly headers?: HeadersInit;
 }
 
-/** Somebody who has registered and signed in. */
+/** A registered and signed-in user. */
 export interface Person {
   readonly id: string;
   readonly email: string;
@@ -36,26 +36,26 @@ export interface Person {
   readonly csrf: string;
 }
 
-/** Services on a database and ports of their own. */
+/** Running services with their own database and ports. */
 export interface System {
   readonly database: FreshDatabase;
   /** Base URL of the edge. */
   readonly edge: string;
-  /** Base URL of the auth service's door. */
+  /** Base URL of the auth service's public HTTP port. */
   readonly auth: string;
-  /** A service that the auth service knows, for whoever wants to be one beside those of the process. */
+  /** A service that the auth service knows, for tests that act as one more service. */
   readonly service: { readonly name: string; readonly key: Secret };
   /** gRPC port of the user service. */
   readonly userPort: number;
-  /** The gRPC address of each service that is open and has one, `host:port` by name. */
+  /** The gRPC address (`host:port`) of each open service that has one, by service name. */
   readonly targets: Readonly<Record<string, string>>;
-  /** The auth service's port for other services. */
+  /** The internal gRPC port of the auth service. */
   readonly authGrpcPort: number;
-  /** Asks the edge over REST, below `/api/v1` unless the path begins with `//`. */
+  /** Sends a REST request to the edge: below `/api/v1`, unless the path starts with `//`. */
   rest(method: string, path: string, asking?: Asking): Promise<Answer>;
-  /** Registers somebody new and signs them in. */
+  /** Registers a new user and signs them in. */
   person(role?: string): Promise<Person>;
-  /** A string that must not turn up in any log line; checked at `close`. */
+  /** A string that no log line may contain; checked at `close`. */
   secret(text: string): string;
   /** Everything logged so far. */
   logged(): string;
@@ -68,17 +68,17 @@ export const admin = { email: 'root@example.com', password: 'the admin of the te
 /** How to open a system. */
 export interface SystemOptions {
   /**
-   * Keys of the environment. Limits on requests are off unless given. With DATABASE_URL the system uses that
-   * migrated database and leaves it there.
+   * Environment variables. Rate limits are off by default. With DATABASE_URL, the system uses that migrated database
+   * and does not drop it.
    */
   readonly env?: Environment;
-  /** The services, which come with those that they call, auth and the edge: the user service alone, unless given. */
+  /** Default: user. The services that these call, auth and the edge are always added. */
   readonly services?: readonly ServiceName[];
-  /** All in this process or each in its own: as the project says (vitest.config.ts), unless given. */
+  /** Default: the shape of the Vitest project (vitest.config.ts). */
   readonly shape?: Shape;
-  /** `light`, unless given: `real` where what a password costs is part of the subject. In a fleet it is always real. */
+  /** Default: `light`. Use `real` where the cost of hashing matters to the test. A fleet always uses real hashing. */
   readonly hashing?: Hashing;
-  /** Changes the database before a service opens. */
+  /** Changes the database before the services start. */
   readonly prepare?: (url: Secret, masterKey: Secret) => Promise<void>;
 }
 
@@ -161,12 +161,12 @@ export async function openSystem(options: SystemOptions = {}): Promise<System> {
   };
 }
 
-/** The database that an environment names, or a fresh one. */
+/** The database of DATABASE_URL, or a fresh one. */
 async function databaseOf({ DATABASE_URL: given }: Environment): Promise<FreshDatabase> {
   return given === undefined ? freshDatabase() : { url: new Secret(given), drop: async () => undefined };
 }
 
-/** Asks any URL, and reads the whole answer. */
+/** Sends a request to any URL and reads the whole response. */
 export async function ask(url: string, method: string, { body, token, headers }: Asking = {}): Promise<Answer> {
   const sent = new Headers(headers);
   if (token !== undefined) sent.set('authorization', `Bearer ${token}`);

@@ -27,19 +27,19 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
       headers: { ...jsonType, ...headers },
     });
 
-  test('one on the list, of our site, reads with cookies, and changes with the CSRF token', async () => {
+  test('a listed origin of the same site reads with cookies and writes with the CSRF token', async () => {
     const page = await profile.open(`${rig.theirs('app.shop.localhost')}/page`);
     expect(JSON.parse((await read(page)).text).email).toBe(person.email);
     expect((await change(page, {})).status).toBe(403);
     expect((await change(page, { 'x-csrf-token': person.csrf })).status).toBe(200);
-    const told = await page.evaluate(async (url) => {
+    const exposed = await page.evaluate(async (url) => {
       const { headers } = await fetch(url, { credentials: 'include' });
       return [headers.get('x-request-id'), headers.get('www-authenticate')];
     }, `${rig.ours}/api/v1/admin/users`);
-    expect(told).toEqual([expect.any(String), expect.stringContaining('insufficient_scope')]);
+    expect(exposed).toEqual([expect.any(String), expect.stringContaining('insufficient_scope')]);
   });
 
-  test('one on the list, of another site, uses a token: the browser keeps our cookies back', async () => {
+  test('a listed origin of another site uses a token, because the browser sends it no cookies', async () => {
     const page = await profile.open(`${rig.theirs('app.localhost')}/page`);
     expect((await read(page)).status).toBe(401);
     const authorization = `Bearer ${person.access}`;
@@ -48,15 +48,15 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
   });
 
   test.each([
-    ['another host of our site', () => `${rig.theirs('evil.shop.localhost')}/page`],
-    ['a host above one on the list', () => `${rig.theirs('sub.app.shop.localhost')}/page`],
-    ['a host that begins like one on the list', () => `${rig.theirs('app.shop.localhost.evil.localhost')}/page`],
-    ['a host that ends like one on the list', () => `${rig.theirs('evilapp.localhost')}/page`],
-    ['one on the list, on another port', () => `http://app.shop.localhost:${rig.site.port}/page`],
-    ['our host, on another port', () => `${rig.theirs('shop.localhost')}/page`],
-    ['an address', () => `${rig.theirs('127.0.0.1')}/page`],
+    ['an unlisted host of the same site', () => `${rig.theirs('evil.shop.localhost')}/page`],
+    ['a subdomain of a listed host', () => `${rig.theirs('sub.app.shop.localhost')}/page`],
+    ['a host that starts with a listed host', () => `${rig.theirs('app.shop.localhost.evil.localhost')}/page`],
+    ['a host that ends with a listed host', () => `${rig.theirs('evilapp.localhost')}/page`],
+    ['a listed host on another port', () => `http://app.shop.localhost:${rig.site.port}/page`],
+    ['the host of the edge on another port', () => `${rig.theirs('shop.localhost')}/page`],
+    ['an IP address', () => `${rig.theirs('127.0.0.1')}/page`],
     ['localhost', () => `${rig.theirs('localhost')}/page`],
-  ])('%s reads and changes nothing', async (_, url) => {
+  ])('%s cannot read or write', async (_, url) => {
     const page = await profile.open(url());
     const withToken = { authorization: `Bearer ${person.access}`, 'x-csrf-token': person.csrf };
     for (const headers of [{}, withToken]) {
@@ -66,7 +66,7 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
     await page.close();
   });
 
-  test('a page without an origin reads and changes nothing', async () => {
+  test('a page with an opaque origin cannot read or write', async () => {
     const page = await profile.open(`${rig.theirs('app.shop.localhost')}/sandbox`);
     const frame = page.frames().at(-1);
     const outcome = await frame?.evaluate(async (url) => {
@@ -86,7 +86,7 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
 });
 
 describeWith([chromiumProgram], 'SIGNET_CSRF=always in Chromium', () => {
-  test('asks the CSRF token of a page with an Authorization header, too', async () => {
+  test('requires the CSRF token of a page that sends an Authorization header, too', async () => {
     const rig = await openRig(() => ({ SIGNET_CSRF: 'always' }));
     const { home } = await rig.profile();
     const page = await home();

@@ -3,16 +3,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeWith } from '#kit/testing/describe-with.ts';
 import { chromiumProgram, fetchFrom, jsonType, openRig, type Profile, type Rig, type SignedIn } from './rig.ts';
 
-/** CROSS_ORIGIN, a method that nobody has there, a type that nobody reads. */
+/** CROSS_ORIGIN, an unsupported method, an unsupported content type. */
 const refusals = [403, 405, 415];
 
-/** What an attacker would like to do: a path, and a body that does it. */
+/** The target of an attack: a path and a body that would change something. */
 interface Aim {
   readonly path: string;
   readonly body: string;
 }
 
-describeWith([chromiumProgram], 'pages of others in Chromium', () => {
+describeWith([chromiumProgram], 'cross-origin pages in Chromium', () => {
   let rig: Rig;
   let aims: readonly Aim[];
   beforeAll(async () => {
@@ -29,7 +29,7 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
   });
   afterAll(() => rig.close());
 
-  /** All that an attack could change: the account, its sessions, and the cookies in the browser. */
+  /** All state that an attack could change: the account, its sessions, and the cookies in the browser. */
   async function stateOf({ access }: SignedIn, { context }: Profile) {
     const [account, sessions] = await Promise.all(
       ['/users/profile', '/auth/sessions'].map((path) => rig.system.rest('GET', path, { token: access })),
@@ -38,7 +38,7 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
     return { account: account?.json, sessions: sessions?.json, cookies: await context.cookies() };
   }
 
-  /** Somebody signed in, in a browser that looks at a page of the attacker's now. */
+  /** A signed-in user whose browser shows a page of the attacker. */
   async function visited(host: string) {
     const profile = await rig.profile();
     const person = await profile.signIn(await profile.home());
@@ -47,7 +47,7 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
     const known = rig.site.passed.length;
     return {
       page,
-      /** Has a page of its own go away to an address of ours; waits until that was asked. */
+      /** Opens a page that navigates to the edge. Waits until the request has arrived. */
       async away(go: (from: Page) => Promise<void>) {
         const from = await profile.open(`${rig.theirs(host)}/attack`);
         const { length } = rig.site.passed;
@@ -55,7 +55,7 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
         await expect.poll(() => rig.site.passed.length, { timeout: 10_000 }).toBe(length + 1);
         await from.close();
       },
-      /** What has come to the edge since, after a look at whether anything changed. */
+      /** Checks that nothing changed. Returns the requests that reached the edge since the visit. */
       async unchanged() {
         expect(await stateOf(person, profile)).toEqual(before);
         return rig.site.passed.slice(known);
@@ -65,13 +65,13 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
 
   const hosts = [
     ['another site', 'evil.localhost', false],
-    ['an address', '127.0.0.1', false],
-    ['another host of our site', 'evil.shop.localhost', true],
-    ['our host, on another port', 'shop.localhost', true],
+    ['an IP address', '127.0.0.1', false],
+    ['another host of the same site', 'evil.shop.localhost', true],
+    ['the host of the edge on another port', 'shop.localhost', true],
   ] as const;
 
-  describe.each(hosts)('one on %s', (_, host, isSameSite) => {
-    test('changes nothing by fetch, of whatever mode and type', async () => {
+  describe.each(hosts)('a page on %s', (_, host, isSameSite) => {
+    test('cannot write by fetch, with any mode and content type', async () => {
       const { page, unchanged } = await visited(host);
       const simple = ['text/plain', 'application/x-www-form-urlencoded', undefined];
       for (const { path, body } of aims) {
@@ -88,12 +88,12 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
       expect(came.filter(({ method }) => method === 'POST')).toHaveLength(aims.length * 6);
       for (const { method, status, headers } of came) {
         expect(refusals).toContain(status);
-        // The attack was a real one: the cookies came along wherever the browser sends them.
+        // The attack is real: the browser sends cookies with every same-site POST.
         expect(headers.cookie !== undefined).toBe(isSameSite && method === 'POST');
       }
     });
 
-    test('changes nothing by forms', async () => {
+    test('cannot write by forms', async () => {
       const { away, unchanged } = await visited(host);
       const types = ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'];
       for (const { path, body } of aims)
@@ -107,7 +107,7 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
       }
     });
 
-    test('changes nothing by links, images, scripts and beacons', async () => {
+    test('cannot write by links, images, scripts and beacons', async () => {
       const { page, away, unchanged } = await visited(host);
       const known = rig.site.passed.length;
       for (const { path, body } of aims) {
@@ -118,12 +118,12 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
         expect(await beacon(page, rig.ours + path, body)).toBe(true);
         await expect.poll(() => rig.site.passed.at(-1)?.method, { timeout: 10_000 }).toBe('POST');
       }
-      // An image, a script, a link and a beacon each.
+      // One image, script, link and beacon per target.
       expect(rig.site.passed).toHaveLength(known + aims.length * 4);
       for (const { status } of await unchanged()) expect(refusals).toContain(status);
     });
 
-    test('reads nothing', async () => {
+    test('cannot read', async () => {
       const { page, unchanged } = await visited(host);
       for (const path of ['/api/v1/users/profile', '/api/v1/auth/verify', '/openapi.json']) {
         expect((await fetchFrom(page, rig.ours + path)).failed).toBe(true);
@@ -135,12 +135,12 @@ describeWith([chromiumProgram], 'pages of others in Chromium', () => {
   });
 });
 
-/** A POST that needs no preflight, as far as its type tells. A Blob without a type has none sent. */
+/** A POST whose content type needs no preflight. A Blob without a type sends no Content-Type. */
 async function post(page: Page, url: string, body: string, mode: RequestMode, type: string | undefined): Promise<void> {
   await page.evaluate(
     async ([address, text, how, kind]) => {
       const options = { method: 'POST', mode: how, credentials: 'include', body: new Blob([text]) } as const;
-      // Whether the page may look at the answer is not the question here.
+      // The test checks the effect, not whether the page may read the response.
       await fetch(address, kind === undefined ? options : { ...options, headers: { 'content-type': kind } }).catch(
         () => 0,
       );
@@ -149,7 +149,7 @@ async function post(page: Page, url: string, body: string, mode: RequestMode, ty
   );
 }
 
-/** Sends a form whose text, in text/plain, is the body with a `=` in a place that does not matter. */
+/** Sends a form. As text/plain its body is the text, with `=` in a harmless place. */
 function submit(page: Page, url: string, type: string, body: string): Promise<void> {
   return page.evaluate(
     ([action, enctype, text]) => {
@@ -163,7 +163,7 @@ function submit(page: Page, url: string, type: string, body: string): Promise<vo
   );
 }
 
-/** Loads an address as an image and as a script; waits until both have come to an end. */
+/** Loads a URL as an image and as a script, and waits until both end. */
 function load(page: Page, url: string): Promise<void> {
   return page.evaluate(async (src) => {
     const image = Object.assign(new Image(), { src });

@@ -9,7 +9,7 @@ describeWith([chromiumProgram], 'the pages of the edge in Chromium', () => {
   });
   afterAll(() => rig.close());
 
-  test('/docs shows every method and asks one, within its content security policy', async () => {
+  test('/docs lists every method and calls one, within its content security policy', async () => {
     const { context } = await rig.profile();
     const page = await context.newPage();
     const wrong: string[] = [];
@@ -55,7 +55,7 @@ describeWith([chromiumProgram], 'the pages of the edge in Chromium', () => {
         .poll(() => shown().filter((url) => url !== '' && url !== 'about:blank').length)
         .toBeGreaterThanOrEqual(paths.length);
       for (const url of shown()) expect(['chrome-error://chromewebdata/', 'about:blank', '']).toContain(url);
-      // What is framed so would have its text here.
+      // A framed page would show its text here.
       for (const frame of page.frames().slice(1))
         expect(await frame.content()).not.toMatch(/swagger|openapi|PUBLIC KEY|urn:signet/i);
     },

@@ -9,42 +9,41 @@ import { openSite, type Site } from './site.ts';
 export const chromiumProgram = findProgram('chromium', 'chromium-browser', 'google-chrome');
 
 /**
- * A browser, our site with the edge behind it, and another server, for attackers.
- * Sites are host names that end in `.localhost`: `shop.localhost` is ours; the same
- * host on the other port and `evil.shop.localhost` are of the same site but not of the
- * same origin; `evil.localhost` and `127.0.0.1` are other sites.
+ * A browser, a site with the edge behind it, and a second server for attackers. Sites are host names below
+ * `.localhost`: the edge is on `shop.localhost`. The same host on the other port and `evil.shop.localhost` are same-
+ * site but cross-origin. `evil.localhost` and `127.0.0.1` are cross-site.
  */
 export interface Rig {
   readonly system: System;
-  /** Our origin. */
+  /** The origin of the edge. */
   readonly ours: string;
-  /** An origin of the attacker's server, on a host of choice. */
+  /** An origin of the attacker's server, on the given host. */
   theirs(host: string): string;
   readonly site: Site;
   readonly attacker: Site;
-  /** A browser profile of its own: no cookies. */
+  /** A new browser profile without cookies. */
   profile(): Promise<Profile>;
   close(): Promise<void>;
 }
 
-/** Somebody's browser. */
+/** A browser profile. */
 export interface Profile {
   readonly context: BrowserContext;
-  /** Opens a page, and waits until it is there. */
+  /** Opens a page and waits until it has loaded. */
   open(url: string): Promise<Page>;
-  /** Opens our site. */
+  /** Opens a page of the edge's site. */
   home(): Promise<Page>;
-  /** Registers somebody, and signs them in by cookie on a page of ours. */
+  /** Registers a user and signs them in by cookie on a page of the edge's site. */
   signIn(page: Page): Promise<SignedIn>;
 }
 
-/** Somebody signed in by cookie. */
+/** A user signed in by cookie. */
 export interface SignedIn extends Person {
   /** CSRF token of the session in the browser. */
   readonly csrf: string;
 }
 
-/** An answer as a page's script got it; `failed` where the browser did not let it have one. */
+/** A response as a script of the page sees it; `failed` when the browser blocks it. */
 export interface Fetched {
   readonly status: number;
   readonly type: string;
@@ -54,7 +53,7 @@ export interface Fetched {
 
 const ourHost = 'shop.localhost';
 
-/** Opens all that; `environment` may use our origin. */
+/** Opens the rig; `environment` may use the origins. */
 export async function openRig(
   environment: (ours: string, theirs: Rig['theirs']) => Environment = () => ({}),
   { tls = false }: { readonly tls?: boolean } = {},
@@ -82,7 +81,7 @@ export async function openRig(
 }
 
 function launch(): Promise<Browser> {
-  // An empty profile, made and cleared away by playwright. Nothing but loopback is to be had.
+  // Playwright creates an empty profile and deletes it. Only loopback is reachable.
   return chromium.launch({
     executablePath: chromiumProgram.path ?? '',
     headless: true,
@@ -120,7 +119,7 @@ async function openProfile(browser: Browser, system: System, ours: string): Prom
   };
 }
 
-/** Signs in by cookie, as the page does. Answers the CSRF token. */
+/** Signs in by cookie from a page. Returns the CSRF token. */
 export async function signInAs(page: Page, ours: string, { email, password }: Person): Promise<string> {
   const body = JSON.stringify({ email, password, transport: 'cookie' });
   const login = await fetchFrom(page, `${ours}/api/v1/auth/login`, { method: 'POST', body, headers: jsonType });
@@ -128,10 +127,10 @@ export async function signInAs(page: Page, ours: string, { email, password }: Pe
   return (JSON.parse(login.text) as { csrf_token: string }).csrf_token;
 }
 
-/** Header of a JSON body. */
+/** Content-Type of a JSON body. */
 export const jsonType = { 'content-type': 'application/json' };
 
-/** What a fetch of a page's script may be told. */
+/** Options of a fetch by a script. */
 export interface FetchOptions {
   readonly method?: string;
   readonly mode?: 'cors' | 'no-cors';
@@ -140,7 +139,7 @@ export interface FetchOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** Has a page's script fetch, with credentials unless told otherwise. */
+/** Calls fetch from a script of the page, with credentials by default. */
 export function fetchFrom(page: Page, url: string, init: FetchOptions = {}): Promise<Fetched> {
   return page.evaluate(
     async ([address, options]) => {

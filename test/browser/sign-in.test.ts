@@ -24,7 +24,7 @@ for (const { scheme, tls, access, refresh, device } of kinds) {
     afterAll(() => rig.close());
     const profileUrl = () => `${rig.ours}/api/v1/users/profile`;
 
-    test(`keeps ${access} and ${refresh} for this host, out of reach of scripts and of other sites`, async () => {
+    test(`keeps ${access} and ${refresh} for this host, inaccessible to scripts and other sites`, async () => {
       const { context, home, signIn } = await rig.profile();
       const page = await home();
       const person = await signIn(page);
@@ -46,7 +46,7 @@ for (const { scheme, tls, access, refresh, device } of kinds) {
       expect([read.status, JSON.parse(read.text).email]).toEqual([200, person.email]);
     });
 
-    test('lets a page change something with its CSRF token, and with nothing else', async () => {
+    test('lets a page write with the CSRF token of its session only', async () => {
       const { home, signIn } = await rig.profile();
       const page = await home();
       const { csrf } = await signIn(page);
@@ -67,7 +67,7 @@ for (const { scheme, tls, access, refresh, device } of kinds) {
       expect(await change({ 'x-csrf-token': csrf })).toBe(200);
     });
 
-    test('refreshes, and signs out: the cookies go, and what they held is good for nothing', async () => {
+    test('refreshes and signs out: the cookies are deleted and their tokens no longer work', async () => {
       const { context, home, signIn } = await rig.profile();
       const page = await home();
       const { csrf } = await signIn(page);
@@ -85,18 +85,18 @@ for (const { scheme, tls, access, refresh, device } of kinds) {
         'the device stays known',
       ).toEqual([device]);
       expect((await fetchFrom(page, profileUrl())).status).toBe(401);
-      // Somebody kept a copy.
+      // A copy of the cookies remains.
       await context.addCookies(second);
       await expect.poll(async () => (await fetchFrom(page, profileUrl())).status).toBe(401);
       expect((await post('refresh')).status).toBe(401);
     });
 
-    test('makes a session of its own, whoever was signed in there before', async () => {
+    test('creates a new session even when another user is signed in', async () => {
       const { context, home } = await rig.profile();
       const attackers = await rig.profile();
       const attackerPage = await attackers.home();
       const attacker = await attackers.signIn(attackerPage);
-      // What an attacker with a moment at the machine leaves behind: their own session.
+      // An attacker with brief access to the machine leaves their own session.
       await context.addCookies(await attackers.context.cookies());
       const page = await home();
       expect(JSON.parse((await fetchFrom(page, profileUrl())).text).email).toBe(attacker.email);

@@ -5,22 +5,22 @@ import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { findProgram } from '#kit/testing/programs.ts';
 
-/** Makes the certificates of tests. */
+/** Creates the test certificates. */
 export const openssl = findProgram('openssl');
 
-/** A web server on loopback, for pages of tests. Its port alone is its own: every host name that leads here is served. */
+/** A web server on loopback for test pages. It owns only the port, and serves every host name that resolves to it. */
 export interface Site {
   readonly port: number;
-  /** Serves an HTML page at a path from now on, with headers of its own. */
+  /** Serves an HTML page at a path, with optional headers. */
   page(path: string, html: string, headers?: Record<string, string | string[]>): void;
-  /** Passes everything that is no page on to a server behind it, as a proxy in front of the edge does. */
+  /** Proxies all other requests to a server behind it, like a proxy in front of the edge. */
   passOn(to: string): void;
-  /** What was passed on so far, and answered. */
+  /** The proxied requests so far that have a response. */
   readonly passed: readonly Passed[];
   close(): Promise<void>;
 }
 
-/** A request that came by a site, and what the server behind it said. */
+/** A proxied request and the status of its response. */
 export interface Passed {
   readonly method: string;
   readonly path: string;
@@ -28,15 +28,15 @@ export interface Passed {
   readonly headers: IncomingMessage['headers'];
 }
 
-/** Opens a site; with `tls`, one that speaks HTTPS, with a certificate that it made itself. */
+/** Opens a site. With `tls`, it serves HTTPS with a self-signed certificate. */
 export async function openSite({ tls = false }: { readonly tls?: boolean } = {}): Promise<Site> {
   const pages = new Map<string, { readonly html: string; readonly headers: Record<string, string | string[]> }>();
   const passed: Passed[] = [];
   let behind: string | undefined;
-  const answer = (asked: IncomingMessage, reply: ServerResponse): void => {
-    const page = pages.get(asked.url ?? '');
+  const answer = (incoming: IncomingMessage, reply: ServerResponse): void => {
+    const page = pages.get(incoming.url ?? '');
     if (page) reply.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...page.headers }).end(page.html);
-    else if (behind) relay(behind, asked, reply, (status) => passed.push(entryOf(asked, status)));
+    else if (behind) relay(behind, incoming, reply, (status) => passed.push(entryOf(incoming, status)));
     else reply.writeHead(404).end();
   };
   const server = tls ? createHttps(selfSigned(), answer) : createHttp(answer);
@@ -60,15 +60,15 @@ function entryOf({ method = '', url = '', headers }: IncomingMessage, status: nu
   return { method, path: url, status, headers };
 }
 
-function relay(to: string, asked: IncomingMessage, reply: ServerResponse, note: (status: number) => void): void {
-  const { method, headers } = asked;
-  const onward = request(`${to}${asked.url}`, { method, headers }, (answer) => {
+function relay(to: string, incoming: IncomingMessage, reply: ServerResponse, note: (status: number) => void): void {
+  const { method, headers } = incoming;
+  const onward = request(`${to}${incoming.url}`, { method, headers }, (answer) => {
     note(answer.statusCode ?? 0);
     reply.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(reply);
   });
   onward.on('error', () => reply.destroy());
-  asked.pipe(onward);
+  incoming.pipe(onward);
 }
 
 function selfSigned(): { key: string; cert: string } {

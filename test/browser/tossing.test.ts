@@ -4,7 +4,7 @@ import type { Person } from '../system.ts';
 import { chromiumProgram, fetchFrom, openRig, type Profile, type Rig, signInAs } from './rig.ts';
 import { openssl } from './site.ts';
 
-/** Who a page of ours is signed in as: an email, or nobody. */
+/** The email of the user that a page is signed in as, or `nobody`. */
 async function whoIs(rig: Rig, profile: Profile): Promise<string> {
   const page = await profile.home();
   const { status, text } = await fetchFrom(page, `${rig.ours}/api/v1/users/profile`);
@@ -13,13 +13,13 @@ async function whoIs(rig: Rig, profile: Profile): Promise<string> {
   return status === 200 ? JSON.parse(text).email : 'nobody';
 }
 
-/** Has a host of the same site, which is not ours, set cookies. */
+/** Sets cookies from another host of the same site. */
 async function toss(rig: Rig, profile: Profile, cookies: string[]): Promise<void> {
   rig.attacker.page('/toss', 'a toss', { 'set-cookie': cookies });
   await (await profile.open(`${rig.theirs('evil.shop.localhost')}/toss`)).close();
 }
 
-describeWith([chromiumProgram], 'cookies that another host of our site plants, in Chromium', () => {
+describeWith([chromiumProgram], 'cookies planted by another host of the site, in Chromium', () => {
   let rig: Rig;
   let attacker: Person;
   let victim: Person;
@@ -39,16 +39,16 @@ describeWith([chromiumProgram], 'cookies that another host of our site plants, i
     `signet_rt=${attacker.refresh}; ${scope}; HttpOnly`,
   ];
 
-  test.each(scopes)('%s, before the sign-in: whoever signs in is not signed in as the attacker', async (_, scope) => {
+  test.each(scopes)('%s, before the sign-in: the user is not signed in as the attacker', async (_, scope) => {
     const profile = await rig.profile();
     await toss(rig, profile, tossed(scope));
-    // Without __Host- there is no telling it from one of ours, as long as it is alone.
+    // Without __Host-, a single planted cookie is indistinguishable from the cookie of Signet.
     expect(await whoIs(rig, profile)).toBe(attacker.email);
     await signInAs(await profile.home(), rig.ours, victim);
     expect(await whoIs(rig, profile)).toBe('nobody');
   });
 
-  test.each(scopes)('%s, after the sign-in: neither is used, and nothing is lost', async (_, scope) => {
+  test.each(scopes)('%s, after the sign-in: neither cookie is used, and the session survives', async (_, scope) => {
     const profile = await rig.profile();
     const page = await profile.home();
     const csrf = await signInAs(page, rig.ours, victim);
@@ -75,14 +75,14 @@ describeWith([chromiumProgram], 'cookies that another host of our site plants, i
   });
 });
 
-describeWith([chromiumProgram, openssl], 'cookies that another host of our site plants behind TLS, in Chromium', () => {
+describeWith([chromiumProgram, openssl], 'cookies planted by another host of the site over TLS, in Chromium', () => {
   let rig: Rig;
   beforeAll(async () => {
     rig = await openRig(undefined, { tls: true });
   });
   afterAll(() => rig.close());
 
-  test('are not kept under our names, and under others are not ours', async () => {
+  test('are rejected under the __Host- names and ignored under other names', async () => {
     const attacker = await rig.system.person();
     const victim = await rig.system.person();
     const profile = await rig.profile();
@@ -99,7 +99,7 @@ describeWith([chromiumProgram, openssl], 'cookies that another host of our site 
         profile,
         cookies.filter((cookie) => !cookie.includes('\u2000')),
       );
-      // Scripts may write what no header carries.
+      // Scripts can write cookies that a header cannot carry.
       const page = await profile.open(`${rig.theirs('evil.shop.localhost')}/toss`);
       await page.evaluate((all) => {
         for (const cookie of all) document.cookie = cookie;

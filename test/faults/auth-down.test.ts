@@ -44,14 +44,14 @@ function profileOverGrpc(token: string): Promise<unknown> {
   return createClient(UserService, direct).getProfile({}, { headers: { authorization: `Bearer ${token}` } });
 }
 
-/** A token of the right form, under a key that nobody has. */
+/** A well-formed token with an unknown kid. */
 function withRandomKid(token: string): string {
   const [, payload, signature] = token.split('.');
   const header = Buffer.from(JSON.stringify({ alg: 'RS256', typ: 'at+jwt', kid: randomBytes(16).toString('hex') }));
   return `${header.toString('base64url')}.${payload}.${signature}`;
 }
 
-test('with the auth process dead, user and edge go on verifying, and what needs auth is 503', async () => {
+test('without the auth process, user and edge still verify tokens, and calls that need auth fail with 503', async () => {
   const { access_token: token } = await login();
   await fleet.processes.auth.end('SIGKILL');
 
@@ -67,7 +67,7 @@ test('with the auth process dead, user and edge go on verifying, and what needs 
   expect((await ask(`${fleet.edge}/health`, 'GET')).status).toBe(200);
   expect((await ask(`${fleet.edge}/ready`, 'GET')).status).toBe(200);
 
-  // A kid that nobody can be asked about is no reason to call the token wrong.
+  // While the keys are unavailable, an unknown kid does not prove the token invalid.
   const unknown = withRandomKid(token);
   await expect
     .poll(async () => (await rest('GET', '/users/profile', { token: unknown })).status, { timeout: 15_000 })
@@ -81,14 +81,14 @@ test('with the auth process dead, user and edge go on verifying, and what needs 
     .toBe(200);
 });
 
-test('what a refresh token is good for survives kill -9', async () => {
+test('refresh tokens keep their state after kill -9', async () => {
   const first = await login();
   const second = (await refresh(first.refresh_token)).json as { refresh_token: string };
   await fleet.processes.auth.end('SIGKILL');
   await fleet.restart('auth');
   await expect.poll(async () => (await rest('GET', '/auth/public-key')).status, { timeout: 15_000 }).toBe(200);
 
-  // Still within its grace: the same successor, made by another process.
+  // Within the grace period: the same successor, issued by another process.
   expect((await refresh(first.refresh_token)).json.refresh_token).toBe(second.refresh_token);
   const third = (await refresh(second.refresh_token)).json as { refresh_token: string };
   await fleet.processes.auth.end('SIGKILL');
@@ -100,7 +100,7 @@ test('what a refresh token is good for survives kill -9', async () => {
   expect((await refresh(third.refresh_token)).json.code).toBe('INVALID_REFRESH_TOKEN');
 });
 
-test('a kill -9 amid a storm of refreshes leaves one live successor', async () => {
+test('a kill -9 during 50 concurrent refreshes leaves one valid successor', async () => {
   const { refresh_token: token } = await login();
   const storm = Promise.allSettled(Array.from({ length: 50 }, () => refresh(token)));
   await fleet.processes.auth.end('SIGKILL');
@@ -117,10 +117,10 @@ test('a kill -9 amid a storm of refreshes leaves one live successor', async () =
   expect(rows).toEqual([{ counter: 1 }]);
 });
 
-test('five thousand tokens with random kids cost at most a handful of reads of the keys', async () => {
+test('five thousand tokens with random kids cause at most ten reads of the key set', async () => {
   const { access_token: token } = await login();
   const reads = () => fleet.processes.auth.output().split('AuthService/GetJwks').length;
-  // Once the edge has heard from auth again, an unknown kid is known to be wrong.
+  // Once the edge reaches auth again, it rejects an unknown kid.
   const unknown = async () => (await rest('GET', '/users/profile', { token: withRandomKid(token) })).status;
   await expect.poll(unknown, { timeout: 15_000 }).toBe(401);
   const before = reads();
@@ -134,7 +134,7 @@ test('five thousand tokens with random kids cost at most a handful of reads of t
   expect((await rest('GET', '/users/profile', { token })).status).toBe(200);
 });
 
-test('a service that is down is 503 with Retry-After, takes nobody with it, and is found again', async () => {
+test('a stopped service yields 503 with Retry-After, does not affect others, and is reached again after its restart', async () => {
   const { access_token: token } = await login();
   await fleet.processes.user.end('SIGKILL');
   const down = await rest('GET', '/users/profile', { token });
@@ -145,7 +145,7 @@ test('a service that is down is 503 with Retry-After, takes nobody with it, and 
   await expect.poll(async () => (await rest('GET', '/users/profile', { token })).status, { timeout: 15_000 }).toBe(200);
 });
 
-test('with auth dead for longer than it may be, what cannot be undone is refused; what can goes on', async () => {
+test('when auth is down beyond max_staleness, methods that cannot be undone are refused and others succeed', async () => {
   const { access_token: token } = await login();
   const remove = async () => (await rest('DELETE', '/users/account', { token })).json?.code as unknown;
   const removeOverGrpc = () =>
@@ -153,7 +153,7 @@ test('with auth dead for longer than it may be, what cannot be undone is refused
       .deleteAccount({}, { headers: { authorization: `Bearer ${token}` } })
       .then(() => 'OK', reasonOf);
   await fleet.processes.auth.end('SIGKILL');
-  // Until then it is auth itself that cannot be reached.
+  // Before that, the call fails because auth itself is unreachable.
   expect(await remove()).toBe('SERVICE_UNAVAILABLE');
   await expect.poll(remove, { timeout: 15_000 }).toBe('REVOCATIONS_STALE');
   await expect.poll(removeOverGrpc, { timeout: 15_000 }).toBe('REVOCATIONS_STALE');

@@ -7,7 +7,7 @@ import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-cli
 import { startOwnServer } from '../own-server.ts';
 import { type Answer, ask, openSystem, type System } from '../system.ts';
 
-/** All services on a PostgreSQL of the test's own, which answers and cannot do the work. */
+/** All services use a PostgreSQL of the test that responds but cannot serve writes. */
 
 let server: EmbeddedServer;
 let system: System;
@@ -20,11 +20,11 @@ beforeAll(async () => {
   server = await startOwnServer();
   system = await openSystem({ env: { DATABASE_URL: server.url().reveal() } });
   user = createGrpcTransport(`127.0.0.1:${system.userPort}`, [Health]);
-  // Another database than that of the services: their settings do not concern it.
+  // A separate database, unaffected by the settings of the services' database.
   admin = await connect('postgres');
   await system.rest('POST', '/auth/register', { body: { ...credentials, name: 'Ada' } });
   tokens = (await system.rest('POST', '/auth/login', { body: credentials })).json;
-  // The services get their own tokens with the first call, for a quarter of an hour.
+  // With the first call the services get their own tokens, valid for 15 minutes.
   await system.rest('GET', '/users/profile', { token: tokens.access_token });
 });
 afterAll(async () => {
@@ -44,7 +44,7 @@ async function connect(database: string): Promise<Client> {
   return client;
 }
 
-/** What needs to write. */
+/** Requests that write. */
 const writes = (): Promise<Answer[]> =>
   Promise.all([
     system.rest('POST', '/auth/login', { body: credentials }),
@@ -62,7 +62,7 @@ function expectUnavailable(answers: Answer[]): void {
   }
 }
 
-/** What auth and user say of themselves. */
+/** The readiness of auth and user. */
 async function readiness(): Promise<[number, Serving]> {
   const [auth, health] = await Promise.all([ask(`${system.auth}/ready`, 'GET'), createClient(Health, user).check({})]);
   return [auth.status, health.status];
@@ -74,7 +74,7 @@ const ready = (expected: typeof up) => expect.poll(readiness, { timeout: 20_000,
 const endSessions = () =>
   admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'signet'`);
 
-test('a server that is read-only: writes are 503, reads go on, readiness goes down and comes back', async () => {
+test('a read-only server: writes fail with 503, reads succeed, readiness follows', async () => {
   await ready(up);
   await admin.query('ALTER SYSTEM SET default_transaction_read_only = on');
   await admin.query('SELECT pg_reload_conf()');
@@ -90,7 +90,7 @@ test('a server that is read-only: writes are 503, reads go on, readiness goes do
   expect((await system.rest('POST', '/auth/login', { body: credentials })).status).toBe(200);
 });
 
-test('a database that new sessions find read-only, as after a failover, is left as soon as it takes writes', async () => {
+test('services reconnect from a database that is read-only after a failover once it accepts writes', async () => {
   await admin.query('ALTER DATABASE signet SET default_transaction_read_only = on');
   await endSessions();
   await ready(down);
@@ -102,7 +102,7 @@ test('a database that new sessions find read-only, as after a failover, is left 
     .toBe(200);
 });
 
-test('a disk that is full shows in the statements that fail, and takes readiness down', async () => {
+test('a full disk fails the statements with 503 and makes auth unready', async () => {
   const db = await connect('signet');
   await db.query(`
     CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
@@ -117,7 +117,7 @@ test('a disk that is full shows in the statements that fail, and takes readiness
   await ready(up);
 });
 
-test('a server out of connections: 503, readiness down, and back once there are some', async () => {
+test('a server without free connections: 503, not ready, and ready again once connections are free', async () => {
   const taken: Client[] = [];
   const take = async (): Promise<boolean> => {
     const client = await connect('postgres').catch(() => undefined);
@@ -125,7 +125,7 @@ test('a server out of connections: 503, readiness down, and back once there are 
     return client !== undefined;
   };
   while (await take());
-  // The services give theirs up as well; what they open meanwhile is taken from them again.
+  // Terminates the connections of the services and takes every free slot again.
   const isDown = async () => {
     await endSessions();
     while (await take());
@@ -137,9 +137,9 @@ test('a server out of connections: 503, readiness down, and back once there are 
   await ready(up);
 });
 
-test('a server that is shutting down: 503, and readiness down', async () => {
+test('a server that is shutting down: 503 and not ready', async () => {
   const { rows } = await admin.query<{ text: string }>(`SELECT pg_read_file('postmaster.pid') AS text`);
-  // A smart shutdown: it refuses connections, and waits for those that are open, of which one stays.
+  // A smart shutdown refuses new connections and waits for the open ones, of which one remains.
   process.kill(Number.parseInt(rows[0]?.text ?? '', 10), 'SIGTERM');
   await endSessions();
   await ready(down);

@@ -6,7 +6,7 @@ import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { portKeys, useStarts } from '../starts.ts';
 import { ask } from '../system.ts';
 
-/** The first admin's account exists before a stranger can register its address. */
+/** The first admin account exists before a stranger can register its address. */
 
 const { startOf, stopAll } = useStarts('empty');
 let database: FreshDatabase;
@@ -23,7 +23,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** Ports that were free a moment ago, by the keys that set them. */
+/** Ports that were free when probed, by configuration key. */
 async function freePorts(): Promise<Record<string, string>> {
   const servers = portKeys.filter((key) => !key.includes('METRICS')).map((key) => ({ key, server: createServer() }));
   const ports: Record<string, string> = {};
@@ -43,9 +43,9 @@ function listens(port: string): Promise<boolean> {
   });
 }
 
-test.each(['all', 'fleet'] as const)('nothing listens before the first admin exists (services/%s)', async (name) => {
+test.each(['all', 'fleet'] as const)('no port listens before the first admin exists (services/%s)', async (name) => {
   const ports = await freePorts();
-  // Holds back the statement that makes the account.
+  // Blocks the statement that creates the account.
   const holder = new Client({ connectionString: database.url.reveal() });
   await holder.connect();
   await holder.query('BEGIN');
@@ -71,7 +71,7 @@ test.each(['all', 'fleet'] as const)('nothing listens before the first admin exi
 });
 
 test.each(['all', 'fleet'] as const)(
-  'a start that fails after the first admin was made shows its password (services/%s)',
+  'a start that fails after creating the first admin prints its password (services/%s)',
   async (name) => {
     const squatter = createServer().listen(0, '127.0.0.1');
     await once(squatter, 'listening');
@@ -93,7 +93,7 @@ test.each(['all', 'fleet'] as const)(
 );
 
 test.each(['all', 'fleet'] as const)(
-  'an account of the admin email that is no admin is named in a sentence, and nothing listens (services/%s)',
+  'a start fails with a message and opens no port when the admin email belongs to an ordinary account (services/%s)',
   async (name) => {
     const ports = await freePorts();
     await db.query(
@@ -108,7 +108,7 @@ test.each(['all', 'fleet'] as const)(
   },
 );
 
-test('a SIGNET_ADMIN_PASSWORD that is refused is named in a sentence, without the password', async () => {
+test('a start names a refused SIGNET_ADMIN_PASSWORD without printing it', async () => {
   const environment = { DATABASE_URL: database.url.reveal(), SIGNET_ADMIN_PASSWORD: 'password123' };
   const { code, output } = await startOf('all', environment).exited;
   expect(code).toBe(1);

@@ -7,7 +7,7 @@ import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { useStarts } from '../starts.ts';
 import { ask } from '../system.ts';
 
-/** What `npm run fleet` runs. Its processes are found as Linux tells them; elsewhere, what looks for them is left out. */
+/** Tests of `npm run fleet`. They find its processes through /proc, so those tests run on Linux only. */
 
 const { startOf, stopAll } = useStarts();
 let database: FreshDatabase;
@@ -35,7 +35,7 @@ function processesOf(pid: number | undefined): Record<string, number> {
 
 function isAlive(pid: number | undefined): boolean {
   try {
-    // A zombie has ended; whoever became its parent has only not looked yet.
+    // A zombie has ended; its parent has not reaped it yet.
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
@@ -45,7 +45,7 @@ function isAlive(pid: number | undefined): boolean {
 const login = async (edge: string) =>
   (await ask(`${edge}/api/v1/auth/login`, 'POST', { body: credentials }).catch(() => undefined))?.status;
 
-test('npm run fleet and npm start take turns on one data directory, and do not run at once', async () => {
+test('npm run fleet and npm start can use one data directory in turn, but not at once', async () => {
   const fleet = startOf('fleet', {});
   const { edge, output } = await fleet.banner;
   const [, email, password] = /admin\s+(\S+)\s+password (\S+) {3}shown only once/.exec(output) ?? [];
@@ -62,7 +62,7 @@ test('npm run fleet and npm start take turns on one data directory, and do not r
 });
 
 test.runIf(process.platform === 'linux')(
-  'each service is a process, which has the variables that it reads and no others',
+  'each service is a process with only the variables that it reads',
   async () => {
     const { child, banner } = start({ SIGNET_TEST_OF_OTHERS: 'x' });
     await banner;
@@ -82,9 +82,9 @@ test.runIf(process.platform === 'linux')(
 );
 
 test.runIf(process.platform === 'linux')(
-  'a service that dies is started again where it was, and that is said',
+  'the fleet restarts a service that dies on its previous ports and logs it',
   async () => {
-    const { child, banner, said } = start();
+    const { child, banner, output } = start();
     const { edge } = await banner;
     await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
     const { json } = await ask(`${edge}/api/v1/auth/login`, 'POST', { body: credentials });
@@ -99,20 +99,20 @@ test.runIf(process.platform === 'linux')(
         );
       await expect.poll(profile, { timeout: 20_000 }).toBe(200);
       await expect.poll(() => login(edge), { timeout: 20_000 }).toBe(200);
-      expect(said()).toMatch(new RegExp(`"service":"${name}","ended":"SIGKILL".*restarting it`));
+      expect(output()).toMatch(new RegExp(`"service":"${name}","ended":"SIGKILL".*restarting it`));
     }
   },
 );
 
 test.runIf(process.platform === 'linux')(
-  'SIGTERM ends the edge first, then user, then auth, and leaves no process',
+  'SIGTERM stops the edge first, then user, then auth, and leaves no process',
   async () => {
     const { child, banner, exited } = start();
     await banner;
     const { edge, user, auth } = processesOf(child.pid);
     child.kill('SIGTERM');
     for (let gone = false; !gone; await delay(1)) {
-      // In this order: one that ends in between is not seen too early.
+      // Checked in this order, so a process that ends in between does not look too early.
       const alive = [auth, user, edge].map(isAlive);
       expect(alive, 'auth, user, edge').not.toEqual([false, true, expect.any(Boolean)]);
       expect(alive.slice(1), 'user, edge').not.toEqual([false, true]);
@@ -122,7 +122,7 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test.runIf(process.platform === 'linux')('kill -9 of the fleet leaves no process behind', async () => {
+test.runIf(process.platform === 'linux')('kill -9 of the fleet leaves no process', async () => {
   const { child, banner, exited } = start();
   const { edge } = await banner;
   const pids = Object.values(processesOf(child.pid));
@@ -133,7 +133,7 @@ test.runIf(process.platform === 'linux')('kill -9 of the fleet leaves no process
   await expect(fetch(`${edge}/health`)).rejects.toThrow('fetch failed');
 });
 
-test('a port that is taken is told with the key that changes it; nothing is left, and the password is not lost', async () => {
+test('a start that fails on a port in use names its key, leaves no process and prints the admin password', async () => {
   const squatter = createServer().listen(0, '127.0.0.1');
   await once(squatter, 'listening');
   const { port } = squatter.address() as { port: number };
@@ -147,7 +147,7 @@ test('a port that is taken is told with the key that changes it; nothing is left
   expect((await start().banner).output).toContain('created by an earlier start');
 });
 
-test('bad configuration is told before anything starts: every key, of whatever service, and no value', async () => {
+test('a start reports every invalid key of every service before anything starts, and no value', async () => {
   const { code, output } = await start({
     SIGNET_ALG: 'HS256',
     SIGNET_KEY_PENDING: '9s',

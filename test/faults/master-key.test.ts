@@ -33,7 +33,7 @@ afterEach(async () => {
 
 const newKey = () => randomBytes(32).toString('base64');
 
-/** A replica of the auth service, with its door. */
+/** An auth replica with its HTTP port. */
 async function start(masterKey: string, more: Record<string, string> = {}): Promise<Auth & { url: string }> {
   const config = readConfig(keys, { DATABASE_URL: database.url.reveal(), SIGNET_MASTER_KEY: masterKey, ...more });
   const pool = openDatabase({ url: database.url, applicationName: 'auth', log, metrics: noMetrics });
@@ -51,7 +51,7 @@ async function signUp(url: string) {
   return (await ask(`${url}/login`, 'POST', { body: person })).json as Record<string, string>;
 }
 
-test('a private key at rest can be read by nobody who has the database', async () => {
+test('the database does not contain readable private keys', async () => {
   await start(newKey());
   const { rows } = await db.query<{ kid: string; sealed: Buffer; jwk: JWK }>(
     'SELECT kid, sealed_private AS sealed, public_jwk AS jwk FROM auth.signing_keys',
@@ -59,14 +59,14 @@ test('a private key at rest can be read by nobody who has the database', async (
   const [{ sealed, jwk }] = rows as [(typeof rows)[0]];
   expect(Object.keys(jwk).toSorted()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
   expect(sealed.toString('latin1')).not.toContain('PRIVATE KEY');
-  // Its modulus is in every form of the private key.
+  // Every encoding of the private key contains the modulus.
   expect(sealed.includes(Buffer.from(jwk.n ?? '', 'base64url'))).toBe(false);
   const secrets = await db.query<{ name: string; sealed: Buffer }>('SELECT name, sealed FROM auth.secrets');
   expect(secrets.rows.map(({ name }) => name).toSorted()).toEqual(['mac-csrf', 'mac-device', 'mac-refresh']);
   for (const { sealed: kept } of secrets.rows) expect(kept.length).toBe(1 + 60 + 60);
 });
 
-test('under another master key it does not start, and says why without a word of either key', async () => {
+test('a start under another master key fails and prints neither key', async () => {
   const [first, other] = [newKey(), newKey()];
   await start(first);
   const failed = start(other).then(
@@ -76,11 +76,11 @@ test('under another master key it does not start, and says why without a word of
   expect(await failed).toMatch(/was sealed under another SIGNET_MASTER_KEY than the one given/);
   for (const key of [first, other]) expect(`${await failed}${lines.join('')}`).not.toContain(key);
   await expect(start(other, { SIGNET_MASTER_KEY_PREVIOUS: newKey() })).rejects.toThrow('another SIGNET_MASTER_KEY');
-  // And nothing was changed by trying.
+  // The failed starts changed nothing.
   await start(first);
 });
 
-test('ten replicas that change the master key at once keep keys, sessions and CSRF tokens as they are', async () => {
+test('ten replicas that rotate the master key at once keep keys, sessions and CSRF tokens', async () => {
   const [previous, current] = [newKey(), newKey()];
   const before = await start(previous);
   const tokens = await signUp(before.url);
@@ -100,7 +100,7 @@ test('ten replicas that change the master key at once keep keys, sessions and CS
   expect(new Set(refreshed.map(({ json }) => json.refresh_token)).size).toBe(1);
   const { rows } = await db.query(`SELECT details FROM auth.audit_events WHERE kind = 'master_key_changed'`);
   expect(rows, 'one of them did it').toEqual([{ details: { rewrapped: 4 } }]);
-  // The one from before goes on with what it has in memory; it could not start any more.
+  // The earlier replica continues with the keys in memory, but could not restart.
   const { status } = await ask(`${before.url}/refresh`, 'POST', {
     body: { refresh_token: refreshed[0]?.json.refresh_token },
   });
@@ -129,27 +129,24 @@ const weak: Record<string, () => Promise<{ alg: string; jwk: JWK; pem: string }>
   },
 };
 
-test.each(Object.entries(weak))(
-  'does not start with a signing key that is weak or does not fit: %s',
-  async (_, make) => {
-    const masterKey = newKey();
-    await start(masterKey);
-    const { alg, jwk, pem } = await make();
-    const kid = await calculateJwkThumbprint(jwk).catch(() => 'weak');
-    const sealed = createMasterKey(new Secret(Buffer.from(masterKey, 'base64'))).seal(Buffer.from(pem), contextOf(kid));
-    await db.query(`UPDATE auth.signing_keys SET state = 'retired', retired_at = now() WHERE state = 'active'`);
-    await db.query(
-      `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, activated_at)
+test.each(Object.entries(weak))('a start refuses a weak or mismatched signing key: %s', async (_, make) => {
+  const masterKey = newKey();
+  await start(masterKey);
+  const { alg, jwk, pem } = await make();
+  const kid = await calculateJwkThumbprint(jwk).catch(() => 'weak');
+  const sealed = createMasterKey(new Secret(Buffer.from(masterKey, 'base64'))).seal(Buffer.from(pem), contextOf(kid));
+  await db.query(`UPDATE auth.signing_keys SET state = 'retired', retired_at = now() WHERE state = 'active'`);
+  await db.query(
+    `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, activated_at)
      VALUES ($1, $2, 'active', $3, $4, now())`,
-      [kid, alg, JSON.stringify({ ...jwk, kid, alg, use: 'sig' }), sealed],
-    );
-    await expect(start(masterKey, { SIGNET_ALG: alg })).rejects.toThrow(
-      `signing key ${kid} is weak, not a pair, or does not match ${alg}`,
-    );
-  },
-);
+    [kid, alg, JSON.stringify({ ...jwk, kid, alg, use: 'sig' }), sealed],
+  );
+  await expect(start(masterKey, { SIGNET_ALG: alg })).rejects.toThrow(
+    `signing key ${kid} is weak, not a pair, or does not match ${alg}`,
+  );
+});
 
-test('a key whose private part is of another key than its public one does not start', async () => {
+test('a start refuses a signing key whose private and public parts do not match', async () => {
   const masterKey = newKey();
   await start(masterKey, { SIGNET_ALG: 'ES256' });
   const { rows } = await db.query<{ kid: string }>(`SELECT kid FROM auth.signing_keys WHERE state = 'active'`);
@@ -160,11 +157,11 @@ test('a key whose private part is of another key than its public one does not st
   await expect(start(masterKey, { SIGNET_ALG: 'ES256' })).rejects.toThrow(`signing key ${kid} is weak, not a pair`);
 });
 
-describe('a public key that somebody writes into the database is not published, and its tokens are refused', () => {
+describe('the auth service does not publish a public key planted in the database and refuses its tokens', () => {
   const plants: Record<string, (given: { kid: string; pem: string; ours: Buffer; masterKey: string }) => Uint8Array> = {
-    'with no private part': () => Buffer.alloc(0),
+    'without a private part': () => Buffer.alloc(0),
     'sealed under another master key': ({ kid, pem }) => sealedBy(newKey(), pem, contextOf(kid)),
-    'with the sealed part of a key of ours': ({ ours }) => ours,
+    'with the sealed part of an existing key': ({ ours }) => ours,
     'with the private part of another key': ({ kid, masterKey }) => {
       const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();

@@ -8,7 +8,7 @@ import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type ServiceProcess, startService } from '../processes.ts';
 import { ask } from '../system.ts';
 
-// What a service says whose guard cannot work, for want of keys or of a key of its own.
+// Readiness of a service whose guard lacks the key set or a valid service key.
 
 const keys = { edge: generateServiceKey(), user: generateServiceKey(), machine: generateServiceKey() };
 let database: FreshDatabase;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   database = await freshDatabase();
   const entries = [`edge=${keys.edge.publicKey}`, `user=${keys.user.publicKey}`];
   auth = await startService('auth', {
-    // A service's own wins over that of all, in a process of its own as well.
+    // A variable of one service overrides the shared one, also with one process per service.
     DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing',
     AUTH_DATABASE_URL: database.url.reveal(),
     SIGNET_MASTER_KEY: randomBytes(32).toString('base64'),
@@ -49,13 +49,13 @@ async function openEdge(more: Record<string, string>): Promise<ServiceProcess & 
   return { ...started, url: `http://127.0.0.1:${String(started.ready['port'])}` };
 }
 
-/** What `/ready` answers, once it has found out. */
+/** The response of `/ready`. */
 const ready = async (url: string) => {
   const { status, json } = await ask(`${url}/ready`, 'GET');
   return { status, missing: json.missing };
 };
 
-test('with a wrong address of the keys, the edge lives, is not ready, and names the address', async () => {
+test('an edge with a wrong JWKS URL is alive but not ready, and logs the URL without its query', async () => {
   const wrong = jwksUrl().replace('jwks.json', 'jwk.json');
   const edge = await openEdge({ SIGNET_JWKS_URL: `${wrong}?secret=hush` });
   await expect.poll(() => edge.output(), { timeout: 10_000 }).toContain(`${wrong}: HTTP status 404`);
@@ -65,7 +65,7 @@ test('with a wrong address of the keys, the edge lives, is not ready, and names 
   expect(edge.output()).not.toContain('hush');
 });
 
-test('with a key that the auth service does not know, the edge is not ready, and says so', async () => {
+test('an edge whose key the auth service does not know is not ready, and logs why', async () => {
   const edge = await openEdge({ SIGNET_SERVICE_KEY: keys.machine.key.reveal() });
   await expect.poll(() => ready(edge.url), { timeout: 10_000 }).toEqual({ status: 503, missing: 'service_key' });
   await expect.poll(() => edge.output(), { timeout: 10_000 }).toContain("does not know this service's name and key");
@@ -74,16 +74,16 @@ test('with a key that the auth service does not know, the edge is not ready, and
   expect(edge.output()).not.toContain(keys.machine.key.reveal());
 });
 
-test('with all that it needs, it is ready, and says so', async () => {
+test('an edge with everything it needs is ready, and logs it', async () => {
   const edge = await openEdge({});
   await expect.poll(() => ready(edge.url), { timeout: 10_000 }).toEqual({ status: 200, missing: undefined });
   await expect.poll(() => edge.output()).toContain('"msg":"edge is ready"');
 });
 
-test('a service without a door says so by grpc.health.v1', async () => {
+test('a service without an HTTP port reports readiness through grpc.health.v1', async () => {
   const environment = {
     ...common(),
-    // A service's own wins over that of all, in a process of its own as well.
+    // A variable of one service overrides the shared one, also with one process per service.
     DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing',
     USER_DATABASE_URL: database.url.reveal(),
     SIGNET_SERVICE_KEY: keys.machine.key.reveal(),
@@ -97,8 +97,8 @@ test('a service without a door says so by grpc.health.v1', async () => {
   transport.close();
 });
 
-test('keys over http from a public host keep a service from starting, unless that is asked for', async () => {
-  // No private address, and yet no packet leaves this machine.
+test('a service refuses a JWKS URL over http to a public host, unless SIGNET_JWKS_HTTP=any', async () => {
+  // Not a private address, yet no packet leaves this machine.
   const far = { SIGNET_JWKS_URL: 'http://0.0.0.0:1/jwks.json' };
   await expect(openEdge(far)).rejects.toThrow('set SIGNET_JWKS_HTTP=any to accept it');
   const edge = await openEdge({ ...far, SIGNET_JWKS_HTTP: 'any' });

@@ -83,7 +83,7 @@ test.each([
 );
 
 test.runIf(process.platform === 'linux')(
-  'a terminal that closes: the call under way is answered, and nothing is left',
+  'when the terminal closes, the call in progress gets its response and no process is left',
   async () => {
     const { outer: terminal, program, edge } = await npmStart('start', true);
     const body = JSON.stringify({ email: 'ada@example.com', password: 'correct horse battery', name: 'Ada' });
@@ -93,7 +93,7 @@ test.runIf(process.platform === 'linux')(
     call.flushHeaders();
     await once(call, 'continue');
     process.kill(terminal, 'SIGKILL');
-    // Draining has begun: the door takes no more.
+    // Draining has started: the port accepts no new requests.
     const refused = () =>
       fetch(`http://127.0.0.1:${edge}/health`).then(
         ({ status }) => status !== 200,

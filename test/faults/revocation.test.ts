@@ -20,7 +20,7 @@ beforeAll(async () => {
   replica = await fleet.startReplica();
   direct = createGrpcTransport(`127.0.0.1:${fleet.userPort}`, [UserService, Health]);
   await ask(`${fleet.edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
-  // A profile that was written is answered without asking auth: what refuses a token then is the service's own guard.
+  // A stored profile is returned without a call to auth, so only the guard of the user service refuses the token.
   const { access_token: token } = await login();
   await ask(`${fleet.edge}/api/v1/users/profile`, 'PATCH', { token, body: { bio: 'written' } });
 });
@@ -31,7 +31,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The second replica's own door. No verifier watches it. */
+/** The public port of the second replica. No verifier watches it. */
 const atReplica = (path: string, body: object) =>
   ask(`http://127.0.0.1:${String(replica.ready['port'])}/api/v1/auth/${path}`, 'POST', { body });
 
@@ -59,7 +59,7 @@ async function isServing(): Promise<boolean> {
   return answer?.status === Serving.SERVING;
 }
 
-test('a logout at one replica of auth reaches verifiers that watch another, within a second', async () => {
+test('a logout at one auth replica reaches verifiers that watch another replica within a second', async () => {
   for (let round = 0; round < 10; round++) {
     const { access_token: token, refresh_token: refresh } = await login();
     expect(await atUserService(token)).toBe('OK');
@@ -70,7 +70,7 @@ test('a logout at one replica of auth reaches verifiers that watch another, with
   }
 });
 
-test('with auth dead, tokens verify and revoked ones stay dead; who was cut off catches up; who starts anew waits for it', async () => {
+test('without auth, verifiers keep their revocations; reconnected ones catch up; restarted ones wait for auth', async () => {
   const [kept, gone, later] = [await login(), await login(), await login()];
   for (const { access_token: token } of [kept, gone, later]) expect(await atUserService(token)).toBe('OK');
   await atReplica('logout', { refresh_token: gone.refresh_token });
@@ -79,7 +79,7 @@ test('with auth dead, tokens verify and revoked ones stay dead; who was cut off 
   await fleet.processes.auth.end('SIGKILL');
   expect(await atUserService(kept.access_token)).toBe('OK');
   expect(await atUserService(gone.access_token)).toBe('INVALID_TOKEN');
-  // Nobody can tell the verifiers of this one yet.
+  // No verifier can learn of this revocation yet.
   await atReplica('logout', { refresh_token: later.refresh_token });
   expect(await atUserService(later.access_token)).toBe('OK');
 

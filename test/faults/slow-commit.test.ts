@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
 import { admin, openSystem, type Person, type System } from '../system.ts';
 
-// A refresh reads what an account may do. What takes some of it away may take its time to commit: whatever was
-// refreshed meanwhile, from what was there before, must not be good afterwards.
+// A refresh reads the permissions of the account. A change that removes permissions may commit slowly. Tokens issued in
+// the meantime from the old permissions must be refused after the commit.
 
 let system: System;
 let adminToken: string;
@@ -18,11 +18,11 @@ afterAll(() => system.close());
 const asAdmin = (method: string, path: string, body?: object) =>
   system.rest(method, `/admin${path}`, { token: adminToken, ...(body ? { body } : {}) });
 
-/** Keeps whatever writes an audit event from committing, and changes to people from beginning, until it is called. */
+/** Blocks the commit of every change that writes an audit event, and changes to the given users, until called. */
 async function holdCommits(...users: string[]): Promise<() => Promise<void>> {
   const locker = new Client(connection(system.database.url));
   await locker.connect();
-  // Roles that were not made just now.
+  // The roles must not look recently created.
   await locker.query(`UPDATE auth.roles SET tokens_from = now() - interval '1 minute'`);
   await locker.query('BEGIN');
   await locker.query('SELECT FROM auth.heads FOR UPDATE');
@@ -39,43 +39,43 @@ const acts: Record<string, (person: Person, role: string) => Promise<{ status: n
   'deleting a role': (_, role) => asAdmin('DELETE', `/roles/${role}`),
 };
 
-test.each(Object.entries(acts))(
-  'a token that was refreshed while %s took long is refused once it is done',
-  async (name, act) => {
-    const person = await system.person();
-    const role = name.replaceAll(' ', '-');
-    await asAdmin('PUT', `/roles/${role}`, { scopes: ['read', 'write'] });
-    await asAdmin('PUT', `/users/${person.id}/roles/${role}`, {});
-    const release = await holdCommits();
-    const acting = act(person, role);
-    // Longer than tokens are refused ahead of time, and shorter than anybody waits for a lock.
-    await setTimeout(2_200);
-    const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: person.refresh } });
-    const token = system.secret(json.access_token);
-    system.secret(json.refresh_token);
-    const scope = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).scope as string;
-    expect(scope, 'nothing was taken away yet').toContain('write');
-    await release();
-    expect([200, 204]).toContain((await acting).status);
-    const profile = async () => (await system.rest('GET', '/users/profile', { token })).status;
-    await expect.poll(profile, { timeout: 10_000, interval: 10 }).toBe(401);
-    const next = await system.rest('POST', '/auth/refresh', { body: { refresh_token: json.refresh_token } });
-    system.secret(next.json.refresh_token);
-    expect((await system.rest('GET', '/users/profile', { token: system.secret(next.json.access_token) })).status).toBe(
-      200,
-    );
-  },
-);
+test.each(Object.entries(acts))('a token refreshed during %s is refused once the change commits', async (name, act) => {
+  const person = await system.person();
+  const role = name.replaceAll(' ', '-');
+  await asAdmin('PUT', `/roles/${role}`, { scopes: ['read', 'write'] });
+  await asAdmin('PUT', `/users/${person.id}/roles/${role}`, {});
+  const release = await holdCommits();
+  const acting = act(person, role);
+  // Longer than the margin by which tokens are refused ahead, shorter than lock_timeout.
+  await setTimeout(2_200);
+  const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: person.refresh } });
+  const token = system.secret(json.access_token);
+  system.secret(json.refresh_token);
+  const scope = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).scope as string;
+  expect(scope, 'nothing was taken away yet').toContain('write');
+  await release();
+  expect([200, 204]).toContain((await acting).status);
+  const profile = async () => (await system.rest('GET', '/users/profile', { token })).status;
+  await expect.poll(profile, { timeout: 10_000, interval: 10 }).toBe(401);
+  const next = await system.rest('POST', '/auth/refresh', { body: { refresh_token: json.refresh_token } });
+  system.secret(next.json.refresh_token);
+  expect((await system.rest('GET', '/users/profile', { token: system.secret(next.json.access_token) })).status).toBe(
+    200,
+  );
+});
 
 const refusedNothing: Record<string, { act: (person: Person) => Promise<{ status: number }>; status: number }> = {
-  'giving a role one scope more': {
+  'adding a scope to a role': {
     act: () => asAdmin('PUT', '/roles/wider', { scopes: ['read', 'write'] }),
     status: 200,
   },
-  'taking a role that nobody gave': { act: ({ id }) => asAdmin('DELETE', `/users/${id}/roles/support`), status: 404 },
+  'removing a role that the user does not have': {
+    act: ({ id }) => asAdmin('DELETE', `/users/${id}/roles/support`),
+    status: 404,
+  },
 };
 
-test.each(Object.entries(refusedNothing))('%s refuses no token, however long it took', async (_, { act, status }) => {
+test.each(Object.entries(refusedNothing))('%s refuses no token, even when it is slow', async (_, { act, status }) => {
   const person = await system.person();
   await asAdmin('PUT', '/roles/wider', { scopes: ['read'] });
   const db = new Client(connection(system.database.url));

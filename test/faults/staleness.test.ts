@@ -3,15 +3,15 @@ import { openTcpProxy } from '#kit/testing/tcp-proxy.ts';
 import { openSplitEdge } from '../attacks/rig.ts';
 import { ask, openSystem, type System } from '../system.ts';
 
-// An edge whose way to the auth service is not what it should be.
+// An edge with a faulty connection to the auth service.
 
 let system: System;
 beforeAll(async () => (system = await openSystem()));
 afterAll(() => system.close());
 
-describe.concurrent('with the stream of revocations', () => {
+describe.concurrent('with the revocation stream', () => {
   test.for(['cut', 'half-open'] as const)(
-    '%s, a method with max_staleness is refused after that time, others go on; mended, both are good again',
+    '%s, a method with max_staleness is refused after that time, other methods succeed, and both recover',
     { timeout: 40_000 },
     async (mode, { expect }) => {
       const proxy = await openTcpProxy(system.authGrpcPort);
@@ -24,7 +24,7 @@ describe.concurrent('with the stream of revocations', () => {
         return status === 204 ? 'OK' : (json.code as string);
       };
       expect(await profile()).toBe(200);
-      // It is deleted at the user service, whose own way to auth is sound: it is the edge that refuses.
+      // The user service deletes the account and has a working connection to auth. So only the edge can refuse.
       expect(await remove(eve.access)).toBe('OK');
 
       proxy.be(mode);

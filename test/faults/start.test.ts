@@ -15,14 +15,14 @@ import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { portKeys, useStarts } from '../starts.ts';
 import { ask } from '../system.ts';
 
-/** What `npm start` runs, on a data directory of the test's own. */
+/** Runs `npm start` on a data directory per test. */
 
 const { startOf, stopAll, running, dataDir } = useStarts();
 const start = (environment: Record<string, string>) => startOf('all', environment);
 
 const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
 
-test('a first start makes an admin, and what it prints is true', async () => {
+test('the first start creates an admin and prints the working credentials', async () => {
   await rm(path.join(dataDir(), 'postgres'), { recursive: true });
   const { edge, output } = await start({}).banner;
   const [, email, password] = /admin\s+(\S+)\s+password (\S+)/.exec(output) ?? [];
@@ -32,7 +32,7 @@ test('a first start makes an admin, and what it prints is true', async () => {
   expect(key.mode & 0o777).toBe(0o600);
 });
 
-test('what was there before kill -9 is there after it', async () => {
+test('data and sessions survive kill -9', async () => {
   const first = start({});
   const { edge } = await first.banner;
   await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
@@ -50,7 +50,7 @@ test('what was there before kill -9 is there after it', async () => {
   expect(refreshed.status).toBe(200);
 });
 
-test('two starts at once on one data directory: one runs, the other says so and stops', async () => {
+test('of two starts on one data directory, one runs and the other exits with a message', async () => {
   const both = [start({}), start({})];
   const ends = await Promise.race(both.map(({ exited }) => exited));
   expect(ends.code).toBe(1);
@@ -59,22 +59,19 @@ test('two starts at once on one data directory: one runs, the other says so and 
   expect(running.size).toBe(1);
 });
 
-test.each(portKeys)(
-  'a port that is taken is named, with %s, the key that changes it; nothing is left running',
-  async (key) => {
-    const squatter = createServer().listen(0, '127.0.0.1');
-    await once(squatter, 'listening');
-    const { port } = squatter.address() as { port: number };
-    const { code, output } = await start({ [key]: String(port) }).exited;
-    squatter.close();
-    expect(code).toBe(1);
-    expect(output).toContain(`port ${port} is in use by another process. Set ${key} to another port`);
-    expect(output).not.toMatch(/\n\s+at /);
-    expectNoServer();
-  },
-);
+test.each(portKeys)('a start names a port in use and its key %s, and leaves no process running', async (key) => {
+  const squatter = createServer().listen(0, '127.0.0.1');
+  await once(squatter, 'listening');
+  const { port } = squatter.address() as { port: number };
+  const { code, output } = await start({ [key]: String(port) }).exited;
+  squatter.close();
+  expect(code).toBe(1);
+  expect(output).toContain(`port ${port} is in use by another process. Set ${key} to another port`);
+  expect(output).not.toMatch(/\n\s+at /);
+  expectNoServer();
+});
 
-/** A server left behind would be taken over by the next start. */
+/** The next start would take over a PostgreSQL that still runs. */
 function expectNoServer(): void {
   const data = path.join(dataDir(), 'postgres', 'cluster', 'data');
   expect([existsSync(path.join(data, 'PG_VERSION')), existsSync(path.join(data, 'postmaster.pid'))]).toEqual([
@@ -83,17 +80,17 @@ function expectNoServer(): void {
   ]);
 }
 
-/** A request that the server says it has begun to read (RFC 9110 section 10.1.1), its body held back. */
+/** A request with a held-back body, which the server has started to read (100 Continue, RFC 9110 section 10.1.1). */
 function begin(url: string, body: unknown): { underWay: Promise<unknown>; finish: () => Promise<number | undefined> } {
   const text = JSON.stringify(body);
   const headers = { 'content-type': 'application/json', 'content-length': text.length, expect: '100-continue' };
-  const asked = request(url, { method: 'POST', headers, agent: false });
-  const answered = once(asked, 'response');
-  asked.flushHeaders();
+  const sent = request(url, { method: 'POST', headers, agent: false });
+  const answered = once(sent, 'response');
+  sent.flushHeaders();
   return {
-    underWay: once(asked, 'continue'),
+    underWay: once(sent, 'continue'),
     async finish() {
-      asked.end(text);
+      sent.end(text);
       const [answer] = (await answered) as [IncomingMessage];
       answer.resume();
       return answer.statusCode;
@@ -101,7 +98,7 @@ function begin(url: string, body: unknown): { underWay: Promise<unknown>; finish
   };
 }
 
-test('SIGTERM drains: the call under way is answered, the exit code is 0', async () => {
+test('SIGTERM drains: calls in progress get their response, and the exit code is 0', async () => {
   const { child, banner, exited } = start({});
   const { edge } = await banner;
   const calls = Array.from({ length: 20 }, (_, index) =>
@@ -117,7 +114,7 @@ test('SIGTERM drains: the call under way is answered, the exit code is 0', async
   expect((await exited).code).toBe(0);
 });
 
-test('DATABASE_URL uses that database, and no other is made', async () => {
+test('a start with DATABASE_URL uses that database and creates no other', async () => {
   await rm(path.join(dataDir(), 'postgres'), { recursive: true });
   const database = await freshDatabase();
   const { edge, output } = await start({ DATABASE_URL: database.url.reveal() }).banner;
@@ -133,14 +130,14 @@ test('DATABASE_URL uses that database, and no other is made', async () => {
   await database.drop();
 });
 
-test('a database that does not answer is told in a sentence, without its URL', async () => {
+test('a start reports an unreachable database without its URL', async () => {
   const { code, output } = await start({ DATABASE_URL: 'postgres://ada:hunter2@127.0.0.1:1/signet' }).exited;
   expect(code).toBe(1);
   expect(output).toContain('the database of DATABASE_URL does not respond');
   expect(output).not.toMatch(/hunter2|\n\s+at /);
 });
 
-test('an admin email that belongs to somebody else is told, and does not end without an admin in silence', async () => {
+test('a start fails when SIGNET_ADMIN_EMAIL belongs to another account and no admin exists', async () => {
   const first = start({ SIGNET_ADMIN_EMAIL: 'root@example.com' });
   const { edge } = await first.banner;
   await ask(`${edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
@@ -157,7 +154,7 @@ test('an admin email that belongs to somebody else is told, and does not end wit
   expect(output).toContain('Set SIGNET_ADMIN_EMAIL to an address without an account');
 });
 
-test('a stream that has no end keeps neither the process nor its database', async () => {
+test('an endless stream does not delay the end of the process and its database', async () => {
   const { child, banner, exited } = start({});
   const { output } = await banner;
   const port = /user\s+localhost:(\d+)/.exec(output)?.[1];
@@ -171,7 +168,7 @@ test('a stream that has no end keeps neither the process nor its database', asyn
   expectNoServer();
 });
 
-test('a second signal does not wait, and leaves no database behind', async () => {
+test('a second signal ends the process at once and stops its database', async () => {
   const { child, banner, exited } = start({});
   const { edge } = await banner;
   const slow = Array.from({ length: 100 }, () =>
@@ -186,7 +183,7 @@ test('a second signal does not wait, and leaves no database behind', async () =>
   expect(output).toContain('Signet is running');
 });
 
-test('bad configuration is told at once, every key and no value', async () => {
+test('a start reports every invalid key at once, and no value', async () => {
   const { code, output } = await start({
     SIGNET_ALG: 'none-of-these',
     SIGNET_ACCESS_TTL: 'a-while',
@@ -201,12 +198,12 @@ test('bad configuration is told at once, every key and no value', async () => {
   expect(output).not.toMatch(/none-of-these|a-while|65536|too-short-a-key/);
 });
 
-test('a key that nothing reads is named, and does not stand in the way', async () => {
+test('a start warns about an unknown key and continues', async () => {
   const { output } = await start({ SIGNET_ACESS_TTL: '5m' }).banner;
   expect(output).toContain('unknown configuration key SIGNET_ACESS_TTL');
 });
 
-test('another master key than the one that sealed the signing key is told as such', async () => {
+test('a start reports that the signing key was sealed under another master key', async () => {
   const first = start({});
   await first.banner;
   first.child.kill('SIGTERM');

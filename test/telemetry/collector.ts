@@ -3,7 +3,7 @@ import Fastify from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { ExportTraceRequestSchema, type KeyValue } from '#gen/proto/signet/test/v1/traces_pb.ts';
 
-/** A span as a collector gets it. */
+/** A span as a collector receives it. */
 export interface ReceivedSpan {
   /** `service.name` of the process. */
   readonly service: string;
@@ -12,20 +12,20 @@ export interface ReceivedSpan {
   readonly kind: string;
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty where it stands at the beginning. */
+  /** Empty for a root span. */
   readonly parentId: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly isError: boolean;
 }
 
-/** An OTLP/HTTP collector that keeps what it is sent. */
+/** An OTLP/HTTP collector that stores the spans it receives. */
 export interface Collector {
-  /** What OTEL_EXPORTER_OTLP_ENDPOINT is. */
+  /** The value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly endpoint: string;
   readonly spans: ReceivedSpan[];
   /** The value of a header of the latest request. */
   header(name: string): unknown;
-  /** Every body that came, as it came. */
+  /** All request bodies, unparsed. */
   received(): Buffer;
   close(): Promise<void>;
 }

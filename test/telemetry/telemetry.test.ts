@@ -29,13 +29,13 @@ afterAll(async () => {
 
 const rest = (method: string, path: string, asking?: Asking) => ask(`${fleet.edge}/api/v1${path}`, method, asking);
 
-/** What a caller sends that records its trace. */
+/** The headers of a caller that samples its trace. */
 function newTrace() {
   const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
   return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-01` } };
 }
 
-/** The text of a process's metrics. */
+/** The Prometheus metrics of a process. */
 async function metricsOf(name: 'auth' | 'user' | 'edge'): Promise<string> {
   const line = fleet.processes[name]
     .output()
@@ -45,7 +45,7 @@ async function metricsOf(name: 'auth' | 'user' | 'edge'): Promise<string> {
   return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
 }
 
-test('metrics tell calls by method and outcome, what guards decide, how old their knowledge is, hashes and connections', async () => {
+test('metrics report calls by method and code, guard decisions, age of revocation data, hashes and connections', async () => {
   expect((await rest('GET', '/users/profile', { token })).status).toBe(200);
   expect((await rest('GET', '/users/profile', { token })).status).toBe(200);
   expect((await rest('GET', '/users/profile')).status).toBe(401);
@@ -70,13 +70,13 @@ test('metrics tell calls by method and outcome, what guards decide, how old thei
   expect(auth).toContain('signet_database_waiting{service="auth"} 0');
 });
 
-test('metrics are not on the ports that callers use', async () => {
+test('public ports do not serve metrics', async () => {
   const { port } = fleet.processes.auth.ready;
   expect((await ask(`${fleet.edge}/metrics`, 'GET')).status).toBe(404);
   expect((await ask(`http://127.0.0.1:${String(port)}/metrics`, 'GET')).status).toBe(404);
 });
 
-test('a trace that the caller records leads through the edge and the service to the statements of the database', async () => {
+test('a sampled trace of the caller continues through the edge and the service to the SQL statements', async () => {
   const { traceId, spanId, headers } = newTrace();
   expect((await rest('PATCH', '/users/profile', { token, headers, body: { bio: 'x' } })).status).toBe(200);
   const method = 'signet.user.v1.UserService/UpdateProfile';
@@ -105,7 +105,7 @@ test('a trace that the caller records leads through the edge and the service to 
   }
 });
 
-test('a span of a refused call names the reason, and is no error of the service', async () => {
+test('the span of a refused call names the reason and is not an error', async () => {
   const { traceId, headers } = newTrace();
   const answer = await rest('POST', '/auth/login', { headers, body: { ...credentials, password: 'wrong' } });
   expect(answer.json.code).toBe('INVALID_CREDENTIALS');
@@ -120,12 +120,12 @@ test('a span of a refused call names the reason, and is no error of the service'
   }
 });
 
-test('of traces that begin here, only the configured share is recorded', async () => {
+test('only the configured share of traces without a sampled parent is recorded', async () => {
   const { headers } = await rest('GET', '/users/profile', { token });
   const { traceId } = newTrace();
   await rest('GET', '/users/profile', { token, headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-00` } });
   const requestId = headers.get('x-request-id');
-  // What is recorded after it, and has arrived, shows that it would have, too.
+  // A later, sampled span has arrived, so an earlier one would have arrived too.
   const later = newTrace();
   await rest('GET', '/users/profile', { token, headers: later.headers });
   await expect
@@ -137,7 +137,7 @@ test('of traces that begin here, only the configured share is recorded', async (
   expect(collector.spans.filter((span) => span.traceId === traceId)).toEqual([]);
 });
 
-test('with the collector away, calls go on, it is said, and processes end in time', async () => {
+test('without a collector, calls succeed, the failure is logged, and processes stop in time', async () => {
   await collector.close();
   const { headers } = newTrace();
   expect((await rest('GET', '/users/profile', { token, headers })).status).toBe(200);
@@ -145,7 +145,7 @@ test('with the collector away, calls go on, it is said, and processes end in tim
   const sent = collector.received().toString('latin1');
   for (const secret of [token, credentials.password]) expect(sent.includes(secret), 'a span has a secret').toBe(false);
   const before = performance.now();
-  // Ends the processes, and holds what they wrote against every secret.
+  // Ends the processes and checks their output for every secret.
   fleet.secret('the key');
   await fleet.close();
   expect(performance.now() - before).toBeLessThan(8_000);
