@@ -22,7 +22,7 @@ const rolesOf = async (refresh: string) => {
   return { roles: claims.roles, scope: claims.scope, refresh: json.refresh_token as string };
 };
 
-test('accounts are listed in pages, by the beginning of their address, by role and by state', async () => {
+test('lists accounts in pages and filters them by email prefix, role and state', async () => {
   const { email, id } = await system.person('raider');
   const found = await act(`/users?email_prefix=${email.slice(0, 8).toUpperCase()}&role=raider&disabled=false`, 'GET');
   expect(found.json).toMatchObject({ users: [{ id, email, roles: ['raider'] }], next_page_token: '' });
@@ -35,13 +35,13 @@ test('accounts are listed in pages, by the beginning of their address, by role a
 });
 
 test.each(['users?email_prefix', 'users?role', 'audit?kind', 'audit?actor_id', 'audit?subject_id'])(
-  'what no row could have is refused in %s, and not asked for',
+  'a filter value that no row can have is refused in %s',
   async (filter) => {
     expect((await act(`/${filter}=a%00b`, 'GET')).json.code).toBe('INVALID_ARGUMENT');
   },
 );
 
-test('a stolen session that is older than five minutes makes nobody an administrator and signs nobody out', async () => {
+test('a stolen session older than five minutes can neither grant admin rights nor sign users out', async () => {
   const [thief, victim] = [await system.person(), await system.person()];
   const stolen = (await system.rest('POST', '/auth/login', { body: admin })).json;
   const db = new Client(connection(system.database.url));
@@ -70,7 +70,7 @@ test('a stolen session that is older than five minutes makes nobody an administr
   expect((await system.rest('GET', '/auth/verify', { token: victim.access })).status).toBe(200);
 });
 
-test('a disabled account neither signs in nor refreshes until it is enabled', async () => {
+test('a disabled account can neither sign in nor refresh until it is enabled', async () => {
   const { id, email, password, refresh } = await system.person();
   expect((await act(`/users/${id}:disable`)).json).toMatchObject({ id, disabled_at: expect.any(String) });
   expect((await system.rest('POST', '/auth/login', { body: { email, password } })).json.code).toBe(
@@ -82,7 +82,7 @@ test('a disabled account neither signs in nor refreshes until it is enabled', as
   expect((await system.rest('POST', '/auth/login', { body: { email, password } })).status).toBe(200);
 });
 
-test('a role that an operator defined gives its scopes, and takes them away', async () => {
+test('a custom role grants its scopes, and a change revokes them', async () => {
   const { id, refresh } = await system.person();
   const put = (scopes: string[]) => system.rest('PUT', '/admin/roles/editor', { token, body: { scopes } });
   expect((await put(['catalog.write', 'catalog.read'])).json).toMatchObject({
@@ -108,16 +108,16 @@ test('a role that an operator defined gives its scopes, and takes them away', as
   ]);
 });
 
-test('a role that an operator defines has no scope that comes with Signet', async () => {
+test('a custom role cannot contain a reserved scope of Signet', async () => {
   const put = (scopes: string[]) => system.rest('PUT', '/admin/roles/forger', { token, body: { scopes } });
   for (const scope of ['signet:admin', 'signet:', 'signet:anything']) {
     const { status, json } = await put(['catalog.read', scope]);
     expect([status, json.code, json.errors[0].field]).toEqual([400, 'INVALID_ARGUMENT', 'scopes[1]']);
     expect(json.errors[0].detail ?? json.errors[0].description).toContain('must not begin with signet:');
   }
-  // Nor is the name of a scope before it was Signet's, or of OpenID Connect, anything of Signet's.
+  // Former names of scopes of Signet and scopes of OpenID Connect are not reserved.
   expect((await put(['profile', 'support', 'admin', 'signet', 'my-signet:admin'])).status).toBe(200);
-  // Not even a statement gives one.
+  // The database refuses reserved scopes as well.
   const db = new Client(connection(system.database.url));
   await db.connect();
   const forge = db.query(`UPDATE auth.roles SET scopes = '{signet:admin}' WHERE name = 'forger'`);
@@ -126,7 +126,7 @@ test('a role that an operator defines has no scope that comes with Signet', asyn
   expect((await act('/roles/forger', 'DELETE')).status).toBe(204);
 });
 
-test('of two administrators that fifty calls at once would demote or disable, one is left', async () => {
+test('fifty concurrent calls that demote or disable two admins leave one', async () => {
   const { id } = await system.person();
   await act(`/users/${id}/roles/admin`, 'PUT');
   const { json } = await act('/users?role=admin', 'GET');
@@ -143,13 +143,13 @@ test('of two administrators that fifty calls at once would demote or disable, on
   );
   const { rows } = await db.query(`SELECT id FROM auth.users WHERE 'admin' = ANY (roles) AND disabled_at IS NULL`);
   expect(rows).toHaveLength(1);
-  // Whoever is left, the next tests sign in as the first.
+  // The later tests sign in as the first admin.
   await db.query(`UPDATE auth.users SET roles = '{admin}', disabled_at = NULL WHERE email = $1`, [admin.email]);
   await db.end();
   token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
 });
 
-test('the audit log has who did what on whom, and shows whatever was done to it', async () => {
+test('the audit log records actor and subject of each act, and verification detects tampering', async () => {
   const { id } = await system.person();
   await act(`/users/${id}:disable`);
   const { events } = (await act(`/audit?subject_id=${id}`, 'GET')).json;
@@ -163,7 +163,7 @@ test('the audit log has who did what on whom, and shows whatever was done to it'
   await db.connect();
   await expect(db.query('DELETE FROM auth.audit_events')).rejects.toThrow('append-only');
   await expect(db.query(`UPDATE auth.audit_chain SET hash = ''`)).rejects.toThrow('append-only');
-  /** What is found after something was done past the triggers, which then is undone. */
+  /** The faults found after a change that bypasses the triggers. The change is then undone. */
   const after = async (sql: string): Promise<string> => {
     await db.query(
       `CREATE TABLE kept_events AS TABLE auth.audit_events; CREATE TABLE kept_chain AS TABLE auth.audit_chain`,

@@ -29,7 +29,7 @@ const page = async (query: Record<string, string>) => {
   expect(status, text).toBe(200);
   return json as { events: Event[]; next_page_token: string };
 };
-/** All pages, each so large. */
+/** All events, read in pages of the given size. */
 async function every(query: Record<string, string>, size: number): Promise<Event[]> {
   const events: Event[] = [];
   for (let next = ''; ;) {
@@ -45,7 +45,7 @@ async function every(query: Record<string, string>, size: number): Promise<Event
   }
 }
 
-test('pages of any size are the whole list, the latest first, each event once', async () => {
+test('pages of any size return the whole list once, latest event first', async () => {
   const all = await every({ subject_id: ada.id }, 100);
   expect(all).toHaveLength(10);
   for (const size of [1, 3, 9, 10]) expect(await every({ subject_id: ada.id }, size), String(size)).toEqual(all);
@@ -57,7 +57,7 @@ test('pages of any size are the whole list, the latest first, each event once', 
   );
 });
 
-test('filters narrow all together; from_time is within, to_time is not', async () => {
+test('filters are combined; from_time is inclusive, to_time exclusive', async () => {
   const all = await every({ subject_id: ada.id }, 100);
   const filter = { actor_id: adminId, subject_id: ada.id, kind: 'role_granted' };
   const granted = await every(filter, 1);
@@ -72,18 +72,18 @@ test('filters narrow all together; from_time is within, to_time is not', async (
   expect(await every({ ...filter, from_time: last.time, to_time: last.time }, 1)).toEqual([]);
 });
 
-test('while fifty at once add events, two who follow the chain find no fault and pages repeat nothing', async () => {
+test('while fifty clients add events, two readers verify the chain without faults and see no event twice', async () => {
   const written = new AbortController();
   const reader = async () => {
-    let looks = 0;
+    let rounds = 0;
     while (!written.signal.aborted) {
       const { json } = await system.rest('GET', '/admin/audit:verify', { token });
       expect(json.faults).toEqual([]);
       const seen = (await every({ actor_id: adminId }, 20)).map(({ id }) => id);
       expect(new Set(seen).size).toBe(seen.length);
-      looks += 1;
+      rounds += 1;
     }
-    return looks;
+    return rounds;
   };
   const readers = [reader(), reader()];
   const people = await Promise.all(Array.from({ length: 10 }, () => system.person()));
@@ -99,7 +99,7 @@ test('while fifty at once add events, two who follow the chain find no fault and
     }),
   );
   written.abort();
-  for (const looks of await Promise.all(readers)) expect(looks).toBeGreaterThan(1);
+  for (const rounds of await Promise.all(readers)) expect(rounds).toBeGreaterThan(1);
   const { json } = await system.rest('GET', '/admin/audit:verify', { token });
   expect(json).toMatchObject({ faults: [], next_sequence: 0, checked: json.head_sequence });
 });

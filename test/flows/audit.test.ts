@@ -8,7 +8,7 @@ import { privateServiceKey } from '#kit/guard/service-key.ts';
 import { auditKinds, type AuditKind } from '../../services/auth/audit/rules/events.ts';
 import { admin, openSystem, type Person, type System } from '../system.ts';
 
-// Every kind of event is written by its act: who, on whom, from where, in which request, and nothing secret.
+// Every kind of event is recorded with actor, subject, address and request id, and without secrets.
 
 let system: System;
 let db: Client;
@@ -27,14 +27,14 @@ afterAll(async () => {
 });
 
 const hidden: string[] = [];
-/** A string that must turn up neither in the audit log nor in any other. */
+/** A string that no audit event and no log line may contain. */
 function secret(text: string): string {
   hidden.push(text);
   return system.secret(text);
 }
 
 let requestId = '';
-/** A request that can be found in the audit log again. */
+/** Sends a request with an id that identifies its audit event. */
 function send(method: string, path: string, body?: object, token?: string) {
   requestId = randomUUID();
   const headers = { 'x-request-id': requestId };
@@ -54,17 +54,17 @@ const activeKey = async () =>
   (await db.query<{ kid: string }>(`SELECT kid FROM auth.signing_keys WHERE state = 'active'`)).rows[0]?.kid ?? '';
 
 interface Expected {
-  /** Who acted; empty where it was nobody who is known, or nobody at all. */
+  /** The actor; empty when unknown. */
   readonly actor?: string;
   readonly subject: string;
   readonly outcome?: string;
-  /** Not done for a request: by a timer, or later. */
-  readonly unasked?: true;
+  /** Not caused by a request: done by a timer, or later. */
+  readonly background?: true;
 }
 const own = ({ id }: Person): Expected => ({ actor: id, subject: id });
 const byAdmin = (subject: string): Expected => ({ actor: adminId, subject });
 
-/** Each act, and the event that it must leave. */
+/** One act per kind, with the event it must record. */
 const acts: Record<Exclude<AuditKind, 'master_key_changed'>, (ada: Person) => Promise<Expected>> = {
   async registered() {
     const email = `${randomUUID()}@example.com`;
@@ -194,16 +194,16 @@ const acts: Record<Exclude<AuditKind, 'master_key_changed'>, (ada: Person) => Pr
   async key_activated() {
     const { kid } = (await asAdmin('POST', '/keys:rotate', {})).json;
     await expect.poll(activeKey, { timeout: 20_000 }).toBe(kid);
-    return { subject: kid, unasked: true };
+    return { subject: kid, background: true };
   },
   async key_gone() {
     const sql = `UPDATE auth.signing_keys SET activated_at = now() - interval '61 days', created_at = now() - interval '61 days',
       retired_at = now() - interval '1 day' WHERE state = 'retired' RETURNING kid`;
     const { rows } = await db.query<{ kid: string }>(sql);
-    return { subject: rows[0]?.kid ?? 'none', unasked: true };
+    return { subject: rows[0]?.kid ?? 'none', background: true };
   },
   async key_revoked() {
-    // The key that signed the token until now is about to be gone, by the act before.
+    // The previous act expires the key that signed the current token.
     await signInAdmin();
     const kid = await activeKey();
     expect((await asAdmin('POST', `/keys/${kid}:revoke`, {})).status).toBe(200);
@@ -211,34 +211,31 @@ const acts: Record<Exclude<AuditKind, 'master_key_changed'>, (ada: Person) => Pr
   },
 };
 
-test('every kind but that of another master key, which test/faults has, is among these', () => {
+test('the acts cover every kind except master_key_changed, which test/faults covers', () => {
   expect([...Object.keys(acts), 'master_key_changed'].toSorted()).toEqual([...auditKinds].toSorted());
 });
 
-test.each(Object.entries(acts))(
-  '%s is written by its act, and says who, on whom, from where and in which request',
-  async (kind, act) => {
-    const ada = await system.person();
-    hidden.push(ada.password, ada.access, ada.refresh, ada.csrf);
-    const { actor = '', subject, outcome = 'success', unasked } = await act(ada);
-    const find = async () => {
-      const { json } = await system.rest('GET', `/admin/audit?kind=${kind}&subject_id=${subject}&page_size=1`, {
-        token: await freshAdmin(),
-      });
-      return json.events?.[0] as Record<string, unknown> | undefined;
-    };
-    await expect.poll(find, { timeout: 10_000 }).toMatchObject({
-      kind,
-      outcome,
-      actor_id: actor,
-      subject_id: subject,
-      ip: unasked ? '' : '127.0.0.1',
-      request_id: unasked ? '' : requestId,
+test.each(Object.entries(acts))('%s is recorded with actor, subject, address and request id', async (kind, act) => {
+  const ada = await system.person();
+  hidden.push(ada.password, ada.access, ada.refresh, ada.csrf);
+  const { actor = '', subject, outcome = 'success', background } = await act(ada);
+  const find = async () => {
+    const { json } = await system.rest('GET', `/admin/audit?kind=${kind}&subject_id=${subject}&page_size=1`, {
+      token: await freshAdmin(),
     });
-  },
-);
+    return json.events?.[0] as Record<string, unknown> | undefined;
+  };
+  await expect.poll(find, { timeout: 10_000 }).toMatchObject({
+    kind,
+    outcome,
+    actor_id: actor,
+    subject_id: subject,
+    ip: background ? '' : '127.0.0.1',
+    request_id: background ? '' : requestId,
+  });
+});
 
-/** An admin whose token no act above has ended. */
+/** A valid admin token, also after an act that revoked the previous one. */
 async function freshAdmin(): Promise<string> {
   if ((await system.rest('GET', '/admin/audit?page_size=1', { token: adminToken })).status !== 200) {
     await signInAdmin();
@@ -250,7 +247,7 @@ async function signInAdmin(): Promise<void> {
   adminToken = secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
 }
 
-test('a sign-in that fails or is limited is there too, without what was typed', async () => {
+test('a failed or limited sign-in is recorded without the credentials', async () => {
   const ada = await system.person();
   const typed = secret(`wrong ${randomUUID()}`);
   for (let index = 0; index < 11; index++) await send('POST', '/auth/login', { email: ada.email, password: typed });
@@ -267,7 +264,7 @@ test('a sign-in that fails or is limited is there too, without what was typed', 
   expect(limited.rows).toHaveLength(1);
 });
 
-test('no secret is in any event, whatever its act was given', async () => {
+test('no audit event contains a secret', async () => {
   const { rows } = await db.query<{ all: string }>(
     'SELECT string_agg(e::text, chr(10)) AS all FROM auth.audit_events e',
   );

@@ -39,7 +39,7 @@ function withCookies(extra: Record<string, string> = {}): Record<string, string>
   };
 }
 
-test('a sign-in by cookie puts the tokens where no script reads them, and none in the answer', async () => {
+test('a sign-in by cookie sets HttpOnly cookies and returns no tokens in the body', async () => {
   const { email, password } = person;
   const login = await system.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' } });
   expect(Object.keys(login.json).toSorted()).toEqual(['csrf_token', 'expires_in', 'token_type', 'user']);
@@ -49,14 +49,14 @@ test('a sign-in by cookie puts the tokens where no script reads them, and none i
   cookiesOf(login);
 });
 
-test('a sign-in without it sets no cookie', async () => {
+test('a sign-in without transport=cookie sets no cookie', async () => {
   const { email, password } = person;
   const login = await system.rest('POST', '/auth/login', { body: { email, password } });
   system.secret(login.json.access_token);
   expect(login.headers.getSetCookie()).toEqual([]);
 });
 
-test('behind https, cookies are __Host- and Secure', async () => {
+test('behind https, cookies are Secure and named __Host-', async () => {
   const secure = await openSystem({ shape: 'one process', env: { SIGNET_ISSUER: 'https://id.example.com' } });
   const { email, password } = await secure.person();
   const login = await secure.rest('POST', '/auth/login', { body: { email, password, transport: 'cookie' } });
@@ -70,7 +70,7 @@ test('behind https, cookies are __Host- and Secure', async () => {
   await secure.close();
 });
 
-test('a cookie is enough to read, and not enough to change anything', async () => {
+test('a cookie alone is enough to read, but not to write', async () => {
   expect((await system.rest('GET', '/users/profile', { headers: withCookies() })).status).toBe(200);
   const change = { body: { bio: 'x' }, headers: withCookies() };
   expect((await system.rest('PATCH', '/users/profile', change)).json.code).toBe('CSRF_REQUIRED');
@@ -78,19 +78,19 @@ test('a cookie is enough to read, and not enough to change anything', async () =
   expect((await system.rest('PATCH', '/users/profile', allowed)).status).toBe(200);
 });
 
-test('the same holds over Connect', async () => {
+test('a cookie alone is not enough to write over Connect either', async () => {
   const call = (headers: Record<string, string>) =>
     system.rest('POST', '//signet.user.v1.UserService/UpdateProfile', { body: { bio: 'x' }, headers });
   expect((await call(withCookies())).json.code).toBe('permission_denied');
   expect((await call(withCookies({ 'x-csrf-token': csrf }))).status).toBe(200);
 });
 
-test.each(['', 'wrong', 'A'.repeat(43)])('the CSRF token %j is refused', async (token) => {
+test.each(['', 'wrong', 'A'.repeat(43)])('refuses the CSRF token %j', async (token) => {
   const asking = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': token }) };
   expect((await system.rest('PATCH', '/users/profile', asking)).json.code).toBe('CSRF_REQUIRED');
 });
 
-test("another session's CSRF token is refused, to change, to refresh and to sign out", async () => {
+test('refuses a CSRF token of another session for writes, refresh and sign-out', async () => {
   const other = await system.person();
   const headers = withCookies({ 'x-csrf-token': other.csrf });
   expect((await system.rest('PATCH', '/users/profile', { body: { bio: 'x' }, headers })).json.code).toBe(
@@ -103,7 +103,7 @@ test("another session's CSRF token is refused, to change, to refresh and to sign
   expect((await system.rest('GET', '/auth/verify', { headers: own })).json.csrf_valid).toBe(true);
 });
 
-test('a refresh by cookie sets new cookies and answers no token', async () => {
+test('a refresh by cookie sets new cookies and returns no tokens', async () => {
   const headers = withCookies({ 'x-csrf-token': csrf });
   const refreshed = await system.rest('POST', '/auth/refresh', { headers });
   expect(refreshed.status).toBe(200);
@@ -115,7 +115,7 @@ test('a refresh by cookie sets new cookies and answers no token', async () => {
   expect(renewed['signet_at']).not.toBe(cookies['signet_at']);
 });
 
-test('a sign-out by cookie ends the session and takes the cookies away', async () => {
+test('a sign-out by cookie ends the session and deletes the cookies', async () => {
   const headers = withCookies({ 'x-csrf-token': csrf });
   const out = await system.rest('POST', '/auth/logout', { headers });
   expect(out.status).toBe(200);
@@ -125,13 +125,13 @@ test('a sign-out by cookie ends the session and takes the cookies away', async (
   expect(after.headers.getSetCookie()).toHaveLength(2);
 });
 
-test('an access token in its cookie alone does not sign anybody out', async () => {
+test('an access token cookie alone does not sign out', async () => {
   const headers = { cookie: `signet_at=${cookies['signet_at']}` };
   await system.rest('POST', '/auth/logout', { headers });
   expect((await system.rest('GET', '/auth/verify', { headers })).status).toBe(200);
 });
 
-test('a sign-out by access token beside cookies ends the session of the token, and asks for no CSRF token', async () => {
+test('a sign-out with an access token and cookies ends the session of the token and needs no CSRF token', async () => {
   const { access } = await system.person();
   const headers = withCookies({ authorization: `Bearer ${access}` });
   expect((await system.rest('POST', '/auth/logout', { headers })).status).toBe(200);
@@ -139,7 +139,7 @@ test('a sign-out by access token beside cookies ends the session of the token, a
   expect((await system.rest('GET', '/auth/verify', { headers: withCookies() })).status).toBe(200);
 });
 
-test('a stale cookie does not stand in the way of signing in', async () => {
+test('a stale cookie does not prevent a sign-in', async () => {
   const { email, password } = person;
   const headers = { cookie: 'signet_at=stale; signet_rt=stale' };
   const login = await system.rest('POST', '/auth/login', { body: { email, password }, headers });
@@ -147,7 +147,7 @@ test('a stale cookie does not stand in the way of signing in', async () => {
   expect(login.status).toBe(200);
 });
 
-describe('where a request comes from', () => {
+describe('the origin of a request', () => {
   test.each([
     [{ 'sec-fetch-site': 'same-origin' }, 200],
     [{ 'sec-fetch-site': 'none' }, 200],
@@ -160,17 +160,17 @@ describe('where a request comes from', () => {
     [{ origin: 'null' }, 403],
     [{ origin: `${page}.evil.example` }, 403],
     [{}, 200],
-  ])('%j is answered %i', async (headers, status) => {
+  ])('%j yields %i', async (headers, status) => {
     const asking = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': csrf, ...headers }) };
     expect((await system.rest('PATCH', '/users/profile', asking)).status).toBe(status);
     expect((await system.rest('GET', '/users/profile', { headers: withCookies(headers) })).status).toBe(200);
   });
 });
 
-describe('two cookies of one name', () => {
+describe('two cookies with the same name', () => {
   const line = (name: string, ...values: (string | undefined)[]) =>
     values.map((value) => `${name}=${value}`).join('; ');
-  /** One Cookie line, and one for each cookie, as HTTP/2 has it. */
+  /** One Cookie header, or one per cookie as HTTP/2 allows. */
   const ways = (pairs: string) => [[pairs], pairs.split('; ')];
   const ask = (method: string, path: string, lines: string[], headers: Record<string, string> = {}) =>
     new Promise<number>((resolve, reject) => {
@@ -182,7 +182,7 @@ describe('two cookies of one name', () => {
       sent.end();
     });
 
-  test('are nobody, whichever comes first, over REST and Connect', async () => {
+  test('authenticate no user, in either order, over REST and Connect', async () => {
     const other = await system.person();
     const [own, planted] = [cookies['signet_at'], other.access];
     for (const pairs of [
@@ -201,7 +201,7 @@ describe('two cookies of one name', () => {
       expect(await ask('GET', '/api/v1/users/profile', lines)).toBe(200);
   });
 
-  test('refresh nothing and end nothing', async () => {
+  test('refresh no session and end none', async () => {
     const other = await system.person();
     const [own, planted] = [cookies['signet_rt'], other.refresh];
     for (const token of [csrf, other.csrf])
@@ -215,7 +215,7 @@ describe('two cookies of one name', () => {
   });
 });
 
-test('what was planted before a sign-in is not what is signed in: each sign-in makes a session of its own', async () => {
+test('a sign-in creates a new session and does not use planted cookies', async () => {
   const attacker = await system.person();
   const { email, password } = person;
   const planted = `signet_at=${attacker.access}; signet_rt=${attacker.refresh}`;
@@ -229,7 +229,7 @@ test('what was planted before a sign-in is not what is signed in: each sign-in m
   expect([attacker.csrf, csrf]).not.toContain(system.secret(login.json.csrf_token));
 });
 
-test('another site signs nobody in, and its tries do not use up the budget of signing in', async () => {
+test('a sign-in from another site is refused and does not count against the sign-in limit', async () => {
   const counting = await openSystem({ shape: 'one process', env: { SIGNET_RATE_LIMIT: '9' } });
   const { email, password } = await counting.person();
   const body = { email, password, transport: 'cookie' };
@@ -248,7 +248,7 @@ describe('CORS', () => {
   const preflight = (origin: string) =>
     system.rest('OPTIONS', '/users/profile', { headers: { origin, 'access-control-request-method': 'PATCH' } });
 
-  test('a listed origin may ask, with credentials', async () => {
+  test('allows a listed origin, with credentials', async () => {
     const { status, headers } = await preflight(page);
     expect([
       status,
@@ -278,7 +278,7 @@ describe('CORS', () => {
     'https://127.0.0.1',
     'https://app.example.com, https://app.example.com',
     ' ',
-  ])('%s may not', async (origin) => {
+  ])('rejects %s', async (origin) => {
     expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull();
     const { headers } = await system.rest('GET', '/auth/verify', { headers: withCookies({ origin }) });
     expect(headers.get('access-control-allow-origin')).toBeNull();
@@ -288,7 +288,7 @@ describe('CORS', () => {
     expect([change.json.code, change.headers.get('access-control-allow-origin')]).toEqual(['CROSS_ORIGIN', null]);
   });
 
-  test('pages with tracing may send its headers', async () => {
+  test('allows the tracing headers of a listed origin', async () => {
     const wanted = ['traceparent', 'tracestate', 'baggage', 'sentry-trace', 'authorization', 'x-csrf-token'];
     const { headers } = await system.rest('OPTIONS', '/users/profile', {
       headers: {
@@ -306,7 +306,7 @@ describe('CORS', () => {
   });
 
   test.each(['//.well-known/jwks.json', '/auth/public-key'])(
-    'what is public and changes nothing, pages of every origin may read, without credentials: %s',
+    'public reads allow every origin, without credentials: %s',
     async (path) => {
       const url = path.startsWith('//') ? path.slice(1) : `/api/v1${path}`;
       const originsAt = async (base: string, origin?: string) => {
@@ -322,7 +322,7 @@ describe('CORS', () => {
     },
   );
 
-  test('what is not public, or changes something, they may not', async () => {
+  test('other requests of unlisted origins get no CORS headers', async () => {
     const origin = 'https://evil.example';
     const verify = await system.rest('GET', '/auth/verify', { headers: { origin } });
     const login = await system.rest('POST', '/auth/login', {
@@ -332,7 +332,7 @@ describe('CORS', () => {
     for (const { headers } of [verify, login]) expect(headers.get('access-control-allow-origin')).toBeNull();
   });
 
-  test('an answer to a listed origin is for it alone, and its pages may read what they need', async () => {
+  test('a response to a listed origin names that origin and exposes the headers it needs', async () => {
     for (const path of ['/auth/verify', '/users/profile', '/nowhere']) {
       const { headers } = await system.rest('GET', path, { headers: withCookies({ origin: page }) });
       expect(headers.get('access-control-allow-origin')).toBe(page);
@@ -343,7 +343,7 @@ describe('CORS', () => {
   });
 });
 
-test('SIGNET_CSRF=always asks the token of requests with an Authorization header too', async () => {
+test('SIGNET_CSRF=always requires the CSRF token also with an Authorization header', async () => {
   const strict = await openSystem({ shape: 'one process', env: { SIGNET_CSRF: 'always' } });
   const { access, csrf: own } = await strict.person();
   const change = (headers: Record<string, string>) =>

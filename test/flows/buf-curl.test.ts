@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => system.close());
 
-/** Runs buf curl; an error answers what it wrote instead. */
+/** Runs buf curl. On failure `out` is its output. */
 async function curl(...args: string[]): Promise<{ ok: boolean; out: string }> {
   try {
     const { stdout } = await run(buf, ['curl', '--http2-prior-knowledge', ...args]);
@@ -28,7 +28,7 @@ async function curl(...args: string[]): Promise<{ ok: boolean; out: string }> {
   }
 }
 
-/** The reason in an error that buf curl printed. It prints details as bytes. */
+/** The reason in an error of buf curl, which prints details as bytes. */
 function reasonIn(out: string): string {
   const { code, details } = JSON.parse(out) as { code: string; details: { value: string }[] };
   const info = fromBinary(ErrorInfoSchema, Buffer.from(details[0]?.value ?? '', 'base64'));
@@ -38,10 +38,10 @@ function reasonIn(out: string): string {
 const profile = '/signet.user.v1.UserService/GetProfile';
 const login = '/signet.auth.v1.AuthService/Login';
 
-describe.each(['connect', 'grpc', 'grpcweb'])('the edge, by %s', (protocol) => {
+describe.each(['connect', 'grpc', 'grpcweb'])('the edge over %s', (protocol) => {
   const ask = (path: string, ...args: string[]) => curl('--protocol', protocol, ...args, `${system.edge}${path}`);
 
-  test('tells its services', async () => {
+  test('lists its services', async () => {
     const { out } = await ask('', '--list-services');
     expect(out.trim().split('\n')).toEqual([
       'grpc.health.v1.Health',
@@ -65,7 +65,7 @@ describe.each(['connect', 'grpc', 'grpcweb'])('the edge, by %s', (protocol) => {
     expect(JSON.parse(out)).toMatchObject({ tokenType: 'Bearer', user: { email: person.email } });
   });
 
-  test('answers a call with a token', async () => {
+  test('serves a call with a token', async () => {
     const { ok, out } = await ask(profile, '-H', `Authorization: Bearer ${person.access}`);
     expect(ok, out).toBe(true);
     expect(JSON.parse(out)).toMatchObject({ id: person.id, email: person.email });
@@ -73,7 +73,7 @@ describe.each(['connect', 'grpc', 'grpcweb'])('the edge, by %s', (protocol) => {
 
   test.each([
     ['no token', [], 'TOKEN_REQUIRED'],
-    ['a malformed one', ['-H', 'Authorization: Bearer not.a.token'], 'INVALID_TOKEN'],
+    ['a malformed token', ['-H', 'Authorization: Bearer not.a.token'], 'INVALID_TOKEN'],
   ])('refuses a call with %s', async (_, headers, reason) => {
     const { ok, out } = await ask(profile, ...headers);
     expect(ok).toBe(false);
@@ -81,8 +81,8 @@ describe.each(['connect', 'grpc', 'grpcweb'])('the edge, by %s', (protocol) => {
   });
 });
 
-describe('the auth service, directly', () => {
-  test.each(['connect', 'grpc', 'grpcweb'])('signs in by %s', async (protocol) => {
+describe('the public port of the auth service', () => {
+  test.each(['connect', 'grpc', 'grpcweb'])('signs in over %s', async (protocol) => {
     const body = JSON.stringify({ email: person.email, password: person.password });
     const { ok, out } = await curl('--protocol', protocol, '-d', body, `${system.auth}${login}`);
     expect(ok, out).toBe(true);
@@ -90,16 +90,16 @@ describe('the auth service, directly', () => {
   });
 });
 
-describe('the user service, directly', () => {
+describe('the user service', () => {
   const ask = (path: string, ...args: string[]) =>
     curl('--protocol', 'grpc', ...args, `http://127.0.0.1:${system.userPort}${path}`);
 
-  test('tells its services', async () => {
+  test('lists its services', async () => {
     const { out } = await ask('', '--list-services');
     expect(out.trim().split('\n')).toEqual(['grpc.health.v1.Health', 'signet.user.v1.UserService']);
   });
 
-  test('answers a call with a token, and refuses one without or with a malformed one', async () => {
+  test('serves a call with a token and refuses a missing or malformed token', async () => {
     const answer = await ask(profile, '-H', `Authorization: Bearer ${person.access}`);
     expect(JSON.parse(answer.out)).toMatchObject({ email: person.email });
     expect(reasonIn((await ask(profile)).out)).toBe('unauthenticated TOKEN_REQUIRED');
@@ -116,7 +116,7 @@ describe('the user service, directly', () => {
   });
 });
 
-test('in production nobody is told what there is to call', async () => {
+test('server reflection is disabled in production', async () => {
   const closed = await openSystem({ env: { NODE_ENV: 'production' } });
   expect((await curl('--protocol', 'grpc', '--list-services', closed.edge)).ok).toBe(false);
   expect((await curl('--protocol', 'grpc', '--list-services', `http://127.0.0.1:${closed.userPort}`)).ok).toBe(false);

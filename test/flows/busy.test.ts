@@ -4,10 +4,10 @@ import { type Answer, ask, openSystem, type Person, type System } from '../syste
 let system: System;
 let person: Person;
 const queue = 20;
-const asked = 80;
+const attempts = 80;
 beforeAll(async () => {
-  // Harder hashes than the default, so that requests come faster than they are worked off on any machine; a queue that
-  // is worked off within the deadline of a request on any.
+  // More expensive hashes than the default, so that requests arrive faster than any machine hashes. The queue is short
+  // enough to drain within the deadline of a request.
   system = await openSystem({
     hashing: 'real',
     env: { SIGNET_ARGON2_MEMORY: '65536', SIGNET_HASH_QUEUE: String(queue) },
@@ -16,21 +16,21 @@ beforeAll(async () => {
 });
 afterAll(() => system.close());
 
-test('while sign-ins queue, health and refresh do not wait for them; past the end of the queue it is 429 with Retry-After', async () => {
+test('a full sign-in queue refuses with 429 and Retry-After and does not delay health checks and refreshes', async () => {
   const { email, password } = person;
   let answered = 0;
-  const storm: Promise<Answer>[] = Array.from({ length: asked }, async () => {
+  const storm: Promise<Answer>[] = Array.from({ length: attempts }, async () => {
     const answer = await system.rest('POST', '/auth/login', { body: { email, password } });
     answered++;
     if (answer.json.access_token) system.secret(answer.json.access_token);
     return answer;
   });
-  // Those that found no place are answered first; from then on the queue is full.
+  // Refused requests get their response first; from then on the queue is full.
   await expect.poll(() => answered, { interval: 5, timeout: 10_000 }).toBeGreaterThan(20);
   const health = await ask(`${system.edge}/health`, 'GET');
   const refreshed = await system.rest('POST', '/auth/refresh', { body: { refresh_token: person.refresh } });
   const profile = await system.rest('GET', '/users/profile', { token: refreshed.json.access_token });
-  const stillWaiting = asked - answered;
+  const stillWaiting = attempts - answered;
   expect([health.status, refreshed.status, profile.status]).toEqual([200, 200, 200]);
   expect(stillWaiting).toBeGreaterThan(10);
 

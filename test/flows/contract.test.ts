@@ -13,7 +13,7 @@ afterAll(() => system.close());
 const password = 'a password for tests';
 const fresh = () => `p${crypto.randomUUID()}@example.com`;
 
-/** Every error is problem+json with these members, and names the request. */
+/** Every error is problem+json with these members and the request id. */
 function expectProblem(
   answer: { status: number; headers: Headers; json: Record<string, unknown> },
   status: number,
@@ -26,7 +26,7 @@ function expectProblem(
 }
 
 describe('POST /auth/register', () => {
-  test.each(['/auth/register', '/auth/signup'])('%s answers 201 with the account and nothing secret', async (path) => {
+  test.each(['/auth/register', '/auth/signup'])('%s returns 201 with the account and no secrets', async (path) => {
     const email = fresh();
     const { status, json } = await system.rest('POST', path, { body: { email, password, name: 'Ada' } });
     expect(status).toBe(201);
@@ -42,7 +42,7 @@ describe('POST /auth/register', () => {
     expect(Date.parse(json.user.created_at)).toBeGreaterThan(Date.now() - 60_000);
   });
 
-  test('a raider may be asked for, and nothing more', async () => {
+  test('accepts the role raider and no other', async () => {
     const ask = (role: string) =>
       system.rest('POST', '/auth/register', { body: { email: fresh(), password, name: 'R', role } });
     expect((await ask('raider')).json.user.roles).toEqual(['raider']);
@@ -53,12 +53,12 @@ describe('POST /auth/register', () => {
     }
   });
 
-  test('an email that is taken, in whatever case, is 409', async () => {
+  test('returns 409 for a known email in any letter case', async () => {
     const body = { email: person.email.toUpperCase(), password, name: 'Ada' };
     expectProblem(await system.rest('POST', '/auth/register', { body }), 409, 'EMAIL_TAKEN');
   });
 
-  test('fifty at once with one email make one account', async () => {
+  test('fifty concurrent requests with one email create one account', async () => {
     const body = { email: fresh(), password, name: 'Ada' };
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => system.rest('POST', '/auth/register', { body })),
@@ -79,7 +79,7 @@ describe('POST /auth/register', () => {
     [{ name: 'a\nb' }, 'name'],
     [{ password: '' }, 'password'],
     [{ password: 'x'.repeat(1025) }, 'password'],
-  ])('%j is refused, naming the field', async (wrong, field) => {
+  ])('refuses %j and names the field', async (wrong, field) => {
     const answer = await system.rest('POST', '/auth/register', {
       body: { email: fresh(), password, name: 'Ada', ...wrong },
     });
@@ -87,7 +87,7 @@ describe('POST /auth/register', () => {
     expect(answer.json.errors.map((one: { field: string }) => one.field)).toContain(field);
   });
 
-  test('a password of eight characters is taken, of seven refused, in words', async () => {
+  test('accepts a password of eight characters and refuses seven with an explanation', async () => {
     const ask = (short: string) =>
       system.rest('POST', '/auth/register', { body: { email: fresh(), password: short, name: 'Ada' } });
     expect((await ask('8 chars.')).status).toBe(201);
@@ -98,7 +98,7 @@ describe('POST /auth/register', () => {
 });
 
 describe('POST /auth/login', () => {
-  test('answers the tokens and whose they are', async () => {
+  test('returns the tokens and the user', async () => {
     const { status, json } = await system.rest('POST', '/auth/login', {
       body: { email: person.email, password: person.password },
     });
@@ -135,14 +135,14 @@ describe('POST /auth/login', () => {
     for (const claim of ['jti', 'sid', 'auth_time']) expect(claims).toHaveProperty(claim);
   });
 
-  test('letter case and spaces around the email do not matter', async () => {
+  test('ignores letter case and surrounding spaces of the email', async () => {
     const body = { email: ` ${person.email.toUpperCase()} `, password: person.password };
     const { status, json } = await system.rest('POST', '/auth/login', { body });
     system.secret(json.access_token);
     expect(status).toBe(200);
   });
 
-  test('a wrong password and an unknown email are answered alike', async () => {
+  test('a wrong password and an unknown email get the same response', async () => {
     const wrong = await system.rest('POST', '/auth/login', {
       body: { email: person.email, password: 'not the password' },
     });
@@ -153,12 +153,12 @@ describe('POST /auth/login', () => {
     expect({ ...unknown.json, request_id: '' }).toEqual({ ...wrong.json, request_id: '' });
   });
 
-  test('an email that no database could hold is refused', async () => {
+  test('refuses an email with NUL, which the database cannot store', async () => {
     const answer = await system.rest('POST', '/auth/login', { body: { email: 'a\u0000b', password } });
     expectProblem(answer, 400, 'INVALID_ARGUMENT');
   });
 
-  test('camelCase is understood as well', async () => {
+  test('accepts camelCase fields', async () => {
     const body = { email: person.email, password: person.password, deviceLabel: 'my laptop' };
     const { status, json } = await system.rest('POST', '/auth/login', { body });
     system.secret(json.access_token);
@@ -167,12 +167,12 @@ describe('POST /auth/login', () => {
 });
 
 describe('POST /auth/refresh', () => {
-  test('without a token is 401', async () => {
+  test('returns 401 without a token', async () => {
     expectProblem(await system.rest('POST', '/auth/refresh'), 401, 'INVALID_REFRESH_TOKEN');
     expectProblem(await system.rest('POST', '/auth/refresh', { body: {} }), 401, 'INVALID_REFRESH_TOKEN');
   });
 
-  test.each([256, 257])('%i characters: refused for what it is', async (length) => {
+  test.each([256, 257])('refuses a token of %i characters', async (length) => {
     const answer = await system.rest('POST', '/auth/refresh', { body: { refresh_token: 'x'.repeat(length) } });
     if (length === 256) expectProblem(answer, 401, 'INVALID_REFRESH_TOKEN');
     else expectProblem(answer, 400, 'INVALID_ARGUMENT');
@@ -180,7 +180,7 @@ describe('POST /auth/refresh', () => {
 });
 
 describe('GET /auth/verify', () => {
-  test.each(['/auth/verify', '/auth/validate'])('%s tells whose token it is', async (path) => {
+  test.each(['/auth/verify', '/auth/validate'])('%s returns the user and claims of the token', async (path) => {
     const { status, json } = await system.rest('GET', path, { token: person.access });
     expect(status).toBe(200);
     expect(json).toMatchObject({
@@ -194,7 +194,7 @@ describe('GET /auth/verify', () => {
     expect(withCsrf.json.csrf_valid).toBe(true);
   });
 
-  test('no token and a wrong one are 401, each with its challenge', async () => {
+  test('returns 401 with a challenge for a missing and for an invalid token', async () => {
     const none = await system.rest('GET', '/auth/verify');
     expectProblem(none, 401, 'TOKEN_REQUIRED');
     expect(none.headers.get('www-authenticate')).toBe('Bearer');
@@ -203,7 +203,7 @@ describe('GET /auth/verify', () => {
     expect(wrong.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
   });
 
-  test('knows at once of a session that has ended', async () => {
+  test('refuses the token of an ended session at once', async () => {
     const other = await system.person();
     await system.rest('POST', '/auth/logout', { body: { refresh_token: other.refresh } });
     expectProblem(await system.rest('GET', '/auth/verify', { token: other.access }), 401, 'INVALID_TOKEN');
@@ -211,7 +211,7 @@ describe('GET /auth/verify', () => {
 });
 
 describe('the public keys', () => {
-  test('GET /.well-known/jwks.json answers public keys alone, to keep for a while and ask again by ETag', async () => {
+  test('GET /.well-known/jwks.json returns public keys only, with Cache-Control and ETag', async () => {
     const { status, json, headers } = await system.rest('GET', '//.well-known/jwks.json');
     expect(status).toBe(200);
     expect(json).toEqual({
@@ -228,7 +228,7 @@ describe('the public keys', () => {
     expect(await atAuth.json()).toEqual(json);
   });
 
-  test('GET /auth/public-key answers the active one as PEM', async () => {
+  test('GET /auth/public-key returns the active key as PEM', async () => {
     const { status, text, headers } = await system.rest('GET', '/auth/public-key');
     expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8']);
     const { json } = await system.rest('GET', '//.well-known/jwks.json');
@@ -237,7 +237,7 @@ describe('the public keys', () => {
 });
 
 describe('/users/profile', () => {
-  test('no token is 401', async () => {
+  test('returns 401 without a token', async () => {
     for (const method of ['GET', 'PUT', 'PATCH']) {
       expectProblem(
         await system.rest(method, '/users/profile', method === 'GET' ? {} : { body: {} }),
@@ -247,7 +247,7 @@ describe('/users/profile', () => {
     }
   });
 
-  test('fields that are not set stay', async () => {
+  test('keeps fields that are not set', async () => {
     const { access: token } = await system.person();
     const first = await system.rest('PUT', '/users/profile', {
       token,
@@ -259,7 +259,7 @@ describe('/users/profile', () => {
     expect((await system.rest('GET', '/users/profile', { token })).json).toEqual(second.json);
   });
 
-  test('the mask decides what is written; what it names and is not set becomes empty', async () => {
+  test('writes only the fields of the mask, and clears masked fields that are not set', async () => {
     const { access: token } = await system.person();
     await system.rest('PUT', '/users/profile', { token, body: { bio: 'b', phone: '+4915112345678' } });
     const body = { name: 'not written', phone: '+4915187654321', update_mask: 'bio,phone' };
@@ -283,7 +283,7 @@ describe('/users/profile', () => {
     [{ update_mask: 'email' }, 'update_mask'],
     [{ update_mask: 'id' }, 'update_mask'],
     [{ update_mask: '__proto__' }, 'update_mask'],
-  ])('%j is refused, naming the field, and changes nothing', async (body, field) => {
+  ])('refuses %j, names the field and changes nothing', async (body, field) => {
     const before = await system.rest('GET', '/users/profile', { token: person.access });
     const answer = await system.rest('PATCH', '/users/profile', { token: person.access, body });
     expectProblem(answer, 400, 'INVALID_ARGUMENT');
@@ -297,12 +297,12 @@ describe('/users/profile', () => {
     { phone: `+${'1'.repeat(15)}` },
     { phone: '' },
     { name: 'x'.repeat(100) },
-  ])('at its limit, %j is taken', async (body) => {
+  ])('accepts %j at its limit', async (body) => {
     const { access: token } = await system.person();
     expect((await system.rest('PATCH', '/users/profile', { token, body })).status).toBe(200);
   });
 
-  test('fifty first reads at once begin one profile', async () => {
+  test('fifty concurrent first reads return one profile', async () => {
     const { access: token } = await system.person();
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => system.rest('GET', '/users/profile', { token })),
@@ -310,7 +310,7 @@ describe('/users/profile', () => {
     expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
   });
 
-  test('nobody reads or changes the profile of another, whatever they send along', async () => {
+  test('gives no access to the profile of another user through any field or path', async () => {
     const other = await system.person();
     const { json: before } = await system.rest('GET', '/users/profile', { token: other.access });
     for (const body of [
@@ -333,8 +333,8 @@ describe('/users/profile', () => {
   });
 });
 
-describe('beside the contract', () => {
-  test('unknown paths are 404, wrong verbs 405 with Allow', async () => {
+describe('other paths', () => {
+  test('unknown paths yield 404, wrong methods 405 with Allow', async () => {
     expectProblem(await system.rest('GET', '/nowhere'), 404, 'NOT_FOUND');
     expectProblem(await system.rest('GET', '//nowhere'), 404, 'NOT_FOUND');
     const wrong = await system.rest('DELETE', '/users/profile', { token: person.access });
@@ -342,7 +342,7 @@ describe('beside the contract', () => {
     expect(wrong.headers.get('allow')?.split(', ').toSorted()).toEqual(['GET', 'HEAD', 'PATCH', 'PUT']);
   });
 
-  test('/health, /ready, /openapi.json and /docs answer at the edge, /health and /ready at auth', async () => {
+  test('the edge serves /health, /ready, /openapi.json and /docs; auth serves /health and /ready', async () => {
     for (const path of ['/health', '/ready']) {
       expect((await system.rest('GET', `/${path}`)).status).toBe(200);
       expect((await fetch(`${system.auth}${path}`)).status).toBe(200);
@@ -351,11 +351,11 @@ describe('beside the contract', () => {
     expect(json).toMatchObject({ openapi: '3.1.0', paths: { '/api/v1/users/profile': expect.any(Object) } });
     const docs = await system.rest('GET', '//docs/');
     expect([docs.status, docs.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
-    // Nothing on the page comes from anywhere else.
+    // The page loads nothing from other origins.
     expect(docs.text).not.toMatch(/(src|href)="https?:/);
   });
 
-  test('the request id of the caller is kept, and one that could break a log is not', async () => {
+  test('a valid request id of the caller is kept, an invalid one replaced', async () => {
     const given = await system.rest('GET', '/nowhere', { headers: { 'x-request-id': 'abc-1' } });
     expect([given.headers.get('x-request-id'), given.json.request_id]).toEqual(['abc-1', 'abc-1']);
     const kept = await system.rest('GET', '/auth/verify', { headers: { 'x-request-id': 'abc-2' } });
@@ -365,14 +365,14 @@ describe('beside the contract', () => {
   });
 });
 
-test('the rate limit holds for an address, whatever it asks over whatever protocol, and says when to come back', async () => {
+test('the rate limit counts all calls of an address over every protocol and sends Retry-After', async () => {
   const limited = await openSystem({ shape: 'one process', env: { SIGNET_RATE_LIMIT: '10' } });
   const answers = [];
   for (let index = 0; index < 6; index++) {
     answers.push(await limited.rest('GET', '/users/profile'));
     answers.push(await limited.rest('POST', '//signet.user.v1.UserService/GetProfile', { body: {} }));
   }
-  // Counted before anybody is asked who they are.
+  // The rate limiter counts before authentication.
   expect(answers.map(({ status }) => status)).toEqual([...Array(10).fill(401), 429, 429]);
   expect(answers[0]?.headers.get('ratelimit-policy')).toBe('"standard";q=10;w=60');
   for (const { headers } of answers) expect(headers.get('ratelimit')).toMatch(/^"standard";r=\d;t=(59|60)$/);
@@ -384,10 +384,10 @@ test('the rate limit holds for an address, whatever it asks over whatever protoc
   await limited.close();
 });
 
-// Each is verified from a JWKS in kit/guard; through processes, one will do.
+// kit/guard tests verification from a JWKS for each algorithm. For the fleet one is enough.
 const algorithms = inject('shape') === 'fleet' ? ['ES256'] : ['PS256', 'ES256', 'EdDSA'];
 
-test.each(algorithms)('tokens are signed with %s where it is configured', async (alg) => {
+test.each(algorithms)('tokens are signed with the configured algorithm %s', async (alg) => {
   const other = await openSystem({ env: { SIGNET_ALG: alg } });
   const { access } = await other.person();
   expect(JSON.parse(Buffer.from(access.split('.')[0] ?? '', 'base64url').toString()).alg).toBe(alg);

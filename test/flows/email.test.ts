@@ -24,7 +24,7 @@ afterAll(async () => {
   mailbox.close();
 });
 
-/** The verification mail that a user asks for, and its token. */
+/** The verification mail that a user requests, and its token. */
 async function mailOf({ email, access }: Person) {
   expect((await system.rest('POST', '/auth/email/verification', { token: access, body: {} })).status).toBe(200);
   const text = await mailbox.lastTo(email);
@@ -36,7 +36,7 @@ const confirm = (token: string, access?: string) =>
   system.rest('POST', '/auth/email/confirm', { token: access, body: { token } });
 const isVerified = async ({ id }: Pick<Person, 'id'>) =>
   (await db.query(`SELECT FROM auth.users WHERE id = $1 AND verified_at IS NOT NULL`, [id])).rowCount === 1;
-/** The claim of a user's next access token. */
+/** The email_verified claim of the next access token. */
 async function claimOf({ refresh }: Person) {
   const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: refresh } });
   system.secret(json.refresh_token);
@@ -44,8 +44,8 @@ async function claimOf({ refresh }: Person) {
   return verified.json.claims.email_verified;
 }
 
-describe('an address is verified', () => {
-  test('in the session of its account, and the next token says so', async () => {
+describe('an email address is verified', () => {
+  test('in the session of its account, and the next token has the claim', async () => {
     const ada = await system.person();
     const { token } = await mailOf(ada);
     const before = await system.rest('GET', '/auth/verify', { token: ada.access });
@@ -59,7 +59,7 @@ describe('an address is verified', () => {
     expect((await confirm(token, ada.access)).json.code, 'once').toBe('INVALID_LINK');
   });
 
-  test('by its password, without a session', async () => {
+  test('with the password, without a session', async () => {
     const ada = await system.person();
     const { token } = await mailOf(ada);
     expect((await verify(token, ada.password)).status).toBe(200);
@@ -67,14 +67,14 @@ describe('an address is verified', () => {
     expect((await verify(token, ada.password)).json.code).toBe('INVALID_LINK');
   });
 
-  test('fifty times at once, once', async () => {
+  test('once by fifty concurrent requests', async () => {
     const ada = await system.person();
     const { token } = await mailOf(ada);
     const answers = await Promise.all(Array.from({ length: 50 }, () => confirm(token, ada.access)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   });
 
-  test('by its reset link, where it has no password', async () => {
+  test('by a reset link when the account has no password', async () => {
     const { json } = await system.rest('POST', '/auth/login', { body: admin });
     const email = `${crypto.randomUUID()}@example.com`;
     const made = await system.rest('POST', '/admin/users:import', {
@@ -103,7 +103,7 @@ describe("a victim's click does not verify an attacker's account", () => {
     expect((await verify(token, attacker.password)).status, 'the link is not used up').toBe(200);
   });
 
-  test("in the victim's own session, or with the victim's own password", async () => {
+  test("in the victim's session or with the victim's password", async () => {
     const [attacker, victim] = [await system.person(), await system.person()];
     const { token } = await mailOf(attacker);
     expect((await confirm(token, victim.access)).json.code).toBe('INVALID_LINK');
@@ -112,7 +112,7 @@ describe("a victim's click does not verify an attacker's account", () => {
     expect((await confirm(token, attacker.access)).status, 'the link is not used up').toBe(200);
   });
 
-  test('and the mail says so, without a word of the attacker', async () => {
+  test('and the mail warns about it, without text chosen by the attacker', async () => {
     const attacker = await system.person();
     const { text } = await mailOf(attacker);
     expect(text).toMatch(/^Hello,\n/);
@@ -122,7 +122,7 @@ describe("a victim's click does not verify an attacker's account", () => {
   });
 });
 
-test('passwords that are tried with a link count as those of a login, atomically', async () => {
+test('passwords tried with a link count against the sign-in limit, atomically', async () => {
   const ada = await system.person();
   const { token } = await mailOf(ada);
   const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => verify(token, `wrong ${index}`)));
@@ -133,7 +133,7 @@ test('passwords that are tried with a link count as those of a login, atomically
   expect((await confirm(token, ada.access)).status, 'a session goes past it').toBe(200);
 });
 
-test('a token that is no link is refused before any password is tried', async () => {
+test('an unknown link token is refused before any password is checked', async () => {
   for (const token of ['x', crypto.randomUUID(), 'a'.repeat(256)])
     expect((await verify(token, 'any')).json.code).toBe('INVALID_LINK');
   expect((await verify('a'.repeat(257), 'any')).json.code).toBe('INVALID_ARGUMENT');

@@ -11,7 +11,7 @@ import { createSweep } from '../../services/user/domain/sweep.ts';
 import { createProfileStore } from '../../services/user/store/profiles.ts';
 import { openSystem, type System } from '../system.ts';
 
-/** What is left of a person who deleted their account: nothing but an id. */
+/** Only the id remains of a deleted account. */
 
 let system: System;
 let database: Database;
@@ -33,7 +33,7 @@ async function profileRows(ids: readonly string[]): Promise<string[]> {
   return rows.map((row) => row.user_id);
 }
 
-/** Every value that the user service keeps, as text. */
+/** Every value that the user service stores, as text. */
 async function everythingKept(): Promise<string> {
   const { rows } = await database.pool.query<{ table_name: string }>(
     `SELECT table_name FROM information_schema.tables WHERE table_schema = 'user' AND table_name <> '_prisma_migrations'`,
@@ -51,7 +51,7 @@ function sweepOf(db: Database) {
   return () => sweep(new AbortController().signal);
 }
 
-test('a read writes nothing: a profile without a row is the name of the account', async () => {
+test('a read writes nothing: without a row, the profile has the name of the account', async () => {
   const ada = await system.person();
   const reads = await Promise.all(
     Array.from({ length: 50 }, () => system.rest('GET', '/users/profile', { token: ada.access })),
@@ -65,7 +65,7 @@ test('a read writes nothing: a profile without a row is the name of the account'
   expect(await profileRows([ada.id])).toEqual([]);
 });
 
-test('the first update writes the profile, with the name of the account', async () => {
+test('the first update creates the profile with the name of the account', async () => {
   const ada = await system.person();
   const { json } = await system.rest('PATCH', '/users/profile', { token: ada.access, body: { bio: 'Mine.' } });
   expect(json).toMatchObject({ name: 'Ada', bio: 'Mine.' });
@@ -73,9 +73,9 @@ test('the first update writes the profile, with the name of the account', async 
   expect((await system.rest('GET', '/users/profile', { token: ada.access })).json).toEqual(json);
 });
 
-test('of 12 people who delete their accounts amid 50 reads and updates, nothing personal remains', async () => {
+test('nothing personal remains of 12 users who delete their accounts during 50 reads and updates', async () => {
   const people = await Promise.all(Array.from({ length: 12 }, () => system.person()));
-  // One after the other: an address may have 256 connections.
+  // In sequence: an address may open 256 connections.
   for (const [index, { access: token }] of people.entries()) {
     const body = { bio: `personal ${index}`, phone: '+4915112345678' };
     if (index % 2) await system.rest('PATCH', '/users/profile', { token, body });
@@ -99,14 +99,14 @@ test('of 12 people who delete their accounts amid 50 reads and updates, nothing 
   expect(rows).toHaveLength(12);
 });
 
-test('a profile that could not be erased with its account is erased by the sweep', async () => {
+test('the sweep erases a profile that could not be erased with its account', async () => {
   const ada = await system.person();
   await system.rest('PATCH', '/users/profile', { token: ada.access, body: { bio: 'left behind' } });
   const holder = new Client({ connectionString: system.database.url.reveal() });
   await holder.connect();
   await holder.query('BEGIN');
   await holder.query('LOCK TABLE "user".owners');
-  // The row's lock is waited for, in vain; the account is deleted by then, and cannot ask again.
+  // Waiting for the lock fails. By then the account is deleted and its owner cannot retry.
   expect((await system.rest('DELETE', '/users/account', { token: ada.access })).status).toBe(204);
   await holder.query('ROLLBACK');
   await holder.end();
@@ -117,17 +117,17 @@ test('a profile that could not be erased with its account is erased by the sweep
   expect(await profileRows([ada.id])).toEqual([]);
 });
 
-test('the sweep leaves profiles of accounts that live, and of accounts that it knows nothing of', async () => {
+test('the sweep keeps profiles of existing and of unknown accounts', async () => {
   const ada = await system.person();
   await system.rest('PATCH', '/users/profile', { token: ada.access, body: { bio: 'Here.' } });
-  // As after a restore of the accounts' database: no record of a deletion.
+  // As after a restore of the auth database: no record of a deletion.
   const unknown = randomUUID();
   await database.pool.query(`INSERT INTO "user".profiles (user_id, name) VALUES ($1, 'Grace')`, [unknown]);
   await Promise.all([sweepOf(database)(), sweepOf(database)()]);
   expect(await profileRows([ada.id, unknown])).toHaveLength(2);
 });
 
-test('the sweep finds what is left among more profiles than it asks about at once', async () => {
+test('the sweep finds a leftover profile among more profiles than one batch', async () => {
   const ada = await system.person();
   await system.rest('DELETE', '/users/account', { token: ada.access });
   const left = ada.id;

@@ -9,7 +9,7 @@ import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { openSystem, type System } from '../system.ts';
 
-// A service that is not Signet's: of Signet it has a name, a key, and kit/guard.
+// A service outside Signet, with a name, a key and kit/guard.
 
 const [greeter, machine] = [generateServiceKey(), generateServiceKey()];
 let system: System;
@@ -38,8 +38,8 @@ function open(name: string, { key }: typeof greeter): ServiceGuard {
   }));
 }
 
-function serviceBehind(its: ServiceGuard): Transport {
-  const mounted = guardedConnect(its, (router) => {
+function serviceBehind(serviceGuard: ServiceGuard): Transport {
+  const mounted = guardedConnect(serviceGuard, (router) => {
     router.service(EchoService, {
       private: (_, { values }) => ({ text: userOf(values).subject }),
       anyService: (_, { values }) => ({ text: identityOf(values).caller?.service ?? '' }),
@@ -54,10 +54,10 @@ const outcome = (work: Promise<{ text: string }>) =>
     (error: unknown) => reasonOf(error),
   );
 
-test('by its own key and one call, it refuses a user who has signed out, within a second', async () => {
-  const its = open('greeter', greeter);
-  await its.ready();
-  const client = createClient(EchoService, serviceBehind(its));
+test('with its own key it refuses a signed-out user within a second', async () => {
+  const own = open('greeter', greeter);
+  await own.ready();
+  const client = createClient(EchoService, serviceBehind(own));
   const ada = await system.person();
   const ask = () => outcome(client.private({}, { headers: { authorization: `Bearer ${ada.access}` } }));
   expect(await ask()).toBe(ada.id);
@@ -65,27 +65,27 @@ test('by its own key and one call, it refuses a user who has signed out, within 
   await expect.poll(ask, { timeout: 10_000, interval: 5 }).toBe('INVALID_TOKEN');
 });
 
-test('its own token names it to the services of Signet, and to itself', async () => {
-  const its = open('greeter', greeter);
-  await its.ready();
-  const client = createClient(EchoService, its.asService(serviceBehind(its)));
+test('its token identifies it to the services of Signet and to itself', async () => {
+  const own = open('greeter', greeter);
+  await own.ready();
+  const client = createClient(EchoService, own.asService(serviceBehind(own)));
   expect(await outcome(client.anyService({}))).toBe('greeter');
   const ada = await system.person();
   const users = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
   const headers = { authorization: `Bearer ${ada.access}` };
-  const { id } = await createClient(UserService, its.asService(users)).getProfile({}, { headers });
+  const { id } = await createClient(UserService, own.asService(users)).getProfile({}, { headers });
   expect(id).toBe(ada.id);
   users.close();
 });
 
 test.each([
-  ['a name that the auth service does not know', 'stranger', greeter],
-  ['the key of another', 'greeter', machine],
-  ['an entry with roles, which is a machine', 'machine', machine],
-])('with %s it is not ready, and no token is good', async (_, name, pair) => {
-  const its = open(name, pair);
-  await expect.poll(() => its.obstacle()).toBe('service_key');
-  const client = createClient(EchoService, serviceBehind(its));
+  ['an unknown name', 'stranger', greeter],
+  ['the key of another service', 'greeter', machine],
+  ['an entry with roles (a machine)', 'machine', machine],
+])('with %s it is not ready and accepts no token', async (_, name, pair) => {
+  const own = open(name, pair);
+  await expect.poll(() => own.obstacle()).toBe('service_key');
+  const client = createClient(EchoService, serviceBehind(own));
   const { access } = await system.person();
   const headers = { authorization: `Bearer ${access}` };
   expect(await outcome(client.private({}, { headers }))).toBe('REVOCATIONS_STALE');

@@ -4,7 +4,7 @@ import { SignJWT } from 'jose';
 import { startService } from '../processes.ts';
 import { ask, openSystem, type System } from '../system.ts';
 
-// HS256 is for one process that both issues and verifies, and for nothing else.
+// HS256 is only for a single process that issues and verifies tokens.
 
 let system: System;
 beforeAll(async () => (system = await openSystem({ env: { SIGNET_ALG: 'HS256' } })));
@@ -25,7 +25,7 @@ test('in one process, sign-in, profile, verify, refresh and sign-out work with H
   await expect.poll(async () => (await profile(next.access_token)).status, { timeout: 10_000, interval: 10 }).toBe(401);
 });
 
-test('the key is in no JWKS and not to be had as PEM, before or after it is rotated', async () => {
+test('the key is never in the JWKS or available as PEM, before and after a rotation', async () => {
   const { kid } = decoded((await system.person()).access, 0);
   for (const base of [system.edge, system.auth]) {
     const jwks = await ask(`${base}/.well-known/jwks.json`, 'GET');
@@ -36,7 +36,7 @@ test('the key is in no JWKS and not to be had as PEM, before or after it is rota
   }
 });
 
-test('what is signed with anything that is public verifies nothing', async () => {
+test('a signature with any public value is refused', async () => {
   const { access } = await system.person();
   const { kid } = decoded(access, 0);
   for (const guess of [String(kid), 'signet', '', system.edge, randomBytes(32).toString('hex')]) {
@@ -48,7 +48,7 @@ test('what is signed with anything that is public verifies nothing', async () =>
   }
 });
 
-test.each(['auth', 'user', 'edge'])('a process of the %s service alone does not start with it', async (name) => {
+test.each(['auth', 'user', 'edge'])('the %s service alone refuses to start with HS256', async (name) => {
   const failed = await startService(name, {
     SIGNET_ALG: 'HS256',
     DATABASE_URL: system.database.url.reveal(),

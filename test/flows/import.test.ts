@@ -35,12 +35,12 @@ interface Entry {
 
 const address = () => `i${randomBytes(6).toString('hex')}@example.com`;
 
-const bring = (users: readonly Entry[], as = token) =>
+const importUsers = (users: readonly Entry[], as = token) =>
   system.rest('POST', '/admin/users:import', { token: as, body: { users } });
 
-/** Brings one account along, and tells what became of it. */
+/** Imports one account and returns its result. */
 async function bringOne(entry: Entry) {
-  const { status, text, json } = await bring([{ email: address(), name: 'Ada', ...entry }]);
+  const { status, text, json } = await importUsers([{ email: address(), name: 'Ada', ...entry }]);
   expect(status, text).toBe(200);
   return json.results[0];
 }
@@ -57,7 +57,7 @@ const eventsOf = async (userId: string) =>
   (await system.rest('GET', `/admin/audit?subject_id=${userId}`, { token })).json.events;
 
 test.each(['2a', '2b', '2y'] as const)(
-  'whoever brings a bcrypt hash ($%s$) signs in with the old password, and it is Argon2id from then on',
+  'an imported bcrypt hash ($%s$) signs in with the old password and is then replaced with Argon2id',
   async (version) => {
     const [email, password] = [address(), system.secret(`old ${randomBytes(8).toString('hex')}`)];
     const hash = system.secret(await bcrypt.hash(password, { cost: 5, version }));
@@ -72,7 +72,7 @@ test.each(['2a', '2b', '2y'] as const)(
   },
 );
 
-test('whoever brings a weaker Argon2id hash gets one of ours, and a stronger one stays', async () => {
+test('a sign-in replaces a weaker imported Argon2id hash and keeps a stronger one', async () => {
   const at = async (memoryCost: number, timeCost: number) => {
     const email = address();
     const hash = await argon2.hash('an old password', { memoryCost, timeCost, parallelism: 2 });
@@ -83,8 +83,8 @@ test('whoever brings a weaker Argon2id hash gets one of ours, and a stronger one
   expect([await at(7_168, 5), await at(20_000, 3)]).toEqual([false, true]);
 });
 
-test('a password is the one that was hashed elsewhere, however it was spelt in Unicode', async () => {
-  // Composed or not, a é looks alike; elsewhere, nobody made the two one.
+test('an imported hash matches the password in the Unicode form that was hashed', async () => {
+  // The forms look alike, and other systems do not normalize them.
   const [typed, composed] = ['de\u0301ja\u0300 vu', 'déjà vu'];
   const ofArgon2 = { memoryCost: 20_000, timeCost: 3, parallelism: 1 };
   for (const hash of [await bcrypt.hash(typed, { cost: 4 }), await argon2.hash(typed, ofArgon2)]) {
@@ -97,7 +97,7 @@ test('a password is the one that was hashed elsewhere, however it was spelt in U
   }
 });
 
-test('what is said of an account is kept, and the account is one like any other', async () => {
+test('an import keeps the given fields, and the account works like any other', async () => {
   await system.rest('PUT', '/admin/roles/curator', { token, body: { scopes: ['museum'] } });
   const [email, password_hash] = [address(), await bcrypt.hash('an old password', { cost: 4 })];
   const created_at = '2019-05-04T03:02:01.123Z';
@@ -130,7 +130,7 @@ test('what is said of an account is kept, and the account is one like any other'
   expect((await system.rest('GET', `/admin/users/${later}`, { token })).json).toMatchObject({ roles: ['user'] });
 });
 
-test('every account that is made has an event, without a hash in it, by whoever brought it', async () => {
+test('every imported account has an audit event with the importing admin and without the hash', async () => {
   const { user_id: id } = await bringOne({ password_hash: await bcrypt.hash('x', { cost: 4 }), roles: ['raider'] });
   const { json: me } = await system.rest('GET', '/auth/verify', { token });
   expect(await eventsOf(id)).toEqual([
@@ -151,12 +151,12 @@ test('every account that is made has an event, without a hash in it, by whoever 
   expect((await system.rest('GET', '/admin/audit:verify', { token })).json.faults).toEqual([]);
 });
 
-test('one that cannot be made does not lose the others, and is told why, without its hash', async () => {
+test('a rejected entry has a reason, does not contain its hash, and does not affect the others', async () => {
   const good = await bcrypt.hash('an old password', { cost: 4 });
   const [costly, plain] = [good.replace('$04$', '$15$'), 'plain-text-password'];
   for (const hash of [costly, plain]) system.secret(hash);
   const emails = Array.from({ length: 7 }, address);
-  const { json, text } = await bring([
+  const { json, text } = await importUsers([
     { email: emails[0], name: 'A', password_hash: good },
     { email: emails[1], name: 'B', password_hash: costly },
     { email: emails[2], name: 'C', password_hash: plain },
@@ -190,9 +190,9 @@ test('one that cannot be made does not lose the others, and is told why, without
   expect((await login(admin.email, admin.password)).status, 'who is there stays as they are').toBe(200);
 });
 
-test('what the contract can decide it decides for all of them, and names the entry', async () => {
+test('an entry that violates the contract rejects the whole request and is named', async () => {
   const fieldsOf = async (entries: readonly Entry[]) => {
-    const { status, json } = await bring(entries);
+    const { status, json } = await importUsers(entries);
     expect([status, json.code]).toEqual([400, 'INVALID_ARGUMENT']);
     return json.errors.map(({ field }: { field: string }) => field);
   };
@@ -210,17 +210,17 @@ test('what the contract can decide it decides for all of them, and names the ent
   expect((await db.query('SELECT FROM auth.users WHERE email = $1', [email])).rowCount, 'none was made').toBe(0);
 });
 
-test('a hundred come at once, and a hundred and one do not', async () => {
+test('accepts 100 accounts per request and refuses 101', async () => {
   const entries = Array.from({ length: 101 }, () => ({ email: address(), name: 'Ada' }));
-  const refused = await bring(entries);
+  const refused = await importUsers(entries);
   expect([refused.status, refused.json.errors[0].field]).toEqual([400, 'users']);
-  const { json } = await bring(entries.slice(0, 100));
+  const { json } = await importUsers(entries.slice(0, 100));
   expect(json.results.map(({ email, outcome }: Record<string, string>) => [email, outcome])).toEqual(
     entries.slice(0, 100).map(({ email }) => [email, 'created']),
   );
 });
 
-test('a thousand accounts are there once, however often they are brought', async () => {
+test('a thousand accounts exist once, even when imported twice', async () => {
   const domain = `${randomBytes(4).toString('hex')}.example.com`;
   const password_hash = await bcrypt.hash('an old password', { cost: 4 });
   const entries = Array.from({ length: 1_000 }, (_, n) => ({
@@ -229,7 +229,7 @@ test('a thousand accounts are there once, however often they are brought', async
     password_hash,
   }));
   const pages = Array.from({ length: 10 }, (_, page) => entries.slice(page * 100, page * 100 + 100));
-  const all = async () => (await Promise.all(pages.map((page) => bring(page)))).flatMap(({ json }) => json.results);
+  const all = async () => (await Promise.all(pages.map((page) => importUsers(page)))).flatMap(({ json }) => json.results);
   const first = await all();
   expect(first.filter(({ outcome }) => outcome === 'created')).toHaveLength(1_000);
   const state = async () => {
@@ -254,7 +254,7 @@ test('a thousand accounts are there once, however often they are brought', async
   expect((await login(`p512@${domain}`, 'an old password')).status).toBe(200);
 });
 
-test('of fifty imports of one email at once, one makes the account, and the others tell whose it is', async () => {
+test('of fifty concurrent imports of one email, one creates the account and the others return its id', async () => {
   const email = address();
   const results = await Promise.all(Array.from({ length: 50 }, (_, n) => bringOne({ email, name: `Ada ${n}` })));
   const made = results.filter(({ outcome }) => outcome === 'created');
@@ -264,10 +264,10 @@ test('of fifty imports of one email at once, one makes the account, and the othe
   expect((await eventsOf(made[0].user_id)).map(({ kind }: { kind: string }) => kind)).toEqual(['user_imported']);
 });
 
-test('imports of the same accounts in opposite orders do not lock each other out', async () => {
+test('imports of the same accounts in opposite order do not deadlock', async () => {
   const emails = Array.from({ length: 100 }, address);
   const entries = emails.map((email) => ({ email, name: 'Ada' }));
-  // Somebody is about to take the one in the middle, so that each import has half of them when it waits.
+  // Another transaction is about to create the middle account, so each import holds half of them while it waits.
   const taker = new Client(connection(system.database.url));
   await taker.connect();
   await taker.query('BEGIN');
@@ -275,7 +275,7 @@ test('imports of the same accounts in opposite orders do not lock each other out
     emails.toSorted()[50],
   ]);
   const sorted = entries.toSorted((a, b) => (a.email < b.email ? -1 : 1));
-  const imports = Promise.all([bring(sorted), bring(sorted.toReversed())]);
+  const imports = Promise.all([importUsers(sorted), importUsers(sorted.toReversed())]);
   const waiting = `SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%jsonb_to_recordset%'`;
   await expect.poll(async () => (await db.query(waiting)).rowCount).toBe(2);
@@ -287,25 +287,25 @@ test('imports of the same accounts in opposite orders do not lock each other out
   expect(results.filter(({ outcome }) => outcome === 'created')).toHaveLength(100);
 });
 
-test('a role that is being deleted is not given', async () => {
+test('a role that is being deleted is not granted', async () => {
   for (let round = 0; round < 10; round += 1) {
     await system.rest('PUT', '/admin/roles/fleeting', { token, body: { scopes: ['x'] } });
     const entries = Array.from({ length: 5 }, () => ({ email: address(), name: 'Ada', roles: ['fleeting'] }));
-    await Promise.all([bring(entries), system.rest('DELETE', '/admin/roles/fleeting', { token })]);
+    await Promise.all([importUsers(entries), system.rest('DELETE', '/admin/roles/fleeting', { token })]);
     expect((await db.query(`SELECT FROM auth.users WHERE 'fleeting' = ANY (roles)`)).rowCount).toBe(0);
   }
 });
 
-test('an account without a password answers as one that is not there, until its owner sets one by a reset', async () => {
+test('an account without a password responds like an unknown one until its owner resets the password', async () => {
   const email = address();
   const { user_id: id } = await bringOne({ email });
   expect(await hashOf(email)).toBeNull();
-  // The last is what a try without an account is checked against.
+  // The last is the password of the dummy hash, which is checked when no account exists.
   for (const password of ['null', 'undefined', 'a good new password', 'no account has this password']) {
-    const [one, nobody] = [await login(email, password), await login(address(), password)];
+    const [one, unknown] = [await login(email, password), await login(address(), password)];
     expect([one.status, one.json.code]).toEqual([401, 'INVALID_CREDENTIALS']);
-    const { request_id: _, ...said } = one.json;
-    expect(nobody.json).toMatchObject(said);
+    const { request_id: _, ...expected } = one.json;
+    expect(unknown.json).toMatchObject(expected);
   }
   expect((await system.rest('POST', '/auth/password/reset-request', { body: { email } })).status).toBe(200);
   const link = /#token=([\w-]+)/.exec(await mailbox.lastTo(email))?.[1] ?? '';
@@ -323,8 +323,8 @@ test('an account without a password answers as one that is not there, until its 
   expect((await login(email, 'a better new password')).status).toBe(200);
 });
 
-test('nobody but an administrator brings accounts along', async () => {
+test('only an administrator can import accounts', async () => {
   const { access } = await system.person();
-  const refused = await bring([{ email: address(), name: 'Ada' }], access);
+  const refused = await importUsers([{ email: address(), name: 'Ada' }], access);
   expect([refused.status, refused.json.code]).toEqual([403, 'INSUFFICIENT_SCOPE']);
 });

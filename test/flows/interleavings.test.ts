@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => system.close());
 
-/** What ends a session while it is being refreshed; for a change of the password, another session does it. */
+/** Acts that end a session during its refresh. A password change runs in another session. */
 const acts: Record<string, { rounds: number; prepare: (person: Person) => Promise<() => Promise<number>> }> = {
   logout: {
     rounds: 400,
@@ -39,14 +39,14 @@ const acts: Record<string, { rounds: number; prepare: (person: Person) => Promis
 
 const atOnce = 20;
 
-/** What decides is the database's, in both shapes: through processes, a twentieth of the rounds will do. */
+/** The database decides in both shapes, so the fleet runs a twentieth of the rounds. */
 const share = inject('shape') === 'fleet' ? 0.05 : 1;
 
 test.each(Object.entries(acts))(
-  'however a refresh and %s cross, no token is of use afterwards',
+  'after a concurrent refresh and %s, no token of the session works',
   async (_, { rounds: all, prepare }) => {
     const rounds = all * share;
-    // Printed where a round fails, so that it can be run again.
+    // Printed on failure, so that the round can be repeated.
     const seed = Math.floor(Math.random() * 2 ** 31);
     const delays = sample(tuple(nat(12), nat(12)), { seed, numRuns: rounds });
     for (let first = 0; first < rounds; first += atOnce) {
@@ -68,7 +68,7 @@ test.each(Object.entries(acts))(
   },
 );
 
-/** The tokens of the session, and those that a refresh gave while it ended. */
+/** Checks the tokens of the session and those of a refresh that ran while the session ended. */
 async function expectUseless(
   { access, refresh }: Person,
   given: { access_token: string; refresh_token: string } | undefined,

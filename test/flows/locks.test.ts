@@ -6,9 +6,9 @@ import { admin, openSystem, type System } from '../system.ts';
 
 let system: System;
 let token: string;
-/** Somebody else who changes the same rows, one statement after the other. */
+/** A second client that changes the same rows in one open transaction. */
 let other: Client;
-/** Looks on. Within a transaction PostgreSQL shows who waits as it was at the first look. */
+/** Reads the lock waits. Within a transaction, PostgreSQL would show the waits as of the first read. */
 let watcher: Client;
 beforeAll(async () => {
   system = await openSystem({ hashing: 'real' });
@@ -27,7 +27,7 @@ const grant = (userId: string, role: string) =>
   system.rest('PUT', `/admin/users/${userId}/roles/${role}`, { token, body: {} });
 const lockUser = (userId: string) => other.query('SELECT 1 FROM auth.users WHERE id = $1 FOR NO KEY UPDATE', [userId]);
 
-/** Resolves once so many wait for a lock. */
+/** Resolves once the given number of backends wait for a lock. */
 const waitFor = (count: number) =>
   expect
     .poll(async () => {
@@ -38,7 +38,7 @@ const waitFor = (count: number) =>
     })
     .toBe(count);
 
-test('giving somebody a role that they have does not wait for whoever deletes it, and who may be waiting for them', async () => {
+test('granting a role that the user already has does not wait for a deletion of the role', async () => {
   const { id } = await system.person();
   await putRole('reader', ['read']);
   await grant(id, 'reader');
@@ -50,7 +50,7 @@ test('giving somebody a role that they have does not wait for whoever deletes it
   expect([status, json.roles]).toEqual([200, ['reader', 'user']]);
 });
 
-test('a link that is used while another is sent waits for the account before it takes the link', async () => {
+test('using a reset link waits for the account lock before it takes the link', async () => {
   const { id, email } = await system.person();
   const link = system.secret(randomBytes(32).toString('base64url'));
   await other.query(
@@ -68,7 +68,7 @@ test('a link that is used while another is sent waits for the account before it 
   expect((await using).json.code, 'the other one took its place').toBe('INVALID_LINK');
 });
 
-test('a role that many people have loses a scope, or goes, by one revocation, and their tokens die', async () => {
+test('reducing or deleting a role of many users writes one revocation, and their tokens are refused', async () => {
   const people = await Promise.all([system.person(), system.person()]);
   await putRole('crowd', ['read', 'write']);
   const held: { access_token: string; refresh_token: string }[] = [];
@@ -107,7 +107,7 @@ test('a role that many people have loses a scope, or goes, by one revocation, an
   expect(left.rows).toEqual([]);
 });
 
-test('whoever waits too long for a row is told to come back, and does not keep others from the database', async () => {
+test('a call that waits too long for a row lock fails with 503 and does not block other calls', async () => {
   const [held, somebody] = [await system.person(), await system.person()];
   await other.query('BEGIN');
   await lockUser(held.id);

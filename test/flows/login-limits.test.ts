@@ -18,7 +18,7 @@ afterAll(async () => {
 
 const login = { REST: '/api/v1/auth/login', Connect: '/signet.auth.v1.AuthService/Login' };
 
-/** Every way by which a password can be tried; each answers the reason of the refusal. */
+/** Every way to try a password. Each returns the reason of the refusal. */
 const ways: ((email: string, password: string) => Promise<string>)[] = [
   async (email, password) =>
     (await ask(`${system.edge}${login.REST}`, 'POST', { body: { email, password } })).json.code ?? 'OK',
@@ -43,7 +43,7 @@ function countOf(answers: readonly string[]): Record<string, number> {
   return counts;
 }
 
-test('of 200 wrong passwords at once, by every way in, ten are tried; others sign in', async () => {
+test('of 200 concurrent wrong passwords over every path, ten are checked; other users can sign in', async () => {
   const [target, other] = [await system.person(), await system.person()];
   const tries = Array.from({ length: 200 }, (_, index) => ways[index % ways.length]!(target.email, `wrong ${index}`));
   expect(countOf(await Promise.all(tries))).toEqual({ INVALID_CREDENTIALS: 10, LOGIN_LIMITED: 190 });
@@ -66,7 +66,7 @@ test('an unknown email has the same limit', async () => {
   expect(countOf(await Promise.all(tries))).toEqual({ INVALID_CREDENTIALS: 10, LOGIN_LIMITED: 20 });
 });
 
-test('fifty right passwords at once all sign in, also after nine wrong ones', async () => {
+test('fifty concurrent correct passwords succeed, also after nine wrong ones', async () => {
   const { email, password } = await system.person();
   for (let index = 0; index < 9; index++) expect(await ways[0]!(email, 'wrong')).toBe('INVALID_CREDENTIALS');
   const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => ways[index % 2]!(email, password)));
@@ -77,7 +77,7 @@ test('fifty right passwords at once all sign in, also after nine wrong ones', as
   expect(json.sessions, 'no more than a user may have').toHaveLength(20);
 });
 
-test('an address that has used up its tries signs in to no account, and is noted once', async () => {
+test('an address over its limit cannot sign in to any account', async () => {
   for (let index = 0; index < 40; index++) await ways[0]!(`guess${index}@example.com`, 'wrong');
   expect(await ways[0]!('somebody@example.com', 'wrong')).toBe('LOGIN_LIMITED');
   const { email, password } = admin;

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => system.close());
 
 describe('over REST', () => {
-  test('a person registers, signs in, reads and changes their profile, refreshes, and signs out', async () => {
+  test('a user registers, signs in, reads and updates the profile, refreshes and signs out', async () => {
     const password = system.secret('correct horse battery');
     const registered = await system.rest('POST', '/auth/register', {
       body: { email: 'Ada@Example.com', password, name: 'Ada Lovelace' },
@@ -66,20 +66,23 @@ describe.each([
   ['gRPC-Web', (baseUrl: string): Transport => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })],
   ['gRPC', (baseUrl: string): Transport => createGrpcTransport({ baseUrl })],
 ])('over %s', (_, open) => {
-  test.each(['edge', 'auth'] as const)('a person goes the whole way, signing in at the %s', async (door) => {
-    const auth = createClient(AuthService, open(system[door]));
-    const users = createClient(UserService, open(system.edge));
-    const email = `p${crypto.randomUUID()}@example.com`;
-    const password = system.secret(crypto.randomUUID());
-    const { user } = await auth.register({ email, password, name: 'Grace' });
-    const login = await auth.login({ email, password });
-    const headers = { authorization: `Bearer ${system.secret(login.accessToken ?? '')}` };
-    expect(await users.getProfile({}, { headers })).toMatchObject({ id: user?.id, email, name: 'Grace' });
-    expect(await users.updateProfile({ bio: 'x' }, { headers })).toMatchObject({ name: 'Grace', bio: 'x' });
-    const refreshed = await auth.refresh({ refreshToken: system.secret(login.refreshToken ?? '') });
-    expect((await auth.verify({}, { headers })).user).toMatchObject({ email });
-    await auth.logout({ refreshToken: system.secret(refreshed.refreshToken ?? '') });
-    await expect(auth.refresh({ refreshToken: refreshed.refreshToken ?? '' })).rejects.toThrow('unauthenticated');
-    await expect(users.getProfile({})).rejects.toThrow('unauthenticated');
-  });
+  test.each(['edge', 'auth'] as const)(
+    'a user registers, signs in, reads the profile, refreshes and signs out at the %s',
+    async (door) => {
+      const auth = createClient(AuthService, open(system[door]));
+      const users = createClient(UserService, open(system.edge));
+      const email = `p${crypto.randomUUID()}@example.com`;
+      const password = system.secret(crypto.randomUUID());
+      const { user } = await auth.register({ email, password, name: 'Grace' });
+      const login = await auth.login({ email, password });
+      const headers = { authorization: `Bearer ${system.secret(login.accessToken ?? '')}` };
+      expect(await users.getProfile({}, { headers })).toMatchObject({ id: user?.id, email, name: 'Grace' });
+      expect(await users.updateProfile({ bio: 'x' }, { headers })).toMatchObject({ name: 'Grace', bio: 'x' });
+      const refreshed = await auth.refresh({ refreshToken: system.secret(login.refreshToken ?? '') });
+      expect((await auth.verify({}, { headers })).user).toMatchObject({ email });
+      await auth.logout({ refreshToken: system.secret(refreshed.refreshToken ?? '') });
+      await expect(auth.refresh({ refreshToken: refreshed.refreshToken ?? '' })).rejects.toThrow('unauthenticated');
+      await expect(users.getProfile({})).rejects.toThrow('unauthenticated');
+    },
+  );
 });

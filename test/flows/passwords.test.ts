@@ -36,7 +36,7 @@ const setHash = (id: string, hash: string) =>
 let people = 0;
 const address = () => `someone${people++}@example.com`;
 
-/** A link to reset a password, as the mail that cannot be read here has it. */
+/** A password reset link, stored as if its mail had been sent. */
 async function resetLink(userId: string): Promise<string> {
   const token = `token of ${people++}`;
   await db.query(
@@ -47,29 +47,32 @@ async function resetLink(userId: string): Promise<string> {
   return token;
 }
 
-describe('a hash from elsewhere', () => {
+describe('an imported hash', () => {
   const password = 'correct horse battery';
 
-  test.each(['2a', '2b', '2y'])('of bcrypt, $%s$, signs in once and is Argon2id from then on', async (version) => {
-    const { id, email } = await system.person();
-    const [, , rounds, rest] = (await bcrypt.hash(password, { cost: 5 })).split('$');
-    const old = `$${version}$${rounds}$${rest}`;
-    await setHash(id, old);
-    expect((await login(email, `${password}!`)).json.code).toBe('INVALID_CREDENTIALS');
-    expect(await hashOf(id), 'a wrong one replaces nothing').toBe(old);
-    expect((await login(email, password)).status).toBe(200);
-    expect(await hashOf(id)).toMatch(/^\$argon2id\$v=19\$m=19456,t=3,p=1\$/);
-    expect((await login(email, password)).status).toBe(200);
-    expect((await login(email, `${password}!`)).status).toBe(401);
-  });
+  test.each(['2a', '2b', '2y'])(
+    'of bcrypt ($%s$) signs in once and is then replaced with Argon2id',
+    async (version) => {
+      const { id, email } = await system.person();
+      const [, , rounds, rest] = (await bcrypt.hash(password, { cost: 5 })).split('$');
+      const old = `$${version}$${rounds}$${rest}`;
+      await setHash(id, old);
+      expect((await login(email, `${password}!`)).json.code).toBe('INVALID_CREDENTIALS');
+      expect(await hashOf(id), 'a wrong one replaces nothing').toBe(old);
+      expect((await login(email, password)).status).toBe(200);
+      expect(await hashOf(id)).toMatch(/^\$argon2id\$v=19\$m=19456,t=3,p=1\$/);
+      expect((await login(email, password)).status).toBe(200);
+      expect((await login(email, `${password}!`)).status).toBe(401);
+    },
+  );
 
   test.each([
-    ['more than 72 bytes, of which the rest is not read', `${'p'.repeat(72)}tail`, `${'p'.repeat(72)}other`],
-    ['24 characters of three bytes, and one more', '\u20ac'.repeat(25), `${'\u20ac'.repeat(24)}x`],
-    ['a NUL, behind which nothing is read', 'correct horse\0battery', 'correct horse\0staple'],
+    ['more than 72 bytes, where bcrypt ignores the rest', `${'p'.repeat(72)}tail`, `${'p'.repeat(72)}other`],
+    ['25 characters of three bytes', '\u20ac'.repeat(25), `${'\u20ac'.repeat(24)}x`],
+    ['a NUL, after which bcrypt ignores the rest', 'correct horse\0battery', 'correct horse\0staple'],
   ])('of bcrypt matches no password of %s (Okta 2024)', async (_, password72, other) => {
     const { id, email } = await system.person();
-    // As a library that cuts off makes it.
+    // As a truncating library hashes it.
     const cut = Buffer.from(password72.split('\0')[0] ?? '').subarray(0, 72);
     const old = await bcrypt.hash(cut, { cost: 5 });
     await setHash(id, old);
@@ -81,14 +84,14 @@ describe('a hash from elsewhere', () => {
   test.each([
     ['fewer passes', { memoryCost: 19_456, timeCost: 2 }],
     ['less memory', { memoryCost: 8_192, timeCost: 3 }],
-  ])('of Argon2id with %s is made anew at a sign-in', async (_, weaker) => {
+  ])('of Argon2id with %s is replaced at a sign-in', async (_, weaker) => {
     const { id, email } = await system.person();
     await setHash(id, await argon2.hash(password, { parallelism: 1, ...weaker }));
     expect((await login(email, password)).status).toBe(200);
     expect(await hashOf(id)).toContain('m=19456,t=3,p=1');
   });
 
-  test('that is stronger than ours stays', async () => {
+  test('that is stronger than the configured cost is kept', async () => {
     const { id, email } = await system.person();
     const strong = await argon2.hash(password, { parallelism: 1, memoryCost: 20_000, timeCost: 4 });
     await setHash(id, strong);
@@ -97,7 +100,7 @@ describe('a hash from elsewhere', () => {
   });
 
   test.each(['', 'plain text', '$2b$05$short', '$1$md5$abc', '$argon2id$v=19$m=19456', '$2x$05$' + 'a'.repeat(53)])(
-    'that nobody can read signs nobody in, and is no fault of ours: %j',
+    'in an unknown format refuses every password without an internal error: %j',
     async (broken) => {
       const { id, email, password: own } = await system.person();
       await setHash(id, broken);
@@ -106,7 +109,7 @@ describe('a hash from elsewhere', () => {
   );
 });
 
-/** Every way by which a password is set, as answers for one that is tried. */
+/** Every way to set a password. Each returns the response. */
 const ways: Record<string, (next: string) => Promise<Answer & { email: string }>> = {
   register: async (next) => {
     const email = address();
@@ -134,15 +137,15 @@ describe.each(Object.entries(ways))('%s', (name, set) => {
   test.each([
     ['256 letters', 'aB3 '.repeat(64)],
     ['256 characters of four bytes each', '😀'.repeat(256)],
-    ['8 of them', '😀🎈🌍🍉🚲🎹🧭🪐'],
-    ['spaces and all', '   eight   '],
-  ])('takes %s, and signs in with it', async (_, password) => {
+    ['8 characters of four bytes each', '😀🎈🌍🍉🚲🎹🧭🪐'],
+    ['surrounding spaces', '   eight   '],
+  ])('accepts %s and signs in with it', async (_, password) => {
     const { status, email, text } = await set(password);
     expect([200, 201], text).toContain(status);
     expect((await login(email, password)).status).toBe(200);
   });
 
-  test('refuses, saying why, what is too long, too short, common, or the email or name', async () => {
+  test('refuses a password that is too long, too short, common, the email or the name, with the reason', async () => {
     const reason = (description: string) => [400, 'PASSWORD_REJECTED', field, description];
     expect(await refused('😀'.repeat(257))).toEqual(reason('must have at most 256 characters'));
     expect(await refused('x'.repeat(257))).toEqual(reason('must have at most 256 characters'));
@@ -151,7 +154,7 @@ describe.each(Object.entries(ways))('%s', (name, set) => {
     expect(await refused('ｐａｓｓｗｏｒｄ１')).toEqual(reason('is a common password'));
   });
 
-  test('takes two normal forms of one password for the same', async () => {
+  test('treats the Unicode normal forms of a password as equal', async () => {
     const { email } = await set('Zo\u00eb \ufb01nds \u2460 caf\u00e9');
     for (const form of ['NFC', 'NFD', 'NFKC', 'NFKD'])
       expect((await login(email, 'Zo\u00eb \ufb01nds \u2460 caf\u00e9'.normalize(form))).status, form).toBe(200);
@@ -159,7 +162,7 @@ describe.each(Object.entries(ways))('%s', (name, set) => {
 });
 
 test.each(['ada.lovelace.of.london@example.com', 'Ada.Lovelace.of.London', 'The Countess'])(
-  'the email, what is before its @, and the name are no passwords: %s',
+  'the email, its local part and the name are refused as passwords: %s',
   async (password) => {
     const { json } = await register('ada.lovelace.of.london@example.com', password, 'the countess');
     expect(json.code).toBe('PASSWORD_REJECTED');

@@ -28,12 +28,12 @@ test.each([
   ['GET', '/.well-known/jwks.json'],
   ['GET', call],
   ['PUT', call],
-])('%s %s counts against a budget', async (method, path) => {
+])('%s %s counts against the rate limit', async (method, path) => {
   const answer = await ask(`${system.edge}${path}`, method);
   expect(answer.headers.get('ratelimit'), answer.text).toMatch(/^"light";r=\d+;t=\d+$/);
 });
 
-test('a request for a method that is no call in any protocol counts against a budget', async () => {
+test('a method request of an unknown protocol counts against the rate limit', async () => {
   const answer = await ask(`${system.edge}${call}`, 'POST', {
     body: '<xml/>',
     headers: { 'content-type': 'text/xml' },
@@ -42,17 +42,17 @@ test('a request for a method that is no call in any protocol counts against a bu
 });
 
 test.each([
-  ['a preflight of an origin on the list', { origin, 'access-control-request-method': 'POST' }],
+  ['a preflight of a listed origin', { origin, 'access-control-request-method': 'POST' }],
   ['a preflight of another origin', { origin: 'https://evil.example', 'access-control-request-method': 'POST' }],
   ['a request with OPTIONS', {}],
-])('%s counts against a budget, on pages and methods', async (_, headers) => {
+])('%s counts against the rate limit, on pages and methods', async (_, headers) => {
   for (const path of ['/docs', '/nowhere', '/api/v1/auth/login', call]) {
     const answer = await ask(`${system.edge}${path}`, 'OPTIONS', { headers: headers as Record<string, string> });
     expect(answer.headers.get('ratelimit'), path).toMatch(/^"light"/);
   }
 });
 
-test('past the budget every such request is refused, and says when to come back', async () => {
+test('over the limit, every such request is refused with Retry-After', async () => {
   const { light } = budgetsOf(perMinute);
   const answers = await Promise.all(
     Array.from({ length: light + 20 }, () => ask(`${system.edge}/docs/static/swagger-ui.css`, 'HEAD')),

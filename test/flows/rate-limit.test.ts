@@ -7,7 +7,7 @@ import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { redisProgram, startRedis, type TestRedis } from '#kit/testing/redis.ts';
 import { openSystem, type Person, type System } from '../system.ts';
 
-/** The budget of every address here, of a standard method. */
+/** The rate limit of every address for standard methods. */
 const budget = 6;
 const page = 'https://app.example.com';
 
@@ -26,10 +26,10 @@ beforeAll(async () => {
 afterAll(() => system.close());
 
 let addresses = 0;
-/** An address that no test has used. */
+/** An address that no other test uses. */
 const fresh = () => `198.51.100.${++addresses}`;
 
-/** Asks for a profile without a token, X-Forwarded-For as given, a line each. Answers the status. */
+/** Requests a profile without a token, with one X-Forwarded-For line per value. Returns the status. */
 function ask(base: string, ...forwardedFor: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = { 'x-forwarded-for': forwardedFor as never };
@@ -42,15 +42,15 @@ function ask(base: string, ...forwardedFor: string[]): Promise<number> {
   });
 }
 
-/** How many of so many requests at once are let through as far as the guard. */
+/** The number of concurrent requests that pass the rate limiter and reach the guard. */
 async function passed(count: number, one: (index: number) => Promise<number>): Promise<number> {
   const statuses = await Promise.all(Array.from({ length: count }, (_, index) => one(index)));
   expect(statuses.filter((status) => status !== 401 && status !== 429)).toEqual([]);
   return statuses.filter((status) => status === 401).length;
 }
 
-describe('what is left of the budget is told', () => {
-  /** Makes a call; answers its headers, and whether it was refused for the limit. */
+describe('responses carry the remaining rate limit', () => {
+  /** Makes a call. Returns its headers and whether the rate limiter refused it. */
   type Call = (address: string) => Promise<{ readonly refused: boolean; readonly headers: Headers }>;
 
   const rest: Call = async (address) => {
@@ -84,7 +84,7 @@ describe('what is left of the budget is told', () => {
     ['gRPC-Web', rpc(() => createGrpcWebTransport({ baseUrl: system.edge, httpVersion: '1.1' }))],
     ['gRPC', rpc(() => createGrpcTransport({ baseUrl: system.edge }))],
   ] satisfies [string, Call][])(
-    'over %s, as structured fields (draft-ietf-httpapi-ratelimit-headers), with success and with a refusal',
+    'over %s, as structured fields (draft-ietf-httpapi-ratelimit-headers), on success and refusal',
     async (_, call) => {
       const address = fresh();
       for (let left = budget - 1; left >= 0; left--) {
@@ -103,9 +103,9 @@ describe('what is left of the budget is told', () => {
   );
 });
 
-describe('what counts as one address', () => {
+describe('counts as one address:', () => {
   test.each([
-    // CVE-2026-45364: every spelling was somebody new.
+    // CVE-2026-45364: every spelling counted as a new address.
     [
       'an IPv6 /64 in any spelling',
       ['2001:db8::1', '2001:DB8:0:0::2', '2001:0db8:0000:0000:ffff::', '[2001:db8::3]:443', '2001:db8::4%eth0'],
@@ -115,12 +115,15 @@ describe('what counts as one address', () => {
       ['192.0.2.9', '::ffff:192.0.2.9', '::FFFF:C000:209', '192.0.2.9:81'],
     ],
     [
-      'whoever a proxy saw, whatever they wrote before that',
+      'the address that a proxy saw, whatever precedes it',
       ['1.1.1.1, 192.0.2.10', '2.2.2.2,192.0.2.10', 'x, ,192.0.2.10'],
     ],
-    ['whoever the first of our proxies saw', ['1.1.1.1, 192.0.2.11, 10.0.0.5', '2.2.2.2, 192.0.2.11, 10.9.9.9']],
     [
-      'a proxy that passes on what is no address',
+      'the address that the first trusted proxy saw',
+      ['1.1.1.1, 192.0.2.11, 10.0.0.5', '2.2.2.2, 192.0.2.11, 10.9.9.9'],
+    ],
+    [
+      'invalid addresses from a proxy',
       ['unknown', 'x, 10.0.0.7', '0x7f000001', '::g', '127.0.0.1, _a'].map((x) => `${x}, 10.0.0.7`),
     ],
   ])('%s', async (_, spellings) => {
@@ -128,7 +131,7 @@ describe('what counts as one address', () => {
     expect(await passed(40, (index) => ask(system.edge, spelling(index)))).toBe(budget);
   });
 
-  test('nonsense from a proxy, never the same twice, opens no budget', async () => {
+  test('distinct invalid addresses from a proxy', async () => {
     expect(await passed(40, (index) => ask(system.edge, `nonsense-${index}`))).toBe(budget);
   });
 
@@ -137,12 +140,12 @@ describe('what counts as one address', () => {
     expect(await passed(40, (index) => ask(system.edge, `203.0.113.${index}`, address))).toBe(budget);
   });
 
-  test('one that is of another /64 has a budget of its own', async () => {
+  test('not an address in another /64', async () => {
     expect(await passed(20, () => ask(system.edge, '2001:db8:0:1::1'))).toBe(budget);
     expect(await passed(20, () => ask(system.edge, '2001:db8:0:2::1'))).toBe(budget);
   });
 
-  test('nobody is believed about others who is no proxy of ours', async () => {
+  test('X-Forwarded-For is ignored from an untrusted peer', async () => {
     const open = await openSystem({
       env: { SIGNET_RATE_LIMIT: String(budget), SIGNET_TRUSTED_PROXIES: '10.0.0.1, ::1' },
     });
@@ -167,21 +170,21 @@ describeWith([redisProgram], 'two edges with one Redis', () => {
     for (const edge of edges) await edge.close();
     await redis.close();
   });
-  /** Waits until both edges have been let in so many times. */
+  /** Waits until both edges have connected to Redis the given number of times. */
   const together = async (times: number) => {
     for (const { logged } of edges)
       await expect.poll(() => logged().split('counting requests in Redis').length - 1, { timeout: 10_000 }).toBe(times);
   };
   const either = (index: number) => (index % 2 === 0 ? edges[0] : edges[1]).edge;
 
-  test('let one address through as often as one would', async () => {
+  test('share the limit of an address', async () => {
     await together(1);
     const address = fresh();
     expect(await passed(200, (index) => ask(either(index), address))).toBe(30);
     expect(await passed(200, (index) => ask(either(index), `::ffff:${address}`))).toBe(0);
   });
 
-  test('each let it through as often when Redis stands still, and together again when it goes on', async () => {
+  test('apply the limit separately while Redis does not respond, and share it again afterwards', async () => {
     await together(1);
     redis.pause();
     const address = fresh();

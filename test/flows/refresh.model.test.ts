@@ -16,7 +16,7 @@ afterAll(async () => {
   await system.close();
 });
 
-/** What may happen to a session. `back`: which of the tokens that were given so far, 0 the youngest. */
+/** The steps of a session. `back` selects one of the issued tokens; 0 is the latest. */
 const step = oneof(
   { weight: 6, arbitrary: record({ does: constant('refresh' as const), back: nat(3) }) },
   { weight: 3, arbitrary: record({ does: constant('refresh' as const), back: constant(0) }) },
@@ -28,15 +28,15 @@ const step = oneof(
 
 type Step = typeof step extends Arbitrary<infer T> ? T : never;
 
-/** A session as it ought to be. */
+/** The expected state of a session. */
 interface Model {
   lives: boolean;
   disabled: boolean;
-  /** The grace of the token before the last is over. */
+  /** The grace period of the previous token is over. */
   late: boolean;
 }
 
-/** What a refresh by the token so far back must answer, and what then is. */
+/** The expected outcome of a refresh with the token `back` positions before the latest. */
 function expectedOf(model: Model, back: number): 'next' | 'same' | 'INVALID_REFRESH_TOKEN' | 'REFRESH_TOKEN_REUSED' {
   if (!model.lives || model.disabled) return 'INVALID_REFRESH_TOKEN';
   if (back === 0) return 'next';
@@ -45,14 +45,14 @@ function expectedOf(model: Model, back: number): 'next' | 'same' | 'INVALID_REFR
 
 const refresh = (token: string) => system.rest('POST', '/auth/refresh', { body: { refresh_token: token } });
 
-/** What a refresh came to. */
+/** The actual outcome of a refresh. */
 function outcomeOf({ status, json }: Answer, tokens: readonly string[]): string {
   if (status !== 200) return json.code as string;
   if (json.refresh_token === tokens.at(-1)) return 'same';
-  return tokens.includes(json.refresh_token) ? 'one from before' : 'next';
+  return tokens.includes(json.refresh_token) ? 'an earlier token' : 'next';
 }
 
-/** Does one step after the other to a new session and to the model, and holds them to each other. */
+/** Applies the steps to a new session and to the model, and compares the outcomes. */
 async function compare(steps: readonly Step[]): Promise<void> {
   const person = await system.person();
   const tokens = [person.refresh];
@@ -102,6 +102,6 @@ async function compare(steps: readonly Step[]): Promise<void> {
   expect(rows).toEqual([{ counter: tokens.length - 1, lives: model.lives }]);
 }
 
-test('whatever is done to a session in whatever order, it is as the model says', async () => {
+test('a session matches the model after any sequence of steps', async () => {
   await assert(asyncProperty(array(step, { minLength: 1, maxLength: 14 }), compare), { numRuns: 40 });
 });

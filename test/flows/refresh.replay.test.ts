@@ -8,8 +8,8 @@ import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-cli
 import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { openSystem, type Person, type System } from '../system.ts';
 
-// A refresh token that is used a second time within the grace gets the same answer: two tabs, a lost answer. From another
-// network, or by another User-Agent, the second may be a thief.
+// A second use of a refresh token within the grace period gets the same response: two tabs, or a lost response. From
+// another network or User-Agent, the second client may be a thief.
 
 const phone = { address: '203.0.113.1', agent: 'Phone/1.0' };
 const thief = { address: '198.51.100.9', agent: 'curl/8' };
@@ -38,7 +38,7 @@ describe.each(['audit', 'end'] as const)('SIGNET_REFRESH_REPLAY=%s', (replay) =>
     person = await system.person();
   });
 
-  /** A refresh from a place; the successor, or the reason of the refusal. */
+  /** Refreshes from a place. Returns the successor, or the reason of the refusal. */
   async function refresh(token: string, { address, agent }: typeof phone): Promise<string> {
     try {
       const headers = { 'x-signet-caller': caller, 'x-signet-peer': address, 'x-signet-agent': agent };
@@ -65,14 +65,14 @@ describe.each(['audit', 'end'] as const)('SIGNET_REFRESH_REPLAY=%s', (replay) =>
   });
   const outcome = replay === 'end' ? 'failure' : 'success';
 
-  test('the second use from the same place gets the same answer and is nothing to note', async () => {
+  test('a second use from the same place gets the same response and is not recorded', async () => {
     const first = await refresh(person.refresh, phone);
     expect(await refresh(person.refresh, phone)).toBe(first);
     expect(await events()).toEqual([]);
     expect(await session()).toMatchObject({ replayed_at: null, revoked_reason: null });
   });
 
-  test('an address of the same IPv6 network is the same place', async () => {
+  test('an address in the same IPv6 network is the same place', async () => {
     const first = await refresh(person.refresh, { ...phone, address: '2001:db8:0:7::1' });
     expect(await refresh(person.refresh, { ...phone, address: '2001:db8:0:7::2' })).toBe(first);
     expect(await events()).toEqual([]);
@@ -83,33 +83,36 @@ describe.each(['audit', 'end'] as const)('SIGNET_REFRESH_REPLAY=%s', (replay) =>
     ['another network', { ...phone, address: thief.address }, true, false],
     ['another User-Agent', { ...phone, agent: thief.agent }, false, true],
     ['no User-Agent', { ...phone, agent: '' }, false, true],
-  ])('from %s it is audited and shown to the user', async (_, place, otherNetwork, otherAgent) => {
-    const first = await refresh(person.refresh, phone);
-    const second = await refresh(person.refresh, place);
-    expect(second).toBe(replay === 'end' ? 'REFRESH_TOKEN_REUSED' : first);
-    expect(await events()).toEqual([{ outcome, ip: place.address, details: detailsOf(otherNetwork, otherAgent) }]);
+  ])(
+    'a second use from %s is recorded in the audit log and in the session list',
+    async (_, place, otherNetwork, otherAgent) => {
+      const first = await refresh(person.refresh, phone);
+      const second = await refresh(person.refresh, place);
+      expect(second).toBe(replay === 'end' ? 'REFRESH_TOKEN_REUSED' : first);
+      expect(await events()).toEqual([{ outcome, ip: place.address, details: detailsOf(otherNetwork, otherAgent) }]);
 
-    const { json } = await system.rest('POST', '/auth/login', {
-      body: { email: person.email, password: person.password },
-    });
-    const token = system.secret(json.access_token);
-    const listed = await system.rest('GET', '/auth/sessions?include_ended=true', { token });
-    expect(listed.json.sessions.find(({ id }: { id: string }) => id === person.refresh.split('.')[1])).toMatchObject({
-      replayed_at: expect.any(String),
-      replayed_ip: place.address,
-      ...(replay === 'end' ? { ended_reason: 'refresh_replay' } : {}),
-    });
-    expect(listed.json.sessions.filter((one: object) => 'replayed_at' in one)).toHaveLength(1);
-  });
+      const { json } = await system.rest('POST', '/auth/login', {
+        body: { email: person.email, password: person.password },
+      });
+      const token = system.secret(json.access_token);
+      const listed = await system.rest('GET', '/auth/sessions?include_ended=true', { token });
+      expect(listed.json.sessions.find(({ id }: { id: string }) => id === person.refresh.split('.')[1])).toMatchObject({
+        replayed_at: expect.any(String),
+        replayed_ip: place.address,
+        ...(replay === 'end' ? { ended_reason: 'refresh_replay' } : {}),
+      });
+      expect(listed.json.sessions.filter((one: object) => 'replayed_at' in one)).toHaveLength(1);
+    },
+  );
 
-  test('whoever comes first, the session is the same one', async () => {
+  test('the order of the two clients does not matter', async () => {
     const first = await refresh(person.refresh, thief);
     const second = await refresh(person.refresh, phone);
     expect(second).toBe(replay === 'end' ? 'REFRESH_TOKEN_REUSED' : first);
     expect(await refresh(first, thief)).toMatch(replay === 'end' ? /^INVALID_REFRESH_TOKEN$/ : /^sr1\./);
   });
 
-  test('fifty uses at once from two places are one event, and one end', async () => {
+  test('fifty concurrent uses from two places cause one event and end the session at most once', async () => {
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, index) => refresh(person.refresh, index % 2 === 0 ? phone : thief)),
     );
@@ -124,17 +127,17 @@ describe.each(['audit', 'end'] as const)('SIGNET_REFRESH_REPLAY=%s', (replay) =>
     );
   });
 
-  test('each token that is replayed is noted once', async () => {
+  test('each replayed token is recorded once', async () => {
     let token = person.refresh;
     for (let round = 0; round < 2; round++) {
       const next = await refresh(token, phone);
-      for (let again = 0; again < 3; again++) await refresh(token, thief);
+      for (let replay = 0; replay < 3; replay++) await refresh(token, thief);
       token = next;
     }
     expect(await events()).toHaveLength(replay === 'end' ? 1 : 2);
   });
 
-  test('past the grace it is reuse, from wherever', async () => {
+  test('a second use after the grace period is reuse, from any place', async () => {
     await refresh(person.refresh, phone);
     await db.query(`UPDATE auth.sessions SET rotated_at = now() - interval '11 seconds' WHERE user_id = $1`, [
       person.id,
@@ -144,7 +147,7 @@ describe.each(['audit', 'end'] as const)('SIGNET_REFRESH_REPLAY=%s', (replay) =>
     expect(await session()).toMatchObject({ revoked_reason: 'refresh_reuse', replayed_at: null });
   });
 
-  test("another client's refresh token is refused, and changes nothing", async () => {
+  test('a refresh token of another client is refused and changes nothing', async () => {
     const next = await refresh(person.refresh, phone);
     await db.query(
       `UPDATE auth.sessions SET client_id = 'app_other', rotated_at = now() - interval '1 hour'

@@ -25,7 +25,7 @@ async function refresh(token: string): Promise<Answer> {
   return answer;
 }
 
-/** Lets a session's last refresh lie further back. */
+/** Moves the last refresh of the session into the past. */
 async function age(seconds: number): Promise<void> {
   await db.query(`UPDATE auth.sessions SET rotated_at = rotated_at - $2 * interval '1 second' WHERE user_id = $1`, [
     person.id,
@@ -38,7 +38,7 @@ async function session(): Promise<{ counter: number; revoked_reason: string | nu
   return rows[0];
 }
 
-test('fifty parallel refreshes of one token give one successor, fifty times', async () => {
+test('fifty concurrent refreshes of one token return the same successor', async () => {
   const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(person.refresh)));
   expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(200));
   expect(new Set(answers.map(({ json }) => json.refresh_token)).size).toBe(1);
@@ -46,7 +46,7 @@ test('fifty parallel refreshes of one token give one successor, fifty times', as
   expect((await refresh(answers[0]?.json.refresh_token)).status).toBe(200);
 });
 
-test('a lost answer is given again, byte for byte, within the grace', async () => {
+test('a repeated refresh within the grace period gets the same response, byte for byte', async () => {
   const first = await refresh(person.refresh);
   await age(9);
   const again = await refresh(person.refresh);
@@ -54,7 +54,7 @@ test('a lost answer is given again, byte for byte, within the grace', async () =
   expect(again.json.access_token).not.toBe(first.json.access_token);
 });
 
-test('a token used again after the grace ends its session, and says so', async () => {
+test('a token reused after the grace period ends its session', async () => {
   const { json } = await refresh(person.refresh);
   await age(10.1);
   const reused = await refresh(person.refresh);
@@ -64,7 +64,7 @@ test('a token used again after the grace ends its session, and says so', async (
   expect((await refresh(person.refresh)).json.code).toBe('INVALID_REFRESH_TOKEN');
 });
 
-test('a token used again once its successor was used ends its session, within the grace too', async () => {
+test('a token reused after its successor was used ends its session, also within the grace period', async () => {
   const first = await refresh(person.refresh);
   const second = await refresh(first.json.refresh_token);
   expect(second.status).toBe(200);
@@ -72,7 +72,7 @@ test('a token used again once its successor was used ends its session, within th
   expect((await refresh(second.json.refresh_token)).json.code).toBe('INVALID_REFRESH_TOKEN');
 });
 
-test('a reused token and its rightful owner at once leave no session behind that one of them could use', async () => {
+test('concurrent refreshes with a reused token and its successor end the session', async () => {
   const first = await refresh(person.refresh);
   await age(11);
   await Promise.all(
@@ -103,7 +103,7 @@ test.each([
   ['idle_expires_at', 'now()', 401],
   ['expires_at', `now() + interval '1 second'`, 200],
   ['expires_at', 'now()', 401],
-])('a session whose %s is %s answers %i', async (column, at, status) => {
+])('a session whose %s is %s yields %i', async (column, at, status) => {
   await db.query(`UPDATE auth.sessions SET ${column} = ${at} WHERE user_id = $1`, [person.id]);
   expect((await refresh(person.refresh)).status).toBe(status);
 });
@@ -117,7 +117,7 @@ test('an access token does not outlive its session', async () => {
   expect(json.expires_in).toBeGreaterThan(90);
 });
 
-test('a disabled account neither refreshes nor signs in nor verifies', async () => {
+test('a disabled account can neither refresh, sign in nor verify', async () => {
   await db.query(`UPDATE auth.users SET disabled_at = now() WHERE id = $1`, [person.id]);
   expect((await refresh(person.refresh)).json.code).toBe('INVALID_REFRESH_TOKEN');
   const { email, password } = person;
@@ -127,7 +127,7 @@ test('a disabled account neither refreshes nor signs in nor verifies', async () 
   expect((await system.rest('GET', '/auth/verify', { token: person.access })).json.code).toBe('INVALID_TOKEN');
 });
 
-test('a hundred refreshes racing a logout leave nothing that refreshes', async () => {
+test('after a hundred refreshes concurrent with a logout, no token can refresh', async () => {
   const racing = Array.from({ length: 100 }, async (_, index) =>
     index === 50
       ? system.rest('POST', '/auth/logout', { body: { refresh_token: person.refresh } })
@@ -140,7 +140,7 @@ test('a hundred refreshes racing a logout leave nothing that refreshes', async (
   expect(await session()).toMatchObject({ revoked_reason: 'logout' });
 });
 
-test('logout by an older token of the session, or by the access token alone, ends it', async () => {
+test('a logout with an older token of the session, or with the access token alone, ends it', async () => {
   const first = await refresh(person.refresh);
   await system.rest('POST', '/auth/logout', { body: { refresh_token: person.refresh } });
   expect((await refresh(first.json.refresh_token)).json.code).toBe('INVALID_REFRESH_TOKEN');
@@ -149,7 +149,7 @@ test('logout by an older token of the session, or by the access token alone, end
   expect((await refresh(other.refresh)).json.code).toBe('INVALID_REFRESH_TOKEN');
 });
 
-test('logout is answered alike whatever the token is good for', async () => {
+test('a logout returns the same response for every token', async () => {
   for (const body of [
     {},
     { refresh_token: 'sr1.garbage' },

@@ -6,7 +6,7 @@ import { connection } from '#kit/db/database.ts';
 import { openSystem, type System } from '../system.ts';
 
 let system: System;
-/** Another Signet on the same database. */
+/** A second auth service on the same database. */
 let replica: System;
 let db: Client;
 beforeAll(async () => {
@@ -22,7 +22,7 @@ afterAll(async () => {
   await system.close();
 });
 
-test('a password whose hash is too weak signs in at every replica at once, whichever of them replaces the hash', async () => {
+test('a password with a weak hash signs in at two replicas at once, and one of them replaces the hash', async () => {
   const { id, email, password } = await system.person();
   const weak = await hash(password, { memoryCost: 64, timeCost: 1, parallelism: 1 });
   for (let round = 0; round < 10; round++) {
@@ -36,7 +36,7 @@ test('a password whose hash is too weak signs in at every replica at once, which
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     const { rows } = await db.query('SELECT password_hash, credentials_version FROM auth.users WHERE id = $1', [id]);
     expect(rows[0].password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-    // Once for the statement above, which could have been any; not for the same password hashed again.
+    // The version increases once, for the UPDATE above (any new hash), and not for a rehash of the same password.
     expect(rows[0].credentials_version).toBe(round + 1);
   }
 });

@@ -20,9 +20,9 @@ afterAll(async () => {
   await system.close();
 });
 
-/** How soon everybody refuses the token of somebody who was revoked, ms. */
+/** Time until every verifier refuses a revoked token, ms. */
 const bound = 1_000;
-/** Of the fleet, a third: it hashes passwords at their full cost. */
+/** The fleet hashes passwords at full cost, so it runs a third. */
 const many = inject('shape') === 'fleet' ? 30 : 100;
 
 async function expectPost(path: string, asking: Parameters<System['rest']>[2], status = 200) {
@@ -45,7 +45,7 @@ async function atEdge(token: string): Promise<string> {
   return status === 200 ? 'OK' : json.code;
 }
 
-/** Asks both until both refuse; answers how long that took, ms. */
+/** Calls both until both refuse. Returns the time that took, ms. */
 async function untilRefused(token: string): Promise<number> {
   const since = performance.now();
   for (;;) {
@@ -57,7 +57,7 @@ async function untilRefused(token: string): Promise<number> {
 }
 
 /**
- * Nine of ten within the bound, and all of them within ten times as long: on a loaded machine, single calls take that long.
+ * Nine of ten within the bound, all within ten times the bound: on a loaded machine, single calls take that long.
  * `npm run bench -- revocation` measures the times.
  */
 function expectWithinBound(times: readonly number[]): void {
@@ -66,7 +66,7 @@ function expectWithinBound(times: readonly number[]): void {
   expect(sorted.at(-1)).toBeLessThan(10 * bound);
 }
 
-/** What makes a token die early, and what answers an access token that must. */
+/** Acts that revoke tokens early. Each returns an access token that must be refused. */
 const acts: Record<string, (person: Person) => Promise<string>> = {
   logout: async ({ refresh, access }) => {
     await expectPost('/auth/logout', { body: { refresh_token: refresh } });
@@ -95,7 +95,7 @@ const acts: Record<string, (person: Person) => Promise<string>> = {
 };
 
 test.each(Object.entries(acts))(
-  'after %s, edge and user service refuse the access token within a second, every time',
+  'after %s, edge and user service always refuse the access token within a second',
   async (_, act) => {
     const times: number[] = [];
     for (let batch = 0; batch < 10; batch++) {
@@ -108,7 +108,7 @@ test.each(Object.entries(acts))(
   },
 );
 
-test('whoever signs in again, or refreshes, right after a revocation has a token that is good at once', async () => {
+test('a token from a sign-in or refresh right after a revocation is valid at once', async () => {
   const { id, email, password, refresh } = await system.person();
   await system.rest('DELETE', `/admin/users/${id}/roles/user`, { token: adminToken });
   const refreshed = await expectPost('/auth/refresh', { body: { refresh_token: refresh } });
@@ -120,7 +120,7 @@ test('whoever signs in again, or refreshes, right after a revocation has a token
   expect(await atUserService(again.access_token)).toBe('OK');
 });
 
-test('of two roles that are taken within a second, neither is left in a token that was refreshed between', async () => {
+test('a token refreshed between two role removals within a second keeps neither role', async () => {
   for (let round = 0; round < 5; round++) {
     const { id, refresh } = await system.person();
     const role = (name: string, method: string) =>
@@ -134,7 +134,7 @@ test('of two roles that are taken within a second, neither is left in a token th
   }
 });
 
-test('what a revoked key signed is refused within a second; what its successor signs is good at once', async () => {
+test('tokens of a revoked key are refused within a second; tokens of its successor are valid at once', async () => {
   const people = await Promise.all(Array.from({ length: many }, () => system.person()));
   const { json } = await system.rest('GET', '/admin/keys', { token: adminToken });
   const active = json.keys.find(({ state }: { state: string }) => state === 'active');

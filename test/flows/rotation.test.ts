@@ -11,7 +11,7 @@ let system: System;
 let direct: GrpcTransport;
 let adminToken: string;
 beforeAll(async () => {
-  // The shortest that may be configured.
+  // The configurable minimum.
   system = await openSystem({ env: { SIGNET_KEY_PENDING: '10s' } });
   direct = createGrpcTransport(`127.0.0.1:${system.userPort}`, [UserService]);
   adminToken = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
@@ -21,7 +21,7 @@ afterAll(async () => {
   await system.close();
 });
 
-/** Each takes as long as a key is pending. */
+/** Each takes SIGNET_KEY_PENDING. */
 const rotations = 2;
 
 async function atEdge(token: string): Promise<string> {
@@ -40,16 +40,16 @@ async function atUserService(token: string): Promise<string> {
 
 const headOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString());
 
-/** A token of the right form, under a key that nobody has. */
+/** A well-formed token with an unknown kid. */
 function withRandomKid(token: string): string {
   const head = { ...headOf(token), kid: randomBytes(16).toString('hex') };
   return [Buffer.from(JSON.stringify(head)).toString('base64url'), ...token.split('.').slice(1)].join('.');
 }
 
-/** Calls both with a token that is always good, and refreshes it; tells what was refused, and under which keys it called. */
-async function callOn({ access, refresh }: Person, over: AbortSignal, answers: Map<string, Set<string>>) {
+/** Calls both services with a valid token and refreshes it, until aborted. Collects the outcomes by kid. */
+async function callOn({ access, refresh }: Person, stop: AbortSignal, answers: Map<string, Set<string>>) {
   let tokens = { access_token: access, refresh_token: refresh };
-  for (let round = 0; !over.aborted; round++) {
+  for (let round = 0; !stop.aborted; round++) {
     const token = tokens.access_token;
     const { kid } = headOf(token);
     const given = answers.get(kid) ?? new Set();
@@ -63,9 +63,9 @@ async function callOn({ access, refresh }: Person, over: AbortSignal, answers: M
   }
 }
 
-/** Keeps verifiers from looking for keys as often as they would like to: they look for none at most once a cooldown. */
-async function flood(token: string, over: AbortSignal): Promise<void> {
-  while (!over.aborted) {
+/** Uses up the lookups of unknown kids that verifiers allow: one per cooldown. */
+async function flood(token: string, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
     const forged = withRandomKid(token);
     expect(await Promise.all([atEdge(forged), atUserService(forged)])).toEqual(['INVALID_TOKEN', 'INVALID_TOKEN']);
     await delay(100);
@@ -77,13 +77,13 @@ async function stateOf(kid: string): Promise<string> {
   return json.keys.find((key: { kid: string }) => key.kid === kid)?.state;
 }
 
-test('while the signing key is rotated under load, and verifiers are flooded with unknown kids, no valid token is refused', async () => {
-  const over = new AbortController();
+test('no valid token is refused during a key rotation under load with a flood of unknown kids', async () => {
+  const stop = new AbortController();
   const answers = new Map<string, Set<string>>();
   const people = await Promise.all(Array.from({ length: 4 }, () => system.person()));
   const busy = Promise.all([
-    ...people.map((person) => callOn(person, over.signal, answers)),
-    flood(people[0]!.access, over.signal),
+    ...people.map((person) => callOn(person, stop.signal, answers)),
+    flood(people[0]!.access, stop.signal),
   ]);
   async function rotate() {
     for (let round = 0; round < rotations; round++) {
@@ -93,7 +93,7 @@ test('while the signing key is rotated under load, and verifiers are flooded wit
       await expect.poll(() => answers.has(json.kid), { timeout: 10_000, interval: 100 }).toBe(true);
     }
   }
-  await Promise.race([rotate(), busy]).finally(() => over.abort());
+  await Promise.race([rotate(), busy]).finally(() => stop.abort());
   await busy;
   expect(answers.size).toBe(rotations + 1);
   for (const given of answers.values()) expect([...given]).toEqual(['OK']);

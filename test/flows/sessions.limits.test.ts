@@ -30,7 +30,7 @@ const list = async (token: string, query = '') =>
   >[];
 const refresh = (token: string) => system.rest('POST', '/auth/refresh', { body: { refresh_token: token } });
 
-test('the 21st session ends the oldest and no other, whose tokens die; also where many are opened at once', async () => {
+test('the 21st session ends the oldest one and its tokens, also when many sign-ins run at once', async () => {
   const person = await system.person();
   const rest = [];
   for (let index = 0; index < 19; index++) rest.push((await login(person, { device_label: `device ${index}` })).json);
@@ -50,7 +50,7 @@ test('the 21st session ends the oldest and no other, whose tokens die; also wher
   expect(rows).toEqual([{ count: 20 }]);
 });
 
-test('an access token outlives neither the session nor the time that it may lie idle', async () => {
+test('an access token expires no later than the session and its idle timeout', async () => {
   const person = await system.person();
   const expiresIn = async (token: string) => {
     const { json } = await refresh(token);
@@ -58,7 +58,7 @@ test('an access token outlives neither the session nor the time that it may lie 
     return [system.secret(json.refresh_token), json.expires_in] as [string, number];
   };
   const [next, whole] = await expiresIn(person.refresh);
-  // Of 15 minutes that it could live, ten are left until the session is over unless it is refreshed.
+  // Of the 15 minutes of an access token, ten remain until the idle timeout of the session.
   expect(whole).toBeLessThanOrEqual(600);
   expect(whole).toBeGreaterThan(590);
   await db.query(`UPDATE auth.sessions SET expires_at = now() + interval '60 seconds' WHERE user_id = $1`, [person.id]);
@@ -68,7 +68,7 @@ test('an access token outlives neither the session nor the time that it may lie 
 });
 
 test.each(['idle_expires_at', 'expires_at'])(
-  'a session past its %s verifies no more, is not listed, and says so',
+  'a session past its %s is refused and listed only as ended',
   async (column) => {
     const person = await system.person();
     const other = (await login(person)).json;
@@ -81,24 +81,24 @@ test.each(['idle_expires_at', 'expires_at'])(
 );
 
 test.each([
-  ['as the request calls it', { device_label: 'Büro 🖥' }, {}, 'Büro 🖥'],
-  ['empty, if the request says so', { device_label: '' }, { 'user-agent': 'agent' }, ''],
-  ['else by its User-Agent', {}, { 'user-agent': 'Mozilla/5.0 (X11)' }, 'Mozilla/5.0 (X11)'],
-  ['of that a hundred characters at most', {}, { 'user-agent': 'a'.repeat(5_000) }, 'a'.repeat(100)],
-  ['and none that moves a cursor or is no ASCII', {}, { 'user-agent': 'Mo\tzi\u00ffl\u0085la' }, 'Mozilla'],
-])('a session is called %s', async (_, body, headers, label) => {
+  ['the device_label of the request', { device_label: 'Büro 🖥' }, {}, 'Büro 🖥'],
+  ['an empty device_label', { device_label: '' }, { 'user-agent': 'agent' }, ''],
+  ['the User-Agent by default', {}, { 'user-agent': 'Mozilla/5.0 (X11)' }, 'Mozilla/5.0 (X11)'],
+  ['at most 100 characters of the User-Agent', {}, { 'user-agent': 'a'.repeat(5_000) }, 'a'.repeat(100)],
+  ['only printable ASCII of the User-Agent', {}, { 'user-agent': 'Mo\tzi\u00ffl\u0085la' }, 'Mozilla'],
+])('the label of a session is %s', async (_, body, headers, label) => {
   const person = await system.person();
   const { json } = await login(person, body, headers);
   const [latest] = await list(json.access_token);
   expect(latest?.['device_label']).toBe(label);
 });
 
-test.each(['a\u001b[31mb', 'a\0b', 'a\nb', 'a\u009bb', 'x'.repeat(101)])('a label of %j is refused', async (label) => {
+test.each(['a\u001b[31mb', 'a\0b', 'a\nb', 'a\u009bb', 'x'.repeat(101)])('refuses the label %j', async (label) => {
   const { status, json } = await login(await system.person(), { device_label: label });
   expect([status, json.errors[0].field]).toEqual([400, 'device_label']);
 });
 
-test('every reason that a session ended for can be read in the list', async () => {
+test('the session list shows the reason that each session ended for', async () => {
   const person = await system.person();
   const [loggedOut, revoked, reused] = [
     (await login(person)).json,

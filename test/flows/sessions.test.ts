@@ -18,7 +18,7 @@ const list = async (token: string, query = '') =>
     next_page_token: string;
   };
 
-test('a user sees their sessions, the one that asks marked, in pages', async () => {
+test('a user lists their sessions in pages, with the current one marked', async () => {
   const person = await system.person();
   for (const label of ['Laptop', 'Phone']) await loginAgain(person, label);
   const { sessions } = await list(person.access);
@@ -39,7 +39,7 @@ test('a user sees their sessions, the one that asks marked, in pages', async () 
   expect([stolen.status, stolen.json.code]).toEqual([400, 'INVALID_ARGUMENT']);
 });
 
-test('a user ends one session, or all others; somebody else’s is not there', async () => {
+test('a user ends one session or all others; a session of another user is unknown', async () => {
   const [ada, bob] = [await system.person(), await system.person()];
   const [laptop] = [await loginAgain(ada, 'Laptop'), await loginAgain(ada, 'Phone')];
   const { sessions } = await list(ada.access);
@@ -55,7 +55,7 @@ test('a user ends one session, or all others; somebody else’s is not there', a
   expect((await list(ada.access)).sessions).toHaveLength(1);
 });
 
-test('a reused refresh token ends the session, and its owner can see it', async () => {
+test('a reused refresh token ends the session, and its owner sees the reason', async () => {
   const person = await system.person();
   const { refresh_token: first } = await loginAgain(person, 'Stolen');
   const refresh = async (token: string) =>
@@ -70,7 +70,7 @@ test('a reused refresh token ends the session, and its owner can see it', async 
   expect(ended).toMatchObject({ ended_reason: 'refresh_reuse', ended_at: expect.any(String) });
 });
 
-test('a password changes with the current one and a fresh sign-in; common ones are refused', async () => {
+test('a password change needs the current password, refuses common passwords and replaces the old one', async () => {
   const { access: token, password, email } = await system.person();
   const change = (current: string, next: string) =>
     system.rest('POST', '/auth/password', { token, body: { current_password: current, new_password: next } });
@@ -83,7 +83,7 @@ test('a password changes with the current one and a fresh sign-in; common ones a
   expect((await system.rest('POST', '/auth/login', { body: { email, password: next } })).status).toBe(200);
 });
 
-test('a deleted account is gone, its tokens die, and its address may register anew', async () => {
+test('deleting an account refuses its tokens and frees its email address', async () => {
   const { access: token, email, password } = await system.person();
   await system.rest('GET', '/users/profile', { token });
   expect((await system.rest('DELETE', '/users/account', { token })).status).toBe(204);
