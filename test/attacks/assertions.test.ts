@@ -16,7 +16,7 @@ import { generateServiceKey, publicServiceKey } from '#kit/identity/service-key.
 import { openSystem, type Person, type System } from '../system.ts';
 import { encode } from './rig.ts';
 
-// How a service proves who it is, and what its token is good for.
+// How a service authenticates with an assertion, and what its token permits.
 
 const issuer = 'http://localhost:8080';
 const [reports, other] = [generateServiceKey(), generateServiceKey()];
@@ -69,7 +69,7 @@ const exchange = (clientAssertion: string, transport: Transport = auth) =>
     clientAssertionType: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     clientAssertion,
   });
-const said = (work: Promise<unknown>) =>
+const outcomeOf = (work: Promise<unknown>) =>
   work.then(
     () => 'OK',
     (error: unknown) => reasonOf(error) ?? String(error),
@@ -79,9 +79,9 @@ const tokenOf = async (name: 'reports' | 'other') => {
   return system.secret((await exchange(await signed({ ...good(), iss: name, sub: name }, { key }))).accessToken);
 };
 
-test('an assertion is good once, also where fifty come at once', async () => {
+test('of fifty concurrent uses of an assertion, one succeeds', async () => {
   const assertion = await signed(good());
-  const answers = await Promise.all(Array.from({ length: 50 }, () => said(exchange(assertion))));
+  const answers = await Promise.all(Array.from({ length: 50 }, () => outcomeOf(exchange(assertion))));
   expect(answers.filter((answer) => answer === 'OK')).toHaveLength(1);
   expect(new Set(answers)).toEqual(new Set(['OK', 'INVALID_CLIENT']));
 });
@@ -91,39 +91,40 @@ const publicBytes = () => Buffer.from(reports.publicKey, 'base64url');
 const publicPem = () => publicServiceKey(reports.publicKey).export({ type: 'spki', format: 'pem' }).toString();
 const bad: Record<string, () => Promise<string> | string> = {
   'for another audience': () => signed({ ...good(), aud: 'https://other.test' }),
-  'for us among others': () => signed({ ...good(), aud: [issuer, 'https://other.test'] }),
-  'for us alone, in a list': () => signed({ ...good(), aud: [issuer] }),
+  'for Signet among others': () => signed({ ...good(), aud: [issuer, 'https://other.test'] }),
+  'for Signet alone, in a list': () => signed({ ...good(), aud: [issuer] }),
   'for the audience of access tokens': () => signed({ ...good(), aud: 'signet' }),
-  'for nobody': () => signed({ ...good(), aud: undefined as never }),
-  'for our address with a slash': () => signed({ ...good(), aud: `${issuer}/` }),
-  'that lives longer than a minute': () => signed({ ...good(), exp: now() + 90 }),
-  'that lives for ever': () => signed({ ...good(), exp: undefined as never }),
-  'that ends before it begins': () => signed({ ...good(), exp: now() - 1, iat: now() }),
+  'without an audience': () => signed({ ...good(), aud: undefined as never }),
+  'for the issuer with a trailing slash': () => signed({ ...good(), aud: `${issuer}/` }),
+  'valid for longer than a minute': () => signed({ ...good(), exp: now() + 90 }),
+  'without an expiry': () => signed({ ...good(), exp: undefined as never }),
+  'that expires before it is issued': () => signed({ ...good(), exp: now() - 1, iat: now() }),
   'that expired': () => signed({ ...good(), iat: now() - 60, exp: now() - 10 }),
   'from the future': () => signed({ ...good(), iat: now() + 60, exp: now() + 90 }),
-  'made long ago': () => signed({ ...good(), iat: now() - 3_600, exp: now() + 30 }),
-  'not good yet': () => signed({ ...good(), nbf: now() + 60 }),
-  'without a time': () => signed({ ...good(), iat: undefined as never }),
+  'issued long ago': () => signed({ ...good(), iat: now() - 3_600, exp: now() + 30 }),
+  'not yet valid': () => signed({ ...good(), nbf: now() + 60 }),
+  'without an issue time': () => signed({ ...good(), iat: undefined as never }),
   'without an id': () => signed({ ...good(), jti: undefined as never }),
-  'with an id that is empty': () => signed({ ...good(), jti: '' }),
-  'with an id that is a number': () => signed({ ...good(), jti: 7 as never }),
-  'with an id that is far too long': () => signed({ ...good(), jti: 'x'.repeat(129) }),
-  'with an id that no database holds': () => signed({ ...good(), jti: 'a\0b' }),
-  'of another service, by its own key': () => signed(good(), { key: privateServiceKey(other.key) }),
-  'for another service, by our key': () => signed({ ...good(), iss: 'other', sub: 'other' }),
-  'about somebody else': () => signed({ ...good(), sub: 'other' }),
-  'about a user': () => signed({ ...good(), sub: ada.id }),
-  'by a user': () => signed({ ...good(), iss: ada.id, sub: ada.id }),
-  'by nobody': () => signed({ ...good(), iss: '', sub: '' }),
-  'by __proto__': () => signed({ ...good(), iss: '__proto__', sub: '__proto__' }),
-  'by constructor': () => signed({ ...good(), iss: 'constructor', sub: 'constructor' }),
-  'by a name in capitals': () => signed({ ...good(), iss: 'Reports', sub: 'Reports' }),
-  'by two services': () => signed({ ...good(), iss: ['reports'] as never }),
-  'of alg none': () => new UnsecuredJWT(good()).encode(),
-  'of HS256 with the public key': () => signed(good(), { alg: 'HS256', key: publicBytes() }),
-  'of HS256 with the public key as PEM': () => signed(good(), { alg: 'HS256', key: Buffer.from(publicPem()) }),
-  'of RS256 by a key of somebody': () => signed(good(), { alg: 'RS256', key: rsa }),
-  'with a key of its own in it': async () => {
+  'with an empty id': () => signed({ ...good(), jti: '' }),
+  'with a numeric id': () => signed({ ...good(), jti: 7 as never }),
+  'with an id that is too long': () => signed({ ...good(), jti: 'x'.repeat(129) }),
+  'with NUL in the id': () => signed({ ...good(), jti: 'a\0b' }),
+  'signed by the key of another service': () => signed(good(), { key: privateServiceKey(other.key) }),
+  'of another service, signed by this key': () => signed({ ...good(), iss: 'other', sub: 'other' }),
+  'with another subject': () => signed({ ...good(), sub: 'other' }),
+  'with a user as subject': () => signed({ ...good(), sub: ada.id }),
+  'issued by a user': () => signed({ ...good(), iss: ada.id, sub: ada.id }),
+  'with an empty issuer': () => signed({ ...good(), iss: '', sub: '' }),
+  'issued by __proto__': () => signed({ ...good(), iss: '__proto__', sub: '__proto__' }),
+  'issued by constructor': () => signed({ ...good(), iss: 'constructor', sub: 'constructor' }),
+  'issued by a name in another case': () => signed({ ...good(), iss: 'Reports', sub: 'Reports' }),
+  'with a list as issuer': () => signed({ ...good(), iss: ['reports'] as never }),
+  'with alg none': () => new UnsecuredJWT(good()).encode(),
+  'signed with HS256 under the public key': () => signed(good(), { alg: 'HS256', key: publicBytes() }),
+  'signed with HS256 under the public key as PEM': () =>
+    signed(good(), { alg: 'HS256', key: Buffer.from(publicPem()) }),
+  'signed with RS256 by an unknown key': () => signed(good(), { alg: 'RS256', key: rsa }),
+  'with an embedded key': async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ed25519');
     return signed(good(), { key: privateKey, header: { jwk: publicKey.export({ format: 'jwk' }) } });
   },
@@ -133,26 +134,26 @@ const bad: Record<string, () => Promise<string> | string> = {
   },
   'that is an access token of a user': () => ada.access,
   'that is a refresh token': () => ada.refresh,
-  'that is nothing': () => 'a.b.c',
-  'cut off': async () => (await signed(good())).slice(0, -4),
+  'without valid segments': () => 'a.b.c',
+  'that is truncated': async () => (await signed(good())).slice(0, -4),
 };
 
 test.each(Object.entries(bad))('refuses an assertion %s', async (_, make) => {
-  expect(await said(exchange(await make()))).toBe('INVALID_CLIENT');
+  expect(await outcomeOf(exchange(await make()))).toBe('INVALID_CLIENT');
 });
 
-test('an assertion that was refused may be made good, and refusals of a service are in the audit log once a minute', async () => {
-  expect(await said(exchange(await signed(good())))).toBe('OK');
+test('a refused assertion does not use up its id, and the audit log records refusals of a service once a minute', async () => {
+  expect(await outcomeOf(exchange(await signed(good())))).toBe('OK');
   const { rows } = await db.query(
     `SELECT count(*)::int FROM auth.audit_events WHERE kind = 'service_login' AND outcome = 'failure' AND subject_id = 'reports'`,
   );
   expect(rows).toEqual([{ count: 1 }]);
 });
 
-test("a service's own token is no user's, nor a user's a service's", async () => {
+test('a service token is not accepted as a user token, nor a user token as a service token', async () => {
   const token = await tokenOf('other');
   const profile = (headers: Record<string, string>) =>
-    said(createClient(UserService, user).getProfile({}, { headers }));
+    outcomeOf(createClient(UserService, user).getProfile({}, { headers }));
   expect(await profile({ authorization: `Bearer ${token}` })).toBe('INVALID_TOKEN');
   expect(await profile({ 'x-signet-caller': token })).toBe('TOKEN_REQUIRED');
   expect(await profile({ authorization: `Bearer ${ada.access}`, 'x-signet-caller': ada.access })).toBe(
@@ -163,9 +164,9 @@ test("a service's own token is no user's, nor a user's a service's", async () =>
     expect((await system.rest('GET', path, { token })).json.code).toBe('INVALID_TOKEN');
 });
 
-test('callers are enforced: only the user service deletes an account, only services watch revocations', async () => {
+test('only the user service can delete an account, and only services can watch revocations', async () => {
   const erase = (headers: Record<string, string>) =>
-    said(createClient(AccountService, auth).deleteAccount({}, { headers }));
+    outcomeOf(createClient(AccountService, auth).deleteAccount({}, { headers }));
   const [owner, token] = [`Bearer ${ada.access}`, await tokenOf('other')];
   expect(await erase({ authorization: owner })).toBe('CALLER_NOT_ALLOWED');
   expect(await erase({ authorization: owner, 'x-signet-caller': token })).toBe('CALLER_NOT_ALLOWED');
@@ -173,11 +174,11 @@ test('callers are enforced: only the user service deletes an account, only servi
   const watch = async (headers: Record<string, string>) => {
     for await (const _ of createClient(RevocationService, auth).watch({ sequence: '0' }, { headers })) return;
   };
-  expect(await said(watch({ authorization: owner }))).toBe('CALLER_NOT_ALLOWED');
-  expect(await said(watch({ 'x-signet-caller': token }))).toBe('OK');
+  expect(await outcomeOf(watch({ authorization: owner }))).toBe('CALLER_NOT_ALLOWED');
+  expect(await outcomeOf(watch({ 'x-signet-caller': token }))).toBe('OK');
 });
 
-test('an entry with roles is a machine and an entry without is one of the fleet: neither passes for the other', async () => {
+test('a machine token is not accepted as a service token, nor a service token as a machine token', async () => {
   const audienceOf = (token: string) => decodeJwt(token).aud;
   const [machine, fleet] = [await tokenOf('reports'), await tokenOf('other')];
   expect([audienceOf(machine), audienceOf(fleet)]).toEqual(['signet', 'signet:fleet']);
@@ -185,10 +186,10 @@ test('an entry with roles is a machine and an entry without is one of the fleet:
     const headers = { 'x-signet-caller': token };
     for await (const _ of createClient(RevocationService, auth).watch({ sequence: '0' }, { headers })) return;
   };
-  expect(await said(watch(fleet))).toBe('OK');
-  expect(await said(watch(machine))).toBe('CALLER_NOT_ALLOWED');
+  expect(await outcomeOf(watch(fleet))).toBe('OK');
+  expect(await outcomeOf(watch(machine))).toBe('CALLER_NOT_ALLOWED');
   const profile = (caller: string) =>
-    said(
+    outcomeOf(
       createClient(UserService, user).getProfile(
         {},
         { headers: { authorization: `Bearer ${ada.access}`, 'x-signet-caller': caller } },
@@ -197,14 +198,16 @@ test('an entry with roles is a machine and an entry without is one of the fleet:
   expect([await profile(fleet), await profile(machine)]).toEqual(['OK', 'CALLER_NOT_ALLOWED']);
 });
 
-test('a machine acts in its own name, as the audit log tells, and not on what is about "me"', async () => {
+test('a machine acts under its own name in the audit log and cannot call methods about the current user', async () => {
   const headers = { authorization: `Bearer ${await tokenOf('reports')}` };
-  expect(await said(createClient(AdminService, auth).revokeUserSessions({ userId: ada.id }, { headers }))).toBe('OK');
+  expect(await outcomeOf(createClient(AdminService, auth).revokeUserSessions({ userId: ada.id }, { headers }))).toBe(
+    'OK',
+  );
   const { rows } = await db.query(`SELECT actor_id, subject_id FROM auth.audit_events WHERE kind = 'sessions_revoked'`);
   expect(rows).toEqual([{ actor_id: 'reports', subject_id: ada.id }]);
-  expect(await said(createClient(UserService, user).deleteAccount({}, { headers }))).toBe('INVALID_TOKEN');
+  expect(await outcomeOf(createClient(UserService, user).deleteAccount({}, { headers }))).toBe('INVALID_TOKEN');
   const without = { authorization: `Bearer ${await tokenOf('other')}` };
   expect(
-    await said(createClient(AdminService, auth).revokeUserSessions({ userId: ada.id }, { headers: without })),
+    await outcomeOf(createClient(AdminService, auth).revokeUserSessions({ userId: ada.id }, { headers: without })),
   ).toBe('INVALID_TOKEN');
 });

@@ -5,14 +5,15 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { ask, openSystem, type System } from '../system.ts';
 import { portOf, requestText, sendRaw } from './wire.ts';
 
-// What a stranger sends is not our fault: at most a line at info each, no stack, nothing past the logger.
+// Faults of a client are not server errors: each logs at most one line at info, without a stack, and nothing bypasses
+// the logger.
 
 let system: System;
 const written: string[] = [];
 beforeAll(async () => {
   system = await openSystem();
   for (const method of ['error', 'warn', 'log', 'info', 'debug'] as const) {
-    vi.spyOn(console, method).mockImplementation((...said) => void written.push(said.map(String).join(' ')));
+    vi.spyOn(console, method).mockImplementation((...parts) => void written.push(parts.map(String).join(' ')));
   }
 });
 afterAll(async () => {
@@ -25,9 +26,9 @@ beforeEach(() => {
   before = system.logged().length;
 });
 
-/** The lines that were logged since the test began, the last call's among them. */
+/** The lines logged since the test started, with those of the last call. */
 async function lines(): Promise<{ level: number; err?: unknown; msg: string }[]> {
-  // Asked last, logged last.
+  // The last call marks the end.
   await ask(`${system.edge}/api/v1/auth/public-key`, 'GET');
   const text = system.logged().slice(before);
   return text
@@ -36,17 +37,17 @@ async function lines(): Promise<{ level: number; err?: unknown; msg: string }[]>
     .map((line) => JSON.parse(line));
 }
 
-async function expectQuiet(most: number): Promise<void> {
+async function expectQuiet(limit: number): Promise<void> {
   const logged = (await lines()).filter(({ level }) => level >= 30);
   expect(logged.filter(({ level, err }) => level > 30 || err !== undefined)).toEqual([]);
-  // One more is of the call that was asked last; at the edge and at the auth service.
-  expect(logged.length).toBeLessThanOrEqual(most + 2);
+  // The last call logs one more line, at the edge and at the auth service.
+  expect(logged.length).toBeLessThanOrEqual(limit + 2);
   expect(written).toEqual([]);
 }
 
 test.each([
-  ['a host that is none', requestText('GET', '/health', { host: 'a b' })],
-  ['a host that is none, with a call', requestText('POST', '/signet.auth.v1.AuthService/GetJwks', { host: 'a b' })],
+  ['an invalid host', requestText('GET', '/health', { host: 'a b' })],
+  ['an invalid host with a call', requestText('POST', '/signet.auth.v1.AuthService/GetJwks', { host: 'a b' })],
   ['no host', requestText('GET', '/api/v1/auth/public-key', { host: null })],
   ['a path that cannot be decoded', requestText('GET', '/%zz')],
   ['headers that are too large', requestText('GET', '/', { headers: [`x: ${'a'.repeat(20_000)}`] })],
@@ -66,7 +67,7 @@ test.each([
     requestText('POST', '/api/v1/auth/login', { headers: ['content-type: application/json'], body: '{' }),
   ],
   [
-    'a body that is no frame',
+    'a body without a frame',
     requestText('POST', '/signet.auth.v1.AuthService/Login', {
       headers: ['content-type: application/grpc-web+proto'],
       body: 'x'.repeat(50),
@@ -80,15 +81,15 @@ test.each([
     }),
   ],
   [
-    'a bad time-out',
+    'an invalid timeout',
     requestText('POST', '/signet.auth.v1.AuthService/Login', {
       headers: ['content-type: application/json', 'connect-timeout-ms: x'],
       body: '{}',
     }),
   ],
-  ['what is not HTTP', 'hello\r\n\r\n'],
+  ['text that is not HTTP', 'hello\r\n\r\n'],
   [
-    'a bad chunk',
+    'an invalid chunk',
     requestText('POST', '/api/v1/auth/login', {
       headers: ['transfer-encoding: chunked', 'content-type: application/json'],
       body: 'zz\r\n',
@@ -96,12 +97,12 @@ test.each([
   ],
   ['an upgrade', requestText('GET', '/', { headers: ['upgrade: websocket'] })],
   ['an expectation', requestText('POST', '/api/v1/auth/login', { headers: ['expect: coffee'], body: '{}' })],
-])('%s writes at most one line at info', async (_, text) => {
+])('%s logs at most one line at info', async (_, text) => {
   await sendRaw(system.edge, text);
   await expectQuiet(1);
 });
 
-test('connections and streams that break write at most one line each', async () => {
+test('broken connections and streams log at most one line each', async () => {
   const rounds = 30;
   for (let round = 0; round < rounds; round++) {
     const session = connectHttp2(system.edge);

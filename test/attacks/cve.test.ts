@@ -7,7 +7,7 @@ import { startJwksServer } from '#kit/testing/jwks-server.ts';
 import { ask, openSystem, type Person, type System } from '../system.ts';
 import { requestText, sendRaw } from './wire.ts';
 
-// What happened to others, under the names that it is known by.
+// Known vulnerabilities of other systems, by their names.
 
 let system: System;
 let db: Client;
@@ -25,7 +25,7 @@ const refresh = (token: string) => system.rest('POST', '/auth/refresh', { body: 
 const profile = (token: string) => system.rest('GET', '/users/profile', { token });
 
 describe('CVE-2026-1035: a refresh token used in parallel is good more than once', () => {
-  test('50 at once end in one and the same successor, and one live refresh token', async () => {
+  test('50 concurrent refreshes return the same successor and leave one valid refresh token', async () => {
     const ada = await system.person();
     const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(ada.refresh)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
@@ -38,18 +38,18 @@ describe('CVE-2026-1035: a refresh token used in parallel is good more than once
     expect((await refresh(successor)).status).toBe(200);
   });
 
-  test('50 at once of a token whose successor was used end its session, and none is let in', async () => {
+  test('50 concurrent refreshes with a token whose successor was used end its session and are all refused', async () => {
     const ada = await system.person();
     const second = system.secret((await refresh(ada.refresh)).json.refresh_token);
     const third = system.secret((await refresh(second)).json.refresh_token);
     const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(ada.refresh)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
-    // One of them ended it, and is told so.
+    // The request that ended the session gets its own reason.
     expect(answers.filter(({ json }) => json.code === 'REFRESH_TOKEN_REUSED')).toHaveLength(1);
     expect((await refresh(third)).status).toBe(401);
   });
 
-  test('50 refreshes against 50 logouts leave no session alive', async () => {
+  test('50 refreshes concurrent with 50 logouts leave no valid session', async () => {
     const ada = await system.person();
     const body = { refresh_token: ada.refresh };
     const answers = await Promise.all(
@@ -65,7 +65,7 @@ describe('CVE-2026-1035: a refresh token used in parallel is good more than once
 
 describe('CVE-2025-61928: the user is taken from the body', () => {
   test.each(['user_id', 'userId', 'id', 'sub', 'email', 'user', 'profile', 'owner_id'])(
-    '%s names nobody',
+    'the field %s does not select a user',
     async (field) => {
       const [ada, eve] = await Promise.all([system.person(), system.person()]);
       const before = (await profile(ada.access)).json;
@@ -89,10 +89,10 @@ describe('CVE-2025-61928: the user is taken from the body', () => {
 
 describe("CVE-2026-31813: a token of the attacker's own issuer", () => {
   test.each([
-    ['that says so', {}],
-    ['that claims to be ours', { iss: 'http://localhost:8080' }],
-    ['in a list with ours', { iss: ['http://localhost:8080', 'https://attacker.test'] }],
-  ])('%s', async (_, claims) => {
+    ['with its own iss', {}],
+    ['with the iss of Signet', { iss: 'http://localhost:8080' }],
+    ['with both in a list', { iss: ['http://localhost:8080', 'https://attacker.test'] }],
+  ])('%s is refused', async (_, claims) => {
     const ada = await system.person();
     const attacker = await createTestIssuer({ alg: 'RS256', issuer: 'https://attacker.test' });
     const served = await startJwksServer(() => attacker.jwks());
@@ -108,7 +108,7 @@ describe("CVE-2026-31813: a token of the attacker's own issuer", () => {
 });
 
 describe('CVE-2025-59936: two issuers, one kid', () => {
-  test("a key of another issuer under our key's id verifies nothing", async () => {
+  test('a key of another issuer with a published kid verifies no token', async () => {
     const ada = await system.person();
     expect((await profile(ada.access)).status).toBe(200);
     const { keys } = (await system.rest('GET', '//.well-known/jwks.json')).json;
@@ -117,7 +117,7 @@ describe('CVE-2025-59936: two issuers, one kid', () => {
       const token = await attacker.sign({ iss, sub: ada.id, email: ada.email }, { kid: keys[0].kid });
       expect((await profile(token)).status).toBe(401);
     }
-    // Nor did trying replace the key that is known by that id.
+    // The attempts do not replace the published key.
     expect((await profile(ada.access)).status).toBe(200);
   });
 });
@@ -128,7 +128,7 @@ describe('CVE-2026-25223: a tab in Content-Type passes the check of what follows
     'application/json\t;a',
     'application/json\t/../text/plain',
     '\tapplication/json\tx',
-  ])('%j', async (type) => {
+  ])('%j is refused', async (type) => {
     const ada = await system.person();
     const body = JSON.stringify({ email: ada.email, password: ada.password });
     for (const path of ['/api/v1/auth/login', '/signet.auth.v1.AuthService/Login']) {
@@ -139,7 +139,7 @@ describe('CVE-2026-25223: a tab in Content-Type passes the check of what follows
 });
 
 describe('CVE-2020-15223: revocation says 200 although storage failed', () => {
-  /** Puts the table back, whatever became of the test. */
+  /** Restores the table after every test. */
   afterEach(async () => {
     await db.query('ALTER TABLE IF EXISTS auth.sessions_away RENAME TO sessions');
   });
@@ -173,13 +173,13 @@ describe('CVE-2020-15223: revocation says 200 although storage failed', () => {
   ];
 
   test.each(ways)(
-    'a logout by %s fails where the session could not be ended, and is true where it could',
+    'a logout by %s fails when the session cannot be ended, and ends it when it succeeds',
     async (_, logout) => {
       const ada = await system.person();
       await db.query('ALTER TABLE auth.sessions RENAME TO sessions_away');
       expect(await logout(ada)).toBeGreaterThanOrEqual(500);
       await db.query('ALTER TABLE auth.sessions_away RENAME TO sessions');
-      // It said that nothing was ended, and nothing was.
+      // The logout reported that the session still exists, and it does.
       const next = await refresh(ada.refresh);
       expect(next.status).toBe(200);
       const now = {
@@ -193,7 +193,7 @@ describe('CVE-2020-15223: revocation says 200 although storage failed', () => {
     },
   );
 
-  test('a logout whose row is locked fails when its caller stops waiting', async () => {
+  test('a logout whose row is locked fails at the deadline of the caller', async () => {
     const ada = await system.person();
     await db.query('BEGIN');
     await db.query('SELECT FROM auth.sessions WHERE user_id = $1 FOR UPDATE', [ada.id]);
@@ -208,34 +208,31 @@ describe('CVE-2020-15223: revocation says 200 although storage failed', () => {
   });
 });
 
-describe('Okta 2024: what is hashed is cut off, so that different passwords match', () => {
+describe('Okta 2024: truncated hash input makes different passwords match', () => {
   const email = (local: string) => `${local}@example.com`;
   const login = (address: string, password: string) =>
     system.rest('POST', '/auth/login', { body: { email: address, password } });
 
-  test.each([72, 73, 128, 200, 255])(
-    'passwords that differ only after %i bytes do not match each other',
-    async (length) => {
-      const address = email(`okta${length}`);
-      const password = system.secret(`${'p'.repeat(length)}A`);
-      const body = { email: address, password, name: 'Okta' };
-      expect((await system.rest('POST', '/auth/register', { body })).status).toBe(201);
-      expect((await login(address, password)).status).toBe(200);
-      for (const other of [`${'p'.repeat(length)}B`, 'p'.repeat(length), `${password}A`])
-        expect((await login(address, other)).status).toBe(401);
-    },
-  );
+  test.each([72, 73, 128, 200, 255])('passwords that differ only after %i bytes do not match', async (length) => {
+    const address = email(`okta${length}`);
+    const password = system.secret(`${'p'.repeat(length)}A`);
+    const body = { email: address, password, name: 'Okta' };
+    expect((await system.rest('POST', '/auth/register', { body })).status).toBe(201);
+    expect((await login(address, password)).status).toBe(200);
+    for (const other of [`${'p'.repeat(length)}B`, 'p'.repeat(length), `${password}A`])
+      expect((await login(address, other)).status).toBe(401);
+  });
 
-  test('passwords that differ after a NUL do not match each other', async () => {
+  test('passwords that differ only after a NUL do not match', async () => {
     const address = email('oktanul');
     const body = { email: address, password: 'correct horse\0battery', name: 'Okta' };
-    // Whether it is taken at all is not what this is about.
+    // The registration may be refused.
     await system.rest('POST', '/auth/register', { body });
     for (const other of ['correct horse\0staple', 'correct horse', 'correct horse\0'])
       expect([400, 401]).toContain((await login(address, other)).status);
   });
 
-  test('nor do those of people with long emails', async () => {
+  test('passwords of accounts with long emails do not match', async () => {
     const domain = `@${'d'.repeat(60)}.${'e'.repeat(60)}.${'f'.repeat(40)}.com`;
     const [long, longer] = [`${'u'.repeat(64)}1`.slice(0, 63) + domain, `${'u'.repeat(62)}2${domain}`];
     const password = system.secret('correct horse battery');

@@ -12,7 +12,7 @@ import { portOf } from './wire.ts';
 
 const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
 
-/** Methods whose work goes on in another process, and their messages. */
+/** Methods that call another process, with their messages. */
 const methods = [
   [AuthService.method.getJwks, {}],
   [AuthService.method.login, credentials],
@@ -29,11 +29,11 @@ const manners: readonly Manner[] = [
   { deadline: 2, bodyAfter: 12 },
 ];
 
-test('every process of a fleet lives on when callers of the edge leave', async () => {
+test('every process of a fleet survives clients of the edge that disconnect', async () => {
   const database = await freshDatabase();
   const fleet = await startFleet(database);
   onTestFinished(async () => {
-    // Each ends when it is asked to, and not before: close asks for exit code 0.
+    // Each process must exit on SIGTERM and not before: close expects exit code 0.
     await fleet.close();
     await database.drop();
   });
@@ -56,7 +56,7 @@ test('every process of a fleet lives on when callers of the edge leave', async (
     );
   }
   for (const sender of senders) sender.close();
-  // The sign-ins among those calls pushed the first session out.
+  // The sign-ins of these calls ended the first session.
   const profile = await ask(`${api}/users/profile`, 'GET', { token: await signIn() });
   expect([profile.status, (await ask(`${fleet.edge}/health`, 'GET')).status]).toEqual([200, 200]);
   const errors = Object.values(fleet.processes).flatMap((one) =>

@@ -13,8 +13,8 @@ import { startTogether } from '../processes.ts';
 import { ask } from '../system.ts';
 import { doorSenders, grpcSender, type Manner, type Sender } from './departures/requests.ts';
 
-// Callers who leave, whose deadline is over before the work, or whose body comes late: each of them
-// without credentials, too. A promise that nothing waits for any more must not end the process.
+// Clients that disconnect, whose deadline expires before the work is done, or whose body arrives late, with and without
+// credentials. An unobserved promise must not end the process.
 
 const contract = [...(await contractServices()), Health, ServerReflection].flatMap(({ methods }) => methods);
 
@@ -26,12 +26,12 @@ const manners: readonly Manner[] = [
   { bodyAfter: 30, leavesAfter: 15 },
 ];
 
-/** What may remain after 2 rounds of some 700 requests: connections of the pools, and what caches keep. */
+/** Allowed growth after 2 rounds of about 700 requests: pooled connections and cache entries. */
 const slack = { descriptors: 5, heap: 5_000_000 };
 
 const admin = { email: 'root@example.com', password: 'the admin of the tests' };
 
-/** Collects garbage all the time, so that what a process holds can be read off. */
+/** Runs the garbage collector repeatedly, so that the heap size shows the memory in use. */
 const collecting = `
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -45,7 +45,7 @@ let senders: Sender[];
 beforeAll(async () => {
   database = await freshDatabase();
   all = await startTogether(database, {
-    // Keys are made more than once here, and these cost little.
+    // The test creates several keys; ES256 keys are cheap.
     SIGNET_ALG: 'ES256',
     SIGNET_ADMIN_EMAIL: admin.email,
     SIGNET_ADMIN_PASSWORD: admin.password,
@@ -53,7 +53,7 @@ beforeAll(async () => {
   });
   senders = [
     ...doorSenders('the edge', all.ports.edge),
-    ...doorSenders('the auth door', all.ports.auth),
+    ...doorSenders('the public port of auth', all.ports.auth),
     ...[...all.ports.grpc].map(([name, port]) => grpcSender(`gRPC at the ${name} service`, port)),
   ];
 });
@@ -72,7 +72,9 @@ async function signIn(credentials: { email: string; password: string }): Promise
   return answer.json.access_token;
 }
 
-/** Credentials that a method's rule admits, of a person of its own: some methods end sessions or accounts. */
+/**
+ * Credentials that the access rule of the method admits, of a new user, because some methods end sessions or accounts.
+ */
 async function tokenFor(method: DescMethod): Promise<string | undefined> {
   const rule = accessOf(method);
   if (rule === 'public') return undefined;
@@ -87,7 +89,7 @@ async function register() {
   return credentials;
 }
 
-/** A message that reaches the work behind validation, where an empty one does not. */
+/** A message that passes validation, where an empty one does not. */
 async function messageFor({ name }: DescMethod): Promise<unknown> {
   if (name === 'Login') return register();
   if (name === 'RequestPasswordReset') return { email: admin.email };
@@ -95,8 +97,8 @@ async function messageFor({ name }: DescMethod): Promise<unknown> {
   return {};
 }
 
-/** Sends a method's requests in every manner, by every way, a few at once. */
-async function pester(method: DescMethod): Promise<void> {
+/** Sends requests to a method in every manner and over every protocol, a few at a time. */
+async function callAndLeave(method: DescMethod): Promise<void> {
   const [token, message] = [await tokenFor(method), await messageFor(method)];
   const limit = pLimit(12);
   const sent = senders
@@ -114,22 +116,22 @@ async function metric(name: string): Promise<number> {
   );
 }
 
-test('every gRPC port is asked', () => {
+test('the test covers every gRPC port', () => {
   expect([...all.ports.grpc.keys()].toSorted()).toEqual(servicesWithData.map(({ name }) => name).toSorted());
 });
 
-describe('a process whose callers leave', () => {
+describe('a process whose clients disconnect', () => {
   test.each(contract.map((method) => [`${method.parent.typeName}/${method.name}`, method] as const))(
-    'lives and answers the next call: %s',
+    'survives and serves the next call: %s',
     async (_, method) => {
-      await pester(method);
+      await callAndLeave(method);
       expect(all.hasEnded(), all.output()).toBe(false);
       const health = await ask(`http://127.0.0.1:${all.ports.edge}/health`, 'GET');
       expect(health.status).toBe(200);
     },
   );
 
-  test('handles every promise, and writes no error for what its callers did', async () => {
+  test('handles every rejection and logs no error', async () => {
     const errors = all
       .output()
       .split('\n')
@@ -139,10 +141,10 @@ describe('a process whose callers leave', () => {
     expect(await metric('signet_stray_errors_total')).toBe(0);
   });
 
-  test.runIf(process.platform === 'linux')('gives back descriptors and memory', async () => {
+  test.runIf(process.platform === 'linux')('releases descriptors and memory', async () => {
     const some = contract.filter(({ name }) => ['GetJwks', 'Refresh', 'GetProfile', 'Watch', 'Verify'].includes(name));
     const round = async () => {
-      for (const method of some) await pester(method);
+      for (const method of some) await callAndLeave(method);
       for (const sender of senders) sender.close();
     };
     await round();
@@ -154,7 +156,7 @@ describe('a process whose callers leave', () => {
   });
 });
 
-/** What the process holds once nothing is asked of it: the least of some readings, for collections take their time. */
+/** The resources of the idle process: the minimum of several readings, because garbage collection takes time. */
 async function held(): Promise<{ descriptors: number; heap: number }> {
   const least = { descriptors: Infinity, heap: Infinity };
   for (let times = 0; times < 6; times++) {

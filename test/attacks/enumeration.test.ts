@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
 import { type Answer, ask, openSystem, type System } from '../system.ts';
 
-// Whether somebody has an account is not told by what a stranger is answered. What an answer costs is counted beside
-// the check of passwords (services/auth/passwords/rules/authenticator.test.ts).
+// A response must not show whether an account exists. services/auth/passwords/rules/authenticator.test.ts tests the
+// cost of the responses.
 
 let system: System;
 const emails: Record<string, string> = { 'an unknown email': 'nobody@example.com' };
@@ -24,13 +24,13 @@ beforeAll(async () => {
   const { status, text } = await system.rest('DELETE', '/users/account', { token: gone.access });
   if (status !== 204) throw new Error(`an account could not be deleted: ${text}`);
   emails['an account'] = known.email;
-  emails['one that is disabled'] = disabled.email;
-  emails['one whose hash nobody can read'] = broken.email;
-  emails['one that is deleted'] = gone.email;
+  emails['a disabled account'] = disabled.email;
+  emails['an account with an unreadable hash'] = broken.email;
+  emails['a deleted account'] = gone.email;
 });
 afterAll(() => system.close());
 
-/** All of an answer but what differs from request to request, and from second to second. */
+/** The parts of a response that do not vary by request or by second. */
 function comparable({ status, headers, text }: Answer): object {
   const kept = [...headers].filter(
     ([name]) => !['date', 'x-request-id', 'ratelimit', 'content-length', 'retry-after'].includes(name),
@@ -42,32 +42,32 @@ function comparable({ status, headers, text }: Answer): object {
   };
 }
 
-const asked: Record<string, (email: string) => Promise<Answer>> = {
+const requests: Record<string, (email: string) => Promise<Answer>> = {
   'a sign-in over REST': (email) => system.rest('POST', '/auth/login', { body: { email, password: 'wrong' } }),
   'a sign-in by cookie': (email) =>
     system.rest('POST', '/auth/login', { body: { email, password: 'wrong', transport: 'cookie' } }),
   'a sign-in over Connect': (email) =>
     ask(`${system.edge}/signet.auth.v1.AuthService/Login`, 'POST', { body: { email, password: 'wrong' } }),
-  "a sign-in at auth's own door": (email) =>
+  'a sign-in at the public port of auth': (email) =>
     ask(`${system.auth}/api/v1/auth/login`, 'POST', { body: { email, password: 'wrong' } }),
-  'a link to reset the password': (email) => system.rest('POST', '/auth/password/reset-request', { body: { email } }),
-  'a link, over Connect': (email) =>
+  'a password reset request': (email) => system.rest('POST', '/auth/password/reset-request', { body: { email } }),
+  'a password reset request over Connect': (email) =>
     ask(`${system.edge}/signet.auth.v1.PasswordService/RequestPasswordReset`, 'POST', { body: { email } }),
 };
 
-describe.each(Object.entries(asked))('%s', (_, send) => {
-  test('is answered alike, head and body, whatever account there is', async () => {
+describe.each(Object.entries(requests))('%s', (_, send) => {
+  test('gets the same head and body for every kind of account', async () => {
     const expected = comparable(await send(emails['an unknown email'] ?? ''));
     for (const [what, email] of Object.entries(emails)) expect(comparable(await send(email)), what).toEqual(expected);
   });
 });
 
-test('also once the tries are used up', async () => {
+test('a sign-in over the limit gets the same response for every kind of account', async () => {
   const last: object[] = [];
   for (const email of Object.values(emails)) {
-    let answer = await asked['a sign-in over REST']!(email);
+    let answer = await requests['a sign-in over REST']!(email);
     for (let index = 0; index < 12 && answer.status !== 429; index++)
-      answer = await asked['a sign-in over REST']!(email);
+      answer = await requests['a sign-in over REST']!(email);
     expect(answer.status).toBe(429);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(800);
     last.push(comparable({ ...answer, text: answer.text.replaceAll(/\d+ s/g, '') }));

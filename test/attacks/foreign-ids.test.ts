@@ -9,7 +9,7 @@ import { serviceNames, services } from '../../services/registry.ts';
 import { openSystem, type Person, type System } from '../system.ts';
 import { openRows, registryMethods, requestWith, textFieldsOf } from './registry.ts';
 
-/** A user with the ids of another in every field of every method (CVE-2025-61928: a user id from the body). */
+/** Sends the ids of another user in every field of every method (CVE-2025-61928: a user id from the body). */
 
 let system: System;
 let mallory: Person;
@@ -39,7 +39,7 @@ afterAll(async () => {
   await system.close();
 });
 
-/** What the first answer says; empty where the call is refused. */
+/** The first response as text; starts with `refused` when the call fails. */
 async function answerOf(transport: Transport, method: DescMethod, json: JsonObject): Promise<string> {
   const stop = new AbortController();
   const headers = { authorization: `Bearer ${mallory.access}` };
@@ -70,24 +70,24 @@ const bigintAsText = (_: string, value: unknown) => (typeof value === 'bigint' ?
 describe.each(
   registryMethods.map(({ name, method }) => [`${method.parent.typeName}/${method.name}`, name, method] as const),
 )('%s', (_, name, method) => {
-  test("with another user's ids in any field, neither shows nor changes what is theirs", async () => {
+  test('with the ids of another user in any field, neither reveals nor changes their data', async () => {
     const ids = { id: victim.id, session, email: victim.email };
     const before = await rows.mentioning(...Object.values(ids));
-    // Account, session, profile, and what the audit log has of them.
+    // Account, session, profile and audit events.
     expect(before.length).toBeGreaterThan(4);
     const shown: string[] = [];
     for (const field of textFieldsOf(method)) {
       for (const [kind, id] of Object.entries(ids)) {
         for (const transport of [atEdge, direct.get(name)!]) {
           const answer = await answerOf(transport, method, requestWith(method, field, id));
-          // The id itself may come back: the caller has sent it.
+          // The sent id may be echoed.
           const others = Object.entries({ ...ids, bio: 'the victim' }).filter(([other]) => other !== kind);
           shown.push(...others.filter(([, text]) => answer.includes(text)).map(([other]) => `${other} by ${field}`));
         }
       }
     }
     expect(shown).toEqual([]);
-    // A wrong password or a forgotten one may add to the audit log; what was there is as it was.
+    // A failed attempt may add audit events, but must not change existing rows.
     expect(await rows.mentioning(...Object.values(ids))).toEqual(expect.arrayContaining(before));
   });
 });

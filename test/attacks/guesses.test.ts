@@ -10,7 +10,7 @@ import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-cli
 import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { ask, openSystem, type Person, type System } from '../system.ts';
 
-// Guessing of passwords, under the names that it is known by, and from wherever it comes.
+// Password guessing: known vulnerabilities, from one and from many networks.
 
 let system: System;
 let channel: GrpcTransport;
@@ -40,45 +40,45 @@ afterAll(async () => {
   channel.close();
   await system.close();
 });
-/** Each test has the limits to itself: tests are quicker than a quarter of an hour. */
+/** Clears the limits before each test; their window is 15 minutes. */
 beforeEach(() => db.query('DELETE FROM auth.attempts'));
 
-/** A call as the edge makes it for somebody at an address. */
+/** A call as the edge forwards it for a client at an address. */
 const at = (address: string, more: Record<string, string> = {}) => ({
   headers: { 'x-signet-caller': caller, 'x-signet-peer': address, ...more },
-  // Tries on one account wait for each other; how long is not what this is about.
+  // Attempts on one account wait for each other, so the deadline is long.
   timeoutMs: 30_000,
 });
-const said = (work: Promise<unknown>) =>
+const outcomeOf = (work: Promise<unknown>) =>
   work.then(
     () => 'OK',
     (error: unknown) => reasonOf(error) ?? String(error),
   );
 const login = (address: string, email: string, password: string) =>
-  said(createClient(AuthService, channel).login({ email, password }, at(address)));
+  outcomeOf(createClient(AuthService, channel).login({ email, password }, at(address)));
 const requestReset = (address: string, email: string) =>
-  said(createClient(PasswordService, channel).requestPasswordReset({ email }, at(address)));
+  outcomeOf(createClient(PasswordService, channel).requestPasswordReset({ email }, at(address)));
 const change = (address: string, { access, password }: Person, current: string) =>
-  said(
+  outcomeOf(
     createClient(PasswordService, channel).changePassword(
       { currentPassword: current, newPassword: `${password} and more` },
       at(address, { authorization: `Bearer ${access}` }),
     ),
   );
 
-/** How often each answer came. */
+/** The number of times that each outcome occurred. */
 function counted(answers: readonly string[]): Record<string, number> {
   return Object.fromEntries([...new Set(answers)].map((one) => [one, answers.filter((two) => two === one).length]));
 }
-/** As if so much of the window had passed. */
+/** Moves the window forward by an interval. */
 const pass = (interval: string) =>
   db.query('UPDATE auth.attempts SET resets_at = resets_at - $1::interval', [interval]);
 
-describe('CVE-2024-4629, CVE-2023-47111: tries at once pass the lockout', () => {
-  test('300 at once, half of them as changes of the password, are four that are tried', async () => {
+describe('CVE-2024-4629, CVE-2023-47111: concurrent attempts bypass the lockout', () => {
+  test('of 300 concurrent attempts, half of them password changes, four are checked', async () => {
     const [target, other] = [await system.person(), await system.person()];
     const tries = Array.from({ length: 300 }, (_, index) =>
-      // The owner's network: whoever has stolen an access token guesses from where they like.
+      // From the network of the owner, because the thief of an access token can choose the network.
       index % 2 === 0
         ? login('127.0.0.1', target.email, `wrong ${index}`)
         : change('127.0.0.1', target, `wrong ${index}`),
@@ -91,7 +91,7 @@ describe('CVE-2024-4629, CVE-2023-47111: tries at once pass the lockout', () => 
     expect(await login('127.0.0.1', other.email, other.password)).toBe('OK');
   });
 
-  test('from 100 networks at once, an account has four tries all together', async () => {
+  test('from 100 networks at once, four attempts on an account are checked', async () => {
     const { email } = await system.person();
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, index) => login(`198.51.100.${index}`, email, 'wrong')),
@@ -99,7 +99,7 @@ describe('CVE-2024-4629, CVE-2023-47111: tries at once pass the lockout', () => 
     expect(counted(answers)).toEqual({ INVALID_CREDENTIALS: 4, LOGIN_LIMITED: 96 });
   });
 
-  test('at 100 accounts at once, a network has twelve', async () => {
+  test('on 100 accounts at once, twelve attempts of a network are checked', async () => {
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, index) => login('203.0.113.9', `nobody${index}@example.com`, 'wrong')),
     );
@@ -107,7 +107,7 @@ describe('CVE-2024-4629, CVE-2023-47111: tries at once pass the lockout', () => 
   });
 });
 
-describe('CVE-2026-45364: an address in other spellings counts anew', () => {
+describe('CVE-2026-45364: another spelling of an address gets a new limit', () => {
   test.each([
     [
       'an IPv6 network, in any spelling of any address of it',
@@ -123,20 +123,20 @@ describe('CVE-2026-45364: an address in other spellings counts anew', () => {
       'an IPv4 address, mapped or not',
       ['192.0.2.7', '::ffff:192.0.2.7', '::FFFF:c000:207', '0:0:0:0:0:ffff:192.0.2.7'],
     ],
-  ])('%s is one', async (_, spellings) => {
+  ])('%s has one limit', async (_, spellings) => {
     const answers: string[] = [];
     for (let index = 0; index < 15; index++) {
       answers.push(await login(spellings[index % spellings.length] ?? '', `nobody${index}@example.com`, 'wrong'));
     }
     expect(answers).toEqual([...Array(12).fill('INVALID_CREDENTIALS'), ...Array(3).fill('LOGIN_LIMITED')]);
-    // The network beside it has tries of its own.
+    // The neighbouring network has its own limit.
     expect(await login('2001:db8:0:8::1', 'nobody@example.com', 'wrong')).toBe('INVALID_CREDENTIALS');
     expect(await login('192.0.2.8', 'nobody@example.com', 'wrong')).toBe('INVALID_CREDENTIALS');
   });
 });
 
 describe('the limit of an account', () => {
-  test('is four wrong ones and not the fifth; the window over, the tries come back', async () => {
+  test('allows four wrong passwords and refuses the fifth until the window is over', async () => {
     const { email, password } = await system.person();
     const answers: string[] = [];
     for (let index = 0; index < 5; index++) answers.push(await login('192.0.2.1', email, 'wrong'));
@@ -147,7 +147,7 @@ describe('the limit of an account', () => {
     expect(await login('192.0.2.1', email, password)).toBe('OK');
   });
 
-  test('begins anew with a right one', async () => {
+  test('is reset by a correct password', async () => {
     const { email, password } = await system.person();
     for (let round = 0; round < 3; round++) {
       for (let index = 0; index < 3; index++)
@@ -156,17 +156,17 @@ describe('the limit of an account', () => {
     }
   });
 
-  test('is reached by strangers without locking the owner out where they have been before', async () => {
+  test('does not lock the owner out of known networks when strangers reach it', async () => {
     const { email, password } = await system.person();
     for (let index = 0; index < 10; index++) await login(`198.51.100.${index}`, email, 'wrong');
     expect(await login('198.51.100.99', email, password), 'from anywhere else').toBe('LOGIN_LIMITED');
     expect(await login('127.0.0.1', email, password), 'from home').toBe('OK');
-    // A wrong one is answered there as everywhere, and the tries are no more than elsewhere.
+    // A wrong password gets the same response from a known network, and the limit there is the same.
     for (let index = 0; index < 4; index++) expect(await login('127.0.0.1', email, 'wrong')).toBe('LOGIN_LIMITED');
     expect(await login('127.0.0.1', email, password), 'a right one, past four wrong ones there').toBe('LOGIN_LIMITED');
   });
 
-  test('counts no try that its network has none left for', async () => {
+  test('does not count attempts that the limit of the network refuses', async () => {
     const { email, password } = await system.person();
     for (let index = 0; index < 12; index++) await login('203.0.113.5', `nobody${index}@example.com`, 'wrong');
     for (let index = 0; index < 10; index++) expect(await login('203.0.113.5', email, 'wrong')).toBe('LOGIN_LIMITED');
@@ -174,8 +174,8 @@ describe('the limit of an account', () => {
   });
 });
 
-describe('mails with links', () => {
-  test('are five in half an hour to an account, which no answer shows, and twenty an hour from a network, which it does', async () => {
+describe('link mails', () => {
+  test('are limited to five in half an hour per account, silently, and to twenty an hour per network, with an error', async () => {
     const ada = await system.person();
     const sent = async () => {
       const sql = `SELECT count(*)::int FROM auth.audit_events WHERE kind = 'password_reset_requested' AND subject_id = $1`;
@@ -193,7 +193,7 @@ describe('mails with links', () => {
   });
 });
 
-test('only a service is believed whom it asks for: a stranger counts where they are', async () => {
+test('forwarded addresses count only from a service; a stranger counts by the peer address', async () => {
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
       ask(`${system.edge}/api/v1/auth/login`, 'POST', {

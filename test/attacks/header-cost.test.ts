@@ -5,10 +5,10 @@ import { maxHeaderBytes } from '#kit/contract/limits.ts';
 import { openSystem, type System } from '../system.ts';
 import { portOf, requestText } from './wire.ts';
 
-// What a stranger's headers cost before anybody knows who asks. Work that grows faster than the header
-// does is found by its ratio, so that the speed of the machine does not matter.
+// The CPU cost of headers before authentication. The test compares costs of different lengths, so the speed of the
+// machine does not matter.
 
-/** Headers that something reads before a call is authenticated, and one that nothing reads. */
+/** Headers that are read before authentication, and one that is never read. */
 const names = [
   'authorization',
   'cookie',
@@ -34,7 +34,7 @@ const names = [
   'idempotency-key',
 ];
 
-/** What a header is filled with, after a beginning and before an end that keep patterns looking. */
+/** Start, repeated fill and end of a header value that make patterns backtrack. */
 const fills: readonly [string, string, string][] = [
   ['Bearer', ' ', 'x y'],
   ['Bearer x', '\t', 'y'],
@@ -52,7 +52,7 @@ const fills: readonly [string, string, string][] = [
   ['%', '%', '%'],
 ];
 
-/** Lengths in characters: the longest still passes the limit of all headers together. */
+/** Lengths in characters. The longest is below the limit for all headers. */
 const lengths = [1_000, 2_000, 4_000, 8_000, 15_000];
 
 let system: System;
@@ -66,7 +66,7 @@ afterAll(async () => {
   await system.close();
 });
 
-/** A connection that asks one thing after the other. */
+/** A connection that sends requests one after the other. */
 interface Client {
   ask(text: string): Promise<void>;
   close(): void;
@@ -95,7 +95,7 @@ async function openClient(port: number): Promise<Client> {
   };
 }
 
-/** CPU of a request with a header of so many characters, of this process as a whole, in microseconds. */
+/** CPU time of a request with a header of the given length, of the whole process, in microseconds. */
 async function costOf(
   name: string,
   [start, fill, end]: (typeof fills)[number],
@@ -115,8 +115,8 @@ async function costOf(
 }
 
 /**
- * The least of 9, for a header that a first look found suspicious: whatever else the
- * process and the machine do adds to a measurement and takes nothing from it.
+ * The minimum of 9 measurements, for a header with a suspicious first measurement. Other load only adds to a
+ * measurement.
  */
 async function careful(name: string, fill: (typeof fills)[number]): Promise<number[]> {
   const costs: number[] = [];
@@ -128,7 +128,7 @@ async function careful(name: string, fill: (typeof fills)[number]): Promise<numb
   return costs;
 }
 
-test.each(names)('%s costs no more than in proportion to its length', async (name) => {
+test.each(names)('the cost of %s grows at most linearly with its length', async (name) => {
   const wrong: string[] = [];
   for (const fill of fills) {
     const seen: number[] = [];
@@ -146,7 +146,7 @@ test.each(names)('%s costs no more than in proportion to its length', async (nam
 test.each([
   ['the auth service', () => system.authGrpcPort, '/signet.auth.v1.AuthService/Login'],
   ['the user service', () => system.userPort, '/signet.user.v1.UserService/GetProfile'],
-])('metadata at %s is refused past the limit of all headers, and costs no more than in proportion', async (...at) => {
+])('metadata over the header limit is refused at %s, and its cost grows at most linearly', async (...at) => {
   const [, port, path] = at;
   const session = connectHttp2(`http://127.0.0.1:${port()}`);
   const cost = async (length: number) => {
@@ -161,7 +161,7 @@ test.each([
     const tries: number[] = [];
     for (let times = 0; times < 9; times++) {
       const { status, cpu } = await cost(length);
-      // RESOURCE_EXHAUSTED past the limit; before it, the message or the token is refused.
+      // RESOURCE_EXHAUSTED over the limit; below it, the message or the token is refused.
       expect(status === 8).toBe(length > maxHeaderBytes);
       tries.push(cpu);
     }

@@ -30,7 +30,7 @@ afterAll(async () => {
   await system.close();
 });
 
-/** Every column of every table, read from the database, so that a new one is tried as well. */
+/** Every column of every table, read from the database so that new columns are included. */
 async function columns(): Promise<string[]> {
   const { rows } = await db.query<{ column_name: string }>(
     `SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema = ANY($1)`,
@@ -41,8 +41,11 @@ async function columns(): Promise<string[]> {
 
 const fieldsOf = ({ fields }: DescMessage) => fields.flatMap(({ name, jsonName }) => [name, jsonName]);
 
-/** What somebody could wish for: every field of an account, of a profile and of any row, and what other systems call them. */
-async function wishes(): Promise<string[]> {
+/**
+ * Fields that an attacker may try: every field of an account, of a profile and of any row, and common names of other
+ * systems.
+ */
+async function candidateFields(): Promise<string[]> {
   const folklore = [
     'is_admin',
     'isAdmin',
@@ -65,7 +68,7 @@ async function wishes(): Promise<string[]> {
   return [...new Set([...fieldsOf(UserSchema), ...fieldsOf(ProfileSchema), ...(await columns()), ...folklore])];
 }
 
-/** Values that would do harm if they were taken. */
+/** Values that would cause harm if accepted. */
 function valuesFor(name: string): unknown[] {
   if (/time|_at$|At$/.test(name)) return ['2000-01-01T00:00:00Z'];
   if (/roles|amr/.test(name)) return [['admin'], 'admin'];
@@ -74,7 +77,7 @@ function valuesFor(name: string): unknown[] {
   return ['admin', true, { admin: true }];
 }
 
-/** A request that the method takes: its example, or one with values of ours. */
+/** A valid request of the method: its example, or one with the values of this test. */
 function requestFor(method: DescMethod): JsonObject {
   const requests: Record<string, JsonObject> = {
     Register: { email: `p${crypto.randomUUID()}@example.com`, password: 'a good long password', name: 'Eve' },
@@ -95,23 +98,23 @@ const snapshot = async () =>
     )
   ).rows;
 
-/** Methods that a person without a role may call at the edge, by the registry. */
+/** Methods that a user without a role may call at the edge, from the registry. */
 const methods = registryMethods
   .map(({ method }) => method)
   .filter((method) => {
     const rule = accessOf(method);
     const isForPeople = rule === 'public' || (isOnEdge(method) && !rule.internal && !rule.roles?.length);
-    // A service's assertion is no matter of fields; its form is tried in assertions.test.ts.
+    // assertions.test.ts tests the form of service assertions.
     return isForPeople && method.methodKind === 'unary' && method.name !== 'IssueServiceToken';
   });
 
-/** A path of a template, of a resource that does not exist. */
+/** A path that matches the template, of a resource that does not exist. */
 function pathOf(template: string): string {
   return template.replaceAll(/\{\w+\}/g, () => crypto.randomUUID());
 }
 
-/** Sends the same JSON by every door that the method has. */
-async function everyDoor(method: DescMethod, json: JsonObject): Promise<Answer[]> {
+/** Sends the same JSON over Connect and every REST route of the method. */
+async function sendEverywhere(method: DescMethod, json: JsonObject): Promise<Answer[]> {
   const connect = ask(`${system.edge}/${method.parent.typeName}/${method.name}`, 'POST', {
     body: json,
     token: ada.access,
@@ -126,30 +129,30 @@ async function everyDoor(method: DescMethod, json: JsonObject): Promise<Answer[]
 }
 
 describe.each(methods.map((method) => [method.name, method] as const))('%s', (_, method) => {
-  test('takes no field that is not its own', async () => {
-    // An update is what makes a profile.
+  test('refuses every unknown field', async () => {
+    // The first update creates the profile.
     for (const { access } of [ada, victim]) {
       const made = await system.rest('PATCH', '/users/profile', { token: access, body: { bio: 'as it was' } });
       expect(made.status).toBe(200);
     }
-    // Else it would be refused whatever it had besides.
+    // An invalid request would be refused regardless of the field.
     assertValid(method.input, fromJson(method.input, requestFor(method)));
     const before = await snapshot();
     const own = new Set(fieldsOf(method.input));
-    const foreign = (await wishes()).filter((name) => !own.has(name));
+    const foreign = (await candidateFields()).filter((name) => !own.has(name));
     expect(foreign.length).toBeGreaterThan(20);
     for (const name of foreign) {
       for (const value of valuesFor(name)) {
-        // An assignment would set a prototype instead of a field.
+        // An assignment to __proto__ would set the prototype instead of a field.
         const json = Object.defineProperty(requestFor(method), name, { value, enumerable: true });
-        for (const { status, text } of await everyDoor(method, json)) expect(status, `${name}: ${text}`).toBe(400);
+        for (const { status, text } of await sendEverywhere(method, json)) expect(status, `${name}: ${text}`).toBe(400);
       }
     }
     expect(await snapshot()).toEqual(before);
   });
 });
 
-test('a registration has the roles that anybody may have, whatever it asks for', async () => {
+test('a registration gets only self-assignable roles', async () => {
   for (const role of valuesFor('role')) {
     const body = { ...requestFor(AuthService.method.register), role };
     expect((await system.rest('POST', '/auth/register', { body })).status, JSON.stringify(role)).toBe(400);
@@ -164,9 +167,9 @@ test('a registration has the roles that anybody may have, whatever it asks for',
   expect(new Set(rows.map(({ role }) => role))).toEqual(new Set(['raider', 'user']));
 });
 
-test('a mask names what may be written and nothing else', async () => {
+test('refuses every update mask with an unknown or read-only field', async () => {
   const before = await snapshot();
-  for (const name of (await wishes()).filter((one) => !['name', 'bio', 'phone', 'locale'].includes(one))) {
+  for (const name of (await candidateFields()).filter((one) => !['name', 'bio', 'phone', 'locale'].includes(one))) {
     for (const update_mask of [name, `bio,${name}`]) {
       const body = { bio: 'x', update_mask };
       expect((await system.rest('PATCH', '/users/profile', { token: ada.access, body })).status, name).toBe(400);

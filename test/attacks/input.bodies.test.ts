@@ -12,16 +12,16 @@ beforeAll(async () => {
 });
 afterAll(() => system.close());
 
-/** Whatever was done, the next request is answered as ever. */
-afterEach(goesOn);
+/** After every attack, the next request succeeds. */
+afterEach(expectWorking);
 
-async function goesOn(): Promise<void> {
+async function expectWorking(): Promise<void> {
   expect((await system.rest('GET', '/users/profile', { token: ada.access })).status).toBe(200);
 }
 
 const rest = '/api/v1/auth/login';
 const connect = '/signet.auth.v1.AuthService/Login';
-const doors = [
+const protocols = [
   ['REST', rest],
   ['Connect', connect],
 ] as const;
@@ -40,14 +40,14 @@ function post(
   return sendRaw(system.edge, requestText('POST', path, { headers, body: text }));
 }
 
-describe.each(doors)('content types on %s', (_, path) => {
+describe.each(protocols)('content types on %s', (_, path) => {
   test.each([
     'application/json',
     'Application/JSON',
     'application/json; charset=utf-8',
     'application/json\t',
     'application/json;charset=UTF-8',
-  ])('takes %s', async (type) => {
+  ])('accepts %s', async (type) => {
     expect((await post(path, credentials, [`Content-Type: ${type}`])).status).toBe(200);
   });
 
@@ -78,30 +78,30 @@ describe.each(doors)('content types on %s', (_, path) => {
     expect((await post(path, credentials, [`Content-Type: ${type}`])).status).toBe(415);
   });
 
-  test('refuses a body without a type', async () => {
+  test('refuses a body without a content type', async () => {
     expect((await post(path, credentials, [])).status).toBe(415);
   });
 
-  test('refuses a body with two types; on Connect, Node keeps the first alone', async () => {
+  test('refuses a body with two content types; on Connect, Node keeps only the first', async () => {
     const two = ['Content-Type: application/json', 'Content-Type: text/plain'];
     expect((await post(path, credentials, two)).status).toBe(path === rest ? 415 : 200);
     expect((await post(path, credentials, two.toReversed())).status).toBe(415);
   });
 });
 
-describe.each(doors)('bodies on %s', (_, path) => {
+describe.each(protocols)('bodies on %s', (_, path) => {
   test.each(bodies)('refuses %s', async (__, make) => {
     const answer = await post(path, make(ada.email));
     expect(answer.status, answer.text.slice(-400)).toBe(400);
   });
 });
 
-test('a byte order mark is refused on REST, and passed over on Connect (RFC 8259 section 8.1)', async () => {
+test('a byte order mark is refused on REST and ignored on Connect (RFC 8259 section 8.1)', async () => {
   expect((await post(rest, `\uFEFF${credentials}`)).status).toBe(400);
   expect((await post(connect, `\uFEFF${credentials}`)).status).toBe(200);
 });
 
-/** Bodies of text fields that a database or a pattern could trip over. */
+/** Text fields with values that a database or a pattern may mishandle. */
 describe.each([
   ['REST', 'PATCH', '/api/v1/users/profile'],
   ['Connect', 'POST', '/signet.user.v1.UserService/UpdateProfile'],
@@ -116,13 +116,13 @@ describe.each([
     ['a', '\n'],
     [' ', '\n'],
     ['a ', '\u0007'],
-  ])('refuses a name as long as a request may be, of %j in no time', async (fill, last) => {
+  ])('refuses a name of maximal length, of %j, quickly', async (fill, last) => {
     const began = performance.now();
     expect((await change({ name: fill.repeat(60_000 / fill.length) + last })).status).toBe(400);
     expect(performance.now() - began).toBeLessThan(2_000);
   });
 
-  test('refuses a locale of thirty thousand subtags in no time', async () => {
+  test('refuses a locale of thirty thousand subtags quickly', async () => {
     const began = performance.now();
     expect((await change({ locale: `en${'-a'.repeat(30_000)}!` })).status).toBe(400);
     expect(performance.now() - began).toBeLessThan(2_000);
@@ -135,18 +135,18 @@ describe.each([
     },
   );
 
-  test('keeps what is only strange', async () => {
+  test('keeps unusual but valid text', async () => {
     const bio = '\u202e<script>alert(1)</script>\u2028\ud83d\ude00\r\n\t\'";--\u0001';
     const answer = await change({ bio });
     expect([answer.status, answer.json.bio]).toEqual([200, bio]);
   });
 });
 
-describe.each(doors)('sizes on %s', (name, path) => {
+describe.each(protocols)('sizes on %s', (name, path) => {
   const tooLarge = name === 'REST' ? 413 : 429;
   const large = `{"email":"${'a'.repeat(9 << 20)}"}`;
 
-  test('refuses 9 MiB, declared, in chunks, and declared but never sent', async () => {
+  test('refuses 9 MiB: declared, chunked, and declared but not sent', async () => {
     const head = ['Content-Type: application/json'];
     expect((await post(path, large, head)).status).toBe(tooLarge);
     const chunks = `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
@@ -156,13 +156,13 @@ describe.each(doors)('sizes on %s', (name, path) => {
     expect((await sendRaw(system.edge, declared)).status).toBe(tooLarge);
   });
 
-  test('reads 64 KiB and not a byte more', async () => {
+  test('accepts 64 KiB and refuses one byte more', async () => {
     const padded = (size: number) => credentials.padEnd(size, ' ');
     expect((await post(path, padded(65_536))).status).toBe(200);
     expect((await post(path, padded(65_537))).status).toBe(tooLarge);
   });
 
-  test('ends a body where its length says, and takes what follows for another request', async () => {
+  test('ends a body at its Content-Length and reads the rest as another request', async () => {
     const headers = ['Content-Type: application/json', 'Content-Length: 2'];
     const text = requestText('POST', path, { headers, body: '{}{"email":"x"}' }).replace('Connection: close\r\n', '');
     expect(new Set((await sendRaw(system.edge, text)).statuses)).toEqual(new Set([400]));
@@ -181,11 +181,11 @@ describe('compressed bodies', () => {
   const bomb = gzipSync(Buffer.alloc(64 << 20, ' '));
   const headers = ['Content-Type: application/json', 'Content-Encoding: gzip'];
 
-  test('are refused on REST, bomb or not', async () => {
+  test('are refused on REST, also when small', async () => {
     for (const body of [gzipSync(credentials), bomb]) expect((await post(rest, body, headers)).status).toBe(415);
   });
 
-  test('are bounded on Connect by what they unpack to', async () => {
+  test('are limited on Connect by their decompressed size', async () => {
     expect((await post(connect, gzipSync(credentials), headers)).status).toBe(200);
     expect((await post(connect, bomb, headers)).status).toBe(429);
     expect((await post(connect, credentials, headers)).status).toBe(400);
@@ -193,18 +193,18 @@ describe('compressed bodies', () => {
     expect((await post(connect, credentials, unknown)).status).toBe(501);
   });
 
-  test('that break off are no fault of ours', async () => {
+  test('that are truncated cause no internal error', async () => {
     expect((await post(connect, gzipSync(credentials).subarray(0, 30), headers)).status).toBe(400);
   });
 
-  test('are not unpacked for somebody who is not signed in', async () => {
+  test('are not decompressed before authentication', async () => {
     const answer = await post('/signet.user.v1.UserService/UpdateProfile', bomb, headers);
     expect(answer.status).toBe(401);
   });
 });
 
-describe('a body that nobody asked to see', () => {
-  test('is not waited for: 9 MiB without a token are refused at once', async () => {
+describe('a body that is not needed', () => {
+  test('is not read: 9 MiB without a token are refused at once', async () => {
     const body = `{"bio":"${'a'.repeat(9 << 20)}"}`;
     for (const [method, path] of [
       ['PATCH', '/api/v1/users/profile'],
@@ -217,15 +217,15 @@ describe('a body that nobody asked to see', () => {
     }
   });
 
-  test('with a token, 9 MiB are refused for their size', async () => {
+  test('of 9 MiB with a token is refused for its size', async () => {
     const body = { bio: 'a'.repeat(9 << 20) };
     expect((await system.rest('PATCH', '/users/profile', { token: ada.access, body })).status).toBe(413);
   });
 });
 
 test.each([
-  ['what is no protobuf', Buffer.from('{"bio":"x"}')],
-  ['a field that breaks off', Buffer.of(0x12, 9, 0x61)],
+  ['bytes that are not protobuf', Buffer.from('{"bio":"x"}')],
+  ['a truncated field', Buffer.of(0x12, 9, 0x61)],
   ['a varint of twenty bytes', Buffer.alloc(20, 0xff)],
   ['groups 10,000 deep', Buffer.alloc(10_000, 0x0b)],
   ['a string that is not UTF-8', Buffer.of(0x12, 2, 0xc3, 0x28)],
@@ -244,7 +244,7 @@ test.each([
   ['unknown compression', '?connect=v1&encoding=json&compression=zip&message=%7B%7D'],
   ['no message', '?connect=v1&encoding=json'],
   ['malformed percent-encoding', '?connect=v1&encoding=json&message=%7B%7D%zz%c0'],
-])("a Connect GET with a %s is the caller's fault, not ours", async (_, query) => {
+])('a Connect GET is refused as a client error: %s', async (_, query) => {
   const url = `${system.edge}/signet.user.v1.UserService/GetProfile${query}`;
   const { status, text } = await ask(url, 'GET', { token: ada.access });
   expect(status, text).toBeLessThan(502);

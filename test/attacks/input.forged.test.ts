@@ -6,8 +6,8 @@ import { openSystem, type Person, type System } from '../system.ts';
 import { pickerOf, seededRandom } from './random.ts';
 import { grpcCall } from './transports.ts';
 
-// Headers by which somebody claims to be another, to come from elsewhere or to mean another method: over every
-// protocol, at every door, requests with them are answered byte for byte as those without.
+// Headers that claim another identity, address or method: over every protocol and at every port, the response is byte
+// for byte the one without them.
 
 let system: System;
 let ada: Person;
@@ -29,7 +29,7 @@ afterAll(async () => {
   await new Promise((resolve) => smtp.close(resolve));
 });
 
-/** A mail server that keeps what it is given. */
+/** An SMTP server that stores the mail it receives. */
 async function listenForMail(): Promise<Server> {
   const server = createServer((socket) => {
     let text = '';
@@ -43,12 +43,12 @@ async function listenForMail(): Promise<Server> {
         end >= 0;
         end = text.indexOf(inData ? '\r\n.\r\n' : '\r\n')
       ) {
-        const said = text.slice(0, end);
+        const line = text.slice(0, end);
         text = text.slice(end + (inData ? 5 : 2));
-        if (inData) mails.push(said);
-        const isData = !inData && said.toUpperCase() === 'DATA';
+        if (inData) mails.push(line);
+        const isData = !inData && line.toUpperCase() === 'DATA';
         inData = isData;
-        socket.write(isData ? '354 go on\r\n' : said.toUpperCase() === 'QUIT' ? '221 bye\r\n' : '250 ok\r\n');
+        socket.write(isData ? '354 go on\r\n' : line.toUpperCase() === 'QUIT' ? '221 bye\r\n' : '250 ok\r\n');
       }
     });
   });
@@ -59,7 +59,7 @@ async function listenForMail(): Promise<Server> {
 type Headers = Readonly<Record<string, string>>;
 type Send = (headers: Headers) => Promise<string>;
 
-/** A request over HTTP/1.1; answers status and body, as text. */
+/** A request over HTTP/1.1. Returns status and body as text. */
 function overHttp1(
   base: () => string,
   method: string,
@@ -81,7 +81,7 @@ function overHttp1(
     });
 }
 
-/** A gRPC call without a client, so that it can name any authority; answers status and message. */
+/** A gRPC call without a client, so that it can name any authority. Returns status and message. */
 function overGrpc(base: () => string, path: string): Send {
   return ({ host, ...headers }) =>
     new Promise((resolve, reject) => {
@@ -103,23 +103,23 @@ const edge = () => system.edge;
 const auth = () => system.auth;
 const profile = '/signet.user.v1.UserService/GetProfile';
 const verify = '/signet.auth.v1.AuthService/Verify';
-/** Where they are sent, and whether that is a door, past which no header of ours comes. */
-const places: Record<string, { send: Send; isDoor: boolean }> = {
-  'REST at the edge': { send: overHttp1(edge, 'GET', '/api/v1/users/profile'), isDoor: true },
-  'Connect at the edge': { send: overHttp1(edge, 'POST', profile, '{}'), isDoor: true },
+/** The targets, and whether each is a public port, which ignores internal headers. */
+const places: Record<string, { send: Send; isPublic: boolean }> = {
+  'REST at the edge': { send: overHttp1(edge, 'GET', '/api/v1/users/profile'), isPublic: true },
+  'Connect at the edge': { send: overHttp1(edge, 'POST', profile, '{}'), isPublic: true },
   'gRPC-Web at the edge': {
     send: overHttp1(edge, 'POST', profile, Buffer.alloc(5), 'application/grpc-web+proto'),
-    isDoor: true,
+    isPublic: true,
   },
-  'gRPC at the edge': { send: overGrpc(edge, profile), isDoor: true },
-  "REST at auth's own door": { send: overHttp1(auth, 'GET', '/api/v1/auth/verify'), isDoor: true },
-  "Connect at auth's own door": { send: overHttp1(auth, 'POST', verify, '{}'), isDoor: true },
-  "gRPC at auth's own door": { send: overGrpc(auth, verify), isDoor: true },
-  'gRPC at auth, for services': {
+  'gRPC at the edge': { send: overGrpc(edge, profile), isPublic: true },
+  'REST at the public port of auth': { send: overHttp1(auth, 'GET', '/api/v1/auth/verify'), isPublic: true },
+  'Connect at the public port of auth': { send: overHttp1(auth, 'POST', verify, '{}'), isPublic: true },
+  'gRPC at the public port of auth': { send: overGrpc(auth, verify), isPublic: true },
+  'gRPC at the internal port of auth': {
     send: overGrpc(() => `http://127.0.0.1:${system.authGrpcPort}`, verify),
-    isDoor: false,
+    isPublic: false,
   },
-  'gRPC at the user service': { send: overGrpc(() => `http://127.0.0.1:${system.userPort}`, profile), isDoor: false },
+  'gRPC at the user service': { send: overGrpc(() => `http://127.0.0.1:${system.userPort}`, profile), isPublic: false },
 };
 
 const names = [
@@ -145,15 +145,15 @@ const names = [
   'host',
 ];
 
-/** A request body's worth of difference: ids of requests, which differ anyway. */
+/** Removes request ids, which always differ. */
 const bare = (answer: string) =>
   answer
     .replaceAll(/"(request_id|instance)":"[^"]*"/g, '')
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '');
 
 test.each(Object.entries(places))(
-  '%s: 230 requests with random ones change nothing, signed in or not',
-  async (name, { send, isDoor }) => {
+  '%s: 230 requests with random forged headers change nothing, signed in or not',
+  async (name, { send, isPublic }) => {
     const pick = pickerOf(seededRandom(name.length));
     const values = [
       eve.id,
@@ -175,28 +175,28 @@ test.each(Object.entries(places))(
       name.includes('REST') || name.startsWith('Connect') || name.startsWith('gRPC-Web') ? /^200 / : /^0 /,
     );
     expect(plain).toContain(ada.email);
-    const nobody = bare(await send({}));
-    expect(nobody).not.toContain(ada.email);
+    const anonymous = bare(await send({}));
+    expect(anonymous).not.toContain(ada.email);
     for (let batch = 0; batch < 23; batch++) {
       await Promise.all(
         Array.from({ length: 10 }, async (_, index) => {
           const forged: Record<string, string> = {};
           for (let count = 0; count < 1 + (index % 6); count++) {
             const header = pick(names);
-            // Past the doors, a caller's token that is none is refused, which it should be.
-            if (header === 'x-signet-caller' && !isDoor) continue;
+            // An internal port rightly refuses an invalid service token.
+            if (header === 'x-signet-caller' && !isPublic) continue;
             forged[header] = header === 'host' ? pick(hosts) : pick(values);
           }
-          const isNobody = index === 9;
-          const answer = await send(isNobody ? forged : { ...forged, ...token });
-          expect(isNobody ? bare(answer) : answer, JSON.stringify(forged)).toBe(isNobody ? nobody : plain);
+          const isAnonymous = index === 9;
+          const answer = await send(isAnonymous ? forged : { ...forged, ...token });
+          expect(isAnonymous ? bare(answer) : answer, JSON.stringify(forged)).toBe(isAnonymous ? anonymous : plain);
         }),
       );
     }
   },
 );
 
-test('links in mails lead where configuration says, whatever host a request names', async () => {
+test('links in mails use the configured URL, whatever host a request names', async () => {
   const body = JSON.stringify({ email: ada.email });
   for (const [base, path] of [
     [edge, '/api/v1/auth/password/reset-request'],

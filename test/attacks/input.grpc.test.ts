@@ -10,9 +10,9 @@ beforeAll(async () => {
   ada = await system.person();
 });
 afterAll(() => system.close());
-afterEach(goesOn);
+afterEach(expectWorking);
 
-async function goesOn(): Promise<void> {
+async function expectWorking(): Promise<void> {
   for (const [, base] of servers) expect(await send(base(), framed(Buffer.alloc(0)))).toBe('OK');
 }
 
@@ -21,7 +21,7 @@ const servers: [string, () => string][] = [
   ['the user service', () => `http://127.0.0.1:${system.userPort}`],
 ];
 
-/** A message in gRPC's envelope, whose length need not be the true one. */
+/** A message in a gRPC frame, whose declared length may be wrong. */
 function framed(message: Buffer, { compressed = 0, length = message.length } = {}): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt8(compressed);
@@ -29,7 +29,7 @@ function framed(message: Buffer, { compressed = 0, length = message.length } = {
   return Buffer.concat([head, message]);
 }
 
-/** A field of a message: number 2 is the bio. */
+/** Field number 2 of the request: the bio. */
 function bio(bytes: number): Buffer {
   const size = [];
   for (let left = bytes; left > 0; left >>>= 7) size.push((left & 127) | (left > 127 ? 128 : 0));
@@ -51,12 +51,12 @@ describe.each(servers)('gRPC at %s', (_, base) => {
     expect(await send(base(), framed(bio(9 << 20)))).toBe('RESOURCE_EXHAUSTED');
   });
 
-  test('refuses a message that unpacks to 64 MiB', async () => {
+  test('refuses a message that decompresses to 64 MiB', async () => {
     expect(await send(base(), framed(gzipSync(bio(10)), { compressed: 1 }), gzip)).toBe('OK');
     expect(await send(base(), framed(gzipSync(bio(64 << 20)), { compressed: 1 }), gzip)).toBe('RESOURCE_EXHAUSTED');
   });
 
-  test('unpacks nothing of somebody who is not signed in', async () => {
+  test('does not decompress messages before authentication', async () => {
     const bomb = framed(gzipSync(bio(64 << 20)), { compressed: 1 });
     expect(await send(base(), bomb, gzip, 'x.y.z')).toBe('UNAUTHENTICATED');
   });
@@ -65,20 +65,20 @@ describe.each(servers)('gRPC at %s', (_, base) => {
     ['a length that is too long', framed(bio(10), { length: 100 }), {}],
     ['a length of 4 GiB', framed(bio(10), { length: 0xffffffff }), {}],
     ['a length that is too short', framed(bio(10), { length: 3 }), {}],
-    ['half an envelope', Buffer.of(0, 0), {}],
+    ['half a frame header', Buffer.of(0, 0), {}],
     ['no message', Buffer.alloc(0), {}],
     ['two messages', Buffer.concat([framed(bio(1)), framed(bio(2))]), {}],
-    ['what is no protobuf', framed(Buffer.from('{"bio":"x"}')), {}],
-    ['a field that breaks off', framed(bio(10).subarray(0, 5)), {}],
+    ['bytes that are not protobuf', framed(Buffer.from('{"bio":"x"}')), {}],
+    ['a truncated field', framed(bio(10).subarray(0, 5)), {}],
     ['a varint of twenty bytes', framed(Buffer.alloc(20, 0xff)), {}],
     ['groups 10,000 deep', framed(Buffer.alloc(10_000, 0x0b)), {}],
     ['a string that is not UTF-8', framed(Buffer.from([0x12, 2, 0xc3, 0x28])), {}],
     ['a compressed message without an encoding', framed(gzipSync(bio(1)), { compressed: 1 }), {}],
-    ['a compressed message that is not', framed(bio(1), { compressed: 1 }), gzip],
-    ['a compressed message that breaks off', framed(gzipSync(bio(1)).subarray(0, 15), { compressed: 1 }), gzip],
+    ['a message wrongly marked as compressed', framed(bio(1), { compressed: 1 }), gzip],
+    ['a truncated compressed message', framed(gzipSync(bio(1)).subarray(0, 15), { compressed: 1 }), gzip],
     ['an unknown encoding', framed(bio(1), { compressed: 1 }), { 'grpc-encoding': 'zip' }],
-    ['a timeout that is none', framed(bio(1)), { 'grpc-timeout': 'soon' }],
-  ])('refuses %s, changes nothing, and goes on', async (__, body, head) => {
+    ['an invalid timeout', framed(bio(1)), { 'grpc-timeout': 'soon' }],
+  ])('refuses %s, changes nothing and keeps serving', async (__, body, head) => {
     const before = (await system.rest('GET', '/users/profile', { token: ada.access })).json;
     expect(await send(base(), body, head)).not.toBe('OK');
     expect((await system.rest('GET', '/users/profile', { token: ada.access })).json).toEqual(before);

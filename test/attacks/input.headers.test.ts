@@ -19,15 +19,15 @@ afterAll(async () => {
   await system.close();
 });
 
-/** The edge of the one process, and one that reaches the services over gRPC. */
+/** The edge of the single process, and an edge that calls the services over gRPC. */
 const edges: [string, () => string][] = [
   ['in one process', () => system.edge],
   ['over gRPC', () => split.edge],
 ];
 
-afterEach(goesOn);
+afterEach(expectWorking);
 
-async function goesOn(): Promise<void> {
+async function expectWorking(): Promise<void> {
   for (const [name, base] of edges) expect((await get(base(), [signedIn()])).status, name).toBe(200);
 }
 
@@ -42,24 +42,24 @@ function login(base: string, headers: readonly string[]) {
 }
 
 describe.each(edges)('headers at an edge %s', (_, base) => {
-  test('are taken up to 16 KiB all together, and refused beyond', async () => {
+  test('are accepted up to 16 KiB in total and refused above', async () => {
     const room = 16 * 1024 - requestText('GET', profile, { headers: [signedIn(), 'User-Agent: '] }).length;
     expect((await get(base(), [signedIn(), `User-Agent: ${'x'.repeat(room - 1_200)}`])).status).toBe(200);
     expect((await get(base(), [signedIn(), `User-Agent: ${'x'.repeat(room + 200)}`])).status).toBe(431);
   });
 
-  test('are taken at 8 KiB in one, past it, and refused at 64 KiB', async () => {
+  test('are accepted above 8 KiB in one header and refused at 64 KiB', async () => {
     expect((await get(base(), [signedIn(), `X-Any: ${'x'.repeat(8_192)}`])).status).toBe(200);
     expect((await get(base(), [signedIn(), `X-Any: ${'x'.repeat(8_193)}`])).status).toBe(200);
     expect((await get(base(), [signedIn(), `X-Any: ${'x'.repeat(65_536)}`])).status).toBe(431);
   });
 
-  test('may be 200', async () => {
+  test('are accepted when there are 200', async () => {
     const many = Array.from({ length: 200 }, (__, index) => `X-${index}: a`);
     expect((await get(base(), [signedIn(), ...many])).status).toBe(200);
   });
 
-  // What is passed on to the services, or read on the way.
+  // Headers that the edge forwards to the services or reads itself.
   test.each([
     'User-Agent',
     'Accept-Language',
@@ -75,9 +75,9 @@ describe.each(edges)('headers at an edge %s', (_, base) => {
     'Connect-Timeout-Ms',
     'Grpc-Timeout',
     'Cookie',
-  ])('%s may hold what gRPC cannot carry', async (name) => {
+  ])('accepts %s with bytes that gRPC metadata cannot carry', async (name) => {
     const trace = name === 'Tracestate' ? ['Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'] : [];
-    // Where a request says that it comes from must be ours for it to change anything; nonsense is not ours.
+    // A write needs a trusted origin, and an invalid value is none.
     const signingIn = name === 'Origin' || name === 'Sec-Fetch-Site' ? 403 : 200;
     for (const value of [
       'caf\u00e9',
@@ -111,14 +111,14 @@ describe.each(edges)('headers at an edge %s', (_, base) => {
     '"x"',
     'a=b',
     'x%3B%20signet_rt%3Dy',
-  ])('a cookie of %s is no token, and no fault of ours', async (value) => {
+  ])('refuses a cookie of %s as an invalid token', async (value) => {
     expect((await get(base(), [`Cookie: signet_at=${value}`])).status).toBe(401);
     const headers = [`Cookie: signet_rt=${value}`, 'Content-Type: application/json'];
     for (const path of ['/api/v1/auth/refresh', '/signet.auth.v1.AuthService/Refresh'])
       expect((await sendRaw(base(), requestText('POST', path, { headers, body: '{}' }))).status).toBe(401);
   });
 
-  test('an Authorization header that is no token does not keep anybody from signing in', async () => {
+  test('a malformed Authorization header does not prevent a sign-in', async () => {
     for (const value of ['caf\u00e9', 'Bearer \u00e9', 'Bearer x,y', '\u00ff', 'Basic YTpi'])
       expect((await login(base(), [`Authorization: ${value}`])).status).toBe(200);
   });
@@ -131,7 +131,7 @@ describe('X-Request-Id', () => {
     return /^x-request-id: (.*)\r$/im.exec(answer.text)?.[1];
   };
 
-  test('is given back where it has our form', async () => {
+  test('is returned when valid', async () => {
     expect(await echoed('a-1_b.C')).toBe('a-1_b.C');
     expect(await echoed('x'.repeat(64))).toBe('x'.repeat(64));
   });
@@ -146,15 +146,15 @@ describe('X-Request-Id', () => {
     '${jndi:ldap://x}',
     '{"a":1}',
     '',
-  ])('is replaced where it has not: %j', async (sent) => {
+  ])('is replaced when invalid: %j', async (sent) => {
     expect(await echoed(sent)).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test('is refused with a control character, as any header is', async () => {
+  test('is refused with a control character, like any header', async () => {
     expect((await get(system.edge, [signedIn(), 'X-Request-Id: \u001b[31m'])).status).toBe(400);
   });
 
-  test('cannot bring a header of its own', async () => {
+  test('cannot inject a header', async () => {
     for (const sent of ['a\r\nSet-Cookie: a=b', 'a\nSet-Cookie: a=b', 'a\rSet-Cookie: a=b', 'a\0b']) {
       const answer = await get(system.edge, [signedIn(), `X-Request-Id: ${sent}`]);
       expect([200, 400]).toContain(answer.status);
@@ -162,7 +162,7 @@ describe('X-Request-Id', () => {
     }
   });
 
-  test('of an error before any route has the same form', async () => {
+  test('is validated also for an error before routing', async () => {
     for (const sent of ['a:b', 'x'.repeat(65)]) {
       const answer = await sendRaw(system.edge, requestText('GET', '/nowhere', { headers: [`X-Request-Id: ${sent}`] }));
       expect(answer.text).not.toContain(sent);
@@ -170,7 +170,7 @@ describe('X-Request-Id', () => {
   });
 });
 
-describe('headers that claim who somebody is', () => {
+describe('headers that claim an identity', () => {
   const names = ['signet', 'user', 'gateway'].flatMap((whose) =>
     [
       'id',
@@ -203,7 +203,7 @@ describe('headers that claim who somebody is', () => {
     'x_signet_caller',
   ];
 
-  test('change nothing: 500 requests with random ones are answered as one without', async () => {
+  test('change nothing: 500 requests with random ones get the same response as one without', async () => {
     const next = seededRandom(7);
     const pick = pickerOf(next);
     const eve = await system.person();
@@ -233,7 +233,7 @@ describe('headers that claim who somebody is', () => {
     }
   });
 
-  test.each(edges)('do not name the address of a session, at an edge %s', async (_, base) => {
+  test.each(edges)('do not change the address of a session, at an edge %s', async (_, base) => {
     const db = new Client(connection(system.database.url));
     await db.connect();
     for (const name of [

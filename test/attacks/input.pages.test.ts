@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PageTokenSchema } from '#gen/proto/signet/type/v1/page_pb.ts';
 import { admin, openSystem, type Person, type System } from '../system.ts';
 
-// Page tokens are made by whoever asks as easily as by us, and filters end up in statements.
+// A client can forge page tokens, and filters become part of SQL statements.
 
 let system: System;
 let token: string;
@@ -22,7 +22,7 @@ afterAll(() => system.close());
 const get = (path: string, who = token) => system.rest('GET', path, { token: who });
 const at = (path: string, query: string) => `${path}${path.includes('?') ? '&' : '?'}${query}`;
 
-/** Every list that is paged. */
+/** Every paged list. */
 const lists = [
   '/admin/users',
   '/admin/users?role=user',
@@ -43,14 +43,14 @@ async function tokenOf(path: string): Promise<string> {
   return json.next_page_token as string;
 }
 
-/** A token of a list, with another place in it. */
+/** The page token of a list with another position. */
 function moved(pageToken: string, after: string[]): string {
   const { filter } = fromBinary(PageTokenSchema, Buffer.from(pageToken, 'base64url'));
   return Buffer.from(toBinary(PageTokenSchema, create(PageTokenSchema, { after, filter }))).toString('base64url');
 }
 
 describe.each(lists)('%s', (path) => {
-  test('takes the page token of no other list, nor of itself with another filter', async () => {
+  test('refuses the page token of another list or filter', async () => {
     for (const other of lists.filter((one) => one !== path)) {
       const { status, json } = await get(at(path, `page_token=${await tokenOf(other)}`));
       expect([status, json.errors?.[0].field], other).toEqual([400, 'page_token']);
@@ -58,10 +58,10 @@ describe.each(lists)('%s', (path) => {
     expect((await get(at(path, `page_token=${await tokenOf(path)}`))).status).toBe(200);
   });
 
-  test('refuses a page token that names no place in it', async () => {
+  test('refuses a page token with an invalid position', async () => {
     const good = await tokenOf(path);
     const { after } = fromBinary(PageTokenSchema, Buffer.from(good, 'base64url'));
-    const places = [
+    const positions = [
       [],
       [''],
       ['x'],
@@ -78,10 +78,10 @@ describe.each(lists)('%s', (path) => {
       ['now', ada.id],
       after.toReversed().concat('x'),
     ];
-    for (const place of places) {
-      const { status, text } = await get(at(path, `page_token=${moved(good, place)}`));
-      // A list by name has any text for a place.
-      expect([200, 400], `${JSON.stringify(place)} ${text}`).toContain(status);
+    for (const position of positions) {
+      const { status, text } = await get(at(path, `page_token=${moved(good, position)}`));
+      // For a list sorted by name, any text is a valid position.
+      expect([200, 400], `${JSON.stringify(position)} ${text}`).toContain(status);
     }
     for (const hostile of [
       'x',
@@ -110,7 +110,7 @@ test.each([
   '/admin/audit?page_size=101',
   '/admin/audit?from_time=yesterday',
   '/admin/audit:verify?from_sequence=-1',
-])('%s is 400', async (path) => {
+])('%s yields 400', async (path) => {
   const { status, text } = await get(path);
   expect(status, text).toBe(400);
 });
@@ -121,7 +121,7 @@ test.each([
   ['/admin/audit:verify?from_sequence=2147483647', 200],
   ['/admin/users?email_prefix=%25_%5C', 200],
   ['/admin/users?page_size=100', 200],
-])('%s is %i', async (path, expected) => {
+])('%s yields %i', async (path, expected) => {
   const { status, text } = await get(path);
   expect(status, text).toBe(expected);
 });
@@ -141,13 +141,13 @@ describe('an account', () => {
       ...(method === 'POST' || method === 'PUT' ? { body: {} } : {}),
     });
 
-  test.each(acts)('of an id that is none is 400, of nobody 404: %s %s', async (method, rest) => {
+  test.each(acts)('yields 400 for an invalid id and 404 for an unknown one: %s %s', async (method, rest) => {
     for (const id of ['x', '1', "'", '%00', `${ada.id}x`, ada.id.replaceAll('-', ''), '%F0%9F%92%A9'])
       expect((await act(method, id, rest)).status, id).toBe(400);
     expect((await act(method, crypto.randomUUID(), rest)).json.code).toBe('NOT_FOUND');
   });
 
-  test('is given no role that nobody defined, and one twice is once', async () => {
+  test('cannot get an unknown role, and gets a role only once', async () => {
     expect((await act('PUT', ada.id, '/roles/nobody-defined')).json.code).toBe('NOT_FOUND');
     for (const role of ['Admin', '__proto__', 'constructor', 'a%00', '%20admin', 'a'.repeat(65)])
       expect([400, 404], role).toContain((await act('PUT', ada.id, `/roles/${role}`)).status);
@@ -157,7 +157,7 @@ describe('an account', () => {
     expect((await act('DELETE', ada.id, '/roles/editor')).status).toBe(404);
   });
 
-  test('of the last administrator is neither disabled, demoted nor deleted; signed out it may be', async () => {
+  test('of the last administrator cannot be disabled, demoted or deleted, but can be signed out', async () => {
     const { json } = await system.rest('POST', '/auth/login', { body: admin });
     const { id } = json.user;
     const access = system.secret(json.access_token);

@@ -10,39 +10,39 @@ beforeAll(async () => {
   ada = await system.person();
 });
 afterAll(() => system.close());
-afterEach(goesOn);
+afterEach(expectWorking);
 
-/** Whatever was done, the next request is answered as ever. */
-async function goesOn(): Promise<void> {
+/** After every attack, the next request succeeds. */
+async function expectWorking(): Promise<void> {
   expect((await system.rest('GET', '/users/profile', { token: ada.access })).status).toBe(200);
 }
 
 const signedIn = () => `Authorization: Bearer ${ada.access}`;
 const profile = '/api/v1/users/profile';
 
-describe('requests that two parsers read in two ways', () => {
+describe('ambiguous requests (request smuggling)', () => {
   const hidden = `GET ${profile} HTTP/1.1\r\nHost: a\r\n\r\n`;
   const body = `{}${hidden}`;
 
   test.each([
     ['Content-Length and Transfer-Encoding', ['Content-Length: 2', 'Transfer-Encoding: chunked']],
-    ['the same the other way about', ['Transfer-Encoding: chunked', 'Content-Length: 2']],
-    ['two lengths', ['Content-Length: 2', `Content-Length: ${body.length}`]],
-    ['two lengths in one', [`Content-Length: 2, ${body.length}`]],
+    ['Transfer-Encoding and Content-Length', ['Transfer-Encoding: chunked', 'Content-Length: 2']],
+    ['two Content-Length headers', ['Content-Length: 2', `Content-Length: ${body.length}`]],
+    ['two lengths in one header', [`Content-Length: 2, ${body.length}`]],
     ['an unknown Transfer-Encoding', ['Transfer-Encoding: xchunked']],
     ['Transfer-Encoding twice', ['Transfer-Encoding: chunked', 'Transfer-Encoding: identity']],
-    ['chunked that is not last', ['Transfer-Encoding: chunked, identity']],
+    ['chunked not last', ['Transfer-Encoding: chunked, identity']],
     ['a space before the colon', ['Content-Length : 2']],
     ['a folded header', ['X-A: b', ' Transfer-Encoding: chunked', 'Content-Length: 2']],
     ['a name with a NUL', ['Content-\0Length: 2', 'Content-Length: 2']],
     ['a bare carriage return', ['X-A: b\rTransfer-Encoding: chunked', 'Content-Length: 2']],
     ['a bare newline', ['X-A: b\nTransfer-Encoding: chunked', 'Content-Length: 2']],
-    ['no name', [': x', 'Content-Length: 2']],
-  ])('%s: refused, and nothing hidden is answered', async (_, headers) => {
+    ['an empty header name', [': x', 'Content-Length: 2']],
+  ])('%s: is refused, and the hidden request gets no response', async (_, headers) => {
     for (const path of ['/api/v1/auth/login', '/signet.auth.v1.AuthService/Login', '/health']) {
       const text = requestText('POST', path, { headers: ['Content-Type: application/json', ...headers], body });
       const answer = await sendRaw(system.edge, text.replace('Connection: close\r\n', ''));
-      // Where only the body is at fault, there may be an answer to the head before: never one to what was hidden.
+      // If only the body is invalid, the head before it may get a response, but the hidden request must not.
       expect(answer.statuses.at(-1), answer.text).toBe(400);
       expect(
         answer.statuses.slice(0, -1).filter((status) => status < 400 || status === 401),
@@ -52,7 +52,7 @@ describe('requests that two parsers read in two ways', () => {
   });
 
   test.each(['5;ext=\u0001', '-2', '0x2', '2 ', 'zz', '2\n', 'FFFFFFFFFFFFFFFFF'])(
-    'a chunk of %j is refused',
+    'refuses a chunk of size %j',
     async (size) => {
       const headers = ['Content-Type: application/json', 'Transfer-Encoding: chunked'];
       const text = requestText('POST', '/api/v1/auth/login', { headers, body: `${size}\r\n{}\r\n0\r\n\r\n` });
@@ -60,7 +60,7 @@ describe('requests that two parsers read in two ways', () => {
     },
   );
 
-  test('a Host that cannot be one is refused', async () => {
+  test('refuses an invalid Host', async () => {
     for (const host of ['][', 'a b', '', 'a:b', 'a:99999', '[::1']) {
       for (const path of [profile, '/signet.user.v1.UserService/GetProfile', '/health']) {
         const headers = [signedIn(), 'Content-Type: application/json'];
@@ -111,13 +111,13 @@ describe('methods and paths', () => {
     ['/signet.user.v1.UserService/getProfile', 404],
     ['/signet.user.v1.UserService/__proto__', 404],
     ['/x'.repeat(4_000), 404],
-  ])('GET %s', async (target, expected) => {
-    // Some of these Node's parser or Fastify's router refuses before they are looked up.
+  ])('GET %s yields %i', async (target, expected) => {
+    // The parser of Node or the router of Fastify rejects some of these.
     const got = await status('GET', target);
     expect(expected === 404 ? [400, 404] : [expected]).toContain(got);
   });
 
-  test('a request target may name a scheme and a host, which change nothing', async () => {
+  test('a scheme and host in the request target change nothing', async () => {
     expect(await status('GET', `http://evil.test${profile}`)).toBe(200);
     expect(await status('GET', `http://evil.test${profile}`, [])).toBe(401);
     expect(await status('GET', 'http://evil.test')).toBeLessThan(500);
@@ -145,11 +145,11 @@ describe('methods and paths', () => {
     ['FOO', profile, 400],
     ['__proto__', profile, 400],
     ['', profile, 400],
-  ])('%s %s', async (method, target, expected) => {
+  ])('%s %s yields %i', async (method, target, expected) => {
     expect(await status(method, target)).toBe(expected);
   });
 
-  test('CONNECT opens no tunnel, and no upgrade is taken', async () => {
+  test('CONNECT opens no tunnel, and upgrades are ignored', async () => {
     expect((await sendRaw(system.edge, requestText('CONNECT', 'localhost:5432', {}))).statuses).toEqual([]);
     for (const protocol of ['h2c', 'websocket', 'TLS/1.0']) {
       const text = requestText('GET', profile, {
@@ -161,7 +161,7 @@ describe('methods and paths', () => {
     }
   });
 
-  test('HTTP/2 takes no method or authority that HTTP/1.1 would not', async () => {
+  test('HTTP/2 refuses the methods and authorities that HTTP/1.1 refuses', async () => {
     const session = connectHttp2(system.edge);
     const ask = (head: Record<string, string>) =>
       new Promise<number>((resolve) => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDoorServer } from '#kit/door/h2c.ts';
 import { timeToEnd } from './wire.ts';
 
-// Times in ms. Node looks at its limits once a second, so each may take that much longer.
+// Times in ms. Node checks its limits once a second, so each may take a second longer.
 const limits = {
   headersTimeout: 1_000,
   requestTimeout: 2_000,
@@ -15,21 +15,21 @@ const limits = {
 const slack = 2_500;
 
 let base: string;
-const door = Fastify({ serverFactory: (handler) => createDoorServer(handler, limits) as never });
+const server = Fastify({ serverFactory: (handler) => createDoorServer(handler, limits) as never });
 beforeAll(async () => {
-  // What a door does with a body: wait for all of it.
-  door.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
-  door.all('/body', async (request) => ({ bytes: (request.body as Buffer | undefined)?.length ?? 0 }));
-  door.get('/large', (_, reply) => reply.send(Buffer.alloc(32 << 20)));
-  await door.listen({ port: 0, host: '127.0.0.1' });
-  base = `http://127.0.0.1:${(door.server.address() as AddressInfo).port}`;
+  // Like a public port, wait for the whole body.
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  server.all('/body', async (request) => ({ bytes: (request.body as Buffer | undefined)?.length ?? 0 }));
+  server.get('/large', (_, reply) => reply.send(Buffer.alloc(32 << 20)));
+  await server.listen({ port: 0, host: '127.0.0.1' });
+  base = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
 });
 afterAll(async () => {
-  (door.server as unknown as { closeAllConnections(): void }).closeAllConnections();
-  await door.close();
+  (server.server as unknown as { closeAllConnections(): void }).closeAllConnections();
+  await server.close();
 });
 
-/** Sends a byte every 100 ms for as long as the connection lasts. */
+/** Sends a byte every 100 ms until the connection closes. */
 function drip(socket: Socket, first: string | Buffer, bytes: Buffer): void {
   socket.write(first);
   let at = 0;
@@ -40,10 +40,10 @@ function drip(socket: Socket, first: string | Buffer, bytes: Buffer): void {
   socket.once('close', () => clearInterval(timer));
 }
 
-const most = 8_000;
+const longest = 8_000;
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
-/** A frame of HTTP/2 (RFC 9113 section 4.1). */
+/** An HTTP/2 frame (RFC 9113 section 4.1). */
 function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const start = Buffer.alloc(9);
   start.writeUIntBE(payload.length, 0, 3);
@@ -54,10 +54,10 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
 }
 
 const settings = frame(4, 0, 0, Buffer.alloc(0));
-/** Window size 0: nothing that is answered may be sent. */
+/** Window size 0: the server cannot send response data. */
 const closedWindow = frame(4, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
 
-/** Header fields by HPACK, none indexed by us (RFC 7541 section 6.2.2). */
+/** HPACK header fields without indexing (RFC 7541 section 6.2.2). */
 function fields(...pairs: [string, string][]): Buffer {
   return Buffer.concat(
     pairs.flatMap(([name, value]) => [
@@ -76,11 +76,11 @@ function head(method: string, path: string): Buffer {
 const endStream = 1;
 const endHeaders = 4;
 
-describe.concurrent('ends the connection of whoever', () => {
+describe.concurrent('ends the connection of a client that', () => {
   test.each<[string, number, (socket: Socket) => void]>([
-    ['says nothing', limits.headersTimeout, () => undefined],
-    ['sends a byte and no more', limits.headersTimeout, (socket) => socket.write('G')],
-    ['sends half of what tells HTTP/2 from HTTP/1.1', limits.headersTimeout, (socket) => socket.write('PR')],
+    ['sends nothing', limits.headersTimeout, () => undefined],
+    ['sends a single byte', limits.headersTimeout, (socket) => socket.write('G')],
+    ['sends a partial HTTP/2 preface', limits.headersTimeout, (socket) => socket.write('PR')],
     [
       'sends headers that never end',
       limits.headersTimeout,
@@ -103,12 +103,12 @@ describe.concurrent('ends the connection of whoever', () => {
         drip(socket, 'POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n', Buffer.from('1\r\nx\r\n')),
     ],
     [
-      'asks once and then stays',
+      'sends one request and then stays idle',
       limits.keepAliveTimeout + 1_000,
       (socket) => socket.write('POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'),
     ],
     [
-      'asks once and then begins anew, byte by byte',
+      'sends one request and a second one byte by byte',
       limits.keepAliveTimeout + limits.headersTimeout,
       (socket) =>
         drip(
@@ -118,17 +118,21 @@ describe.concurrent('ends the connection of whoever', () => {
         ),
     ],
   ])('%s, over HTTP/1.1', async (_, limit, feed) => {
-    expect(await timeToEnd(base, most, feed)).toBeLessThan(limit + slack);
+    expect(await timeToEnd(base, longest, feed)).toBeLessThan(limit + slack);
   });
 
   test.each<[string, number, (socket: Socket) => void]>([
-    ['says no more than the preface', limits.keepAliveTimeout, (socket) => socket.write(preface)],
+    ['sends only the preface', limits.keepAliveTimeout, (socket) => socket.write(preface)],
     [
       'sends the preface byte by byte',
       limits.headersTimeout,
       (socket) => drip(socket, preface.subarray(0, 3), preface.subarray(3)),
     ],
-    ['stays after its settings', limits.keepAliveTimeout, (socket) => socket.write(Buffer.concat([preface, settings]))],
+    [
+      'stays idle after its settings',
+      limits.keepAliveTimeout,
+      (socket) => socket.write(Buffer.concat([preface, settings])),
+    ],
     [
       'sends headers byte by byte',
       limits.headersTimeout + limits.keepAliveTimeout,
@@ -143,7 +147,7 @@ describe.concurrent('ends the connection of whoever', () => {
       },
     ],
     [
-      'sends headers that are always continued',
+      'sends endless CONTINUATION frames',
       limits.headersTimeout + limits.keepAliveTimeout,
       (socket) => {
         const begun = frame(1, 0, 1, head('GET', '/body'));
@@ -151,39 +155,39 @@ describe.concurrent('ends the connection of whoever', () => {
       },
     ],
   ])('%s, over HTTP/2', async (_, limit, feed) => {
-    expect(await timeToEnd(base, most, feed)).toBeLessThan(limit + slack);
+    expect(await timeToEnd(base, longest, feed)).toBeLessThan(limit + slack);
   });
 
-  test('sends a body byte by byte, over HTTP/2: its stream ends, and then its connection', async () => {
+  test('sends a body byte by byte, over HTTP/2: the stream ends first, then the connection', async () => {
     const data = frame(0, 0, 1, Buffer.from('x'));
-    const took = await timeToEnd(base, most, (socket) =>
+    const took = await timeToEnd(base, longest, (socket) =>
       drip(socket, Buffer.concat([preface, settings, frame(1, endHeaders, 1, head('POST', '/body'))]), data),
     );
     expect(took).toBeLessThan(limits.requestTimeout + limits.keepAliveTimeout + slack);
   });
 });
 
-describe('ends the connection of whoever', () => {
+describe('ends the connection of a client that', () => {
   test.each<[string, string | Buffer]>([
     ['HTTP/1.1', 'GET /large HTTP/1.1\r\nHost: a\r\n\r\n'],
     ['HTTP/2', Buffer.concat([preface, closedWindow, frame(1, endHeaders | endStream, 1, head('GET', '/large'))])],
-  ])('asks for much over %s and reads nothing', async (_, request) => {
-    // Asked of the server: a client that does not read does not see its connection end either.
+  ])('requests a large response over %s and reads nothing', async (_, request) => {
+    // Reads the count at the server, because a client that does not read does not see the close.
     const connections = () =>
-      new Promise<number>((resolve) => door.server.getConnections((_error, count) => resolve(count)));
-    await expect.poll(connections, { timeout: most }).toBe(0);
+      new Promise<number>((resolve) => server.server.getConnections((_error, count) => resolve(count)));
+    await expect.poll(connections, { timeout: longest }).toBe(0);
     const socket = connect(Number(new URL(base).port), '127.0.0.1').pause();
     socket.on('error', () => undefined);
     socket.write(request);
-    await expect.poll(connections, { timeout: most }).toBe(1);
+    await expect.poll(connections, { timeout: longest }).toBe(1);
     await expect.poll(connections, { timeout: limits.requestTimeout + limits.keepAliveTimeout + slack }).toBe(0);
     socket.destroy();
   });
 });
 
-test('whoever is merely slow is served', async () => {
+test('serves a slow but valid client', async () => {
   const body = 'x'.repeat(10);
-  const took = await timeToEnd(base, most, (socket) => {
+  const took = await timeToEnd(base, longest, (socket) => {
     socket.write(`POST /body HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`);
     let at = 0;
     const timer = setInterval(() => (at < body.length ? socket.write(body[at++] ?? '') : clearInterval(timer)), 50);

@@ -14,8 +14,8 @@ import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import { type Mailbox, openMailbox } from '../mailbox.ts';
 import { admin, openSystem, type System } from '../system.ts';
 
-// A stranger types wrong passwords, under every limit but the account's. The owner must get in all the same, and the
-// answers must not show the stranger where the owner signs in from.
+// A stranger sends wrong passwords, over the limit of the account and below all others. The owner must still be able to
+// sign in, and the responses must not show the stranger where the owner signs in from.
 
 const limit = 4;
 let system: System;
@@ -48,26 +48,26 @@ afterAll(async () => {
   await system.close();
   mailbox.close();
 });
-/** Each test has the limits to itself: tests are quicker than a quarter of an hour. */
+/** Clears the limits before each test; their window is 15 minutes. */
 beforeEach(() => db.query('DELETE FROM auth.attempts'));
 
-/** A call as the edge makes it for a caller at an address. */
+/** A call as the edge forwards it for a client at an address. */
 const at = (address: string, more: Record<string, string> = {}) => ({
   headers: { 'x-signet-caller': caller, 'x-signet-peer': address, ...more },
   timeoutMs: 30_000,
 });
 const auth = () => createClient(AuthService, channel);
-const saidBy = (work: Promise<unknown>) =>
+const outcomeOf = (work: Promise<unknown>) =>
   work.then(
     () => 'OK',
     (error: unknown) => reasonOf(error) ?? String(error),
   );
 const login = (address: string, email: string, password: string, deviceToken?: string) =>
-  saidBy(auth().login({ email, password, ...(deviceToken === undefined ? {} : { deviceToken }) }, at(address)));
+  outcomeOf(auth().login({ email, password, ...(deviceToken === undefined ? {} : { deviceToken }) }, at(address)));
 
 const [home, abroad] = ['203.0.113.1', '198.51.100.200'];
 
-/** Somebody who registered at home, and has not signed in. */
+/** A user who registered from the home network and has not signed in. */
 async function registered() {
   const email = `${randomUUID()}@example.com`;
   const password = system.secret(randomUUID());
@@ -75,14 +75,14 @@ async function registered() {
   return { id: user?.id ?? '', email, password };
 }
 
-/** The device token of a sign-in. */
+/** The device token that a sign-in returns. */
 async function deviceTokenOf({ email, password }: { email: string; password: string }, address = home) {
   const answer = await auth().login({ email, password }, at(address));
   for (const one of [answer.accessToken, answer.refreshToken, answer.deviceToken]) system.secret(one ?? '');
   return answer.deviceToken ?? '';
 }
 
-/** The account has no tries left, and a right password from anywhere else is refused. */
+/** Uses up the limit of the account, so that a correct password from an unknown network is refused. */
 async function attack({ email, password }: { email: string; password: string }) {
   for (let index = 0; index < limit + 2; index++) await login('192.0.2.66', email, 'wrong');
   expect(await login('198.51.100.99', email, password), 'from an unknown place').toBe('LOGIN_LIMITED');
@@ -90,19 +90,19 @@ async function attack({ email, password }: { email: string; password: string }) 
 
 const resetLink = async (email: string) => /#token=([\w-]+)/.exec(await mailbox.lastTo(email))?.[1] ?? '';
 
-describe('a stranger does not lock out an owner', () => {
+describe('a stranger cannot lock out an owner', () => {
   test('who has registered and never signed in', async () => {
     const ada = await registered();
     await attack(ada);
     expect(await login(home, ada.email, ada.password)).toBe('OK');
   });
 
-  test('who travels with a device that was signed in on before', async () => {
+  test('who travels with a device of an earlier sign-in', async () => {
     const ada = await registered();
     const token = await deviceTokenOf(ada);
     await attack(ada);
     expect(await login(abroad, ada.email, ada.password, token)).toBe('OK');
-    // From then on the network abroad is known, too.
+    // The network abroad is known from then on.
     expect(await login(abroad, ada.email, ada.password)).toBe('OK');
   });
 
@@ -115,9 +115,9 @@ describe('a stranger does not lock out an owner', () => {
   });
 
   test.each([
-    ['who was imported with a hash', true],
-    ['who was imported without one', false],
-  ])('%s: a reset by mail makes network and device known, however the stranger goes on', async (_, hasHash) => {
+    ['imported with a hash', true],
+    ['imported without a hash', false],
+  ])('%s, because a reset by mail makes network and device known', async (_, hasHash) => {
     const email = `${randomUUID()}@example.com`;
     const { json } = await system.rest('POST', '/auth/login', { body: admin });
     await system.rest('POST', '/admin/users:import', {
@@ -129,7 +129,7 @@ describe('a stranger does not lock out an owner', () => {
       },
     });
     await attack({ email, password: 'an old password' });
-    // The stranger asks for as many mails as they get, first.
+    // First, the stranger requests as many mails as the limit allows.
     const passwords = createClient(PasswordService, channel);
     for (let index = 0; index < 8; index++) await passwords.requestPasswordReset({ email }, at('192.0.2.66'));
     await passwords.requestPasswordReset({ email }, at(abroad));
@@ -144,7 +144,7 @@ describe('a stranger does not lock out an owner', () => {
     }
   });
 
-  test('by wrong tries at other places that come at once', async () => {
+  test('with concurrent wrong attempts from other networks', async () => {
     const ada = await registered();
     const token = await deviceTokenOf(ada);
     const tries = Array.from({ length: 50 }, (_, index) => login(`198.51.100.${index}`, ada.email, `wrong ${index}`));
@@ -158,15 +158,15 @@ describe('a stranger does not lock out an owner', () => {
   });
 });
 
-describe('a reset makes the places strange again', () => {
-  test('of a thief whose sessions it ended: their network and their device', async () => {
+describe('a password reset', () => {
+  test('makes the network and the device of a thief unknown', async () => {
     const ada = await registered();
     const thiefsDevice = await deviceTokenOf(ada, abroad);
     const passwords = createClient(PasswordService, channel);
     await passwords.requestPasswordReset({ email: ada.email }, at(home));
     const newPassword = system.secret(randomUUID());
     const token = await resetLink(ada.email);
-    // Device tokens are told apart by the second in which they were issued.
+    // Device tokens differ by the second of issue.
     await db.query(`SELECT pg_sleep(1.1)`);
     const { deviceToken: ownDevice } = await passwords.resetPassword({ token, newPassword }, at(home));
     await attack({ email: ada.email, password: newPassword });
@@ -176,7 +176,7 @@ describe('a reset makes the places strange again', () => {
     expect(await login(home, ada.email, newPassword), 'where the password was reset').toBe('OK');
   });
 
-  test('and gives back to the device of the owner the tries that were used up there', async () => {
+  test("restores the attempts of the owner's device", async () => {
     const ada = await registered();
     const device = await deviceTokenOf(ada);
     for (let index = 0; index < limit + 1; index++) await login(home, ada.email, 'wrong', device);
@@ -193,8 +193,8 @@ describe('a reset makes the places strange again', () => {
   });
 });
 
-describe('the tries of a known place', () => {
-  /** Tries at fifty wrong passwords at once, past the account's limit; how many of them were hashed. */
+describe('the attempts of a known network or device', () => {
+  /** Sends fifty concurrent wrong passwords over the limit of the account. Returns how many were checked. */
   async function guess(ada: Awaited<ReturnType<typeof registered>>, address: string, token?: string) {
     await attack(ada);
     const answers = await Promise.all(
@@ -209,18 +209,18 @@ describe('the tries of a known place', () => {
     return failures.rowCount;
   }
 
-  test('of a network are as many as an account has, though fifty come at once', async () => {
+  test('are as many for a network as for an account, also for fifty concurrent attempts', async () => {
     expect(await guess(await registered(), home)).toBe(limit);
   });
 
-  test('of a device are as many, and leave those of a known network as they are', async () => {
+  test('are as many for a device, and do not use up those of a known network', async () => {
     const ada = await registered();
-    // Past its own tries, a device is in a network like any other, where as many are hashed and none is admitted.
+    // Over its limit, a device counts as part of its network, where as many attempts are checked and none is admitted.
     expect(await guess(ada, abroad, await deviceTokenOf(ada))).toBe(2 * limit);
     expect(await login(home, ada.email, ada.password)).toBe('OK');
   });
 
-  test('begin anew with a right password, and strangers gain none by it', async () => {
+  test('are restored by a correct password, and strangers gain none', async () => {
     const ada = await registered();
     await attack(ada);
     for (let round = 0; round < 3; round++) {
@@ -230,7 +230,7 @@ describe('the tries of a known place', () => {
     await attack(ada);
   });
 
-  test('end after 30 days without a sign-in there', async () => {
+  test('expire after 30 days without a sign-in there', async () => {
     const ada = await registered();
     await db.query(`UPDATE auth.users SET password_at = now() - interval '29 days 23 hours' WHERE id = $1`, [ada.id]);
     await attack(ada);
@@ -242,7 +242,7 @@ describe('the tries of a known place', () => {
 });
 
 describe('a device token', () => {
-  test("is worth nothing for another account, altered, or in another token's place", async () => {
+  test('is invalid for another account, when altered, and as another kind of token', async () => {
     const [ada, eve] = [await registered(), await registered()];
     const token = await deviceTokenOf(ada);
     await attack(ada);
@@ -255,14 +255,14 @@ describe('a device token', () => {
       'with the last bits of its MAC set': token.slice(0, -1) + nextSpelling(token.slice(-1)),
       'with a space': `${token} `,
       'of another version': token.replace('sd1', 'sd2'),
-      'of no form': 'x',
+      malformed: 'x',
     };
     for (const [what, one] of Object.entries(forged))
       expect(await login(abroad, ada.email, ada.password, one), what).toBe('LOGIN_LIMITED');
     expect(await login(abroad, ada.email, ada.password, token), 'as it is').toBe('OK');
   });
 
-  test('signs nobody in, and gives a sign-in the same device again', async () => {
+  test('does not sign in by itself, and a sign-in returns the same device', async () => {
     const ada = await registered();
     const token = await deviceTokenOf(ada);
     expect(await login(abroad, ada.email, 'wrong', token)).toBe('INVALID_CREDENTIALS');
@@ -273,7 +273,7 @@ describe('a device token', () => {
     expect(system.secret(deviceToken).split('.')[1]).toBe(token.split('.')[1]);
   });
 
-  test('is taken from the cookie, and set by a sign-in by cookie and by a reset', async () => {
+  test('is read from the cookie and set by a sign-in by cookie and by a reset', async () => {
     const ada = await registered();
     await db.query(`UPDATE auth.users SET password_from = '' WHERE id = $1`, [ada.id]);
     const signIn = (headers: Record<string, string> = {}) =>
@@ -302,17 +302,17 @@ describe('a device token', () => {
   });
 });
 
-describe('what a stranger is answered does not show', () => {
+describe('a response to a stranger does not show', () => {
   const ask = async (address: string, email: string, password: string) => {
     const answers: string[] = [];
     for (let index = 0; index < 2 * limit + 2; index++) answers.push(await login(address, email, password));
     return answers;
   };
 
-  test('whether the account exists, or is signed in from the network it is asked from', async () => {
+  test("whether the account exists or is signed in from the stranger's network", async () => {
     const [ada, grace] = [await registered(), await registered()];
     const seen: Record<string, string[]> = {};
-    // Strangers elsewhere have used a part of the tries, or all, before.
+    // Earlier attempts from other networks used up none, a part, or all of the limit.
     for (const before of [0, 2, limit + 1]) {
       for (const [what, address, email] of [
         ['a known network', home, ada.email],
@@ -332,7 +332,7 @@ describe('what a stranger is answered does not show', () => {
     }
   });
 
-  test('by the work that it costs: past the limit a known network, an unknown one and no account are one hash each', async () => {
+  test('the same by its cost: over the limit, a known network, an unknown one and no account cost one hash each', async () => {
     const ada = await registered();
     const stranger = `${randomUUID()}@example.com`;
     const costOf = async (address: string, email: string) => {
@@ -343,7 +343,7 @@ describe('what a stranger is answered does not show', () => {
       await ask(address, email, 'wrong');
       return (await tried()) - before;
     };
-    // An event is written for each password that was hashed, and one where the limit was met.
+    // One event is recorded per checked password, and one when the limit is reached.
     const costs = [
       await costOf(home, ada.email),
       await costOf('198.51.100.3', ada.email),
@@ -353,11 +353,11 @@ describe('what a stranger is answered does not show', () => {
   });
 });
 
-describe('mails that a stranger asks for', () => {
+describe('mails that a stranger requests', () => {
   const sent = async (id: string, kind: string) =>
     (await db.query(`SELECT FROM auth.audit_events WHERE kind = $1 AND subject_id = $2`, [kind, id])).rowCount;
 
-  test("do not use up the owner's, at home or on a known device", async () => {
+  test('do not use up the limit of the owner at home or on a known device', async () => {
     const ada = await registered();
     const token = await deviceTokenOf(ada);
     const passwords = createClient(PasswordService, channel);
@@ -374,7 +374,7 @@ describe('mails that a stranger asks for', () => {
     await expect.poll(() => sent(ada.id, 'email_verification_sent')).toBe(1);
   });
 
-  test('of one network leave some to others, known or not, and leave links good', async () => {
+  test('from one network do not use up the limit of other networks and keep earlier links valid', async () => {
     const ada = await registered();
     const passwords = createClient(PasswordService, channel);
     await passwords.requestPasswordReset({ email: ada.email }, at(abroad));
@@ -384,12 +384,12 @@ describe('mails that a stranger asks for', () => {
       await passwords.requestPasswordReset({ email: ada.email }, at('192.0.2.66'));
     await expect.poll(() => sent(ada.id, 'password_reset_requested')).toBe(5);
     const newPassword = system.secret(randomUUID());
-    expect(await saidBy(passwords.resetPassword({ token, newPassword }, at(abroad)))).toBe('OK');
+    expect(await outcomeOf(passwords.resetPassword({ token, newPassword }, at(abroad)))).toBe('OK');
     const left = await db.query('SELECT FROM auth.links WHERE user_id = $1', [ada.id]);
     expect(left.rowCount, 'a reset voids the rest').toBe(0);
   });
 
-  test('fifty at once from one place are four', async () => {
+  test('are limited to four for fifty concurrent requests from one place', async () => {
     const ada = await registered();
     const passwords = createClient(PasswordService, channel);
     const token = await deviceTokenOf(ada);
@@ -402,13 +402,13 @@ describe('mails that a stranger asks for', () => {
   });
 });
 
-/** A base64url character whose first four bits are the same: another spelling of the same 32 bytes. */
+/** The next base64url character, which has the same first four bits: another spelling of the same 32 bytes. */
 function nextSpelling(last: string): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   return alphabet[alphabet.indexOf(last) + 1] ?? '';
 }
 
-test('the table of tries holds no address and no device in the clear', async () => {
+test('the attempts table contains no plain address and no plain device id', async () => {
   const ada = await registered();
   const token = await deviceTokenOf(ada);
   await login(abroad, ada.email, 'wrong', token);

@@ -13,10 +13,10 @@ import { expected, expectedAtEdge, type Identity, type Verdict } from './matrix/
 import { registryMethods } from './registry.ts';
 import { openRig, type Rig } from './rig.ts';
 
-/** Every service with methods, by the registry: a new one needs no entry here. */
+/** Every service with methods, from the registry. New services are included automatically. */
 const serving = Object.values<AnyService>(services).filter(({ contract }) => contract.length > 0);
 
-/** Services that some rule names, the edge, and one that none does. */
+/** The services that access rules name, the edge, and one that no rule names. */
 const callers = new Set([
   ...registryMethods.flatMap(({ method }) => {
     const rule = accessOf(method);
@@ -31,22 +31,22 @@ const machine = (roles: string[]) => ({ kind: 'machine', roles, age: 0 }) as con
 const service = { kind: 'service', roles: ['admin'], age: 0 } as const;
 
 const identities: readonly Identity[] = [
-  { name: 'nobody' },
+  { name: 'no credentials' },
   ...['user', 'raider', 'support', 'admin'].map((role) => ({ name: role, bearer: user([role]) })),
-  { name: 'somebody without a role', bearer: user([]) },
-  { name: 'somebody with a role that nobody defined', bearer: user(['root']) },
+  { name: 'a user without a role', bearer: user([]) },
+  { name: 'a user with an unknown role', bearer: user(['root']) },
   { name: 'a user who signed in ten minutes ago', bearer: user(['user'], 600) },
   { name: 'an admin who signed in ten minutes ago', bearer: user(['admin'], 600) },
   { name: 'a machine', bearer: machine([]) },
   { name: 'a machine with a role', bearer: machine(['admin']) },
-  { name: "a service's token in a user's place", bearer: service },
-  { name: 'a machine in the place of a service', machineAsCaller: 'user' },
-  { name: 'a machine in the place of a service for a user', machineAsCaller: 'user', bearer: user(['user']) },
+  { name: 'a service token as bearer', bearer: service },
+  { name: 'a machine as the caller', machineAsCaller: 'user' },
+  { name: 'a machine as the caller for a user', machineAsCaller: 'user', bearer: user(['user']) },
   ...[...callers].flatMap((caller) => [
     { name: `the service ${caller}`, caller },
     { name: `the service ${caller} for a user`, caller, bearer: user(['user']) },
     { name: `the service ${caller} for an admin`, caller, bearer: user(['admin']) },
-    { name: `the service ${caller} with a service's token in the user's place`, caller, bearer: service },
+    { name: `the service ${caller} with a service token as bearer`, caller, bearer: service },
   ]),
 ];
 
@@ -70,7 +70,7 @@ afterAll(async () => {
   await rig.close();
 });
 
-/** Tokens that pass every check but the one at hand. Each is of an account and a session that never were. */
+/** Tokens that pass every other check. Their accounts and sessions do not exist. */
 function headersOf({ bearer, caller, machineAsCaller }: Identity): Record<string, string> {
   const headers: Record<string, string> = {};
   if (bearer?.kind === 'machine') headers['authorization'] = `Bearer ${machineToken('machine', bearer.roles)}`;
@@ -142,19 +142,22 @@ async function overRest(method: DescMethod, headers: Record<string, string>): Pr
   return verdictOf(answer.json?.code);
 }
 
-/** Sees an access token beside no refresh token as the session to end, and so looks at it although it is public. */
-const looksByItself = new Set(['Logout']);
+/** Without a refresh token, a public method reads the access token to find the session to end. */
+const readsToken = new Set(['Logout']);
 
-/** Ask the database whose session it is, and say of ours, which never were, what the guard says of a bad token. */
-const knowSessions = new Set(['Verify', 'GetProfile', 'UpdateProfile']);
+/**
+ * Methods that look up the session in the database. For the unknown sessions of this test they answer like the guard
+ * for an invalid token.
+ */
+const checkSession = new Set(['Verify', 'GetProfile', 'UpdateProfile']);
 
 test.each(registryMethods)(
-  '$method.parent.typeName/$method.name admits whom the contract says, by every way in, and nobody else',
+  '$method.parent.typeName/$method.name admits exactly the callers that the contract allows, over every protocol',
   async ({ name: own, method }) => {
     const atEdge = ['Connect', 'gRPC-Web', 'gRPC'];
     const wrong: string[] = [];
     for (const identity of identities) {
-      if (looksByItself.has(method.name) && identity.bearer && identity.bearer.kind !== 'user') continue;
+      if (readsToken.has(method.name) && identity.bearer && identity.bearer.kind !== 'user') continue;
       const headers = headersOf(identity);
       const seen: Record<string, [Verdict, Verdict]> = {};
       for (const way of atEdge)
@@ -162,7 +165,7 @@ test.each(registryMethods)(
       seen[own] = [await overRpc(transports[own]!, method, headers), expected(method, identity)];
       if (hasOption(method, http)) seen['REST'] = [await overRest(method, headers), expectedAtEdge(method, identity)];
       for (const [way, [is, should]] of Object.entries(seen))
-        if (is !== should && !(should === 'admitted' && is === 'INVALID_TOKEN' && knowSessions.has(method.name)))
+        if (is !== should && !(should === 'admitted' && is === 'INVALID_TOKEN' && checkSession.has(method.name)))
           wrong.push(`${identity.name}, ${way}: ${is} instead of ${should}`);
     }
     expect(wrong).toEqual([]);

@@ -29,7 +29,7 @@ afterEach(() => {
   for (const one of channels.splice(0)) one.close();
 });
 
-/** Opens a stream; resolves with its first message, or the reason why there is none. */
+/** Opens a stream. Resolves with `open` after its first message, or with the reason of the refusal. */
 async function openStream(client: ReturnType<typeof healthOver>, stop: AbortController): Promise<string> {
   const messages = client.watch({}, { signal: stop.signal })[Symbol.asyncIterator]();
   try {
@@ -49,24 +49,22 @@ describe('streams', () => {
     ['Connect at the edge', () => createConnectTransport({ baseUrl: system.edge, httpVersion: '2' })],
     ['gRPC-Web at the edge', () => createGrpcWebTransport({ baseUrl: system.edge, httpVersion: '2' })],
     ['gRPC at the edge', () => createGrpcTransport({ baseUrl: system.edge })],
-    ['gRPC at the auth door', () => createGrpcTransport({ baseUrl: system.auth })],
+    ['gRPC at the public port of auth', () => createGrpcTransport({ baseUrl: system.auth })],
     ['gRPC at the user service', () => channel(system.userPort)],
-  ])(
-    '%s: an address has so many open, is refused one more, and has their places back once they end',
-    async (_, over) => {
-      const client = healthOver(over());
-      const stops = Array.from({ length: perAddress.streams }, () => new AbortController());
-      expect(await Promise.all(stops.map((stop) => openStream(client, stop)))).toEqual(stops.map(() => 'open'));
-      expect(await openStream(client, new AbortController())).toBe('RATE_LIMITED');
-      for (const stop of stops) stop.abort();
-      const again = new AbortController();
-      await expect.poll(() => openStream(client, again), { timeout: 10_000 }).toBe('open');
-      again.abort();
-    },
-  );
+  ])('%s: an address may open a limited number of streams, and a closed stream frees a place', async (_, over) => {
+    const client = healthOver(over());
+    const stops = Array.from({ length: perAddress.streams }, () => new AbortController());
+    expect(await Promise.all(stops.map((stop) => openStream(client, stop)))).toEqual(stops.map(() => 'open'));
+    expect(await openStream(client, new AbortController())).toBe('RATE_LIMITED');
+    for (const stop of stops) stop.abort();
+    const next = new AbortController();
+    await expect.poll(() => openStream(client, next), { timeout: 10_000 }).toBe('open');
+    next.abort();
+  });
 
-  test('those of all addresses together are bounded, internal ones among them', async () => {
-    // The edge and the user service each watch revocations at the auth service: 5 in all leave 3, or 4 where they share one.
+  test('are limited in total, internal ones included', async () => {
+    // The edge and the user service each watch revocations at the auth service: of 5 streams in total 3 remain, or 4
+    // when they share one.
     const client = healthOver(channel(system.authGrpcPort));
     const stops = Array.from({ length: perAddress.streams }, () => new AbortController());
     const seen = await Promise.all(stops.map((stop) => openStream(client, stop)));
@@ -88,14 +86,14 @@ describe('connections', () => {
     for (const socket of sockets.splice(0)) socket.destroy();
   });
 
-  /** Tells whether a connection is still open when the server has answered something on another one. */
+  /** Opens connections and returns how many are still open once the server has answered or closed each. */
   async function openConnections(port: number, count: number): Promise<number> {
     const opened = Array.from({ length: count }, () => connect(port, '127.0.0.1'));
     sockets.push(...opened);
     await Promise.all(
       opened.map(async (socket) => {
         socket.on('error', () => undefined);
-        // Closed, or answered: the server looked at it.
+        // A response or a close shows that the server has handled the connection.
         socket.write('GET /health HTTP/1.1\r\nHost: a\r\n\r\n');
         await Promise.race([once(socket, 'data'), once(socket, 'close')]).catch(() => undefined);
       }),
@@ -103,8 +101,8 @@ describe('connections', () => {
     return opened.filter((socket) => !socket.destroyed).length;
   }
 
-  test('an address has so many, one more is closed, and places come back', async () => {
-    // Others may be kept alive by fetch from tests before.
+  test('of one address are limited, an extra one is closed, and a closed one frees a place', async () => {
+    // Connections of earlier tests may be kept alive by fetch.
     const first = await openConnections(portOf(system.auth), perAddress.connections + 10);
     expect(first).toBeGreaterThan(perAddress.connections - 4);
     expect(first).toBeLessThanOrEqual(perAddress.connections);
@@ -115,7 +113,7 @@ describe('connections', () => {
       .toBe(200);
   });
 
-  test('a gRPC port has the same limit', async () => {
+  test('to a gRPC port have the same limit', async () => {
     const sessions = Array.from({ length: perAddress.connections + 10 }, () => {
       const session = connectHttp2(`http://127.0.0.1:${system.userPort}`);
       session.on('error', () => undefined);

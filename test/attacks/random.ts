@@ -1,4 +1,4 @@
-/** A generator of numbers from 0 to 1, with a seed, so that a failure can be had again. */
+/** A seeded generator of numbers from 0 to 1, so that a failure is reproducible. */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -7,7 +7,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** What picks from lists by such a generator. */
+/** Creates a function that picks list items with such a generator. */
 export function pickerOf(next: () => number): <T>(list: readonly T[]) => T {
   return (list) => list[Math.floor(next() * list.length)] as never;
 }

@@ -6,12 +6,12 @@ import type { Secret } from '#kit/log/secret.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { services, servicesWithData } from '../../services/registry.ts';
 
-/** Every method of the registry, with the service that serves it: a new one is tried without an entry anywhere. */
+/** Every method of the registry with its service. New methods are included automatically. */
 export const registryMethods = Object.values<AnyService>(services).flatMap(({ name, contract }) =>
   contract.flatMap(({ methods }) => methods.map((method) => ({ name, method }))),
 );
 
-/** The string fields of a method's request, at its top level, as its JSON names them. */
+/** The top-level string fields of the request, by their JSON names. */
 export function textFieldsOf({ input }: DescMethod): string[] {
   return input.fields
     .filter(
@@ -20,13 +20,13 @@ export function textFieldsOf({ input }: DescMethod): string[] {
     .map(({ name }) => name);
 }
 
-/** A method's example request with a text in one of its fields. */
+/** The example request of a method with a text in one field. */
 export function requestWith(method: DescMethod, name: string, text: string): JsonObject {
   const isList = method.input.fields.some((field) => field.name === name && field.fieldKind === 'list');
   return { ...exampleJson(method), [name]: isList ? [text] : text };
 }
 
-/** Every row of every service that mentions one of some texts, as text: what a stranger's call must leave alone. */
+/** Reads every row of every service that contains one of the texts. */
 export async function openRows(url: Secret) {
   const db = new Client(connection(url));
   await db.connect();

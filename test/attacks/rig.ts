@@ -20,12 +20,12 @@ import { upstreamsOf } from '../../services/edge/upstream.ts';
 import { serviceNames, services } from '../../services/registry.ts';
 import { openSystem, type System } from '../system.ts';
 
-/** The claims of a token, as an object. */
+/** The claims of a token. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 /**
- * A whole system among whose published keys are some that the test holds. A
- * token signed with `key` passes the signature, so that all else can be wrong.
+ * A complete system that publishes keys of the test. A token signed with `key` has a valid signature, so that every
+ * other part can be wrong.
  */
 export interface Rig {
   readonly edge: string;
@@ -33,13 +33,13 @@ export interface Rig {
   /** gRPC ports: `127.0.0.1:<port>`. */
   readonly userTarget: string;
   readonly authTarget: string;
-  /** The same of every service that has one, by name. */
+  /** The gRPC address of every service that has one, by name. */
   readonly targets: Readonly<Record<string, string>>;
-  /** Published, of the configured algorithm: RS256. */
+  /** Published, of the configured algorithm RS256. */
   readonly key: TestKey;
   /** Published, of algorithms that are not configured. */
   readonly otherKeys: readonly TestKey[];
-  /** What login gave somebody: an account and a session that live. */
+  /** The tokens and credentials of a user with a valid session. */
   readonly login: {
     readonly access_token: string;
     readonly refresh_token: string;
@@ -47,9 +47,9 @@ export interface Rig {
     readonly email: string;
     readonly password: string;
   };
-  /** Claims of a token that is good for that session, made anew. */
+  /** Valid claims for that session, with a new jti. */
   claims(): Record<string, unknown>;
-  /** Signs any claims, by default the good ones, under any header, by default the good one. */
+  /** Signs claims under a header; both are valid by default. */
   mint(claims?: Claims, header?: Claims): string;
   close(): Promise<void>;
 }
@@ -85,7 +85,7 @@ export async function openRig(): Promise<Rig> {
   };
 }
 
-/** Makes the auth service publish keys: those that are sealed under its master key. */
+/** Publishes keys through the auth service: seals them under its master key. */
 async function publish(keys: readonly TestKey[], url: Secret, masterKey: Secret): Promise<void> {
   const master = createMasterKey(new Secret(Buffer.from(masterKey.reveal(), 'base64')));
   const db = new Client(connection(url));
@@ -104,7 +104,7 @@ export function headerOf({ alg, kid }: TestKey): Record<string, unknown> {
   return { alg, kid, typ: 'at+jwt' };
 }
 
-/** A compact JWS of exactly these texts, which need not be JSON, signed as the key's algorithm asks. */
+/** A compact JWS of exactly these texts, which need not be JSON, signed with the algorithm of the key. */
 export function signText(header: string, payload: string | Uint8Array, { alg, privateKey }: TestKey): string {
   const input = `${encode(header)}.${encode(payload)}`;
   const key = KeyObject.from(privateKey);
@@ -121,8 +121,8 @@ export function encode(content: string | Uint8Array): string {
 }
 
 /**
- * An edge that reaches a system's services over gRPC, as it does where each is a process of its own.
- * @param authPort where it finds the auth service, if not where that is
+ * An edge that calls the services of a system over gRPC, as it does with one process per service.
+ * @param authPort port of the auth service, if not the one of the system
  */
 export async function openSplitEdge(
   system: System,

@@ -6,7 +6,7 @@ import { serviceNames } from '../../services/registry.ts';
 import { admin, ask, openSystem, type System } from '../system.ts';
 import { registryMethods, requestWith, textFieldsOf } from './registry.ts';
 
-/** A secret in every field of every method that can be called from outside: where it may be, and where nobody expects one. */
+/** Sends a secret in every field of every public method. */
 
 let system: System;
 let token: string;
@@ -20,13 +20,13 @@ const methods = registryMethods
   .map(({ method }) => method)
   .filter((method) => isOnEdge(method) && method.methodKind === 'unary' && textFieldsOf(method).length > 0);
 
-/** As it is, and longer than any field may be: what is refused must not be quoted either. */
+/** A secret alone, and one longer than any field: a refusal must not quote it either. */
 const forms: ((secret: string) => string)[] = [(secret) => secret, (secret) => secret.repeat(100)];
 
 describe.each(methods.map((method) => [`${method.parent.typeName}/${method.name}`, method] as const))(
   '%s',
   (path, method) => {
-    test.each(textFieldsOf(method))('logs no secret in %s, and no refusal repeats it', async (field) => {
+    test.each(textFieldsOf(method))('does not log a secret in %s or repeat it in a refusal', async (field) => {
       for (const form of forms) {
         const secret = `s3cr3t-${randomBytes(12).toString('hex')}`;
         const body = requestWith(method, field, form(secret));

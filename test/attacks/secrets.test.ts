@@ -20,23 +20,23 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await split.close();
-  // Asserts that none of the secrets was logged.
+  // Asserts that no secret was logged.
   await system.close();
 });
 
-// What goes past the log goes past what keeps secrets out of it.
+// Output that bypasses the logger bypasses its redaction.
 beforeEach(() => {
   for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const)
-    vi.spyOn(console, method).mockImplementation((...said) => void written.push(said.map(String).join(' ')));
+    vi.spyOn(console, method).mockImplementation((...parts) => void written.push(parts.map(String).join(' ')));
 });
-afterEach(wroteNothing);
+afterEach(expectNoConsoleOutput);
 
-function wroteNothing(): void {
+function expectNoConsoleOutput(): void {
   vi.restoreAllMocks();
   expect(written.splice(0)).toEqual([]);
 }
 
-/** A secret that no encoding changes. As tokens do, it has a hyphen, so that it cannot be the name of a field. */
+/** A secret that no encoding changes. Like a token it has a hyphen, so it cannot be a field name. */
 const letters = () => system.secret(`s3cr3t-${randomBytes(12).toString('hex')}`);
 const digits = () =>
   system.secret(
@@ -45,15 +45,16 @@ const digits = () =>
       .padStart(13, '4')}`,
   );
 
-/** What an answer tells besides the path that was asked for, which is the caller's own. */
-function told(text: string): string {
+/** The response without the request path, which the client sent. */
+function withoutPath(text: string): string {
   return text.replace(/"instance":"[^"]*"/, '');
 }
 
 function expectSilent(secret: string, answer: string): void {
-  expect(told(answer)).not.toContain(secret);
-  // Not even a part of it, as parsers quote where they stopped.
-  for (let at = 0; at + 8 <= secret.length; at += 4) expect(told(answer)).not.toContain(secret.slice(at, at + 8));
+  expect(withoutPath(answer)).not.toContain(secret);
+  // Not even in parts, because parsers quote the text around an error.
+  for (let at = 0; at + 8 <= secret.length; at += 4)
+    expect(withoutPath(answer)).not.toContain(secret.slice(at, at + 8));
   expect(system.logged() + split.logged()).not.toContain(secret);
 }
 
@@ -62,11 +63,11 @@ const login = { REST: '/api/v1/auth/login', Connect: '/signet.auth.v1.AuthServic
 const register = { REST: '/api/v1/auth/register', Connect: '/signet.auth.v1.AuthService/Register' } as const;
 const update = { REST: '/api/v1/users/profile', Connect: '/signet.user.v1.UserService/UpdateProfile' } as const;
 
-describe.each(['REST', 'Connect'] as const)('a malformed body on %s', (door) => {
-  test.each(bodies)('%s is not repeated', async (_, make) => {
+describe.each(['REST', 'Connect'] as const)('a malformed body on %s', (protocol) => {
+  test.each(bodies)('is not repeated: %s', async (_, make) => {
     for (const base of [system.edge, split.edge, system.auth]) {
       const secret = letters();
-      const answer = await sendRaw(base, requestText('POST', login[door], { headers: [json], body: make(secret) }));
+      const answer = await sendRaw(base, requestText('POST', login[protocol], { headers: [json], body: make(secret) }));
       expect(answer.status, answer.text).toBeGreaterThanOrEqual(400);
       expectSilent(secret, answer.text);
     }
@@ -76,56 +77,59 @@ describe.each(['REST', 'Connect'] as const)('a malformed body on %s', (door) => 
     ['a number for a string', (secret: string) => `{"email":"a@example.com","password":${secret}}`],
     ['a number in a list', (secret: string) => `{"email":"a@example.com","password":[${secret}]}`],
     ['a negative number for a string', (secret: string) => `{"email":"a@example.com","password":-${secret}}`],
-    ['a number for the whole', (secret: string) => secret],
-  ])('%s is not repeated', async (_, make) => {
+    ['a number as the whole body', (secret: string) => secret],
+  ])('is not repeated: %s', async (_, make) => {
     const secret = digits();
     const answer = await sendRaw(
       system.edge,
-      requestText('POST', login[door], { headers: [json], body: make(secret) }),
+      requestText('POST', login[protocol], { headers: [json], body: make(secret) }),
     );
     expect(answer.status, answer.text).toBe(400);
     expectSilent(secret, answer.text);
   });
 
   test.each(['text/plain', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded'])(
-    'a body of %s is not repeated',
+    'of %s is not repeated',
     async (type) => {
       const secret = letters();
       const headers = [`Content-Type: ${type}; a=${secret}`];
       const answer = await sendRaw(
         system.edge,
-        requestText('POST', login[door], { headers, body: `password=${secret}` }),
+        requestText('POST', login[protocol], { headers, body: `password=${secret}` }),
       );
       expect(answer.status).toBe(415);
       expectSilent(secret, answer.text);
     },
   );
 
-  test('a rejected registration does not repeat the password, the name or the role', async () => {
+  test('is not repeated for a rejected registration: password, name, role', async () => {
     for (const change of [{ password: 'short' }, { role: 'admin' }, { name: '' }, { email: 'x' }]) {
       const [password, name] = [letters(), letters()];
       const body = { email: `p${randomBytes(6).toString('hex')}@example.com`, password, name, ...change };
-      const answer = await ask(`${system.edge}${register[door]}`, 'POST', { body });
+      const answer = await ask(`${system.edge}${register[protocol]}`, 'POST', { body });
       expect(answer.status).toBe(400);
       expectSilent(password, answer.text);
       expectSilent(name, answer.text);
     }
     const role = letters();
     const body = { email: 'r@example.com', password: letters(), name: 'x', role };
-    expectSilent(role, (await ask(`${system.edge}${register[door]}`, 'POST', { body })).text);
+    expectSilent(role, (await ask(`${system.edge}${register[protocol]}`, 'POST', { body })).text);
   });
 
-  test.each(['update_mask', 'phone', 'locale'])('a secret in %s is not repeated', async (field) => {
+  test.each(['update_mask', 'phone', 'locale'])('is not repeated for a secret in %s', async (field) => {
     const secret = letters();
     const value = field === 'update_mask' ? secret : `${secret}!${'x'.repeat(50)}`;
-    const method = door === 'REST' ? 'PATCH' : 'POST';
-    const answer = await ask(`${system.edge}${update[door]}`, method, { token: ada.access, body: { [field]: value } });
+    const method = protocol === 'REST' ? 'PATCH' : 'POST';
+    const answer = await ask(`${system.edge}${update[protocol]}`, method, {
+      token: ada.access,
+      body: { [field]: value },
+    });
     expect(answer.status, answer.text).toBe(400);
     expectSilent(secret, answer.text);
   });
 });
 
-test.each(heads)('a secret in the head is not repeated: %s', async (_, make) => {
+test.each(heads)('does not repeat a secret in the head: %s', async (_, make) => {
   for (const base of [system.edge, split.edge, system.auth]) {
     const secret = letters();
     const answer = await sendRaw(base, make(secret));
@@ -138,7 +142,7 @@ test.each([
   ['user service', () => `127.0.0.1:${system.userPort}`, '/signet.user.v1.UserService/UpdateProfile'],
   ['auth service', () => `127.0.0.1:${system.authGrpcPort}`, '/signet.auth.v1.AuthService/Login'],
   ['edge', () => new URL(system.edge).host, '/signet.auth.v1.AuthService/Login'],
-])('a secret in what is no protobuf is not repeated by gRPC: %s', async (_, target, path) => {
+])('does not repeat a secret in bytes that are not protobuf over gRPC: %s', async (_, target, path) => {
   const client = new GrpcClient(target(), credentials.createInsecure());
   const secret = letters();
   const metadata = new Metadata();
@@ -167,14 +171,14 @@ test.each([
   client.close();
 });
 
-test('neither answers nor log lines hold a secret while the database fails', async () => {
+test('responses and log lines contain no secret while the database fails', async () => {
   const db = new Client(connection(system.database.url));
   await db.connect();
   const { rows } = await db.query<{ password_hash: string }>('SELECT password_hash FROM auth.users');
   for (const { password_hash: hash } of rows) system.secret(hash);
   const { password, refresh, access } = ada;
   const wanted = letters();
-  // Not hers: that logout succeeds wherever the table that is away is another one.
+  // Another user, because a logout succeeds while another table is missing.
   const leaving = await system.person();
   const answers: string[] = [];
   for (const [schema, table] of [
@@ -206,12 +210,12 @@ test('neither answers nor log lines hold a secret while the database fails', asy
     for (const text of answers) expect(text).not.toContain(secret);
     expect(system.logged() + split.logged()).not.toContain(secret);
   }
-  // What went wrong is for the log alone.
+  // Only the log contains the cause.
   for (const text of answers) expect(text).not.toMatch(/relation|prisma|column|SELECT|sessions_away/i);
   expect(system.logged()).toMatch(/"level":50/);
 });
 
-test('log lines hold neither queries nor bodies of the requests that went well', async () => {
+test('log lines contain no query and no body of successful requests', async () => {
   const secret = letters();
   await system.rest('PATCH', '/users/profile', { token: ada.access, body: { bio: secret } });
   await ask(

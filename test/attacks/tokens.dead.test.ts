@@ -5,7 +5,7 @@ import { connection } from '#kit/db/database.ts';
 import { admin, openSystem, type Person, type System } from '../system.ts';
 import { openWays, type Way } from './transports.ts';
 
-// What made a token good is gone: by every way in, it is good no more.
+// Acts that invalidate a token. Afterwards every method refuses it, over every protocol.
 
 let system: System;
 let ways: Way[];
@@ -51,7 +51,7 @@ const all = (status: string) => ways.map(({ name }) => `${name}: ${status}`);
 const decoded = (token: string, part: 0 | 1) =>
   JSON.parse(Buffer.from(token.split('.')[part] ?? '', 'base64url').toString()) as Record<string, unknown>;
 
-/** Gives somebody a role of their own, and signs them in with it. */
+/** Grants a user a new role and signs them in with it. */
 async function withRole(person: Person, role: string): Promise<Person> {
   await put(`/roles/${role}`, { scopes: ['one', 'two'] });
   await put(`/users/${person.id}/roles/${role}`);
@@ -59,17 +59,17 @@ async function withRole(person: Person, role: string): Promise<Person> {
 }
 
 interface Act {
-  /** What happens; answers the person as they were right before. */
+  /** Performs the act. Returns the tokens from right before it, if they changed. */
   readonly act: (person: Person) => Promise<Person | void>;
-  /** Whether the session goes on, with new tokens. */
-  readonly goesOn?: true;
+  /** Whether the session continues with new tokens. */
+  readonly survives?: true;
 }
 
-/** Everything that ends tokens before their time. */
+/** Every act that ends tokens before they expire. */
 const acts: Record<string, Act> = {
   logout: { act: ({ refresh }) => post('/auth/logout', { refresh_token: refresh }) },
-  'logout by the access token': { act: ({ access }) => post('/auth/logout', {}, access) },
-  'a logout by an older refresh token': {
+  'a logout with the access token': { act: ({ access }) => post('/auth/logout', {}, access) },
+  'a logout with an older refresh token': {
     async act({ refresh }) {
       const next = await post('/auth/refresh', { refresh_token: refresh });
       system.secret(next.access_token);
@@ -77,7 +77,7 @@ const acts: Record<string, Act> = {
       await post('/auth/logout', { refresh_token: refresh });
     },
   },
-  'the reuse of a refresh token': {
+  'a reuse of a refresh token': {
     async act({ refresh }) {
       for (let token = refresh, index = 0; index < 2; index++) {
         const next = await post('/auth/refresh', { refresh_token: token });
@@ -89,16 +89,16 @@ const acts: Record<string, Act> = {
       );
     },
   },
-  'the end of the session, from another one': {
+  'revoking the session from another one': {
     async act(person) {
       const sid = person.refresh.split('.')[1];
       expect((await remove(`/auth/sessions/${sid}`, (await loginAgain(person)).access)).status).toBe(204);
     },
   },
-  'the end of all others': {
+  'revoking all other sessions': {
     act: async (person) => post('/auth/sessions:revokeOthers', {}, (await loginAgain(person)).access),
   },
-  'a session too many': {
+  'a sign-in over the session limit': {
     async act(person) {
       for (let more = 0; more < 3; more++) await loginAgain(person);
     },
@@ -132,30 +132,30 @@ const acts: Record<string, Act> = {
       expect((await remove('/users/account', access)).status).toBe(204);
     },
   },
-  'taking a role': {
-    goesOn: true,
+  'removing a role': {
+    survives: true,
     async act({ id }) {
       expect((await remove(`/admin/users/${id}/roles/user`, adminToken)).status).toBe(204);
     },
   },
-  'a role that loses a scope': {
-    goesOn: true,
+  'removing a scope from a role': {
+    survives: true,
     async act(person) {
       const held = await withRole(person, 'editor');
       await put('/roles/editor', { scopes: ['one'] });
       return held;
     },
   },
-  'a role that is deleted': {
-    goesOn: true,
+  'deleting a role': {
+    survives: true,
     async act(person) {
       const held = await withRole(person, 'author');
       expect((await remove('/admin/roles/author', adminToken)).status).toBe(204);
       return held;
     },
   },
-  'the removal of the key that signed it': {
-    goesOn: true,
+  'the removal of its signing key': {
+    survives: true,
     async act({ access }) {
       const { kid } = decoded(access, 0);
       await asAdmin('/keys:rotate');
@@ -171,8 +171,8 @@ const acts: Record<string, Act> = {
       await expect.poll(state, { timeout: 10_000 }).toBe('gone');
     },
   },
-  'the revocation of the key that signed it': {
-    goesOn: true,
+  'the revocation of its signing key': {
+    survives: true,
     async act({ access }) {
       const { kid } = decoded(access, 0);
       adminToken = await signInAsAdmin();
@@ -181,7 +181,7 @@ const acts: Record<string, Act> = {
   },
 };
 
-test('a role that somebody is given is in their next token, and the one that they have goes on', async () => {
+test('a granted role is in the next token, and the current token stays valid', async () => {
   const ada = await system.person();
   expect((await put(`/users/${ada.id}/roles/support`)).status).toBe(200);
   expect(await everyWay(ada.access)).toEqual(all('OK'));
@@ -192,18 +192,18 @@ test('a role that somebody is given is in their next token, and the one that the
 });
 
 test.each(Object.entries(acts))(
-  'after %s, the access token is refused by every way in within a second, and whether it refreshes is as it should be',
-  async (_, { act, goesOn }) => {
+  'after %s, every protocol refuses the access token within a second, and a refresh works only if the session continues',
+  async (_, { act, survives }) => {
     const before = await system.person();
     expect(await everyWay(before.access)).toEqual(all('OK'));
     const person = (await act(before)) ?? before;
     await expect.poll(() => everyWay(person.access), { timeout: 10_000, interval: 10 }).toEqual(all('UNAUTHENTICATED'));
     adminToken = await signInAsAdmin();
     const { status, json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: person.refresh } });
-    expect(status).toBe(goesOn ? 200 : 401);
-    if (!goesOn) return;
+    expect(status).toBe(survives ? 200 : 401);
+    if (!survives) return;
     system.secret(json.refresh_token);
-    // At once, unless two keys went within the same second: services get new tokens of their own no more often.
+    // At once, unless two keys were revoked within the same second: services get new tokens at most once a second.
     const next = system.secret(json.access_token);
     await expect.poll(() => everyWay(next), { timeout: 10_000, interval: 10 }).toEqual(all('OK'));
   },

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-/** Every kind of token that there is. */
+/** Every kind of token. */
 const kinds = {
   access: () => rig.login.access_token,
   refresh: () => rig.login.refresh_token,
@@ -28,59 +28,59 @@ type Kind = keyof typeof kinds;
 const rest = (method: string, path: string, asking: Parameters<typeof ask>[2]) =>
   ask(`${rig.edge}/api/v1${path}`, method, asking);
 
-/** Every place that takes a token: the kind that belongs there, and whether it was let in. */
+/** Every place that accepts a token: its kind, and whether the token was accepted. */
 const places: Record<
   string,
-  { takes: Kind; status: number; send: (token: string) => Promise<Answer>; isIn: (answer: Answer) => boolean }
+  { accepts: Kind; status: number; send: (token: string) => Promise<Answer>; isAccepted: (answer: Answer) => boolean }
 > = {
   'Authorization of the profile': {
-    takes: 'access',
+    accepts: 'access',
     status: 401,
     send: (token) => rest('GET', '/users/profile', { token }),
-    isIn: ({ status }) => status === 200,
+    isAccepted: ({ status }) => status === 200,
   },
   'Authorization of verify': {
-    takes: 'access',
+    accepts: 'access',
     status: 401,
     send: (token) => rest('GET', '/auth/verify', { token }),
-    isIn: ({ status }) => status === 200,
+    isAccepted: ({ status }) => status === 200,
   },
   'Authorization of logout': {
-    takes: 'access',
+    accepts: 'access',
     status: 401,
-    // Without the session's end: a second login pays for it.
+    // Uses a second session for a valid token, because the logout ends it.
     send: async (token) =>
       rest('POST', '/auth/logout', { body: {}, token: token === kinds.access() ? await another() : token }),
-    isIn: ({ status }) => status === 200,
+    isAccepted: ({ status }) => status === 200,
   },
   'the cookie of access tokens': {
-    takes: 'access',
+    accepts: 'access',
     status: 401,
     send: (token) => rest('GET', '/users/profile', { headers: { cookie: `signet_at=${token}` } }),
-    isIn: ({ status }) => status === 200,
+    isAccepted: ({ status }) => status === 200,
   },
   'the body of refresh': {
-    takes: 'refresh',
-    // Longer than a refresh token can be, or not one.
+    accepts: 'refresh',
+    // Either too long for a refresh token or invalid.
     status: 401,
     send: (token) => rest('POST', '/auth/refresh', { body: { refresh_token: token } }),
-    isIn: ({ status }) => status === 200,
+    isAccepted: ({ status }) => status === 200,
   },
   'the cookie of refresh tokens': {
-    takes: 'refresh',
+    accepts: 'refresh',
     status: 401,
     send: (token) =>
       rest('POST', '/auth/refresh', {
         body: {},
         headers: { cookie: `signet_rt=${token}`, 'x-csrf-token': rig.login.csrf_token },
       }),
-    isIn: ({ status }) => status === 200,
+    isAccepted: ({ status }) => status === 200,
   },
   'X-CSRF-Token': {
-    takes: 'csrf',
+    accepts: 'csrf',
     status: 200,
     send: (token) => rest('GET', '/auth/verify', { token: rig.login.access_token, headers: { 'x-csrf-token': token } }),
-    isIn: ({ json }) => json.csrf_valid === true,
+    isAccepted: ({ json }) => json.csrf_valid === true,
   },
 };
 
@@ -89,13 +89,13 @@ async function another(): Promise<string> {
   return (await rest('POST', '/auth/login', { body: { email, password } })).json.access_token;
 }
 
-describe.each(Object.entries(places))('%s', (_, { takes, status, send, isIn }) => {
-  test.each(Object.keys(kinds) as Kind[])('takes its own kind and no other: %s', async (kind) => {
+describe.each(Object.entries(places))('%s', (_, { accepts, status, send, isAccepted }) => {
+  test.each(Object.keys(kinds) as Kind[])('accepts only its own kind: %s', async (kind) => {
     const answer = await send(kinds[kind]());
-    expect(isIn(answer), answer.text).toBe(kind === takes);
-    // A JWT is longer than any refresh token, which is said at once.
-    const isTooLong = takes === 'refresh' && answer.json.code === 'INVALID_ARGUMENT';
-    expect(answer.status).toBe(kind === takes ? 200 : isTooLong ? 400 : status);
+    expect(isAccepted(answer), answer.text).toBe(kind === accepts);
+    // A JWT exceeds the length of a refresh token, which validation reports first.
+    const isTooLong = accepts === 'refresh' && answer.json.code === 'INVALID_ARGUMENT';
+    expect(answer.status).toBe(kind === accepts ? 200 : isTooLong ? 400 : status);
   });
 });
 
@@ -112,11 +112,11 @@ describe('X-Signet-Caller', () => {
       sent.on('status', ({ code }: StatusObject) => resolve(code));
     });
 
-  test.each(Object.keys(kinds) as Kind[])('at a service, takes its own kind and no other: %s', async (kind) => {
+  test.each(Object.keys(kinds) as Kind[])('accepts only its own kind at a service: %s', async (kind) => {
     expect(await call(kinds[kind]())).toBe(kind === 'caller' ? 0 : 7);
   });
 
-  test.each(Object.keys(kinds) as Kind[])('at the edge, is nothing, whatever it is: %s', async (kind) => {
+  test.each(Object.keys(kinds) as Kind[])('is ignored at the edge: %s', async (kind) => {
     const headers = { 'x-signet-caller': kinds[kind]() };
     expect((await rest('GET', '/users/profile', { token: rig.login.access_token, headers })).status).toBe(200);
     expect((await rest('GET', '/users/profile', { headers })).status).toBe(401);

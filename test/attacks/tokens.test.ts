@@ -14,8 +14,8 @@ let ways: Way[];
 let spoils: Spoils;
 let trap: Server;
 let trapped = 0;
-/** What each way says, by the reason it is refused for. */
-const said = new Map<string, Set<string>>();
+/** The messages of each protocol, by reason. */
+const messages = new Map<string, Set<string>>();
 
 beforeAll(async () => {
   rig = await openRig();
@@ -40,13 +40,15 @@ afterAll(async () => {
   await rig.close();
 });
 
-/** A service's own token: no session, and a subject that is its client. */
+/** A service token: without a session, with its client as subject. */
 function serviceToken(): string {
   const { iss, iat, exp, jti } = rig.claims();
   return rig.mint({ iss, aud: 'signet:fleet', iat, exp, jti, sub: 'order', client_id: 'order' });
 }
 
-/** Sends the same by every way that can carry it. gRPC's metadata is printable ASCII, so that some attacks need HTTP. */
+/**
+ * Sends the same over every protocol that can carry it. gRPC metadata is printable ASCII, so some attacks need HTTP.
+ */
 async function everyWay(lines: readonly string[]): Promise<[Way, Outcome][]> {
   const able = ways.filter((way) => way.carries(lines));
   return Promise.all(able.map(async (way): Promise<[Way, Outcome]> => [way, await way.send(...lines)]));
@@ -55,32 +57,35 @@ async function everyWay(lines: readonly string[]): Promise<[Way, Outcome][]> {
 async function expectRefused({ lines, reason = 'INVALID_TOKEN', tooLarge = false }: Attack): Promise<void> {
   const outcomes = await everyWay(lines(rig, spoils));
   expect(outcomes.length).toBeGreaterThan(5);
-  // HTTP/2 lets 64 KiB of headers in before it knows of a limit; then it is the guard that refuses.
+  // HTTP/2 accepts 64 KiB of headers before a limit applies; then the guard refuses.
   const looked = outcomes.filter(([, { status }]) => !(tooLarge && status === 'TOO_LARGE'));
-  for (const [{ name }, { status, challenge, said: words }] of looked) {
+  for (const [{ name }, { status, challenge, message: words }] of looked) {
     expect(status, name).toBe('UNAUTHENTICATED');
     expect(challenge, name).toBe(reason === 'INVALID_TOKEN' ? 'Bearer error="invalid_token"' : 'Bearer');
     expect(words, name).toContain(reason);
-    const kept = said.get(`${name} ${reason}`) ?? new Set();
-    said.set(`${name} ${reason}`, kept.add(words));
+    const kept = messages.get(`${name} ${reason}`) ?? new Set();
+    messages.set(`${name} ${reason}`, kept.add(words));
   }
 }
 
 describe('a good token passes', () => {
   test.each<[string, (rig: Rig) => string]>([
-    ['as login gave it', ({ login }) => `Bearer ${login.access_token}`],
+    ['as issued', ({ login }) => `Bearer ${login.access_token}`],
     ['signed by the published key that the attacks use', ({ mint }) => `Bearer ${mint()}`],
     ['after a scheme in lower case', ({ login }) => `bearer ${login.access_token}`],
-    ['after a scheme in capitals and two spaces', ({ login }) => `BEARER  ${login.access_token}`],
+    ['after a scheme in upper case and two spaces', ({ login }) => `BEARER  ${login.access_token}`],
     ['for several audiences', ({ claims, mint }) => `Bearer ${mint({ ...claims(), aud: ['another', 'signet'] })}`],
     [
-      'typ in full',
+      'with the full typ',
       ({ key, claims, mint }) => `Bearer ${mint(claims(), { ...headerOf(key), typ: 'application/at+jwt' })}`,
     ],
-    ['typ in capitals', ({ key, claims, mint }) => `Bearer ${mint(claims(), { ...headerOf(key), typ: 'AT+JWT' })}`],
-    ['with claims that nobody asked for', ({ claims, mint }) => `Bearer ${mint({ ...claims(), x: { y: [1] } })}`],
     [
-      'as long as tokens live',
+      'with typ in upper case',
+      ({ key, claims, mint }) => `Bearer ${mint(claims(), { ...headerOf(key), typ: 'AT+JWT' })}`,
+    ],
+    ['with unknown claims', ({ claims, mint }) => `Bearer ${mint({ ...claims(), x: { y: [1] } })}`],
+    [
+      'with the maximal lifetime',
       ({ claims, mint }) => {
         const now = Math.floor(Date.now() / 1_000);
         return `Bearer ${mint({ ...claims(), iat: now, exp: now + 900 })}`;
@@ -94,7 +99,7 @@ describe('a good token passes', () => {
 
 const attacks = [...headerAttacks, ...claimAttacks, ...formAttacks];
 
-describe('by every way a token can come, refuses', () => {
+describe('over every protocol, refuses', () => {
   test.each(headerAttacks.map((attack) => [attack.name, attack] as const))('header: %s', (_, attack) =>
     expectRefused(attack),
   );
@@ -106,15 +111,15 @@ describe('by every way a token can come, refuses', () => {
   );
 });
 
-test('more than 75 different attacks were made, by eleven ways at least', () => {
+test('more than 75 different attacks ran, over at least eleven paths', () => {
   expect(new Set(attacks.map(({ name }) => name))).toHaveLength(attacks.length);
   expect(attacks.length).toBeGreaterThanOrEqual(75);
   expect(ways.length).toBeGreaterThanOrEqual(11);
 });
 
-test('says the very same whichever check failed', () => {
-  expect(said.size).toBe(ways.length * 2);
-  for (const [way, words] of said) expect([...words], way).toHaveLength(1);
+test('gives the same message whichever check failed', () => {
+  expect(messages.size).toBe(ways.length * 2);
+  for (const [way, words] of messages) expect([...words], way).toHaveLength(1);
 });
 
 test.each([
@@ -129,11 +134,11 @@ test.each([
   way.close();
 });
 
-test('nothing connected to where tokens said that keys are', () => {
+test('no connection was made to a key URL from a token', () => {
   expect(trapped).toBe(0);
 });
 
-test('takes a token from the Authorization header and from nowhere else', async () => {
+test('accepts a token only in the Authorization header', async () => {
   const { access_token: token } = rig.login;
   const json = { 'content-type': 'application/json' };
   const profile = `${rig.edge}/api/v1/users/profile`;

@@ -10,22 +10,22 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import type { Rig } from './rig.ts';
 
-/** How a request with a token ended, told alike for every protocol. */
+/** The outcome of a request with a token, in the same form for every protocol. */
 export interface Outcome {
-  /** `OK`, `UNAUTHENTICATED`, `TOO_LARGE` (headers over the limit: nothing has read the token), or what else came. */
+  /** `OK`, `UNAUTHENTICATED`, `TOO_LARGE` (headers over the limit, token not read), or another status. */
   readonly status: string;
   /** `WWW-Authenticate`. */
   readonly challenge: string | undefined;
-  /** All that the answer says, less what differs from request to request. */
-  readonly said: string;
+  /** The whole response text without parts that vary by request. */
+  readonly message: string;
 }
 
-/** A way to a method that takes a signed-in user. */
+/** A path to a method that requires a signed-in user: protocol and port. */
 export interface Way {
   readonly name: string;
-  /** Tells whether the protocol has room for these header lines. */
+  /** Whether the protocol can carry these header lines. */
   carries(lines: readonly string[]): boolean;
-  /** Sends a request with these Authorization headers, each a line of its own. */
+  /** Sends a request with these Authorization headers, one line each. */
   send(...authorization: string[]): Promise<Outcome>;
   close(): void;
 }
@@ -34,10 +34,10 @@ const profile = '/signet.user.v1.UserService/GetProfile';
 const verify = '/signet.auth.v1.AuthService/Verify';
 const json = 'application/json';
 
-/** Where a system can be asked. */
+/** The addresses of a system. */
 export type Doors = Pick<Rig, 'edge' | 'auth' | 'userTarget' | 'authTarget'>;
 
-/** Every way by which a token can come in. */
+/** Every path by which a token can arrive. */
 export function openWays({ edge, auth, userTarget, authTarget }: Doors): Way[] {
   return [
     overHttp1('REST, HTTP/1.1', edge, 'GET', '/api/v1/users/profile'),
@@ -48,14 +48,14 @@ export function openWays({ edge, auth, userTarget, authTarget }: Doors): Way[] {
     overGrpc('gRPC at the edge', edge),
     overGrpcJs('gRPC at the user service', userTarget, profile),
     overHttp2('gRPC at the edge, by hand', edge, grpcCall(profile), Buffer.alloc(5)),
-    overHttp1('REST at the auth door', auth, 'GET', '/api/v1/auth/verify'),
-    overHttp1('Connect at the auth door', auth, 'POST', verify, json, '{}'),
+    overHttp1('REST at the public port of auth', auth, 'GET', '/api/v1/auth/verify'),
+    overHttp1('Connect at the public port of auth', auth, 'POST', verify, json, '{}'),
     overGrpcJs('gRPC at the auth service', authTarget, verify),
-    overGrpcJs('gRPC at the auth door', new URL(auth).host, verify),
+    overGrpcJs('gRPC at the public port of auth', new URL(auth).host, verify),
   ];
 }
 
-/** A gRPC call made without a client, so that it can send what clients do not. */
+/** A gRPC call without a client, so that it can send what clients refuse to send. */
 export function grpcCall(path: string): Record<string, string> {
   return { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
 }
@@ -90,7 +90,7 @@ function overHttp1(
         });
         sent.on('timeout', () => sent.destroy(new Error(`no answer in ${timeout} ms`)));
         sent.on('error', (error) =>
-          isTooMuch(error) && authorization.join().length > largest
+          isTooLarge(error) && authorization.join().length > largest
             ? resolve({ ...nothing, status: 'TOO_LARGE' })
             : reject(error),
         );
@@ -99,13 +99,13 @@ function overHttp1(
   };
 }
 
-/** HTTP/2 by hand. */
+/** HTTP/2 without a client library. */
 export function overHttp2(name: string, base: string, head: Record<string, string>, body?: string | Buffer): Way {
   let session: ClientHttp2Session | undefined;
-  // A server ends the connection of whoever sends headers that are far too large.
+  // A server closes the connection of a client with far too large headers.
   const open = (): ClientHttp2Session => {
     if (session && !session.closed && !session.destroyed) return session;
-    // Node refuses to send Authorization twice unless told that it may.
+    // By default Node refuses to send two Authorization headers.
     session = connectHttp2(base, { strictSingleValueFields: false } as object);
     session.on('error', () => undefined);
     return session;
@@ -126,7 +126,7 @@ export function overHttp2(name: string, base: string, head: Record<string, strin
         stream.on('data', (chunk: Buffer) => chunks.push(chunk));
         stream.on('end', () => resolve(outcomeOf(Number(answered[':status']), answered, Buffer.concat(chunks))));
         stream.on('error', (error) =>
-          isTooMuch(error) && lines.join().length > largest
+          isTooLarge(error) && lines.join().length > largest
             ? resolve({ ...nothing, status: 'TOO_LARGE' })
             : reject(error),
         );
@@ -135,7 +135,7 @@ export function overHttp2(name: string, base: string, head: Record<string, strin
   };
 }
 
-/** A client of Connect's. Two lines are one to it, joined by a comma. */
+/** A client of Connect. It joins two header lines with a comma. */
 function overGrpc(name: string, baseUrl: string): Way {
   const client = createClient(UserService, createGrpcTransport({ baseUrl, defaultTimeoutMs: timeout }));
   return {
@@ -149,11 +149,11 @@ function overGrpc(name: string, baseUrl: string): Way {
         return { ...nothing, status: 'OK' };
       } catch (thrown) {
         const error = ConnectError.from(thrown);
-        if (authorization.join().length > largest && error.cause instanceof Error && isTooMuch(error.cause))
+        if (authorization.join().length > largest && error.cause instanceof Error && isTooLarge(error.cause))
           return { ...nothing, status: 'TOO_LARGE' };
         const reasons = error.findDetails(ErrorInfoSchema).map(({ reason }) => reason);
         const challenge = error.metadata.get('www-authenticate') ?? undefined;
-        return { status: statusOf(Code[error.code]), challenge, said: `${error.message} ${reasons.join()}` };
+        return { status: statusOf(Code[error.code]), challenge, message: `${error.message} ${reasons.join()}` };
       }
     },
   };
@@ -163,7 +163,7 @@ function overGrpcJs(name: string, target: string, path: string): Way {
   const client = new Client(target, credentials.createInsecure());
   return {
     name,
-    // Two lines it would send as HTTP/2 forbids, and does not.
+    // The client would send two lines in a form that HTTP/2 forbids, so it does not send them.
     carries: (lines) => lines.length < 2 && lines.every(isMetadata),
     close: () => client.close(),
     send: (...authorization) =>
@@ -173,14 +173,14 @@ function overGrpcJs(name: string, target: string, path: string): Way {
         const options = { deadline: Date.now() + timeout };
         const call = client.makeUnaryRequest(path, asItIs, asItIs, Buffer.alloc(0), metadata, options, () => undefined);
         call.on('status', ({ code, details, metadata: trailer }: StatusObject) => {
-          // What the client makes of a stream or a connection that the server ended.
+          // The status that the client reports for a stream or connection closed by the server.
           const isCut = code === grpcStatus.INTERNAL || code === grpcStatus.RESOURCE_EXHAUSTED;
           if (isCut && authorization.join().length > largest) return resolve({ ...nothing, status: 'TOO_LARGE' });
           const [challenge] = trailer.get('www-authenticate');
           resolve({
             status: statusOf(code === grpcStatus.OK ? 'OK' : Code[code]),
             challenge: challenge?.toString(),
-            said: `${details} ${trailer
+            message: `${details} ${trailer
               .get('grpc-status-details-bin')
               .flatMap((bytes) => reasonsIn(Buffer.from(bytes)))
               .join()}`,
@@ -196,23 +196,23 @@ function asItIs(bytes: Buffer): Buffer {
   return bytes;
 }
 
-/** Headers larger than this need not be read by anybody. */
+/** Servers need not read headers larger than this. */
 const largest = 65_536;
 
-/** What becomes of a request whose headers are too large, where it is not answered at all. */
-function isTooMuch({ message, code = '' }: Error & { code?: string }): boolean {
+/** Whether the error is that of a request with too large headers and no response. */
+function isTooLarge({ message, code = '' }: Error & { code?: string }): boolean {
   return (
     /^(EPIPE|ECONNRESET|ECANCELED|ERR_HTTP2_GOAWAY_SESSION)$/.test(code) ||
     /ENHANCE_YOUR_CALM|REFUSED_STREAM/.test(message)
   );
 }
 
-/** What gRPC's metadata may hold: printable ASCII. */
+/** Whether gRPC metadata can carry the value: printable ASCII. */
 function isMetadata(value: string): boolean {
   return /^[\x20-\x7e]*$/.test(value);
 }
 
-const nothing: Outcome = { status: '', challenge: undefined, said: '' };
+const nothing: Outcome = { status: '', challenge: undefined, message: '' };
 
 function statusOf(name: string | undefined): string {
   return name === undefined
@@ -222,17 +222,17 @@ function statusOf(name: string | undefined): string {
       : name.replaceAll(/(?<=[a-z])[A-Z]/g, '_$&').toUpperCase();
 }
 
-/** Reads an answer over HTTP: of REST and Connect by its status, of gRPC-Web by what stands in its place. */
+/** Reads a response over HTTP: the status of REST and Connect, or the trailers of gRPC-Web. */
 function outcomeOf(status: number, headers: Record<string, unknown>, body: Buffer): Outcome {
   const trailer = String(headers['content-type']).startsWith('application/grpc') ? trailerOf(headers, body) : undefined;
   if (trailer) {
     const code = Number(trailer.get('grpc-status'));
     const details = Buffer.from(trailer.get('grpc-status-details-bin') ?? '', 'base64');
-    const said = `${trailer.get('grpc-message')} ${reasonsIn(details).join()}`;
+    const message = `${trailer.get('grpc-message')} ${reasonsIn(details).join()}`;
     return {
       status: statusOf(code === 0 ? 'OK' : Code[code]),
       challenge: trailer.get('www-authenticate') ?? undefined,
-      said,
+      message,
     };
   }
   const names: Record<number, string> = { 200: 'OK', 401: 'UNAUTHENTICATED', 431: 'TOO_LARGE' };
@@ -241,14 +241,14 @@ function outcomeOf(status: number, headers: Record<string, unknown>, body: Buffe
   return {
     status: names[status] ?? `HTTP ${status}`,
     challenge: typeof challenge === 'string' ? challenge : undefined,
-    said: JSON.stringify(rest),
+    message: JSON.stringify(rest),
   };
 }
 
 function trailerOf(headers: Record<string, unknown>, body: Buffer): Headers {
   const all = new Headers();
   for (const [name, value] of Object.entries(headers)) if (!name.startsWith(':')) all.append(name, String(value));
-  // gRPC-Web puts trailers into the body, in a frame whose first bit is set.
+  // gRPC-Web sends the trailers in the body, in a frame with the highest flag bit set.
   for (let at = 0; at + 5 <= body.length; at += 5 + body.readUInt32BE(at + 1)) {
     if ((body[at] ?? 0) < 0x80) continue;
     const lines = body.toString('latin1', at + 5, at + 5 + body.readUInt32BE(at + 1)).split('\r\n');

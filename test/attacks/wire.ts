@@ -1,23 +1,23 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 
-/** An answer over HTTP/1.1, and what became of the connection. */
+/** A response over HTTP/1.1 and all data of the connection. */
 export interface RawAnswer {
-  /** 0 where nothing came. */
+  /** 0 without a response. */
   readonly status: number;
-  /** All that came: head and body. */
+  /** All received data: heads and bodies. */
   readonly text: string;
-  /** Status of every answer on the connection. */
+  /** The status of every response on the connection. */
   readonly statuses: readonly number[];
 }
 
-/** A port of 127.0.0.1, of a base URL. */
+/** The port of a base URL on 127.0.0.1. */
 export function portOf(base: string): number {
   return Number(new URL(base).port);
 }
 
 /**
- * Writes bytes to a connection as they are and reads until the server closes it.
- * What is written should ask for that (`connection: close`), or be refused.
+ * Writes bytes to a connection unchanged and reads until the server closes it. The request should ask for the close
+ * (`connection: close`) or be refused.
  */
 export function sendRaw(base: string, bytes: string | Buffer): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
@@ -26,7 +26,7 @@ export function sendRaw(base: string, bytes: string | Buffer): Promise<RawAnswer
     socket.setTimeout(10_000, () => socket.destroy(new Error(`no end after 10 s; so far: ${text.slice(0, 200)}`)));
     socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
     socket.on('error', (error: Error & { code?: string }) => {
-      // A server that refuses while we still write; what it said has come or is lost.
+      // The server closed the connection during the write. Its response has arrived or is lost.
       if (!/^(EPIPE|ECONNRESET)$/.test(error.code ?? '')) reject(error);
     });
     socket.on('close', () => {
@@ -37,7 +37,7 @@ export function sendRaw(base: string, bytes: string | Buffer): Promise<RawAnswer
   });
 }
 
-/** A request as text. A body gets its Content-Length unless the head says how long it is. */
+/** A request as text. A body gets a Content-Length unless the headers declare its length. */
 export function requestText(
   method: string,
   target: string,
@@ -58,12 +58,12 @@ export function requestText(
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** Opens a connection and resolves with the milliseconds until the server ends it, at most `most`. */
-export function timeToEnd(base: string, most: number, feed: (socket: Socket) => unknown): Promise<number> {
+/** Opens a connection. Resolves with the milliseconds until the server closes it, at most `longest`. */
+export function timeToEnd(base: string, longest: number, feed: (socket: Socket) => unknown): Promise<number> {
   return new Promise((resolve) => {
     const socket = connectTcp(portOf(base), '127.0.0.1', () => {
       const began = performance.now();
-      const timer = setTimeout(() => socket.destroy(), most);
+      const timer = setTimeout(() => socket.destroy(), longest);
       socket.on('close', () => {
         clearTimeout(timer);
         resolve(performance.now() - began);

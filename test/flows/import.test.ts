@@ -229,7 +229,8 @@ test('a thousand accounts exist once, even when imported twice', async () => {
     password_hash,
   }));
   const pages = Array.from({ length: 10 }, (_, page) => entries.slice(page * 100, page * 100 + 100));
-  const all = async () => (await Promise.all(pages.map((page) => importUsers(page)))).flatMap(({ json }) => json.results);
+  const all = async () =>
+    (await Promise.all(pages.map((page) => importUsers(page)))).flatMap(({ json }) => json.results);
   const first = await all();
   expect(first.filter(({ outcome }) => outcome === 'created')).toHaveLength(1_000);
   const state = async () => {

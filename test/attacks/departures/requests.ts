@@ -4,30 +4,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
 
-/** How a caller behaves. All times in milliseconds. */
+/** How a client behaves. All times in milliseconds. */
 export interface Manner {
-  /** Deadline that the request carries. */
+  /** Deadline of the request. */
   readonly deadline?: number;
-  /** When the body comes, after the headers. */
+  /** Delay of the body after the headers. */
   readonly bodyAfter?: number;
-  /** When the caller closes the socket, or cancels its stream. */
+  /** Time until the client closes the socket or cancels the stream. */
   readonly leavesAfter?: number;
 }
 
-/** A way to send a method's request to a port, without a client that would wait for the answer. */
+/** Sends requests to a port over one protocol, without a client that waits for the response. */
 export interface Sender {
   readonly name: string;
-  /** Whether the way has a request for the method. */
+  /** Whether the protocol has a request for the method. */
   carries(method: DescMethod): boolean;
-  /** Sends one request, and resolves when it is over, whatever came of it. */
+  /** Sends one request. Resolves when it has ended, with any outcome. */
   send(method: DescMethod, message: unknown, token: string | undefined, manner: Manner): Promise<void>;
   close(): void;
 }
 
-/** Longest wait for an answer, ms. Streams have no end of their own. */
-const patience = 1_000;
+/** Longest wait for a response, ms. Some streams never end. */
+const longestWait = 1_000;
 
-/** REST, Connect, gRPC-Web and gRPC to a door's port. */
+/** REST, Connect, gRPC-Web and gRPC on a public port. */
 export function doorSenders(name: string, port: number): Sender[] {
   return [
     overHttp1(`REST at ${name}`, port, restRequest),
@@ -99,7 +99,7 @@ function overHttp1(name: string, port: number, make: MakeRequest): Sender {
     name,
     carries: (method) => make(method, {}, undefined) !== undefined,
     close: () => undefined,
-    async send(method, message, token, { deadline, bodyAfter = 0, leavesAfter = patience }) {
+    async send(method, message, token, { deadline, bodyAfter = 0, leavesAfter = longestWait }) {
       const request = make(method, message, deadline);
       if (!request) return;
       const socket = connectTcp(port, '127.0.0.1');
@@ -125,7 +125,10 @@ function overHttp1(name: string, port: number, make: MakeRequest): Sender {
   };
 }
 
-/** gRPC over HTTP/2, without a gRPC client. A caller who leaves cancels the stream, or every third time the connection. */
+/**
+ * gRPC over HTTP/2 without a gRPC client. A client that leaves cancels the stream, and every third time closes the
+ * connection.
+ */
 export function grpcSender(name: string, port: number): Sender {
   let session: ClientHttp2Session | undefined;
   let departures = 0;
@@ -156,7 +159,7 @@ export function grpcSender(name: string, port: number): Sender {
       const leave = setTimeout(() => {
         if (leavesAfter !== undefined && ++departures % 3 === 0) through.destroy();
         else stream.close(constants.NGHTTP2_CANCEL);
-      }, leavesAfter ?? patience);
+      }, leavesAfter ?? longestWait);
       if (bodyAfter > 0) await sleep(bodyAfter);
       if (!stream.destroyed) stream.end(body);
       await closed;

@@ -3,13 +3,13 @@ const deep = {
   objects: '{"a":'.repeat(5_000) + '1' + '}'.repeat(5_000),
 };
 
-/** Bodies that are no login, each for its own reason. */
+/** Invalid login bodies, each for a different reason. */
 export const bodies: readonly [string, (email: string) => string | Uint8Array][] = [
   ['not JSON', () => 'email=a&password=b'],
-  ['JSON with a comma too many', (email) => `{"email":"${email}","password":"x",}`],
+  ['JSON with a trailing comma', (email) => `{"email":"${email}","password":"x",}`],
   ['JSON with a comment', (email) => `{"email":"${email}",/**/"password":"x"}`],
   ['two JSON values', (email) => `{"email":"${email}","password":"x"}{}`],
-  ['half of a JSON value', (email) => `{"email":"${email}","passw`],
+  ['a truncated JSON value', (email) => `{"email":"${email}","passw`],
   ['a list', () => '[]'],
   ['a string', () => '"x"'],
   ['a number', () => '1'],
@@ -18,17 +18,14 @@ export const bodies: readonly [string, (email: string) => string | Uint8Array][]
   ['objects 5,000 deep', () => deep.objects],
   ['lists 5,000 deep in a field', (email) => `{"email":"${email}","password":${deep.lists}}`],
   ['objects 5,000 deep in a field', (email) => `{"email":"${email}","password":${deep.objects}}`],
-  [
-    'objects 5,000 deep in a field that is not there',
-    (email) => `{"email":"${email}","password":"x","y":${deep.objects}}`,
-  ],
+  ['objects 5,000 deep in an unknown field', (email) => `{"email":"${email}","password":"x","y":${deep.objects}}`],
   ['an unknown field', (email) => `{"email":"${email}","password":"x","admin":true}`],
   ['__proto__', (email) => `{"email":"${email}","password":"x","__proto__":{"roles":["admin"]}}`],
   ['constructor', (email) => `{"email":"${email}","password":"x","constructor":{"prototype":{"a":1}}}`],
-  ['a name twice', (email) => `{"email":"${email}","password":"x","password":"y"}`],
-  ['a name twice, once escaped', (email) => String.raw`{"email":"${email}","password":"x","\u0070assword":"y"}`],
+  ['a duplicate name', (email) => `{"email":"${email}","password":"x","password":"y"}`],
+  ['a duplicate name, once escaped', (email) => String.raw`{"email":"${email}","password":"x","\u0070assword":"y"}`],
   [
-    'a name twice, in two spellings',
+    'a duplicate name in two spellings',
     (email) => `{"email":"${email}","password":"x","device_label":"a","deviceLabel":"b"}`,
   ],
   ['a number for a string', (email) => `{"email":"${email}","password":12345678}`],
@@ -38,8 +35,8 @@ export const bodies: readonly [string, (email: string) => string | Uint8Array][]
   ['a number of 10,000 digits', (email) => `{"email":"${email}","password":${'9'.repeat(10_000)}}`],
   ['a list for a string', (email) => `{"email":"${email}","password":["x"]}`],
   ['an object for a string', (email) => `{"email":{"$ne":null},"password":{"$ne":null}}`.replace('$e', email)],
-  ['half of a surrogate pair', (email) => String.raw`{"email":"${email}","password":"\ud800"}`],
-  ['the other half of a surrogate pair', (email) => String.raw`{"email":"${email}","password":"a\udc00b"}`],
+  ['a lone high surrogate', (email) => String.raw`{"email":"${email}","password":"\ud800"}`],
+  ['a lone low surrogate', (email) => String.raw`{"email":"${email}","password":"a\udc00b"}`],
   ['a raw NUL in a string', (email) => `{"email":"${email}","password":"a\0b"}`],
   ['a raw newline in a string', (email) => `{"email":"${email}","password":"a\nb"}`],
   ['NUL in the email', (email) => String.raw`{"email":"\u0000${email}","password":"x"}`],

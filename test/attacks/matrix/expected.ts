@@ -2,28 +2,28 @@ import { type DescMethod, getOption } from '@bufbuild/protobuf';
 import { access, type Authenticated } from '#gen/proto/signet/policy/v1/policy_pb.ts';
 import type { GuardReason } from '#kit/guard/reasons.ts';
 
-/** Somebody who calls, by what they show. */
+/** A caller, described by its credentials. */
 export interface Identity {
   readonly name: string;
-  /** Whose bearer token: a user's, a machine's, or one of a service of the fleet. */
+  /** The owner of the bearer token: a user, a machine, or a service of the fleet. */
   readonly bearer?: {
     readonly kind: 'user' | 'machine' | 'service';
     readonly roles: readonly string[];
-    /** Seconds since they signed in. */
+    /** Seconds since the sign-in. */
     readonly age: number;
   };
   /** The service whose token is in x-signet-caller. */
   readonly caller?: string;
-  /** The machine whose token is in x-signet-caller, where it does not belong. */
+  /** The machine whose token is misused in x-signet-caller. */
   readonly machineAsCaller?: string;
 }
 
-/** What the contract makes of a call; `admitted` is whatever the handler says then. */
+/** The outcome of the access rule; `admitted` means any response of the handler. */
 export type Verdict = 'admitted' | 'UNIMPLEMENTED' | GuardReason;
 
 /**
- * Works out, from the option in the contract and nothing else, who may call. It is
- * written apart from the guard, so that the two can disagree.
+ * Computes who may call from the option in the contract alone. It is independent of the guard, so that the two can
+ * disagree.
  */
 export function expected(method: DescMethod, identity: Identity): Verdict {
   const { rule } = getOption(method, access);
@@ -51,7 +51,7 @@ function ofUser(rule: Authenticated, { bearer, caller, machineAsCaller }: Identi
   return maxAuthAge && bearer.age > Number(maxAuthAge.seconds) ? 'REAUTHENTICATION_REQUIRED' : 'admitted';
 }
 
-/** What the edge makes of it: what is for services alone is not there. */
+/** The outcome at the edge, where internal methods do not exist. */
 export function expectedAtEdge(method: DescMethod, identity: Identity): Verdict {
   const { rule } = getOption(method, access);
   const isInternal = rule.case === 'internal' || (rule.case === 'authenticated' && rule.value.callers.length > 0);

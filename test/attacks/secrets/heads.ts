@@ -3,7 +3,7 @@ import { requestText } from '../wire.ts';
 const json = 'Content-Type: application/json';
 const login = { REST: '/api/v1/auth/login', Connect: '/signet.auth.v1.AuthService/Login' } as const;
 
-/** Requests whose head holds a secret. */
+/** Requests with a secret in the head. */
 export const heads: readonly [string, (secret: string) => string][] = [
   ['query of a GET', (secret) => requestText('GET', `/api/v1/users/profile?access_token=${secret}`)],
   [
@@ -28,9 +28,9 @@ export const heads: readonly [string, (secret: string) => string][] = [
     'malformed message of a Connect GET',
     (secret) => requestText('GET', `/signet.auth.v1.AuthService/GetJwks?connect=v1&encoding=json&message=${secret}`),
   ],
-  ['query of a page that is not there', (secret) => requestText('GET', `/nowhere?token=${secret}`)],
+  ['query of an unknown page', (secret) => requestText('GET', `/nowhere?token=${secret}`)],
   [
-    'query beside a Host that is none',
+    'query with an invalid Host',
     (secret) => requestText('POST', `${login.Connect}?token=${secret}`, { headers: [json], body: '{}', host: '][' }),
   ],
   ['query of a malformed path', (secret) => requestText('GET', `/%zz?token=${secret}`)],
@@ -68,11 +68,8 @@ export const heads: readonly [string, (secret: string) => string][] = [
       }),
   ],
   ['X-CSRF-Token', (secret) => requestText('GET', '/api/v1/auth/verify', { headers: [`X-CSRF-Token: ${secret}`] })],
-  ['a header that is none', (secret) => requestText('GET', '/health', { headers: [`X ${secret}: a`] })],
-  [
-    'a header that is too large',
-    (secret) => requestText('GET', '/health', { headers: [`X-A: ${secret.repeat(3_000)}`] }),
-  ],
+  ['an invalid header', (secret) => requestText('GET', '/health', { headers: [`X ${secret}: a`] })],
+  ['an oversized header', (secret) => requestText('GET', '/health', { headers: [`X-A: ${secret.repeat(3_000)}`] })],
   [
     'Content-Encoding',
     (secret) => requestText('POST', login.Connect, { headers: [json, `Content-Encoding: ${secret}`], body: '{}' }),

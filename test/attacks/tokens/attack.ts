@@ -1,12 +1,12 @@
 import type { Rig } from '../rig.ts';
 
-/** Somebody else's things, made once for all attacks. */
+/** What the attacker has; created once for all attacks. */
 export interface Spoils {
-  /** A token that login gave to another person. */
+  /** An access token of another user. */
   readonly other: string;
-  /** A service's own token, signed by a published key. */
+  /** A service token, signed by a published key. */
   readonly caller: string;
-  /** Where a listener waits that nobody may ever reach. */
+  /** The URL of a listener that must never get a connection. */
   readonly trap: string;
 }
 
@@ -15,13 +15,13 @@ export interface Attack {
   readonly name: string;
   /** Makes the lines of the Authorization header. */
   readonly lines: (rig: Rig, spoils: Spoils) => readonly string[];
-  /** What is said to whoever tries. INVALID_TOKEN unless told. */
+  /** The reason of the refusal. Default: INVALID_TOKEN. */
   readonly reason?: 'TOKEN_REQUIRED' | 'INVALID_TOKEN';
-  /** The headers are larger than a server takes, so that nothing gets to see the token. */
+  /** The headers exceed the limit of a server, so the token is not read. */
   readonly tooLarge?: boolean;
 }
 
-/** An attack by a token alone. */
+/** An attack with a token alone. */
 export function forged(name: string, make: (rig: Rig, spoils: Spoils) => string, more: Partial<Attack> = {}): Attack {
   return { name, lines: (rig, spoils) => [`Bearer ${make(rig, spoils)}`], ...more };
 }

@@ -1,7 +1,7 @@
 import { encode, headerOf, type Rig } from '../rig.ts';
 import { type Attack, forged, type Spoils, split } from './attack.ts';
 
-/** A token that login gave, spelt otherwise or damaged. */
+/** A valid access token with changed text. */
 function mangled(
   name: string,
   change: (token: string, spoils: Spoils, rig: Rig) => string,
@@ -10,7 +10,7 @@ function mangled(
   return forged(name, (rig, spoils) => change(rig.login.access_token, spoils, rig), more);
 }
 
-/** The same with its signature's bytes. */
+/** A valid access token with changed signature bytes. */
 function resigned(name: string, change: (signature: Buffer, rig: Rig) => Buffer): Attack {
   return mangled(name, (token, _, rig) => {
     const [header, payload, signature] = split(token);
@@ -33,14 +33,14 @@ function flip(bytes: Buffer, at: number): Buffer {
   return copy;
 }
 
-/** The segment of the same bytes with another last character: base64 leaves its lowest bits unused. */
+/** The same bytes with another last character: base64url leaves its lowest bits unused. */
 function otherBits(segment: string): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const at = alphabet.indexOf(segment.at(-1) ?? '');
   return `${segment.slice(0, -1)}${alphabet[at ^ 1]}`;
 }
 
-/** A token whose given segment leaves bits unused: of claims one byte longer each time. */
+/** A token whose given segment has unused bits. The claims grow by a byte until it does. */
 function withUnusedBits(rig: Rig, segment: 0 | 1): string {
   for (let pad = 0; ; pad += 1) {
     const filler = { x: 'x'.repeat(pad) };
@@ -52,7 +52,7 @@ function withUnusedBits(rig: Rig, segment: 0 | 1): string {
   }
 }
 
-/** A number in as many bytes as it takes, at least 256. */
+/** The big-endian bytes of a number, at least 256. */
 function bytesOf(number: bigint): Buffer {
   const hex = number.toString(16);
   return Buffer.from(hex.padStart(Math.max(512, hex.length + (hex.length % 2)), '0'), 'hex');
@@ -60,7 +60,7 @@ function bytesOf(number: bigint): Buffer {
 
 const numberOf = (bytes: Buffer) => BigInt(`0x${bytes.toString('hex')}`);
 
-/** Attacks by how the token is written, sent and used. */
+/** Attacks through the form of a token and of its header. */
 export const formAttacks: readonly Attack[] = [
   ...['.', '..', '...', 'x', 'null', 'undefined', '[object Object]', '%00'].map((token) =>
     forged(`the token ${token}`, () => token),
@@ -70,8 +70,8 @@ export const formAttacks: readonly Attack[] = [
   mangled('no header', (token) => token.slice(token.indexOf('.'))),
   mangled('no payload', (token) => `${split(token)[0]}..${split(token)[2]}`),
   mangled('a fourth segment', (token) => `${token}.${split(token)[2]}`),
-  mangled('a dot after it', (token) => `${token}.`),
-  mangled('a dot before it', (token) => `.${token}`),
+  mangled('a trailing dot', (token) => `${token}.`),
+  mangled('a leading dot', (token) => `.${token}`),
   mangled(
     'a JWE of five segments',
     (token) => `${encode('{"alg":"dir","enc":"A256GCM"}')}..${encode('iv')}.${split(token)[1]}.${encode('tag')}`,
@@ -87,19 +87,19 @@ export const formAttacks: readonly Attack[] = [
     const [header, payload, signature] = split(token);
     return JSON.stringify({ payload, signatures: [{ protected: header, signature }] });
   }),
-  mangled('cut by one character', (token) => token.slice(0, -1)),
-  mangled('cut by four characters', (token) => token.slice(0, -4)),
-  mangled('cut in half', (token) => token.slice(0, token.length / 2)),
+  mangled('truncated by one character', (token) => token.slice(0, -1)),
+  mangled('truncated by four characters', (token) => token.slice(0, -4)),
+  mangled('truncated to half', (token) => token.slice(0, token.length / 2)),
   resigned('a signature of half its bytes', (bytes) => bytes.subarray(0, 128)),
   resigned('a signature of one byte', (bytes) => bytes.subarray(0, 1)),
   resigned('a signature of zeros', (bytes) => Buffer.alloc(bytes.length)),
   resigned('a signature of 0xff', (bytes) => Buffer.alloc(bytes.length, 0xff)),
   resigned('a signature of 1', (bytes) => bytesOf(1n).subarray(-bytes.length)),
-  resigned('a signature of ones with a zero before it', (bytes) => Buffer.concat([Buffer.of(0), bytes])),
-  resigned('a signature with a byte after it', (bytes) => Buffer.concat([bytes, Buffer.of(0)])),
+  resigned('a signature with a leading zero byte', (bytes) => Buffer.concat([Buffer.of(0), bytes])),
+  resigned('a signature with a trailing byte', (bytes) => Buffer.concat([bytes, Buffer.of(0)])),
   ...[0, 100, 255].map((at) => resigned(`byte ${at} of the signature flipped`, (bytes) => flip(bytes, at))),
   forged('the signature plus the modulus', (rig) => malleable(rig, (s, n) => s + n)),
-  forged('the modulus less the signature', (rig) => malleable(rig, (s, n) => n - s)),
+  forged('the modulus minus the signature', (rig) => malleable(rig, (s, n) => n - s)),
   mangled('a bit of the header flipped', (token) => {
     const [header, payload, signature] = split(token);
     return `${encode(flip(Buffer.from(header, 'base64url'), 10))}.${payload}.${signature}`;
@@ -108,17 +108,19 @@ export const formAttacks: readonly Attack[] = [
     const [header, payload, signature] = split(token);
     return `${header}.${encode(flip(Buffer.from(payload, 'base64url'), 20))}.${signature}`;
   }),
-  mangled("somebody else's payload", (token, { other }) =>
+  mangled('the payload of another user', (token, { other }) =>
     [split(token)[0], split(other)[1], split(token)[2]].join('.'),
   ),
-  mangled("somebody else's signature", (token, { other }) => [...split(token).slice(0, 2), split(other)[2]].join('.')),
+  mangled('the signature of another user', (token, { other }) =>
+    [...split(token).slice(0, 2), split(other)[2]].join('.'),
+  ),
   mangled('roles of an admin in the payload', (token) => {
     const [header, payload, signature] = split(token);
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
     return `${header}.${encode(JSON.stringify({ ...claims, roles: ['admin'] }))}.${signature}`;
   }),
   mangled('the segments in another order', (token) => split(token).toReversed().join('.')),
-  mangled('padding after it', (token) => `${token}==`),
+  mangled('trailing padding', (token) => `${token}==`),
   mangled('padding in every segment', (token) =>
     split(token)
       .map((part) => part.padEnd(Math.ceil(part.length / 4) * 4 + 4, '='))
@@ -140,10 +142,10 @@ export const formAttacks: readonly Attack[] = [
   mangled('in angle brackets', (token) => `<${token}>`),
   mangled('a space inside', (token) => token.replace('.', '. ')),
   mangled('a tab inside', (token) => token.replace('.', '.\t')),
-  mangled('a space that is not ASCII after it', (token) => `${token}\u00a0`),
-  mangled('a comma after it', (token) => `${token},`),
-  mangled('in capitals', (token) => token.toUpperCase()),
-  mangled('twice with nothing between', (token) => token + token),
+  mangled('a trailing non-ASCII space', (token) => `${token}\u00a0`),
+  mangled('a trailing comma', (token) => `${token},`),
+  mangled('in upper case', (token) => token.toUpperCase()),
+  mangled('twice without a separator', (token) => token + token),
   mangled('the scheme twice', (token) => `Bearer ${token}`),
   mangled('a refresh token', (_, __, rig) => rig.login.refresh_token),
   mangled('a CSRF token', (_, __, rig) => rig.login.csrf_token),
@@ -152,7 +154,7 @@ export const formAttacks: readonly Attack[] = [
   lines('two headers, the first good', (token) => [`Bearer ${token}`, 'Bearer x.y.z']),
   lines('two headers, the second good', (token) => ['Bearer x.y.z', `Bearer ${token}`]),
   lines('two headers, the first of another scheme', (token) => ['Basic YTpi', `Bearer ${token}`]),
-  lines('two headers of two people', (token, { other }) => [`Bearer ${token}`, `Bearer ${other}`]),
+  lines('two headers of two users', (token, { other }) => [`Bearer ${token}`, `Bearer ${other}`]),
   lines('two tokens joined by a comma', (token) => [`Bearer ${token}, Bearer ${token}`]),
   lines('parameters after the token', (token) => [`Bearer ${token}, realm="signet"`]),
   lines('two schemes', (token) => [`Basic YTpi, Bearer ${token}`]),
@@ -162,12 +164,12 @@ export const formAttacks: readonly Attack[] = [
   lines('the token alone', (token) => [token], 'TOKEN_REQUIRED'),
   lines('Basic', (token) => [`Basic ${token}`], 'TOKEN_REQUIRED'),
   lines('DPoP', (token) => [`DPoP ${token}`], 'TOKEN_REQUIRED'),
-  lines('a scheme that begins like ours', (token) => [`BearerToken ${token}`], 'TOKEN_REQUIRED'),
+  lines('a scheme that starts with Bearer', (token) => [`BearerToken ${token}`], 'TOKEN_REQUIRED'),
   lines('a colon after the scheme', (token) => [`Bearer: ${token}`], 'TOKEN_REQUIRED'),
   lines('a tab after the scheme', (token) => [`Bearer\t${token}`], 'TOKEN_REQUIRED'),
 ];
 
-/** A token whose signature is another number that RSA takes for the same, or for its negative. */
+/** A token whose signature RSA could take for the same number, or for its negative. */
 function malleable(rig: Rig, change: (signature: bigint, modulus: bigint) => bigint): string {
   const modulus = numberOf(Buffer.from(rig.key.jwk.n ?? '', 'base64url'));
   let token = '';
