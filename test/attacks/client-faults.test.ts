@@ -74,7 +74,7 @@ test.each([
     }),
   ],
   [
-    'an unknown coding',
+    'an unknown content encoding',
     requestText('POST', '/signet.auth.v1.AuthService/Login', {
       headers: ['content-type: application/json', 'content-encoding: x'],
       body: '{}',

@@ -84,7 +84,7 @@ describe('CVE-2024-4629, CVE-2023-47111: concurrent attempts bypass the lockout'
         : change('127.0.0.1', target, `wrong ${index}`),
     );
     expect(counted(await Promise.all(tries))).toEqual({ INVALID_CREDENTIALS: 4, LOGIN_LIMITED: 296 });
-    expect(await login('127.0.0.1', target.email, target.password), 'the right one, past the limit').toBe(
+    expect(await login('127.0.0.1', target.email, target.password), 'the correct password over the limit').toBe(
       'LOGIN_LIMITED',
     );
     expect(await change('127.0.0.1', target, target.password)).toBe('LOGIN_LIMITED');
@@ -163,7 +163,9 @@ describe('the limit of an account', () => {
     expect(await login('127.0.0.1', email, password), 'from home').toBe('OK');
     // A wrong password gets the same response from a known network, and the limit there is the same.
     for (let index = 0; index < 4; index++) expect(await login('127.0.0.1', email, 'wrong')).toBe('LOGIN_LIMITED');
-    expect(await login('127.0.0.1', email, password), 'a right one, past four wrong ones there').toBe('LOGIN_LIMITED');
+    expect(await login('127.0.0.1', email, password), 'the correct password after four wrong ones').toBe(
+      'LOGIN_LIMITED',
+    );
   });
 
   test('does not count attempts that the limit of the network refuses', async () => {

@@ -205,7 +205,9 @@ describe('the attempts of a known network or device', () => {
       `SELECT FROM auth.audit_events WHERE subject_id = $1 AND kind = 'login' AND outcome = 'failure' AND ip = $2`,
       [ada.id, address],
     );
-    expect(await login(address, ada.email, ada.password, token), 'the right one, past the limit').toBe('LOGIN_LIMITED');
+    expect(await login(address, ada.email, ada.password, token), 'the correct password over the limit').toBe(
+      'LOGIN_LIMITED',
+    );
     return failures.rowCount;
   }
 
@@ -259,7 +261,7 @@ describe('a device token', () => {
     };
     for (const [what, one] of Object.entries(forged))
       expect(await login(abroad, ada.email, ada.password, one), what).toBe('LOGIN_LIMITED');
-    expect(await login(abroad, ada.email, ada.password, token), 'as it is').toBe('OK');
+    expect(await login(abroad, ada.email, ada.password, token), 'unchanged').toBe('OK');
   });
 
   test('does not sign in by itself, and a sign-in returns the same device', async () => {
@@ -298,7 +300,7 @@ describe('a device token', () => {
     expect(reset.status).toBe(200);
     const set = reset.headers.getSetCookie().find((one) => one.startsWith('signet_device=')) ?? '';
     expect(set).toContain(`signet_device=${system.secret(reset.json.device_token)};`);
-    expect(reset.json.device_token.split('.')[1], 'the device that the cookie names').toBe(cookie.split('.')[1]);
+    expect(reset.json.device_token.split('.')[1], 'the device of the cookie').toBe(cookie.split('.')[1]);
   });
 });
 
@@ -386,7 +388,7 @@ describe('mails that a stranger requests', () => {
     const newPassword = system.secret(randomUUID());
     expect(await outcomeOf(passwords.resetPassword({ token, newPassword }, at(abroad)))).toBe('OK');
     const left = await db.query('SELECT FROM auth.links WHERE user_id = $1', [ada.id]);
-    expect(left.rowCount, 'a reset voids the rest').toBe(0);
+    expect(left.rowCount, 'a reset deletes the other links').toBe(0);
   });
 
   test('are limited to four for fifty concurrent requests from one place', async () => {

@@ -8,8 +8,8 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
   let profile: Profile;
   let person: SignedIn;
   beforeAll(async () => {
-    rig = await openRig((_, theirs) => ({
-      SIGNET_CORS_ORIGINS: [theirs('app.shop.localhost'), theirs('app.localhost')].join(),
+    rig = await openRig((_, attackerOrigin) => ({
+      SIGNET_CORS_ORIGINS: [attackerOrigin('app.shop.localhost'), attackerOrigin('app.localhost')].join(),
     }));
     for (const site of [rig.attacker, rig.site]) site.page('/page', 'a page');
     rig.attacker.page('/sandbox', '<iframe sandbox="allow-scripts" srcdoc="a page without an origin"></iframe>');
@@ -19,28 +19,28 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
   afterAll(() => rig.close());
 
   const read = (page: Page, headers: Record<string, string> = {}) =>
-    fetchFrom(page, `${rig.ours}/api/v1/users/profile`, { headers });
+    fetchFrom(page, `${rig.edgeOrigin}/api/v1/users/profile`, { headers });
   const change = (page: Page, headers: Record<string, string>) =>
-    fetchFrom(page, `${rig.ours}/api/v1/users/profile`, {
+    fetchFrom(page, `${rig.edgeOrigin}/api/v1/users/profile`, {
       method: 'PATCH',
       body: '{"bio":"x"}',
       headers: { ...jsonType, ...headers },
     });
 
   test('a listed origin of the same site reads with cookies and writes with the CSRF token', async () => {
-    const page = await profile.open(`${rig.theirs('app.shop.localhost')}/page`);
+    const page = await profile.open(`${rig.attackerOrigin('app.shop.localhost')}/page`);
     expect(JSON.parse((await read(page)).text).email).toBe(person.email);
     expect((await change(page, {})).status).toBe(403);
     expect((await change(page, { 'x-csrf-token': person.csrf })).status).toBe(200);
     const exposed = await page.evaluate(async (url) => {
       const { headers } = await fetch(url, { credentials: 'include' });
       return [headers.get('x-request-id'), headers.get('www-authenticate')];
-    }, `${rig.ours}/api/v1/admin/users`);
+    }, `${rig.edgeOrigin}/api/v1/admin/users`);
     expect(exposed).toEqual([expect.any(String), expect.stringContaining('insufficient_scope')]);
   });
 
   test('a listed origin of another site uses a token, because the browser sends it no cookies', async () => {
-    const page = await profile.open(`${rig.theirs('app.localhost')}/page`);
+    const page = await profile.open(`${rig.attackerOrigin('app.localhost')}/page`);
     expect((await read(page)).status).toBe(401);
     const authorization = `Bearer ${person.access}`;
     expect(JSON.parse((await read(page, { authorization })).text).email).toBe(person.email);
@@ -48,14 +48,14 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
   });
 
   test.each([
-    ['an unlisted host of the same site', () => `${rig.theirs('evil.shop.localhost')}/page`],
-    ['a subdomain of a listed host', () => `${rig.theirs('sub.app.shop.localhost')}/page`],
-    ['a host that starts with a listed host', () => `${rig.theirs('app.shop.localhost.evil.localhost')}/page`],
-    ['a host that ends with a listed host', () => `${rig.theirs('evilapp.localhost')}/page`],
+    ['an unlisted host of the same site', () => `${rig.attackerOrigin('evil.shop.localhost')}/page`],
+    ['a subdomain of a listed host', () => `${rig.attackerOrigin('sub.app.shop.localhost')}/page`],
+    ['a host that starts with a listed host', () => `${rig.attackerOrigin('app.shop.localhost.evil.localhost')}/page`],
+    ['a host that ends with a listed host', () => `${rig.attackerOrigin('evilapp.localhost')}/page`],
     ['a listed host on another port', () => `http://app.shop.localhost:${rig.site.port}/page`],
-    ['the host of the edge on another port', () => `${rig.theirs('shop.localhost')}/page`],
-    ['an IP address', () => `${rig.theirs('127.0.0.1')}/page`],
-    ['localhost', () => `${rig.theirs('localhost')}/page`],
+    ['the host of the edge on another port', () => `${rig.attackerOrigin('shop.localhost')}/page`],
+    ['an IP address', () => `${rig.attackerOrigin('127.0.0.1')}/page`],
+    ['localhost', () => `${rig.attackerOrigin('localhost')}/page`],
   ])('%s cannot read or write', async (_, url) => {
     const page = await profile.open(url());
     const withToken = { authorization: `Bearer ${person.access}`, 'x-csrf-token': person.csrf };
@@ -67,7 +67,7 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
   });
 
   test('a page with an opaque origin cannot read or write', async () => {
-    const page = await profile.open(`${rig.theirs('app.shop.localhost')}/sandbox`);
+    const page = await profile.open(`${rig.attackerOrigin('app.shop.localhost')}/sandbox`);
     const frame = page.frames().at(-1);
     const outcome = await frame?.evaluate(async (url) => {
       const failed = (options: RequestInit) =>
@@ -80,7 +80,7 @@ describeWith([chromiumProgram], 'pages of other origins in Chromium', () => {
         await failed({}),
         await failed({ method: 'PATCH', body: '{}', headers: { 'content-type': 'application/json' } }),
       ];
-    }, `${rig.ours}/api/v1/users/profile`);
+    }, `${rig.edgeOrigin}/api/v1/users/profile`);
     expect(outcome).toEqual(['null', true, true]);
   });
 });
@@ -94,7 +94,7 @@ describeWith([chromiumProgram], 'SIGNET_CSRF=always in Chromium', () => {
     const change = async (headers: Record<string, string>) => {
       const all = { ...jsonType, authorization: `Bearer ${access}`, ...headers };
       return (
-        await fetchFrom(page, `${rig.ours}/api/v1/users/profile`, {
+        await fetchFrom(page, `${rig.edgeOrigin}/api/v1/users/profile`, {
           method: 'PATCH',
           body: '{"bio":"x"}',
           headers: all,

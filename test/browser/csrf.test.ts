@@ -43,13 +43,13 @@ describeWith([chromiumProgram], 'cross-origin pages in Chromium', () => {
     const profile = await rig.profile();
     const person = await profile.signIn(await profile.home());
     const before = await stateOf(person, profile);
-    const page = await profile.open(`${rig.theirs(host)}/attack`);
+    const page = await profile.open(`${rig.attackerOrigin(host)}/attack`);
     const known = rig.site.passed.length;
     return {
       page,
       /** Opens a page that navigates to the edge. Waits until the request has arrived. */
       async away(go: (from: Page) => Promise<void>) {
-        const from = await profile.open(`${rig.theirs(host)}/attack`);
+        const from = await profile.open(`${rig.attackerOrigin(host)}/attack`);
         const { length } = rig.site.passed;
         await go(from);
         await expect.poll(() => rig.site.passed.length, { timeout: 10_000 }).toBe(length + 1);
@@ -76,13 +76,13 @@ describeWith([chromiumProgram], 'cross-origin pages in Chromium', () => {
       const simple = ['text/plain', 'application/x-www-form-urlencoded', undefined];
       for (const { path, body } of aims) {
         for (const mode of ['no-cors', 'cors'] as const)
-          for (const type of simple) await post(page, rig.ours + path, body, mode, type);
-        const asked = await fetchFrom(page, rig.ours + path, { method: 'POST', body, headers: jsonType });
-        expect(asked.failed).toBe(true);
+          for (const type of simple) await post(page, rig.edgeOrigin + path, body, mode, type);
+        const fetched = await fetchFrom(page, rig.edgeOrigin + path, { method: 'POST', body, headers: jsonType });
+        expect(fetched.failed).toBe(true);
       }
       for (const method of ['PUT', 'PATCH', 'DELETE']) {
         const options = { method, body: '{"bio":"changed"}', headers: jsonType };
-        expect((await fetchFrom(page, `${rig.ours}/api/v1/users/profile`, options)).failed).toBe(true);
+        expect((await fetchFrom(page, `${rig.edgeOrigin}/api/v1/users/profile`, options)).failed).toBe(true);
       }
       const came = await unchanged();
       expect(came.filter(({ method }) => method === 'POST')).toHaveLength(aims.length * 6);
@@ -97,7 +97,7 @@ describeWith([chromiumProgram], 'cross-origin pages in Chromium', () => {
       const { away, unchanged } = await visited(host);
       const types = ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'];
       for (const { path, body } of aims)
-        for (const type of types) await away((page) => submit(page, rig.ours + path, type, body));
+        for (const type of types) await away((page) => submit(page, rig.edgeOrigin + path, type, body));
       const came = await unchanged();
       expect(came).toHaveLength(aims.length * types.length);
       for (const { method, status, headers } of came) {
@@ -112,10 +112,10 @@ describeWith([chromiumProgram], 'cross-origin pages in Chromium', () => {
       const known = rig.site.passed.length;
       for (const { path, body } of aims) {
         const query = `?encoding=json&connect=v1&message=${encodeURIComponent(body || '{}')}&_method=POST`;
-        const address = rig.ours + path + query;
+        const address = rig.edgeOrigin + path + query;
         await load(page, address);
         await away((from) => from.evaluate((to) => location.assign(to), address));
-        expect(await beacon(page, rig.ours + path, body)).toBe(true);
+        expect(await beacon(page, rig.edgeOrigin + path, body)).toBe(true);
         await expect.poll(() => rig.site.passed.at(-1)?.method, { timeout: 10_000 }).toBe('POST');
       }
       // One image, script, link and beacon per target.
@@ -126,8 +126,8 @@ describeWith([chromiumProgram], 'cross-origin pages in Chromium', () => {
     test('cannot read', async () => {
       const { page, unchanged } = await visited(host);
       for (const path of ['/api/v1/users/profile', '/api/v1/auth/verify', '/openapi.json']) {
-        expect((await fetchFrom(page, rig.ours + path)).failed).toBe(true);
-        const opaque = await fetchFrom(page, rig.ours + path, { mode: 'no-cors' });
+        expect((await fetchFrom(page, rig.edgeOrigin + path)).failed).toBe(true);
+        const opaque = await fetchFrom(page, rig.edgeOrigin + path, { mode: 'no-cors' });
         expect(opaque.text).toBe('');
       }
       await unchanged();

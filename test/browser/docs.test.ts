@@ -19,10 +19,11 @@ describeWith([chromiumProgram], 'the pages of the edge in Chromium', () => {
     page.on('pageerror', (error) => wrong.push(error.message));
     page.on('requestfailed', (request) => wrong.push(request.url()));
     page.on('request', (request) => {
-      if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== rig.ours) wrong.push(request.url());
+      if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== rig.edgeOrigin)
+        wrong.push(request.url());
     });
-    await page.goto(`${rig.ours}/`);
-    expect(page.url()).toBe(`${rig.ours}/docs`);
+    await page.goto(`${rig.edgeOrigin}/`);
+    expect(page.url()).toBe(`${rig.edgeOrigin}/docs`);
     const { json } = await rig.system.rest('GET', '//openapi.json');
     const methods = Object.values<object>(json.paths).flatMap((path) =>
       Object.keys(path).filter((key) => /^(get|post|put|patch|delete)$/.test(key)),
@@ -41,11 +42,11 @@ describeWith([chromiumProgram], 'the pages of the edge in Chromium', () => {
     'a page on %s cannot frame them',
     async (host) => {
       const paths = ['/docs', '/', '/openapi.json', '/api/v1/auth/public-key', '/api/v1/users/profile', '/nowhere'];
-      const frames = paths.map((path) => `<iframe src="${rig.ours}${path}"></iframe>`);
-      const others = ['<object data="', '<embed src="'].map((tag) => `${tag}${rig.ours}/docs" type="text/html">`);
+      const frames = paths.map((path) => `<iframe src="${rig.edgeOrigin}${path}"></iframe>`);
+      const others = ['<object data="', '<embed src="'].map((tag) => `${tag}${rig.edgeOrigin}/docs" type="text/html">`);
       rig.attacker.page('/frames', [...frames, ...others].join('\n'));
       const { open } = await rig.profile();
-      const page = await open(`${rig.theirs(host)}/frames`);
+      const page = await open(`${rig.attackerOrigin(host)}/frames`);
       const shown = () =>
         page
           .frames()

@@ -10,15 +10,15 @@ export const chromiumProgram = findProgram('chromium', 'chromium-browser', 'goog
 
 /**
  * A browser, a site with the edge behind it, and a second server for attackers. Sites are host names below
- * `.localhost`: the edge is on `shop.localhost`. The same host on the other port and `evil.shop.localhost` are same-
- * site but cross-origin. `evil.localhost` and `127.0.0.1` are cross-site.
+ * `.localhost`: the edge is on `shop.localhost`. The same host on the other port and `evil.shop.localhost` are
+ * same-site but cross-origin. `evil.localhost` and `127.0.0.1` are cross-site.
  */
 export interface Rig {
   readonly system: System;
   /** The origin of the edge. */
-  readonly ours: string;
+  readonly edgeOrigin: string;
   /** An origin of the attacker's server, on the given host. */
-  theirs(host: string): string;
+  attackerOrigin(host: string): string;
   readonly site: Site;
   readonly attacker: Site;
   /** A new browser profile without cookies. */
@@ -51,27 +51,27 @@ export interface Fetched {
   readonly failed: boolean;
 }
 
-const ourHost = 'shop.localhost';
+const edgeHost = 'shop.localhost';
 
 /** Opens the rig; `environment` may use the origins. */
 export async function openRig(
-  environment: (ours: string, theirs: Rig['theirs']) => Environment = () => ({}),
+  environment: (edgeOrigin: string, attackerOrigin: Rig['attackerOrigin']) => Environment = () => ({}),
   { tls = false }: { readonly tls?: boolean } = {},
 ): Promise<Rig> {
   const [site, attacker, browser] = await Promise.all([openSite({ tls }), openSite({ tls }), launch()]);
   const scheme = tls ? 'https' : 'http';
-  const ours = `${scheme}://${ourHost}:${site.port}`;
-  const theirs = (host: string) => `${scheme}://${host}:${attacker.port}`;
-  const system = await openSystem({ env: { SIGNET_ISSUER: ours, ...environment(ours, theirs) } });
-  site.passOn(system.edge);
+  const edgeOrigin = `${scheme}://${edgeHost}:${site.port}`;
+  const attackerOrigin = (host: string) => `${scheme}://${host}:${attacker.port}`;
+  const system = await openSystem({ env: { SIGNET_ISSUER: edgeOrigin, ...environment(edgeOrigin, attackerOrigin) } });
+  site.proxyTo(system.edge);
   site.page('/home', 'home');
   return {
     system,
-    ours,
-    theirs,
+    edgeOrigin,
+    attackerOrigin,
     site,
     attacker,
-    profile: () => openProfile(browser, system, ours),
+    profile: () => openProfile(browser, system, edgeOrigin),
     async close() {
       await browser.close();
       await Promise.all([site.close(), attacker.close()]);
@@ -99,7 +99,7 @@ function launch(): Promise<Browser> {
   });
 }
 
-async function openProfile(browser: Browser, system: System, ours: string): Promise<Profile> {
+async function openProfile(browser: Browser, system: System, edgeOrigin: string): Promise<Profile> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   context.setDefaultTimeout(10_000);
   const open = async (url: string) => {
@@ -110,19 +110,19 @@ async function openProfile(browser: Browser, system: System, ours: string): Prom
   return {
     context,
     open,
-    home: () => open(`${ours}/home`),
+    home: () => open(`${edgeOrigin}/home`),
     async signIn(page) {
       const person = await system.person();
-      const csrf = await signInAs(page, ours, person);
+      const csrf = await signInAs(page, edgeOrigin, person);
       return { ...person, csrf: system.secret(csrf) };
     },
   };
 }
 
 /** Signs in by cookie from a page. Returns the CSRF token. */
-export async function signInAs(page: Page, ours: string, { email, password }: Person): Promise<string> {
+export async function signInAs(page: Page, edgeOrigin: string, { email, password }: Person): Promise<string> {
   const body = JSON.stringify({ email, password, transport: 'cookie' });
-  const login = await fetchFrom(page, `${ours}/api/v1/auth/login`, { method: 'POST', body, headers: jsonType });
+  const login = await fetchFrom(page, `${edgeOrigin}/api/v1/auth/login`, { method: 'POST', body, headers: jsonType });
   expect(login.status, login.text).toBe(200);
   return (JSON.parse(login.text) as { csrf_token: string }).csrf_token;
 }

@@ -22,7 +22,7 @@ for (const { scheme, tls, access, refresh, device } of kinds) {
       rig = await openRig(undefined, { tls });
     });
     afterAll(() => rig.close());
-    const profileUrl = () => `${rig.ours}/api/v1/users/profile`;
+    const profileUrl = () => `${rig.edgeOrigin}/api/v1/users/profile`;
 
     test(`keeps ${access} and ${refresh} for this host, inaccessible to scripts and other sites`, async () => {
       const { context, home, signIn } = await rig.profile();
@@ -72,7 +72,7 @@ for (const { scheme, tls, access, refresh, device } of kinds) {
       const page = await home();
       const { csrf } = await signIn(page);
       const post = (path: string) =>
-        fetchFrom(page, `${rig.ours}/api/v1/auth/${path}`, { method: 'POST', headers: { 'x-csrf-token': csrf } });
+        fetchFrom(page, `${rig.edgeOrigin}/api/v1/auth/${path}`, { method: 'POST', headers: { 'x-csrf-token': csrf } });
       const first = await context.cookies();
       expect((await post('refresh')).status).toBe(200);
       const second = await context.cookies();
@@ -82,7 +82,7 @@ for (const { scheme, tls, access, refresh, device } of kinds) {
       expect((await post('logout')).status).toBe(200);
       expect(
         (await context.cookies()).map(({ name }) => name),
-        'the device stays known',
+        'the device cookie remains',
       ).toEqual([device]);
       expect((await fetchFrom(page, profileUrl())).status).toBe(401);
       // A copy of the cookies remains.
@@ -101,11 +101,11 @@ for (const { scheme, tls, access, refresh, device } of kinds) {
       const page = await home();
       expect(JSON.parse((await fetchFrom(page, profileUrl())).text).email).toBe(attacker.email);
       const victim = await rig.system.person();
-      const csrf = await signInAs(page, rig.ours, victim);
+      const csrf = await signInAs(page, rig.edgeOrigin, victim);
       expect(csrf).not.toBe(attacker.csrf);
       expect(JSON.parse((await fetchFrom(page, profileUrl())).text).email).toBe(victim.email);
-      const theirs = new Set((await attackers.context.cookies()).map(({ value }) => value));
-      for (const { value } of await context.cookies()) expect(theirs.has(value)).toBe(false);
+      const attackerValues = new Set((await attackers.context.cookies()).map(({ value }) => value));
+      for (const { value } of await context.cookies()) expect(attackerValues.has(value)).toBe(false);
       expect(JSON.parse((await fetchFrom(attackerPage, profileUrl())).text).email).toBe(attacker.email);
     });
   });

@@ -14,7 +14,7 @@ export interface Site {
   /** Serves an HTML page at a path, with optional headers. */
   page(path: string, html: string, headers?: Record<string, string | string[]>): void;
   /** Proxies all other requests to a server behind it, like a proxy in front of the edge. */
-  passOn(to: string): void;
+  proxyTo(to: string): void;
   /** The proxied requests so far that have a response. */
   readonly passed: readonly Passed[];
   close(): Promise<void>;
@@ -46,7 +46,7 @@ export async function openSite({ tls = false }: { readonly tls?: boolean } = {})
     port: (server.address() as AddressInfo).port,
     page: (path, html, headers = {}) =>
       void pages.set(path, { html: `<!doctype html><title>a page</title>${html}`, headers }),
-    passOn: (to) => void (behind = to),
+    proxyTo: (to) => void (behind = to),
     passed,
     async close() {
       server.closeAllConnections();

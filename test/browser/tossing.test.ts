@@ -7,7 +7,7 @@ import { openssl } from './site.ts';
 /** The email of the user that a page is signed in as, or `nobody`. */
 async function whoIs(rig: Rig, profile: Profile): Promise<string> {
   const page = await profile.home();
-  const { status, text } = await fetchFrom(page, `${rig.ours}/api/v1/users/profile`);
+  const { status, text } = await fetchFrom(page, `${rig.edgeOrigin}/api/v1/users/profile`);
   await page.close();
   expect([200, 401]).toContain(status);
   return status === 200 ? JSON.parse(text).email : 'nobody';
@@ -16,7 +16,7 @@ async function whoIs(rig: Rig, profile: Profile): Promise<string> {
 /** Sets cookies from another host of the same site. */
 async function toss(rig: Rig, profile: Profile, cookies: string[]): Promise<void> {
   rig.attacker.page('/toss', 'a toss', { 'set-cookie': cookies });
-  await (await profile.open(`${rig.theirs('evil.shop.localhost')}/toss`)).close();
+  await (await profile.open(`${rig.attackerOrigin('evil.shop.localhost')}/toss`)).close();
 }
 
 describeWith([chromiumProgram], 'cookies planted by another host of the site, in Chromium', () => {
@@ -44,16 +44,16 @@ describeWith([chromiumProgram], 'cookies planted by another host of the site, in
     await toss(rig, profile, tossed(scope));
     // Without __Host-, a single planted cookie is indistinguishable from the cookie of Signet.
     expect(await whoIs(rig, profile)).toBe(attacker.email);
-    await signInAs(await profile.home(), rig.ours, victim);
+    await signInAs(await profile.home(), rig.edgeOrigin, victim);
     expect(await whoIs(rig, profile)).toBe('nobody');
   });
 
   test.each(scopes)('%s, after the sign-in: neither cookie is used, and the session survives', async (_, scope) => {
     const profile = await rig.profile();
     const page = await profile.home();
-    const csrf = await signInAs(page, rig.ours, victim);
+    const csrf = await signInAs(page, rig.edgeOrigin, victim);
     await toss(rig, profile, tossed(scope));
-    expect((await profile.context.cookies(`${rig.ours}/api/v1`)).map(({ name }) => name).toSorted()).toEqual([
+    expect((await profile.context.cookies(`${rig.edgeOrigin}/api/v1`)).map(({ name }) => name).toSorted()).toEqual([
       'signet_at',
       'signet_at',
       'signet_device',
@@ -63,11 +63,11 @@ describeWith([chromiumProgram], 'cookies planted by another host of the site, in
     expect(await whoIs(rig, profile)).toBe('nobody');
     for (const token of [csrf, attacker.csrf]) {
       const options = { method: 'POST', headers: { 'x-csrf-token': token } };
-      expect((await fetchFrom(page, `${rig.ours}/api/v1/auth/refresh`, options)).status).toBe(401);
+      expect((await fetchFrom(page, `${rig.edgeOrigin}/api/v1/auth/refresh`, options)).status).toBe(401);
     }
     await toss(rig, profile, tossed(`${scope}; Max-Age=0`));
     expect(await whoIs(rig, profile)).toBe(victim.email);
-    const refreshed = await fetchFrom(page, `${rig.ours}/api/v1/auth/refresh`, {
+    const refreshed = await fetchFrom(page, `${rig.edgeOrigin}/api/v1/auth/refresh`, {
       method: 'POST',
       headers: { 'x-csrf-token': csrf },
     });
@@ -100,25 +100,25 @@ describeWith([chromiumProgram, openssl], 'cookies planted by another host of the
         cookies.filter((cookie) => !cookie.includes('\u2000')),
       );
       // Scripts can write cookies that a header cannot carry.
-      const page = await profile.open(`${rig.theirs('evil.shop.localhost')}/toss`);
+      const page = await profile.open(`${rig.attackerOrigin('evil.shop.localhost')}/toss`);
       await page.evaluate((all) => {
         for (const cookie of all) document.cookie = cookie;
       }, cookies);
       await page.close();
     };
     await plant();
-    const kept = (await profile.context.cookies(`${rig.ours}/api/v1`)).map(({ name }) => name);
+    const kept = (await profile.context.cookies(`${rig.edgeOrigin}/api/v1`)).map(({ name }) => name);
     expect(kept).not.toContain('__Host-signet_at');
     expect(kept).not.toContain('__Host-signet_rt');
     // The others did arrive.
     expect(kept).toContain('signet_at');
     expect(await whoIs(rig, profile)).toBe('nobody');
 
-    const csrf = await signInAs(await profile.home(), rig.ours, victim);
+    const csrf = await signInAs(await profile.home(), rig.edgeOrigin, victim);
     expect(await whoIs(rig, profile)).toBe(victim.email);
     await plant();
     expect(await whoIs(rig, profile)).toBe(victim.email);
     const options = { method: 'POST', headers: { 'x-csrf-token': csrf } };
-    expect((await fetchFrom(await profile.home(), `${rig.ours}/api/v1/auth/refresh`, options)).status).toBe(200);
+    expect((await fetchFrom(await profile.home(), `${rig.edgeOrigin}/api/v1/auth/refresh`, options)).status).toBe(200);
   });
 });

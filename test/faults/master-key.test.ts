@@ -99,7 +99,7 @@ test('ten replicas that rotate the master key at once keep keys, sessions and CS
   expect(refreshed.map(({ status }) => status)).toEqual(Array(10).fill(200));
   expect(new Set(refreshed.map(({ json }) => json.refresh_token)).size).toBe(1);
   const { rows } = await db.query(`SELECT details FROM auth.audit_events WHERE kind = 'master_key_changed'`);
-  expect(rows, 'one of them did it').toEqual([{ details: { rewrapped: 4 } }]);
+  expect(rows, 'one replica rotated it').toEqual([{ details: { rewrapped: 4 } }]);
   // The earlier replica continues with the keys in memory, but could not restart.
   const { status } = await ask(`${before.url}/refresh`, 'POST', {
     body: { refresh_token: refreshed[0]?.json.refresh_token },
@@ -158,10 +158,13 @@ test('a start refuses a signing key whose private and public parts do not match'
 });
 
 describe('the auth service does not publish a public key planted in the database and refuses its tokens', () => {
-  const plants: Record<string, (given: { kid: string; pem: string; ours: Buffer; masterKey: string }) => Uint8Array> = {
+  const plants: Record<
+    string,
+    (given: { kid: string; pem: string; existing: Buffer; masterKey: string }) => Uint8Array
+  > = {
     'without a private part': () => Buffer.alloc(0),
     'sealed under another master key': ({ kid, pem }) => sealedBy(newKey(), pem, contextOf(kid)),
-    'with the sealed part of an existing key': ({ ours }) => ours,
+    'with the sealed part of an existing key': ({ existing }) => existing,
     'with the private part of another key': ({ kid, masterKey }) => {
       const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -183,7 +186,7 @@ describe('the auth service does not publish a public key planted in the database
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
     const bare = await exportJWK(publicKey);
     const kid = await calculateJwkThumbprint(bare);
-    const planted = { kid, pem: await exportPKCS8(privateKey), ours: active?.sealed ?? Buffer.alloc(0), masterKey };
+    const planted = { kid, pem: await exportPKCS8(privateKey), existing: active?.sealed ?? Buffer.alloc(0), masterKey };
     await db.query(
       `INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, retired_at)
        VALUES ($1, 'ES256', 'retired', $2, $3, now())`,

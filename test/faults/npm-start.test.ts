@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { portKeys } from '../starts.ts';
 
-/** `npm start` as a person types it. scripts/signals.test.ts has every signal, with a smaller program. */
+/** `npm start` as a user runs it. scripts/signals.test.ts tests every signal with a smaller program. */
 
 let dataDir: string;
 beforeEach(async () => {
@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-/** Starts it, and answers the ids of the outermost process and of the program, and the edge's port, once that runs. */
+/** Starts the script. Returns the pids of the outermost process and of the program, and the port of the edge. */
 async function npmStart(script: string, terminal = false) {
   const command = ['npm', 'run', script, '--silent'];
   const [file = '', ...args] = terminal ? ['script', '-qefc', `exec ${command.join(' ')}`, '/dev/null'] : command;
@@ -30,7 +30,7 @@ async function npmStart(script: string, terminal = false) {
     env: {
       ...process.env,
       SIGNET_DATA_DIR: dataDir,
-      // On a terminal that is gone, every line is an error.
+      // With a closed terminal, every write of a line fails.
       SIGNET_LOG_LEVEL: 'debug',
       ...Object.fromEntries(portKeys.map((key) => [key, '0'])),
     },
@@ -73,7 +73,7 @@ test.each([
   ['fleet', 'SIGTERM'],
   ['fleet', 'SIGKILL'],
 ] as const)(
-  'npm run %s: %s to npm leaves neither the server, nor its PostgreSQL, nor the lock of the data directory',
+  'npm run %s: %s to npm stops the server and its PostgreSQL and releases the lock of the data directory',
   async (script, signal) => {
     const { outer: npm, program } = await npmStart(script);
     expect(() => lockDataDir(dataDir)).toThrow(`process ${program}`);

@@ -90,7 +90,7 @@ test('without auth, verifiers keep their revocations; reconnected ones catch up;
   await fleet.processes.auth.end('SIGKILL');
   await fleet.processes.user.end('SIGKILL');
   await fleet.restart('user');
-  expect(await isServing(), 'it does not know what is revoked').toBe(false);
+  expect(await isServing(), 'not ready without revocation data').toBe(false);
   await fleet.restart('auth');
   await expect.poll(isServing, { timeout: 15_000 }).toBe(true);
   expect(await atUserService(later.access_token)).toBe('INVALID_TOKEN');

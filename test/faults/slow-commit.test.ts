@@ -52,7 +52,7 @@ test.each(Object.entries(acts))('a token refreshed during %s is refused once the
   const token = system.secret(json.access_token);
   system.secret(json.refresh_token);
   const scope = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).scope as string;
-  expect(scope, 'nothing was taken away yet').toContain('write');
+  expect(scope, 'the scope is not removed yet').toContain('write');
   await release();
   expect([200, 204]).toContain((await acting).status);
   const profile = async () => (await system.rest('GET', '/users/profile', { token })).status;

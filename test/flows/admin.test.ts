@@ -98,7 +98,7 @@ test('a custom role grants its scopes, and a change revokes them', async () => {
   expect(reduced.scope).toBe('catalog.read signet:profile');
   expect((await act('/roles/editor', 'DELETE')).status).toBe(204);
   expect((await rolesOf(reduced.refresh)).roles).toEqual(['user']);
-  expect((await act(`/users/${id}/roles/editor`, 'PUT')).status, 'there is no such role any more').toBe(404);
+  expect((await act(`/users/${id}/roles/editor`, 'PUT')).status, 'the role is deleted').toBe(404);
   expect((await act('/roles/admin', 'DELETE')).json.code).toBe('ROLE_BUILT_IN');
   expect((await act('/roles', 'GET')).json.roles.map(({ role }: { role: string }) => role)).toEqual([
     'admin',

@@ -318,7 +318,7 @@ describe('CORS', () => {
         expect(await originsAt(system.edge, origin)).toBe('*');
         expect(await originsAt(system.auth, origin)).toBe('*');
       }
-      expect(await originsAt(system.edge, page), 'on the list, with credentials').toBe(page);
+      expect(await originsAt(system.edge, page), 'a listed origin, with credentials').toBe(page);
     },
   );
 

@@ -84,7 +84,7 @@ describe('an email address is verified', () => {
     const id = made.json.results[0].user_id;
     await system.rest('POST', '/auth/password/reset-request', { body: { email } });
     const token = system.secret(/#token=([\w-]+)/.exec(await mailbox.lastTo(email))?.[1] ?? '');
-    expect((await verify(token, 'any')).json.code, 'no link to verify by').toBe('INVALID_LINK');
+    expect((await verify(token, 'any')).json.code, 'not a verification link').toBe('INVALID_LINK');
     const new_password = system.secret(crypto.randomUUID());
     expect((await system.rest('POST', '/auth/password/reset', { body: { token, new_password } })).status).toBe(200);
     expect(await isVerified({ id })).toBe(true);
@@ -100,7 +100,7 @@ describe("a victim's click does not verify an attacker's account", () => {
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 401]);
     expect(answers.map(({ json }) => json.code)).toEqual(Array(3).fill('INVALID_CREDENTIALS'));
     expect(await isVerified(attacker)).toBe(false);
-    expect((await verify(token, attacker.password)).status, 'the link is not used up').toBe(200);
+    expect((await verify(token, attacker.password)).status, 'the link is unused').toBe(200);
   });
 
   test("in the victim's session or with the victim's password", async () => {
@@ -109,7 +109,7 @@ describe("a victim's click does not verify an attacker's account", () => {
     expect((await confirm(token, victim.access)).json.code).toBe('INVALID_LINK');
     expect((await verify(token, victim.password)).json.code).toBe('INVALID_CREDENTIALS');
     expect([await isVerified(attacker), await isVerified(victim)]).toEqual([false, false]);
-    expect((await confirm(token, attacker.access)).status, 'the link is not used up').toBe(200);
+    expect((await confirm(token, attacker.access)).status, 'the link is unused').toBe(200);
   });
 
   test('and the mail warns about it, without text chosen by the attacker', async () => {
@@ -130,7 +130,7 @@ test('passwords tried with a link count against the sign-in limit, atomically', 
   expect(codes.filter((code) => code === 'INVALID_CREDENTIALS')).toHaveLength(4);
   expect(codes.filter((code) => code === 'LOGIN_LIMITED')).toHaveLength(46);
   expect((await verify(token, ada.password)).json.code).toBe('LOGIN_LIMITED');
-  expect((await confirm(token, ada.access)).status, 'a session goes past it').toBe(200);
+  expect((await confirm(token, ada.access)).status, 'a session is not limited').toBe(200);
 });
 
 test('an unknown link token is refused before any password is checked', async () => {

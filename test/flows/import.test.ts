@@ -63,7 +63,7 @@ test.each(['2a', '2b', '2y'] as const)(
     const hash = system.secret(await bcrypt.hash(password, { cost: 5, version }));
     expect(await bringOne({ email, password_hash: hash })).toMatchObject({ email, outcome: 'created' });
     expect((await login(email, 'not the old password')).json.code).toBe('INVALID_CREDENTIALS');
-    expect(await hashOf(email), 'a wrong password replaces nothing').toBe(hash);
+    expect(await hashOf(email), 'a wrong password does not replace the hash').toBe(hash);
     expect((await login(email, password)).status).toBe(200);
     const replaced = system.secret((await hashOf(email)) ?? '');
     expect(replaced).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
@@ -90,9 +90,9 @@ test('an imported hash matches the password in the Unicode form that was hashed'
   for (const hash of [await bcrypt.hash(typed, { cost: 4 }), await argon2.hash(typed, ofArgon2)]) {
     const email = address();
     await bringOne({ email, password_hash: hash });
-    expect((await login(email, composed)).json.code, 'not what was hashed').toBe('INVALID_CREDENTIALS');
+    expect((await login(email, composed)).json.code, 'another Unicode form').toBe('INVALID_CREDENTIALS');
     expect((await login(email, typed)).status).toBe(200);
-    expect((await login(email, composed)).status, 'one of ours is of the one form').toBe(200);
+    expect((await login(email, composed)).status, 'the replaced hash is of the normalized form').toBe(200);
     expect((await login(email, typed)).status).toBe(200);
   }
 });
@@ -126,7 +126,7 @@ test('an import keeps the given fields, and the account works like any other', a
   expect(claims.scope).toBe('museum signet:profile signet:support');
 
   const { user_id: later } = await bringOne({ created_at: '2019-05-04T03:02:01.124Z' });
-  expect(later > id, 'lists have the account that was made last first').toBe(true);
+  expect(later > id, 'lists start with the newest account').toBe(true);
   expect((await system.rest('GET', `/admin/users/${later}`, { token })).json).toMatchObject({ roles: ['user'] });
 });
 
@@ -187,7 +187,7 @@ test('a rejected entry has a reason, does not contain its hash, and does not aff
   for (const hash of [costly, plain, good]) expect(text).not.toContain(hash.slice(-12));
   const { rows } = await db.query('SELECT email FROM auth.users WHERE email = ANY ($1) ORDER BY name', [emails]);
   expect(rows.map(({ email }) => email)).toEqual([emails[0], emails[6]]);
-  expect((await login(admin.email, admin.password)).status, 'who is there stays as they are').toBe(200);
+  expect((await login(admin.email, admin.password)).status, 'an existing account is unchanged').toBe(200);
 });
 
 test('an entry that violates the contract rejects the whole request and is named', async () => {
@@ -207,7 +207,9 @@ test('an entry that violates the contract rejects the whole request and is named
   expect(await fieldsOf([{ ...sound, created_at: '2999-01-01T00:00:00Z' }])).toEqual(['users[0].created_at']);
   expect(await fieldsOf([{ ...sound, created_at: '1969-12-31T23:59:59Z' }])).toEqual(['users[0].created_at']);
   expect((await login(email, 'whatever')).json.code).toBe('INVALID_CREDENTIALS');
-  expect((await db.query('SELECT FROM auth.users WHERE email = $1', [email])).rowCount, 'none was made').toBe(0);
+  expect((await db.query('SELECT FROM auth.users WHERE email = $1', [email])).rowCount, 'no account was created').toBe(
+    0,
+  );
 });
 
 test('accepts 100 accounts per request and refuses 101', async () => {

@@ -65,7 +65,7 @@ test('using a reset link waits for the account lock before it takes the link', a
   await waitFor(1);
   await other.query('DELETE FROM auth.links WHERE user_id = $1', [id]);
   await other.query('COMMIT');
-  expect((await using).json.code, 'the other one took its place').toBe('INVALID_LINK');
+  expect((await using).json.code, 'the newer link replaced it').toBe('INVALID_LINK');
 });
 
 test('reducing or deleting a role of many users writes one revocation, and their tokens are refused', async () => {
@@ -87,7 +87,7 @@ test('reducing or deleting a role of many users writes one revocation, and their
 
   const before = await revocations();
   expect((await putRole('crowd', ['read', 'write', 'more'])).status).toBe(200);
-  expect(await revocations(), 'a scope more takes nothing away').toBe(before);
+  expect(await revocations(), 'an added scope revokes nothing').toBe(before);
   expect((await putRole('crowd', ['read'])).status).toBe(200);
   expect(await revocations()).toBe(before + 1);
   for (const one of held) {
@@ -95,7 +95,7 @@ test('reducing or deleting a role of many users writes one revocation, and their
     const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: one.refresh_token } });
     Object.assign(one, json);
     [one.access_token, one.refresh_token].forEach(system.secret);
-    expect(await status(one.access_token), 'the next one is good at once').toBe(200);
+    expect(await status(one.access_token), 'the next token is valid at once').toBe(200);
   }
 
   const deleted = await system.rest('DELETE', '/admin/roles/crowd', { token });

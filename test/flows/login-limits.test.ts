@@ -57,7 +57,7 @@ test('of 200 concurrent wrong passwords over every path, ten are checked; other 
     token: target.access,
     body: { current_password: target.password, new_password: 'another good password' },
   });
-  expect(changed.json.code, 'the other way by which a password can be tried').toBe('LOGIN_LIMITED');
+  expect(changed.json.code, 'a password change counts too').toBe('LOGIN_LIMITED');
   expect(await ways[0]!(other.email, other.password)).toBe('OK');
 });
 
@@ -74,12 +74,12 @@ test('fifty concurrent correct passwords succeed, also after nine wrong ones', a
   const { json } = await system.rest('GET', '/auth/sessions?page_size=100', {
     token: (await system.rest('POST', '/auth/login', { body: { email, password } })).json.access_token,
   });
-  expect(json.sessions, 'no more than a user may have').toHaveLength(20);
+  expect(json.sessions, 'the session limit').toHaveLength(20);
 });
 
 test('an address over its limit cannot sign in to any account', async () => {
   for (let index = 0; index < 40; index++) await ways[0]!(`guess${index}@example.com`, 'wrong');
   expect(await ways[0]!('somebody@example.com', 'wrong')).toBe('LOGIN_LIMITED');
   const { email, password } = admin;
-  expect(await ways[0]!(email, password), 'whatever the password').toBe('LOGIN_LIMITED');
+  expect(await ways[0]!(email, password), 'also with the correct password').toBe('LOGIN_LIMITED');
 });

@@ -58,7 +58,7 @@ describe('an imported hash', () => {
       const old = `$${version}$${rounds}$${rest}`;
       await setHash(id, old);
       expect((await login(email, `${password}!`)).json.code).toBe('INVALID_CREDENTIALS');
-      expect(await hashOf(id), 'a wrong one replaces nothing').toBe(old);
+      expect(await hashOf(id), 'a wrong password does not replace the hash').toBe(old);
       expect((await login(email, password)).status).toBe(200);
       expect(await hashOf(id)).toMatch(/^\$argon2id\$v=19\$m=19456,t=3,p=1\$/);
       expect((await login(email, password)).status).toBe(200);
@@ -77,8 +77,8 @@ describe('an imported hash', () => {
     const old = await bcrypt.hash(cut, { cost: 5 });
     await setHash(id, old);
     for (const tried of [other, password72]) expect((await login(email, tried)).json.code).toBe('INVALID_CREDENTIALS');
-    expect(await hashOf(id), 'one of many that would match must not replace it').toBe(old);
-    expect((await login(email, cut.toString())).status, 'what is read in full').toBe(200);
+    expect(await hashOf(id), 'a truncated match must not replace the hash').toBe(old);
+    expect((await login(email, cut.toString())).status, 'the truncated password').toBe(200);
   });
 
   test.each([

@@ -120,7 +120,7 @@ describe.each(['audit', 'end'] as const)('SIGNET_REFRESH_REPLAY=%s', (replay) =>
     const ended = { audit: null, end: 'refresh_replay' }[replay];
     expect(await session()).toMatchObject({ counter: 1, revoked_reason: ended });
     const successors = answers.filter((one) => one.startsWith('sr1.'));
-    expect(new Set(successors).size, 'one and the same').toBe(1);
+    expect(new Set(successors).size, 'the same successor').toBe(1);
     expect(answers.filter((one) => one === 'REFRESH_TOKEN_REUSED')).toHaveLength(ended === null ? 0 : 1);
     expect(answers.filter((one) => one === 'INVALID_REFRESH_TOKEN')).toHaveLength(
       ended === null ? 0 : 49 - successors.length,
@@ -131,7 +131,7 @@ describe.each(['audit', 'end'] as const)('SIGNET_REFRESH_REPLAY=%s', (replay) =>
     let token = person.refresh;
     for (let round = 0; round < 2; round++) {
       const next = await refresh(token, phone);
-      for (let replay = 0; replay < 3; replay++) await refresh(token, thief);
+      for (let use = 0; use < 3; use++) await refresh(token, thief);
       token = next;
     }
     expect(await events()).toHaveLength(replay === 'end' ? 1 : 2);

@@ -54,7 +54,7 @@ test('metrics report calls by method and code, guard decisions, age of revocatio
   const profile = 'method="signet.user.v1.UserService/GetProfile"';
   expect(edge).toContain(`signet_calls_total{service="edge",${profile},code="ok"} 2`);
   expect(edge).toContain(`signet_calls_total{service="edge",${profile},code="unauthenticated"} 1`);
-  expect(edge, 'a call whose body could not be read is a call').toContain(
+  expect(edge, 'a call with an unreadable body counts').toContain(
     'signet_calls_total{service="edge",method="signet.user.v1.UserService/UpdateProfile",code="invalid_argument"} 1',
   );
   expect(user).toContain(`signet_calls_total{service="user",${profile},code="ok"} 2`);

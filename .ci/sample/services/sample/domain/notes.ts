@@ -2,24 +2,26 @@ import { v7 as uuidv7 } from 'uuid';
 import { failure } from '#kit/errors/failure.ts';
 import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
 
-/** A person's note. */
+/** A note of a user. */
 export interface Note {
   readonly id: string;
   readonly text: string;
   readonly createdAt: Date;
 }
 
-/** Persistence port for notes. Each verb is one statement and names the owner: another's note is never found. */
+/**
+ * Persistence port for notes. Each verb is one statement with the owner's id, so it never finds a note of another user.
+ */
 export interface NoteStore {
   insert(userId: string, note: Pick<Note, 'id' | 'text'>): Promise<Note>;
   find(userId: string, id: string): Promise<Note | undefined>;
   page(userId: string, query: PageQuery): Promise<readonly Note[]>;
   update(userId: string, id: string, text: string): Promise<Note | undefined>;
-  /** Answers false where there is no such note. */
+  /** Returns false for an unknown note. */
   delete(userId: string, id: string): Promise<boolean>;
 }
 
-/** The rules for notes. Each verb throws NOT_FOUND where the note is missing or another's. */
+/** The rules for notes. @throws NOT_FOUND if the note is unknown or of another user */
 export interface Notes {
   write(userId: string, text: string): Promise<Note>;
   read(userId: string, id: string): Promise<Note>;

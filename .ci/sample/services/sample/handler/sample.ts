@@ -4,7 +4,7 @@ import type { SampleService } from '#gen/proto/signet/sample/v1/sample_service_p
 import { userOf } from '#kit/guard/connect.ts';
 import type { Note, Notes } from '../domain/notes.ts';
 
-/** SampleService: from messages to the domain and back. Whose notes they are comes from the token, never from the request. */
+/** Converts messages for the domain and back. The owner of a note comes from the token, never from the request. */
 export function sampleHandler(notes: Notes): ServiceImpl<typeof SampleService> {
   return {
     createNote: async ({ text }, { values }) => toMessage(await notes.write(userOf(values).subject, text)),

@@ -2,7 +2,7 @@
 // @generated from file signet/test/v1/echo_service.proto (package signet.test.v1, syntax proto3)
 /* eslint-disable */
 
-// Every shape of call, for the kit's own tests.
+// Every kind of call, for the tests of the kit.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -37,7 +37,7 @@ export type EchoRequest = Message<"signet.test.v1.EchoRequest"> & {
   numbers: number[];
 
   /**
-   * Milliseconds to wait before answering.
+   * Milliseconds to wait before the response.
    *
    * @generated from field: int32 wait = 4;
    */
@@ -120,7 +120,7 @@ export type EchoResponse = Message<"signet.test.v1.EchoResponse"> & {
   colors: Color[];
 
   /**
-   * What the handler saw of the call.
+   * The call as the handler receives it.
    *
    * @generated from field: map<string, string> seen = 5;
    */
@@ -184,14 +184,14 @@ export type CountRequest = Message<"signet.test.v1.CountRequest"> & {
   to: number;
 
   /**
-   * Milliseconds between two.
+   * Milliseconds between two messages.
    *
    * @generated from field: int32 every = 2;
    */
   every: number;
 
   /**
-   * Fail with INTERNAL after this many; 0 is never.
+   * The number of messages before an INTERNAL error; 0 disables it.
    *
    * @generated from field: int32 fail_after = 3;
    */
