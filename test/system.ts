@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 /** Parts of a REST request. */
-export interface Asking {
+export interface RequestOptions {
   readonly body?: unknown;
   readonly token?: string | undefined;
   readonly headers?: HeadersInit;
@@ -52,7 +52,7 @@ export interface System {
   /** The internal gRPC port of the auth service. */
   readonly authGrpcPort: number;
   /** Sends a REST request to the edge: below `/api/v1`, unless the path starts with `//`. */
-  rest(method: string, path: string, asking?: Asking): Promise<Answer>;
+  rest(method: string, path: string, request?: RequestOptions): Promise<Answer>;
   /** Registers a new user and signs them in. */
   person(role?: string): Promise<Person>;
   /** A string that no log line may contain; checked at `close`. */
@@ -113,8 +113,8 @@ export async function openSystem(options: SystemOptions = {}): Promise<System> {
     secrets.add(text);
     return text;
   };
-  const rest: System['rest'] = (method, path, asking) =>
-    ask(path.startsWith('//') ? `${edge}${path.slice(1)}` : `${edge}/api/v1${path}`, method, asking);
+  const rest: System['rest'] = (method, path, request) =>
+    ask(path.startsWith('//') ? `${edge}${path.slice(1)}` : `${edge}/api/v1${path}`, method, request);
 
   return {
     database,
@@ -167,7 +167,7 @@ async function databaseOf({ DATABASE_URL: given }: Environment): Promise<FreshDa
 }
 
 /** Sends a request to any URL and reads the whole response. */
-export async function ask(url: string, method: string, { body, token, headers }: Asking = {}): Promise<Answer> {
+export async function ask(url: string, method: string, { body, token, headers }: RequestOptions = {}): Promise<Answer> {
   const sent = new Headers(headers);
   if (token !== undefined) sent.set('authorization', `Bearer ${token}`);
   const isText = typeof body === 'string';

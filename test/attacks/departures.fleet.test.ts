@@ -7,7 +7,7 @@ import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
 import { startFleet } from '../processes.ts';
 import { ask } from '../system.ts';
-import { doorSenders, type Manner } from './departures/requests.ts';
+import { publicPortSenders, type Behavior } from './departures/requests.ts';
 import { portOf } from './wire.ts';
 
 const credentials = { email: 'ada@example.com', password: 'correct horse battery' };
@@ -23,7 +23,7 @@ const methods = [
   [Health.method.watch, {}],
 ] as const;
 
-const manners: readonly Manner[] = [
+const behaviors: readonly Behavior[] = [
   ...[0, 1, 2, 3, 5, 8, 12, 20].map((deadline) => ({ deadline })),
   ...[0, 2, 5, 10, 20, 40].map((leavesAfter) => ({ leavesAfter })),
   { deadline: 2, bodyAfter: 12 },
@@ -44,14 +44,14 @@ test('every process of a fleet survives clients of the edge that disconnect', as
     return fleet.secret(json.access_token);
   };
   const token = await signIn();
-  const senders = doorSenders('the edge', portOf(fleet.edge));
+  const senders = publicPortSenders('the edge', portOf(fleet.edge));
   const limit = pLimit(12);
   for (let round = 0; round < 3; round++) {
     await Promise.all(
       methods.flatMap(([method, message]) =>
         senders
           .filter((sender) => sender.carries(method))
-          .flatMap((sender) => manners.map((manner) => limit(() => sender.send(method, message, token, manner)))),
+          .flatMap((sender) => behaviors.map((behavior) => limit(() => sender.send(method, message, token, behavior)))),
       ),
     );
   }

@@ -11,14 +11,14 @@ import { contractServices } from '../../scripts/contract.ts';
 import { servicesWithData } from '../../services/registry.ts';
 import { startTogether } from '../processes.ts';
 import { ask } from '../system.ts';
-import { doorSenders, grpcSender, type Manner, type Sender } from './departures/requests.ts';
+import { publicPortSenders, grpcSender, type Behavior, type Sender } from './departures/requests.ts';
 
 // Clients that disconnect, whose deadline expires before the work is done, or whose body arrives late, with and without
 // credentials. An unobserved promise must not end the process.
 
 const contract = [...(await contractServices()), Health, ServerReflection].flatMap(({ methods }) => methods);
 
-const manners: readonly Manner[] = [
+const behaviors: readonly Behavior[] = [
   ...[0, 1, 2, 3, 5, 10, 20].map((deadline) => ({ deadline })),
   { deadline: 2, bodyAfter: 12 },
   { deadline: 0, bodyAfter: 5 },
@@ -52,8 +52,8 @@ beforeAll(async () => {
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(collecting)}`,
   });
   senders = [
-    ...doorSenders('the edge', all.ports.edge),
-    ...doorSenders('the public port of auth', all.ports.auth),
+    ...publicPortSenders('the edge', all.ports.edge),
+    ...publicPortSenders('the public port of auth', all.ports.auth),
     ...[...all.ports.grpc].map(([name, port]) => grpcSender(`gRPC at the ${name} service`, port)),
   ];
 });
@@ -64,7 +64,7 @@ afterAll(async () => {
 });
 
 const edge = () => `http://127.0.0.1:${all.ports.edge}/api/v1`;
-let people = 0;
+let registered = 0;
 
 async function signIn(credentials: { email: string; password: string }): Promise<string> {
   const answer = await ask(`${edge()}/auth/login`, 'POST', { body: credentials });
@@ -83,7 +83,7 @@ async function tokenFor(method: DescMethod): Promise<string | undefined> {
 }
 
 async function register() {
-  const credentials = { email: `p${++people}@example.com`, password: 'correct horse battery' };
+  const credentials = { email: `p${++registered}@example.com`, password: 'correct horse battery' };
   const made = await ask(`${edge()}/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
   expect(made.status, made.text).toBe(201);
   return credentials;
@@ -97,13 +97,13 @@ async function messageFor({ name }: DescMethod): Promise<unknown> {
   return {};
 }
 
-/** Sends requests to a method in every manner and over every protocol, a few at a time. */
+/** Sends requests to a method with every behavior and over every protocol, a few at a time. */
 async function callAndLeave(method: DescMethod): Promise<void> {
   const [token, message] = [await tokenFor(method), await messageFor(method)];
   const limit = pLimit(12);
   const sent = senders
     .filter((sender) => sender.carries(method))
-    .flatMap((sender) => manners.map((manner) => limit(() => sender.send(method, message, token, manner))));
+    .flatMap((sender) => behaviors.map((behavior) => limit(() => sender.send(method, message, token, behavior))));
   await Promise.all(sent);
 }
 

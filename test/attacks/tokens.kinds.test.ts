@@ -25,8 +25,8 @@ const kinds = {
 } as const;
 type Kind = keyof typeof kinds;
 
-const rest = (method: string, path: string, asking: Parameters<typeof ask>[2]) =>
-  ask(`${rig.edge}/api/v1${path}`, method, asking);
+const rest = (method: string, path: string, options: Parameters<typeof ask>[2]) =>
+  ask(`${rig.edge}/api/v1${path}`, method, options);
 
 /** Every place that accepts a token: its kind, and whether the token was accepted. */
 const places: Record<

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../system.ts';
 import { headerOf, openRig, type Rig } from './rig.ts';
-import type { Attack, Spoils } from './tokens/attack.ts';
+import type { Attack, AttackContext } from './tokens/attack.ts';
 import { claimAttacks } from './tokens/claim-attacks.ts';
 import { formAttacks } from './tokens/form-attacks.ts';
 import { headerAttacks } from './tokens/header-attacks.ts';
@@ -11,7 +11,7 @@ import { grpcCall, openWays, type Outcome, overHttp2, type Way } from './transpo
 
 let rig: Rig;
 let ways: Way[];
-let spoils: Spoils;
+let context: AttackContext;
 let trap: Server;
 let trapped = 0;
 /** The messages of each protocol, by reason. */
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const credentials = { email: 'eve@example.com', password: 'another long password' };
   await ask(`${rig.edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Eve' } });
   const other = await ask(`${rig.edge}/api/v1/auth/login`, 'POST', { body: credentials });
-  spoils = {
+  context = {
     other: other.json.access_token,
     caller: serviceToken(),
     trap: `http://127.0.0.1:${(trap.address() as AddressInfo).port}/jwks.json`,
@@ -55,7 +55,7 @@ async function everyWay(lines: readonly string[]): Promise<[Way, Outcome][]> {
 }
 
 async function expectRefused({ lines, reason = 'INVALID_TOKEN', tooLarge = false }: Attack): Promise<void> {
-  const outcomes = await everyWay(lines(rig, spoils));
+  const outcomes = await everyWay(lines(rig, context));
   expect(outcomes.length).toBeGreaterThan(5);
   // HTTP/2 accepts 64 KiB of headers before a limit applies; then the guard refuses.
   const looked = outcomes.filter(([, { status }]) => !(tooLarge && status === 'TOO_LARGE'));
@@ -111,7 +111,7 @@ describe('over every protocol, refuses', () => {
   );
 });
 
-test('more than 75 different attacks ran, over at least eleven paths', () => {
+test('more than 75 different attacks ran, over at least eleven protocols and ports', () => {
   expect(new Set(attacks.map(({ name }) => name))).toHaveLength(attacks.length);
   expect(attacks.length).toBeGreaterThanOrEqual(75);
   expect(ways.length).toBeGreaterThanOrEqual(11);
@@ -129,7 +129,7 @@ test.each([
   const { access_token: token } = rig.login;
   const way = overHttp2('by hand', base(), grpcCall('/signet.user.v1.UserService/GetProfile'), Buffer.alloc(5));
   expect(await way.send(`Bearer ${token}`)).toMatchObject({ status: 'OK' });
-  for (const second of [token, spoils.other, 'x.y.z'])
+  for (const second of [token, context.other, 'x.y.z'])
     expect(await way.send(`Bearer ${token}`, `Bearer ${second}`)).toMatchObject({ status: 'UNAUTHENTICATED' });
   way.close();
 });

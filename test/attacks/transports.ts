@@ -20,7 +20,7 @@ export interface Outcome {
   readonly message: string;
 }
 
-/** A path to a method that requires a signed-in user: protocol and port. */
+/** A protocol and port over which to call a method that requires a signed-in user. */
 export interface Way {
   readonly name: string;
   /** Whether the protocol can carry these header lines. */
@@ -35,10 +35,10 @@ const verify = '/signet.auth.v1.AuthService/Verify';
 const json = 'application/json';
 
 /** The addresses of a system. */
-export type Doors = Pick<Rig, 'edge' | 'auth' | 'userTarget' | 'authTarget'>;
+export type Addresses = Pick<Rig, 'edge' | 'auth' | 'userTarget' | 'authTarget'>;
 
-/** Every path by which a token can arrive. */
-export function openWays({ edge, auth, userTarget, authTarget }: Doors): Way[] {
+/** Every protocol and port over which a token can arrive. */
+export function openWays({ edge, auth, userTarget, authTarget }: Addresses): Way[] {
   return [
     overHttp1('REST, HTTP/1.1', edge, 'GET', '/api/v1/users/profile'),
     overHttp2('REST, HTTP/2', edge, { ':method': 'GET', ':path': '/api/v1/users/profile' }),

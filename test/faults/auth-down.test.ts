@@ -7,7 +7,7 @@ import { reasonOf } from '#kit/errors/failure.ts';
 import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type Fleet, startFleet } from '../processes.ts';
-import { ask, type Asking } from '../system.ts';
+import { ask, type RequestOptions } from '../system.ts';
 
 let database: FreshDatabase;
 let fleet: Fleet;
@@ -28,7 +28,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-const rest = (method: string, path: string, asking?: Asking) => ask(`${fleet.edge}/api/v1${path}`, method, asking);
+const rest = (method: string, path: string, options?: RequestOptions) =>
+  ask(`${fleet.edge}/api/v1${path}`, method, options);
 
 async function login() {
   const { status, json, text } = await rest('POST', '/auth/login', { body: { email, password } });

@@ -40,8 +40,8 @@ async function atUserService({ access }: Person): Promise<string> {
     );
 }
 
-const everywhere = (people: readonly Person[]) =>
-  Promise.all(people.flatMap((person) => [atEdge(person), atUserService(person)]));
+const everywhere = (users: readonly Person[]) =>
+  Promise.all(users.flatMap((person) => [atEdge(person), atUserService(person)]));
 
 async function three(): Promise<readonly Person[]> {
   return [await system.person(), await system.person(), await system.person()];
@@ -58,7 +58,7 @@ test('after a failover with lost commits, verifiers refuse sessions revoked befo
   const before = await headOf();
   for (const { refresh } of lost)
     expect((await system.rest('POST', '/auth/logout', { body: { refresh_token: refresh } })).status).toBe(200);
-  const refused = (people: readonly Person[]) => people.flatMap(() => ['INVALID_TOKEN', 'INVALID_TOKEN']);
+  const refused = (users: readonly Person[]) => users.flatMap(() => ['INVALID_TOKEN', 'INVALID_TOKEN']);
   await expect.poll(() => everywhere(lost), { timeout: 10_000 }).toEqual(refused(lost));
   const seen = await headOf();
   expect(Number(seen.at)).toBe(Number(before.at) + lost.length);

@@ -42,12 +42,12 @@ async function npmStart(script: string, terminal = false) {
   await expect.poll(() => output, { timeout: 25_000 }).toContain('--list-methods');
   const program = Number(readFileSync(path.join(dataDir, 'pid'), 'utf8'));
   onTestFinished(() => {
-    if (lives(program)) process.kill(program, 'SIGKILL');
+    if (isAlive(program)) process.kill(program, 'SIGKILL');
   });
   return { outer: child.pid ?? 0, program, edge: Number(/edge\s+http:\/\/localhost:(\d+)/.exec(output)?.[1]) };
 }
 
-function lives(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -57,7 +57,7 @@ function lives(pid: number): boolean {
 }
 
 async function expectNothingLeft(program: number): Promise<void> {
-  await expect.poll(() => lives(program), { timeout: 20_000 }).toBe(false);
+  await expect.poll(() => isAlive(program), { timeout: 20_000 }).toBe(false);
   lockDataDir(dataDir).release();
   const data = path.join(dataDir, 'postgres', 'cluster', 'data');
   expect([existsSync(path.join(data, 'PG_VERSION')), existsSync(path.join(data, 'postmaster.pid'))]).toEqual([

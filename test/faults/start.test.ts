@@ -81,14 +81,17 @@ function expectNoServer(): void {
 }
 
 /** A request with a held-back body, which the server has started to read (100 Continue, RFC 9110 section 10.1.1). */
-function begin(url: string, body: unknown): { underWay: Promise<unknown>; finish: () => Promise<number | undefined> } {
+function startRequest(
+  url: string,
+  body: unknown,
+): { started: Promise<unknown>; finish: () => Promise<number | undefined> } {
   const text = JSON.stringify(body);
   const headers = { 'content-type': 'application/json', 'content-length': text.length, expect: '100-continue' };
   const sent = request(url, { method: 'POST', headers, agent: false });
   const answered = once(sent, 'response');
   sent.flushHeaders();
   return {
-    underWay: once(sent, 'continue'),
+    started: once(sent, 'continue'),
     async finish() {
       sent.end(text);
       const [answer] = (await answered) as [IncomingMessage];
@@ -102,13 +105,13 @@ test('SIGTERM drains: calls in progress get their response, and the exit code is
   const { child, banner, exited } = start({});
   const { edge } = await banner;
   const calls = Array.from({ length: 20 }, (_, index) =>
-    begin(`${edge}/api/v1/auth/register`, {
+    startRequest(`${edge}/api/v1/auth/register`, {
       email: `p${index}@example.com`,
       password: credentials.password,
       name: 'P',
     }),
   );
-  await Promise.all(calls.map(({ underWay }) => underWay));
+  await Promise.all(calls.map(({ started }) => started));
   child.kill('SIGTERM');
   expect(await Promise.all(calls.map(({ finish }) => finish()))).toEqual(Array(20).fill(201));
   expect((await exited).code).toBe(0);

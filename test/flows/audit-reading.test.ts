@@ -86,10 +86,10 @@ test('while fifty clients add events, two readers verify the chain without fault
     return rounds;
   };
   const readers = [reader(), reader()];
-  const people = await Promise.all(Array.from({ length: 10 }, () => system.person()));
+  const users = await Promise.all(Array.from({ length: 10 }, () => system.person()));
   await Promise.all(
     Array.from({ length: 50 }, async (_, index) => {
-      const { id } = people[index % 10]!;
+      const { id } = users[index % 10]!;
       for (let round = 0; round < 4; round++) {
         await system.rest(round % 2 === 0 ? 'PUT' : 'DELETE', `/admin/users/${id}/roles/support`, {
           token,

@@ -86,8 +86,8 @@ test('a cookie alone is not enough to write over Connect either', async () => {
 });
 
 test.each(['', 'wrong', 'A'.repeat(43)])('refuses the CSRF token %j', async (token) => {
-  const asking = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': token }) };
-  expect((await system.rest('PATCH', '/users/profile', asking)).json.code).toBe('CSRF_REQUIRED');
+  const options = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': token }) };
+  expect((await system.rest('PATCH', '/users/profile', options)).json.code).toBe('CSRF_REQUIRED');
 });
 
 test('refuses a CSRF token of another session for writes, refresh and sign-out', async () => {
@@ -161,8 +161,8 @@ describe('the origin of a request', () => {
     [{ origin: `${page}.evil.example` }, 403],
     [{}, 200],
   ])('%j yields %i', async (headers, status) => {
-    const asking = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': csrf, ...headers }) };
-    expect((await system.rest('PATCH', '/users/profile', asking)).status).toBe(status);
+    const options = { body: { bio: 'x' }, headers: withCookies({ 'x-csrf-token': csrf, ...headers }) };
+    expect((await system.rest('PATCH', '/users/profile', options)).status).toBe(status);
     expect((await system.rest('GET', '/users/profile', { headers: withCookies(headers) })).status).toBe(200);
   });
 });

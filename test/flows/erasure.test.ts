@@ -74,9 +74,9 @@ test('the first update creates the profile with the name of the account', async 
 });
 
 test('nothing personal remains of 12 users who delete their accounts during 50 reads and updates', async () => {
-  const people = await Promise.all(Array.from({ length: 12 }, () => system.person()));
+  const users = await Promise.all(Array.from({ length: 12 }, () => system.person()));
   // In sequence: an address may open 256 connections.
-  for (const [index, { access: token }] of people.entries()) {
+  for (const [index, { access: token }] of users.entries()) {
     const body = { bio: `personal ${index}`, phone: '+4915112345678' };
     if (index % 2) await system.rest('PATCH', '/users/profile', { token, body });
     const calls = Array.from({ length: 50 }, (_, call) => {
@@ -89,7 +89,7 @@ test('nothing personal remains of 12 users who delete their accounts during 50 r
     expect(answers[10]?.status).toBe(204);
     for (const { status } of answers) expect([200, 204, 401]).toContain(status);
   }
-  const ids = people.map(({ id }) => id);
+  const ids = users.map(({ id }) => id);
   expect(await profileRows(ids)).toEqual([]);
   expect(await everythingKept()).not.toMatch(/personal|4915112345678/);
   const { rows } = await database.pool.query(

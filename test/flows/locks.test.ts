@@ -69,10 +69,10 @@ test('using a reset link waits for the account lock before it takes the link', a
 });
 
 test('reducing or deleting a role of many users writes one revocation, and their tokens are refused', async () => {
-  const people = await Promise.all([system.person(), system.person()]);
+  const users = await Promise.all([system.person(), system.person()]);
   await putRole('crowd', ['read', 'write']);
   const held: { access_token: string; refresh_token: string }[] = [];
-  for (const { id, refresh } of people) {
+  for (const { id, refresh } of users) {
     await grant(id, 'crowd');
     held.push((await system.rest('POST', '/auth/refresh', { body: { refresh_token: refresh } })).json);
   }
@@ -108,14 +108,14 @@ test('reducing or deleting a role of many users writes one revocation, and their
 });
 
 test('a call that waits too long for a row lock fails with 503 and does not block other calls', async () => {
-  const [held, somebody] = [await system.person(), await system.person()];
+  const [held, bystander] = [await system.person(), await system.person()];
   await other.query('BEGIN');
   await lockUser(held.id);
   const waiting = Array.from({ length: 14 }, () =>
     system.rest('POST', `/admin/users/${held.id}:signOut`, { token, body: {} }),
   );
   await waitFor(10);
-  const body = { refresh_token: somebody.refresh };
+  const body = { refresh_token: bystander.refresh };
   const { status, json } = await system.rest('POST', '/auth/refresh', { body });
   [json.access_token, json.refresh_token].forEach(system.secret);
   for (const answer of await Promise.all(waiting)) {

@@ -43,7 +43,7 @@ function countOf(answers: readonly string[]): Record<string, number> {
   return counts;
 }
 
-test('of 200 concurrent wrong passwords over every path, ten are checked; other users can sign in', async () => {
+test('of 200 concurrent wrong passwords over every protocol and port, ten are checked; other users can sign in', async () => {
   const [target, other] = [await system.person(), await system.person()];
   const tries = Array.from({ length: 200 }, (_, index) => ways[index % ways.length]!(target.email, `wrong ${index}`));
   expect(countOf(await Promise.all(tries))).toEqual({ INVALID_CREDENTIALS: 10, LOGIN_LIMITED: 190 });

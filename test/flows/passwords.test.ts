@@ -33,12 +33,12 @@ const hashOf = async (id: string) =>
     ?.hash ?? '';
 const setHash = (id: string, hash: string) =>
   db.query('UPDATE auth.users SET password_hash = $1 WHERE id = $2', [hash, id]);
-let people = 0;
-const address = () => `someone${people++}@example.com`;
+let count = 0;
+const address = () => `someone${count++}@example.com`;
 
 /** A password reset link, stored as if its mail had been sent. */
 async function resetLink(userId: string): Promise<string> {
-  const token = `token of ${people++}`;
+  const token = `token of ${count++}`;
   await db.query(
     `INSERT INTO auth.links (hash, purpose, user_id, email, expires_at)
      SELECT $1, 'password_reset', id, email, now() + interval '30 minutes' FROM auth.users WHERE id = $2`,

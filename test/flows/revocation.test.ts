@@ -25,8 +25,8 @@ const bound = 1_000;
 /** The fleet hashes passwords at full cost, so it runs a third. */
 const many = inject('shape') === 'fleet' ? 30 : 100;
 
-async function expectPost(path: string, asking: Parameters<System['rest']>[2], status = 200) {
-  const answer = await system.rest('POST', path, asking);
+async function expectPost(path: string, options: Parameters<System['rest']>[2], status = 200) {
+  const answer = await system.rest('POST', path, options);
   expect(answer.status, answer.text).toBe(status);
   return answer.json;
 }
@@ -99,9 +99,9 @@ test.each(Object.entries(acts))(
   async (_, act) => {
     const times: number[] = [];
     for (let batch = 0; batch < 10; batch++) {
-      const people = await Promise.all(Array.from({ length: many / 10 }, () => system.person()));
-      await Promise.all(people.map(async ({ access }) => expect(await atEdge(access)).toBe('OK')));
-      times.push(...(await Promise.all(people.map(async (person) => untilRefused(await act(person))))));
+      const users = await Promise.all(Array.from({ length: many / 10 }, () => system.person()));
+      await Promise.all(users.map(async ({ access }) => expect(await atEdge(access)).toBe('OK')));
+      times.push(...(await Promise.all(users.map(async (person) => untilRefused(await act(person))))));
     }
     expect(times).toHaveLength(many);
     expectWithinBound(times);
@@ -135,15 +135,15 @@ test('a token refreshed between two role removals within a second keeps neither 
 });
 
 test('tokens of a revoked key are refused within a second; tokens of its successor are valid at once', async () => {
-  const people = await Promise.all(Array.from({ length: many }, () => system.person()));
+  const users = await Promise.all(Array.from({ length: many }, () => system.person()));
   const { json } = await system.rest('GET', '/admin/keys', { token: adminToken });
   const active = json.keys.find(({ state }: { state: string }) => state === 'active');
   await expectPost(`/admin/keys/${active.kid}:revoke`, { token: adminToken, body: {} });
-  const times = await Promise.all(people.map(({ access }) => untilRefused(access)));
+  const times = await Promise.all(users.map(({ access }) => untilRefused(access)));
   expectWithinBound(times);
   const jwks = await system.rest('GET', '//.well-known/jwks.json');
   expect(jwks.json.keys.map(({ kid }: { kid: string }) => kid)).not.toContain(active.kid);
-  for (const { refresh } of people.slice(0, 10)) {
+  for (const { refresh } of users.slice(0, 10)) {
     const { access_token: token } = await expectPost('/auth/refresh', { body: { refresh_token: refresh } });
     expect(await Promise.all([atEdge(system.secret(token)), atUserService(token)])).toEqual(['OK', 'OK']);
   }

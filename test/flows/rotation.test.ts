@@ -80,10 +80,10 @@ async function stateOf(kid: string): Promise<string> {
 test('no valid token is refused during a key rotation under load with a flood of unknown kids', async () => {
   const stop = new AbortController();
   const answers = new Map<string, Set<string>>();
-  const people = await Promise.all(Array.from({ length: 4 }, () => system.person()));
+  const users = await Promise.all(Array.from({ length: 4 }, () => system.person()));
   const busy = Promise.all([
-    ...people.map((person) => callOn(person, stop.signal, answers)),
-    flood(people[0]!.access, stop.signal),
+    ...users.map((person) => callOn(person, stop.signal, answers)),
+    flood(users[0]!.access, stop.signal),
   ]);
   async function rotate() {
     for (let round = 0; round < rotations; round++) {

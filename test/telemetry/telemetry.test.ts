@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { type Fleet, startFleet } from '../processes.ts';
-import { ask, type Asking } from '../system.ts';
+import { ask, type RequestOptions } from '../system.ts';
 import { type Collector, openCollector, type ReceivedSpan } from './collector.ts';
 
 let database: FreshDatabase;
@@ -27,7 +27,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-const rest = (method: string, path: string, asking?: Asking) => ask(`${fleet.edge}/api/v1${path}`, method, asking);
+const rest = (method: string, path: string, options?: RequestOptions) =>
+  ask(`${fleet.edge}/api/v1${path}`, method, options);
 
 /** The headers of a caller that samples its trace. */
 function newTrace() {

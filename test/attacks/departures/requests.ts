@@ -5,7 +5,7 @@ import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
 
 /** How a client behaves. All times in milliseconds. */
-export interface Manner {
+export interface Behavior {
   /** Deadline of the request. */
   readonly deadline?: number;
   /** Delay of the body after the headers. */
@@ -20,7 +20,7 @@ export interface Sender {
   /** Whether the protocol has a request for the method. */
   carries(method: DescMethod): boolean;
   /** Sends one request. Resolves when it has ended, with any outcome. */
-  send(method: DescMethod, message: unknown, token: string | undefined, manner: Manner): Promise<void>;
+  send(method: DescMethod, message: unknown, token: string | undefined, behavior: Behavior): Promise<void>;
   close(): void;
 }
 
@@ -28,7 +28,7 @@ export interface Sender {
 const longestWait = 1_000;
 
 /** REST, Connect, gRPC-Web and gRPC on a public port. */
-export function doorSenders(name: string, port: number): Sender[] {
+export function publicPortSenders(name: string, port: number): Sender[] {
   return [
     overHttp1(`REST at ${name}`, port, restRequest),
     overHttp1(`Connect at ${name}`, port, connectRequest),

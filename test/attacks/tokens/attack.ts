@@ -1,7 +1,7 @@
 import type { Rig } from '../rig.ts';
 
 /** What the attacker has; created once for all attacks. */
-export interface Spoils {
+export interface AttackContext {
   /** An access token of another user. */
   readonly other: string;
   /** A service token, signed by a published key. */
@@ -14,7 +14,7 @@ export interface Spoils {
 export interface Attack {
   readonly name: string;
   /** Makes the lines of the Authorization header. */
-  readonly lines: (rig: Rig, spoils: Spoils) => readonly string[];
+  readonly lines: (rig: Rig, context: AttackContext) => readonly string[];
   /** The reason of the refusal. Default: INVALID_TOKEN. */
   readonly reason?: 'TOKEN_REQUIRED' | 'INVALID_TOKEN';
   /** The headers exceed the limit of a server, so the token is not read. */
@@ -22,8 +22,12 @@ export interface Attack {
 }
 
 /** An attack with a token alone. */
-export function forged(name: string, make: (rig: Rig, spoils: Spoils) => string, more: Partial<Attack> = {}): Attack {
-  return { name, lines: (rig, spoils) => [`Bearer ${make(rig, spoils)}`], ...more };
+export function forged(
+  name: string,
+  make: (rig: Rig, context: AttackContext) => string,
+  more: Partial<Attack> = {},
+): Attack {
+  return { name, lines: (rig, context) => [`Bearer ${make(rig, context)}`], ...more };
 }
 
 /** The three segments of a token. */

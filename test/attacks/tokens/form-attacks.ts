@@ -1,13 +1,13 @@
 import { encode, headerOf, type Rig } from '../rig.ts';
-import { type Attack, forged, type Spoils, split } from './attack.ts';
+import { type Attack, forged, type AttackContext, split } from './attack.ts';
 
 /** A valid access token with changed text. */
 function mangled(
   name: string,
-  change: (token: string, spoils: Spoils, rig: Rig) => string,
+  change: (token: string, context: AttackContext, rig: Rig) => string,
   more: Partial<Attack> = {},
 ) {
-  return forged(name, (rig, spoils) => change(rig.login.access_token, spoils, rig), more);
+  return forged(name, (rig, context) => change(rig.login.access_token, context, rig), more);
 }
 
 /** A valid access token with changed signature bytes. */
@@ -20,10 +20,10 @@ function resigned(name: string, change: (signature: Buffer, rig: Rig) => Buffer)
 
 function lines(
   name: string,
-  make: (token: string, spoils: Spoils) => readonly string[],
+  make: (token: string, context: AttackContext) => readonly string[],
   reason?: Attack['reason'],
 ): Attack {
-  const made: Attack['lines'] = (rig, spoils) => make(rig.login.access_token, spoils);
+  const made: Attack['lines'] = (rig, context) => make(rig.login.access_token, context);
   return { name, lines: made, ...(reason ? { reason } : {}) };
 }
 
