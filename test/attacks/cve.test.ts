@@ -24,7 +24,7 @@ afterAll(async () => {
 const refresh = (token: string) => system.rest('POST', '/auth/refresh', { body: { refresh_token: token } });
 const profile = (token: string) => system.rest('GET', '/users/profile', { token });
 
-describe('CVE-2026-1035: a refresh token used in parallel is good more than once', () => {
+describe('CVE-2026-1035: a refresh token used in parallel works more than once', () => {
   test('50 concurrent refreshes return the same successor and leave one valid refresh token', async () => {
     const ada = await system.person();
     const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(ada.refresh)));
@@ -138,7 +138,7 @@ describe('CVE-2026-25223: a tab in Content-Type passes the check of what follows
   });
 });
 
-describe('CVE-2020-15223: revocation says 200 although storage failed', () => {
+describe('CVE-2020-15223: revocation returns 200 although storage failed', () => {
   /** Restores the table after every test. */
   afterEach(async () => {
     await db.query('ALTER TABLE IF EXISTS auth.sessions_away RENAME TO sessions');

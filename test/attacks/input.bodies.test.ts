@@ -203,7 +203,7 @@ describe('compressed bodies', () => {
   });
 });
 
-describe('a body that is not needed', () => {
+describe('a large body', () => {
   test('is not read: 9 MiB without a token are refused at once', async () => {
     const body = `{"bio":"${'a'.repeat(9 << 20)}"}`;
     for (const [method, path] of [

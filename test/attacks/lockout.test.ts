@@ -334,7 +334,7 @@ describe('a response to a stranger does not show', () => {
     }
   });
 
-  test('the same by its cost: over the limit, a known network, an unknown one and no account cost one hash each', async () => {
+  test('by its cost whether the account exists: over the limit, every case costs one hash', async () => {
     const ada = await registered();
     const stranger = `${randomUUID()}@example.com`;
     const costOf = async (address: string, email: string) => {

@@ -39,7 +39,7 @@ describeWith([chromiumProgram], 'the pages of the edge in Chromium', () => {
   });
 
   test.each(['evil.localhost', 'evil.shop.localhost', 'shop.localhost'])(
-    'a page on %s cannot frame them',
+    'a page on %s cannot frame the pages of the edge',
     async (host) => {
       const paths = ['/docs', '/', '/openapi.json', '/api/v1/auth/public-key', '/api/v1/users/profile', '/nowhere'];
       const frames = paths.map((path) => `<iframe src="${rig.edgeOrigin}${path}"></iframe>`);

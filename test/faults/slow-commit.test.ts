@@ -34,8 +34,8 @@ async function holdCommits(...users: string[]): Promise<() => Promise<void>> {
 }
 
 const acts: Record<string, (person: Person, role: string) => Promise<{ status: number }>> = {
-  'taking a role': ({ id }, role) => asAdmin('DELETE', `/users/${id}/roles/${role}`),
-  'taking a scope from a role': (_, role) => asAdmin('PUT', `/roles/${role}`, { scopes: ['read'] }),
+  'removing a role': ({ id }, role) => asAdmin('DELETE', `/users/${id}/roles/${role}`),
+  'removing a scope from a role': (_, role) => asAdmin('PUT', `/roles/${role}`, { scopes: ['read'] }),
   'deleting a role': (_, role) => asAdmin('DELETE', `/roles/${role}`),
 };
 

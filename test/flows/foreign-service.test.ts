@@ -54,7 +54,7 @@ const outcome = (work: Promise<{ text: string }>) =>
     (error: unknown) => reasonOf(error),
   );
 
-test('with its own key it refuses a signed-out user within a second', async () => {
+test('a foreign service refuses a signed-out user within a second', async () => {
   const own = open('greeter', greeter);
   await own.ready();
   const client = createClient(EchoService, serviceBehind(own));
@@ -65,7 +65,7 @@ test('with its own key it refuses a signed-out user within a second', async () =
   await expect.poll(ask, { timeout: 10_000, interval: 5 }).toBe('INVALID_TOKEN');
 });
 
-test('its token identifies it to the services of Signet and to itself', async () => {
+test('the token of a foreign service identifies it to Signet and to itself', async () => {
   const own = open('greeter', greeter);
   await own.ready();
   const client = createClient(EchoService, own.asService(serviceBehind(own)));
@@ -82,7 +82,7 @@ test.each([
   ['an unknown name', 'stranger', greeter],
   ['the key of another service', 'greeter', machine],
   ['an entry with roles (a machine)', 'machine', machine],
-])('with %s it is not ready and accepts no token', async (_, name, pair) => {
+])('with %s, a service is not ready and accepts no token', async (_, name, pair) => {
   const own = open(name, pair);
   await expect.poll(() => own.obstacle()).toBe('service_key');
   const client = createClient(EchoService, serviceBehind(own));

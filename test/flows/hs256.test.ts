@@ -25,7 +25,7 @@ test('in one process, sign-in, profile, verify, refresh and sign-out work with H
   await expect.poll(async () => (await profile(next.access_token)).status, { timeout: 10_000, interval: 10 }).toBe(401);
 });
 
-test('the key is never in the JWKS or available as PEM, before and after a rotation', async () => {
+test('the HS256 key is never in the JWKS or available as PEM, before and after a rotation', async () => {
   const { kid } = decoded((await system.person()).access, 0);
   for (const base of [system.edge, system.auth]) {
     const jwks = await ask(`${base}/.well-known/jwks.json`, 'GET');

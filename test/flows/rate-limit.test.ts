@@ -103,7 +103,7 @@ describe('responses carry the remaining rate limit', () => {
   );
 });
 
-describe('counts as one address:', () => {
+describe('the client address', () => {
   test.each([
     // CVE-2026-45364: every spelling counted as a new address.
     [
@@ -126,26 +126,26 @@ describe('counts as one address:', () => {
       'invalid addresses from a proxy',
       ['unknown', 'x, 10.0.0.7', '0x7f000001', '::g', '127.0.0.1, _a'].map((x) => `${x}, 10.0.0.7`),
     ],
-  ])('%s', async (_, spellings) => {
+  ])('is the same for %s', async (_, spellings) => {
     const spelling = (index: number) => spellings[index % spellings.length] ?? '';
     expect(await passed(40, (index) => ask(system.edge, spelling(index)))).toBe(budget);
   });
 
-  test('distinct invalid addresses from a proxy', async () => {
+  test('is the same for distinct invalid addresses from a proxy', async () => {
     expect(await passed(40, (index) => ask(system.edge, `nonsense-${index}`))).toBe(budget);
   });
 
-  test('the last of two X-Forwarded-For lines', async () => {
+  test('comes from the last of two X-Forwarded-For lines', async () => {
     const address = fresh();
     expect(await passed(40, (index) => ask(system.edge, `203.0.113.${index}`, address))).toBe(budget);
   });
 
-  test('not an address in another /64', async () => {
+  test('differs for another /64', async () => {
     expect(await passed(20, () => ask(system.edge, '2001:db8:0:1::1'))).toBe(budget);
     expect(await passed(20, () => ask(system.edge, '2001:db8:0:2::1'))).toBe(budget);
   });
 
-  test('X-Forwarded-For is ignored from an untrusted peer', async () => {
+  test('ignores X-Forwarded-For from an untrusted peer', async () => {
     const open = await openSystem({
       env: { SIGNET_RATE_LIMIT: String(budget), SIGNET_TRUSTED_PROXIES: '10.0.0.1, ::1' },
     });

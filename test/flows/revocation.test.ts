@@ -83,7 +83,7 @@ const acts: Record<string, (person: Person) => Promise<string>> = {
     await expectPost(`/admin/users/${id}:disable`, { token: adminToken, body: {} });
     return access;
   },
-  'taking a role': async ({ id, access }) => {
+  'removing a role': async ({ id, access }) => {
     const { status, text } = await system.rest('DELETE', `/admin/users/${id}/roles/user`, { token: adminToken });
     expect(status, text).toBe(204);
     return access;
