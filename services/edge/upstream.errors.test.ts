@@ -15,6 +15,7 @@ import { type Gate, mount } from '#kit/call/app.ts';
 import { createGrpcTransport as createChannel, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { type GrpcServer, serveGrpc } from '#kit/transport/grpc-server.ts';
 import { createInProcessTransport } from '#kit/transport/in-process.ts';
+import { translateUpstreamError } from '#kit/transport/upstream-error.ts';
 import { createService } from '#kit/service/stack.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { testFailure } from '#kit/testing/reasons.ts';
@@ -172,6 +173,8 @@ const ours = createService({
     mount(EchoService, {
       echo({ text }: EchoRequest): never {
         const found = cases[text];
+        // Another system's error: its own stack would mask it without the translation.
+        if (found?.[0].info?.domain === 'rides.example') throw translateUpstreamError(errorOf(found[0]));
         if (found) throw errorOf(found[0]);
         if (text === 'state') throw failure('NOT_FOUND', { detail: 'No ride has this id.' });
         throw testFailure('CARD_DECLINED', {
