@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach } from 'vitest';
+import { temporaryFolders } from '#kit/db/embedded/home.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { silentLog } from '#kit/log/log.ts';
@@ -21,7 +22,7 @@ const anyPorts = Object.fromEntries(portKeys.map((key) => [key, '0']));
 
 /** A new folder that the user of PostgreSQL can enter. */
 async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'signet-start-'));
+  const folder = await mkdtemp(path.join(temporaryFolders()[0] ?? tmpdir(), 'signet-start-'));
   // As root, PostgreSQL runs as another user, which needs access to its files here.
   await chmod(folder, 0o711);
   return folder;

@@ -36,7 +36,7 @@ const collecting = `
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
-setInterval(runInNewContext('gc'), 250).unref();`;
+setInterval(runInNewContext('gc'), 1_000).unref();`;
 
 type Together = Awaited<ReturnType<typeof startTogether>>;
 let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -165,7 +165,7 @@ describe('a process whose clients disconnect', () => {
 /** The resources of the idle process: the minimum of several readings, because garbage collection takes time. */
 async function held(): Promise<{ descriptors: number; heap: number }> {
   const least = { descriptors: Infinity, heap: Infinity };
-  for (let times = 0; times < 6; times++) {
+  for (let times = 0; times < 8; times++) {
     await sleep(300);
     least.descriptors = Math.min(least.descriptors, (await readdir(`/proc/${all.pid}/fd`)).length);
     least.heap = Math.min(least.heap, await metric('nodejs_heap_size_used_bytes'));

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { temporaryFolders } from '#kit/db/embedded/home.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { portKeys } from '../starts.ts';
 
@@ -14,7 +15,7 @@ import { portKeys } from '../starts.ts';
 
 let dataDir: string;
 beforeEach(async () => {
-  dataDir = await mkdtemp(path.join(tmpdir(), 'signet-npm-'));
+  dataDir = await mkdtemp(path.join(temporaryFolders()[0] ?? tmpdir(), 'signet-npm-'));
   await chmod(dataDir, 0o711);
 });
 afterEach(async () => {
