@@ -22,8 +22,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // Tests wait much of their time: one worker more than processors keeps the processors busy.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Tests wait much of their time: more workers than processors keep the processors busy.
+    maxWorkers: Math.max(4, availableParallelism()),
     // The files of a worker share their imports, which took a quarter of the time otherwise.
     isolate: false,
     maxConcurrency: 20,

@@ -65,7 +65,8 @@ async function start(terminal: boolean, context: Pick<TestContext, 'expect' | 'o
   const outer: ChildProcess = terminal
     ? spawn('script', ['-qefc', `exec ${command.join(' ')}`, '/dev/null'], options)
     : spawn(command[0]!, command.slice(1), options);
-  const recorded = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
+  // Complete lines only: the file exists before its first line does.
+  const recorded = () => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []);
   await context.expect.poll(() => recorded().length, { timeout: 20_000 }).toBe(1);
   const [program = 0, runner = 0] = recorded()[0]!.split(' ').map(Number);
   // If the shell execs its last command, npm itself is the parent.

@@ -26,7 +26,6 @@ let caller: string;
 beforeAll(async () => {
   mailbox = await openMailbox();
   system = await openSystem({
-    hashing: 'real',
     env: {
       SMTP_URL: mailbox.url,
       SIGNET_HASH_QUEUE: '1000',

@@ -39,8 +39,11 @@ const acts: Record<string, { rounds: number; prepare: (person: Person) => Promis
 
 const atOnce = 20;
 
-/** The database decides in both shapes, so the fleet runs a twentieth of the rounds. */
-const share = inject('shape') === 'fleet' ? 0.05 : 1;
+/**
+ * The share of the rounds that run. The database decides in both shapes, so the fleet runs a twentieth. CI runs all rounds
+ * in one process.
+ */
+const share = inject('shape') === 'fleet' ? 0.05 : Number(process.env['TEST_ROUNDS'] ?? 0.4);
 
 test.each(Object.entries(acts))(
   'after a concurrent refresh and %s, no token of the session works',
