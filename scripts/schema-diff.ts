@@ -15,7 +15,7 @@ import { catalogAdapter } from './catalog-adapter.ts';
  * @param server the server for the database
  * @param directory the service's folder: schema.prisma and migrations/
  */
-export async function schemaDiff(server: EmbeddedServer, directory: string): Promise<string> {
+export async function schemaDiff(server: Pick<EmbeddedServer, 'url'>, directory: string): Promise<string> {
   const service = path.basename(directory);
   const database = `diff_${service}`;
   const url = server.url(database);

@@ -56,6 +56,16 @@ export const kitReasons = {
     status: 409,
     title: 'The current state does not allow this.',
   },
+  EVENT_HISTORY: {
+    code: Code.FailedPrecondition,
+    status: 409,
+    title: 'The position does not belong to the history of this event log.',
+  },
+  EVENTS_GONE: {
+    code: Code.FailedPrecondition,
+    status: 409,
+    title: 'Events behind the position have been deleted.',
+  },
   ABORTED: {
     code: Code.Aborted,
     status: 409,

@@ -6,7 +6,7 @@ import type { Need } from '#kit/guard/trouble.ts';
 import { mount, type Mounted } from '#kit/call/app.ts';
 
 /** What a service is missing, as a word that is safe to show to clients. */
-export type Obstacle = Need | 'database';
+export type Obstacle = Need | 'database' | 'events';
 
 /** Returns what a service is missing; undefined if it is ready. Used by `/ready` and grpc.health.v1. */
 export type Ready = () => Promise<Obstacle | undefined>;

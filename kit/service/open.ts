@@ -2,6 +2,7 @@ import type { Transport } from '@connectrpc/connect';
 import { type Config, readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
 import { openDatabase } from '#kit/db/database.ts';
+import { listen } from '#kit/db/listen.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { connectGate } from '#kit/guard/connect.ts';
 import type { Guard } from '#kit/guard/guard.ts';
@@ -50,15 +51,25 @@ export async function openService(
   });
   closing.add(() => database.close());
   const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
-  const { mounted, work = [] } = await build({ database, config, to, log, metrics });
+  const built = await build({ database, config, to, log, metrics });
+  const { events, followers = [] } = built;
+  const mounted = events ? [...built.mounted, events.mounted] : built.mounted;
   assertServes(service.name, service.contract, mounted);
-  const running = startWork(work, { log, metrics });
+  const running = startWork([...(built.work ?? []), ...(events?.work ?? [])], { log, metrics });
   closing.add(() => running.close());
+  if (events) {
+    const applicationName = `signet-${service.name}-listen`;
+    const notifications = listen({ url: config.databaseUrl, applicationName, heard: events.heard, log });
+    closing.add(() => notifications.close());
+    closing.add(() => events.close());
+  }
+  for (const follower of followers) closing.add(() => follower.close());
+  const obstacle = () => guard.obstacle() ?? (followers.every((one) => one.isReady()) ? undefined : 'events');
   const app = createService({
     mounted,
     checks: [connectGate(guard)],
     guard,
-    ready: async () => guard.obstacle() ?? ((await database.writable()) ? undefined : 'database'),
+    ready: async () => obstacle() ?? ((await database.writable()) ? undefined : 'database'),
     streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
     reflection: config.environment !== 'production',
     log,

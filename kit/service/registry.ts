@@ -1,12 +1,14 @@
 import { type Config, type Environment, type Key, key, type Keys } from '#kit/config/config.ts';
+import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { text } from '#kit/config/types.ts';
+import { eventFaults } from './events.ts';
 import { type AnyService, envName } from './service.ts';
 
 /**
  * Completes the definitions of services that run together: adds a key for the address
  * of each service that a service calls.
- * @throws Error if a service calls an unknown service or one without a gRPC port, or two share a name, a port or a
- * protobuf service
+ * @throws Error if a service calls an unknown service or one without a gRPC port, if two share a name, a port or a
+ * protobuf service other than EventService, or if the events that they produce and consume do not match
  */
 export function defineRegistry<R extends Record<string, AnyService>>(definitions: R): R {
   const faults: string[] = [];
@@ -20,7 +22,8 @@ export function defineRegistry<R extends Record<string, AnyService>>(definitions
     const { name, ports, contract, calls, keys } = service;
     if (id !== name) faults.push(`${name} is registered as ${id}`);
     for (const one of Object.values(ports)) take(`the port ${one.default}`, name);
-    for (const { typeName } of contract) take(typeName, name);
+    // Each producer serves EventService over its own log; it is called by the name of the producer.
+    for (const one of contract) if (one !== EventService) take(one.typeName, name);
     const targets: Record<string, Key<string>> = {};
     for (const [called, wanted] of Object.entries(calls)) {
       const { ports: targetPorts, contract: served = [] } = definitions[called] ?? {};
@@ -31,6 +34,7 @@ export function defineRegistry<R extends Record<string, AnyService>>(definitions
     }
     return [id, { ...service, keys: { ...keys, ...targets } }];
   });
+  faults.push(...eventFaults(definitions));
   if (faults.length > 0) throw new Error(`services/registry.ts: ${faults.join('; ')}`);
   return Object.fromEntries(complete) as R;
 }

@@ -1,5 +1,6 @@
-import type { DescService } from '@bufbuild/protobuf';
+import type { DescMessage, DescService } from '@bufbuild/protobuf';
 import type { Transport } from '@connectrpc/connect';
+import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { type Config, key, type Key, type Keys } from '#kit/config/config.ts';
 import {
   databaseKeys,
@@ -12,6 +13,8 @@ import {
 } from '#kit/config/shared-keys.ts';
 import { port } from '#kit/config/types.ts';
 import type { Database } from '#kit/db/database.ts';
+import type { Follower } from '#kit/events/follow.ts';
+import type { EventProducer } from '#kit/events/serve.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Mounted } from '#kit/call/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
@@ -20,15 +23,22 @@ import type { Work } from '#kit/work/work.ts';
 /** Protobuf services that a service calls, by the name of the service that serves them. */
 export type Calls = Readonly<Record<string, readonly DescService[]>>;
 
+/** The payload messages of the events that a service consumes, by the name of the producing service. */
+export type Consumes = Readonly<Record<string, readonly DescMessage[]>>;
+
 /** Definition of a service. It is plain data: it opens and loads nothing. */
 export interface AnyService {
   /** Name of its folder in services/ and prisma/, its PostgreSQL schema, and its name as a caller. Lower case. */
   readonly name: string;
   /** Keys of its ports: `grpc` for other services, `door` for all other clients. */
   readonly ports: { readonly grpc?: Key<number>; readonly door?: Key<number> };
-  /** Protobuf services that it serves. */
+  /** Protobuf services that it serves. Every producer of events serves EventService. */
   readonly contract: readonly DescService[];
   readonly calls: Calls;
+  /** The payload messages of the events that it produces (kit/events). */
+  readonly produces?: readonly DescMessage[];
+  /** The payload messages of the events that it consumes. It calls EventService of each named service. */
+  readonly consumes?: Consumes;
   /** All of its configuration keys, including those of its ports. */
   readonly keys: Keys;
 }
@@ -50,6 +60,8 @@ type StandardKeys = typeof standardKeys & { readonly port: Key<number> };
 export interface DomainService<C extends Calls = Calls, K extends Keys = Keys> extends AnyService {
   readonly ports: { readonly grpc: Key<number> };
   readonly calls: C;
+  readonly produces: readonly DescMessage[];
+  readonly consumes: Consumes;
   readonly keys: StandardKeys & K;
   /** Imports the service's `build`. Only the process that runs the service calls it. */
   readonly load: () => Promise<Build>;
@@ -70,18 +82,27 @@ export interface BuiltService {
   readonly mounted: readonly Mounted[];
   /** Background work. */
   readonly work?: readonly Work[];
+  /** Its event log, where it produces events. */
+  readonly events?: EventProducer;
+  /** The producers whose events it consumes. One that has stopped makes the service unready. */
+  readonly followers?: readonly Pick<Follower, 'isReady' | 'close'>[];
 }
 
 /** A service's `build`. The type of its dependencies depends on the service's definition. */
 export type Build = (deps: never) => BuiltService | Promise<BuiltService>;
 
+/** The services that one calls: those of `calls`, and the producers of what it consumes. */
+type CallsOf<C extends Calls, Source extends string> = C & Readonly<Record<Source, readonly DescService[]>>;
+
 /**
- * Defines a domain service. The registry adds the keys of the addresses of called services.
+ * Defines a domain service. The registry adds the keys of the addresses of called services. A service that produces events
+ * has EventService in its contract; a service that consumes events calls EventService of their producers.
  * @throws Error if one of its keys has the name or the variable of a key that every service has
  */
 export function defineService<
   const C extends Calls = Readonly<Record<'auth', readonly DescService[]>>,
   const K extends Keys = Readonly<Record<'port', Key<number>>>,
+  const Source extends string = 'auth',
 >(definition: {
   readonly name: string;
   /** Default gRPC port. */
@@ -90,9 +111,13 @@ export function defineService<
   readonly calls?: C;
   /** The service's own keys. */
   readonly keys?: K;
+  /** The payload messages of the events that it produces: `[UserDeletedSchema]`. */
+  readonly produces?: readonly DescMessage[];
+  /** Those of the events that it consumes: `{ auth: [UserDeletedSchema] }`. Each names this service in `listeners`. */
+  readonly consumes?: Readonly<Record<Source, readonly DescMessage[]>>;
   readonly load: () => Promise<Build>;
-}): DomainService<C, K> {
-  const { name, contract, calls, keys, load } = definition;
+}): DomainService<CallsOf<C, Source>, K> {
+  const { name, contract, calls, keys, produces = [], consumes = {}, load } = definition;
   const grpc = key(`SIGNET_${envName(name)}_PORT`, port, {
     default: String(definition.port),
     doc: `gRPC port of the ${name} service.`,
@@ -107,12 +132,20 @@ export function defineService<
   return {
     name,
     ports: { grpc },
-    contract,
+    contract: produces.length > 0 ? [...contract, EventService] : contract,
     // Every service calls auth, for its own token and for revocations.
-    calls: { auth: [], ...calls } as unknown as C,
+    calls: withProducers({ auth: [], ...calls }, consumes) as CallsOf<C, Source>,
+    produces,
+    consumes,
     keys: { ...standard, ...keys } as StandardKeys & K,
     load,
   };
+}
+
+/** Returns the calls of a service, with EventService of each producer that it consumes from. */
+function withProducers(calls: Calls, consumes: Consumes): Calls {
+  const events = Object.keys(consumes).map((source) => [source, [...(calls[source] ?? []), EventService]]);
+  return { ...calls, ...Object.fromEntries(events) };
 }
 
 /** Returns a service's name for use in environment variables. */

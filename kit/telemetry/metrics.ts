@@ -11,10 +11,18 @@ const gauges = {
   signet_database_connections: 'Open database connections.',
   signet_database_connections_idle: 'Idle database connections.',
   signet_database_waiting: 'Statements waiting for a database connection.',
+  signet_events_lag: 'Events of a producer that the service has not consumed.',
+  signet_events_lag_seconds: 'Seconds since the service last had all events of a producer.',
 } as const;
 
 /** Upper bounds of the histogram buckets, s. */
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Labels of a gauge: the service and, for values per producer, the producer. */
+interface GaugeLabels {
+  readonly service: string;
+  readonly source?: string;
+}
 
 /** Metrics of one service. */
 export interface ServiceMetrics {
@@ -26,8 +34,8 @@ export interface ServiceMetrics {
   work(name: string, outcome: 'ok' | 'failed', seconds: number): void;
   /** Counts decisions and cache lookups of the guard. */
   readonly guard: Required<GuardObserver>;
-  /** Registers a gauge, which is read at each scrape. */
-  watch(name: keyof typeof gauges, read: () => number): void;
+  /** Registers a gauge, which is read at each scrape; with `source`, one per producer. */
+  watch(name: keyof typeof gauges, read: () => number, labels?: { readonly source: string }): void;
 }
 
 /** Metrics of a process. */
@@ -105,20 +113,21 @@ export function createMetrics(): Metrics {
     help: 'Unhandled promise rejections. The log has each.',
     registers,
   });
-  const watched = new Map<keyof typeof gauges, Map<string, () => number>>();
+  const watched = new Map<keyof typeof gauges, Map<string, { labels: GaugeLabels; read: () => number }>>();
 
-  function watch(name: keyof typeof gauges, service: string, read: () => number): void {
+  function watch(name: keyof typeof gauges, labels: GaugeLabels, read: () => number): void {
     const known = watched.get(name);
-    if (known) return void known.set(service, read);
-    const readers = new Map([[service, read]]);
+    const readers = known ?? new Map<string, { labels: GaugeLabels; read: () => number }>();
+    readers.set(JSON.stringify(labels), { labels, read });
+    if (known) return;
     watched.set(name, readers);
     const gauge = new Gauge({
       name,
       help: gauges[name],
-      labelNames: ['service'],
+      labelNames: ['service', 'source'],
       registers: [],
       collect() {
-        for (const [label, value] of readers) this.set({ service: label }, value());
+        for (const reader of readers.values()) this.set(reader.labels, reader.read());
       },
     });
     register.registerMetric(gauge);
@@ -139,7 +148,7 @@ export function createMetrics(): Metrics {
         decision: (outcome) => decisions.inc({ service, outcome }),
         cache: (hit) => lookups.inc({ service, result: hit ? 'hit' : 'miss' }),
       },
-      watch: (name, read) => watch(name, service, read),
+      watch: (name, read, labels) => watch(name, { service, ...labels }, read),
     }),
     unhandledRejection: () => unhandled.inc(),
     text: () => register.metrics(),

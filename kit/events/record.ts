@@ -1,0 +1,53 @@
+import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { v7 as uuidv7 } from 'uuid';
+import { sql } from '#kit/store/sql.ts';
+import { channelsOf, type Statements, tableOf } from './tables.ts';
+import { typeOf } from './types.ts';
+
+/** Largest payload, bytes: ids and facts need a few hundred. */
+const maxBytes = 16 * 1024;
+
+/** What a producer tells of. */
+export interface Recorded<D extends DescMessage> {
+  /** The payload message's descriptor: UserDeletedSchema. */
+  readonly type: D;
+  /** Id of what the event is about. */
+  readonly subject: string;
+  /** Ids and facts; no secret, email address or name. */
+  readonly message: MessageInitShape<D>;
+}
+
+/**
+ * Records an event in a transaction. Returns the event's id, a UUIDv7.
+ * @throws Error where the payload has more than 16 KiB
+ */
+export type Record<P extends DescMessage> = <D extends P>(
+  tx: Pick<Statements, '$executeRaw'>,
+  event: Recorded<D>,
+) => Promise<string>;
+
+/**
+ * Creates the function that records a service's events. It writes a row in the transaction of the change that the
+ * event is about: both commit, or neither does. The commit notifies the sequencer. Events about one thing keep their
+ * order where the transaction has locked the thing's row before it records.
+ * @param schema the producer's schema, which is its name
+ * @param produces the payload messages of its definition; another type does not compile
+ * @throws Error where a message's name is not one of an event, or the schema is not a plain name
+ */
+export function createRecord<P extends DescMessage>(schema: string, produces: readonly P[]): Record<P> {
+  const events = tableOf(schema, 'events');
+  const { recorded } = channelsOf(schema);
+  const types = new Map<DescMessage, string>(produces.map((payload) => [payload, typeOf(payload)]));
+  return async (tx, { type: payload, subject, message }) => {
+    const type = types.get(payload);
+    if (type === undefined) throw new Error(`${payload.typeName} is not among the events that ${schema} produces`);
+    const id = uuidv7();
+    const data = toBinary(payload, create(payload, message));
+    if (data.length > maxBytes)
+      throw new Error(`the payload of ${type} has ${data.length} bytes, more than ${maxBytes}`);
+    await tx.$executeRaw(sql`
+      INSERT INTO ${events} (id, type, subject, data) VALUES (${id}::uuid, ${type}, ${subject}, ${data})
+      RETURNING pg_notify(${recorded}, '')`);
+    return id;
+  };
+}

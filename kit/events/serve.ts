@@ -1,0 +1,138 @@
+import { create, type DescMessage } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import { EventEmitter, once } from 'node:events';
+import { EventService, type WatchResponse, WatchResponseSchema } from '#gen/proto/signet/events/v1/event_service_pb.ts';
+import { mount, type Mounted } from '#kit/call/app.ts';
+import { failure } from '#kit/errors/failure.ts';
+import { identityOf } from '#kit/guard/connect.ts';
+import type { Work } from '#kit/work/work.ts';
+import { createLogReader, type LogPage, type Position } from './log-page.ts';
+import { pruning } from './prune.ts';
+import { numbering } from './sequencer.ts';
+import { channelsOf, type Statements } from './tables.ts';
+import { listenersOf, typeOf } from './types.ts';
+
+/** Longest silence of a stream, ms: a consumer reconnects after a longer one. */
+const heartbeatEvery = 1_000;
+
+/** A producer's part of the event log, for its build. */
+export interface EventProducer {
+  /** EventService. */
+  readonly mounted: Mounted;
+  /** Numbers events and deletes old ones. It must run before `heard` is called. */
+  readonly work: readonly Work[];
+  /** The handlers of notifications by channel, for `listen` (kit/db). */
+  readonly heard: Readonly<Record<string, () => void>>;
+  /** Ends the open streams with SERVICE_UNAVAILABLE: consumers reconnect to another replica. */
+  close(): void;
+}
+
+/**
+ * Serves a service's events to their consumers. Each replica may do so.
+ * @param options.schema the producer's schema, which is its name
+ * @param options.produces the payload messages of its definition
+ * @param options.keep how long events are kept, ms
+ * @throws Error where a message's name is not one of an event, two have one type, or the schema is not a plain name
+ */
+export function serveEvents(options: {
+  readonly db: Statements;
+  readonly schema: string;
+  readonly produces: readonly DescMessage[];
+  readonly keep: number;
+}): EventProducer {
+  const { db, schema, produces, keep } = options;
+  const { recorded, numbered } = channelsOf(schema);
+  const news = createNews();
+  const number = numbering(db, schema, news.tell);
+  const closing = new AbortController();
+  const read = createLogReader(db, schema);
+  return {
+    mounted: mount(EventService, eventHandler(read, mayTake(produces), news, closing.signal)),
+    work: [number, pruning(db, schema, keep)],
+    heard: { [recorded]: number.wake, [numbered]: news.tell },
+    close: () => closing.abort(),
+  };
+}
+
+/** EventService over a table that replicas share. Each stream is read at its consumer's pace: a page at a time. */
+function eventHandler(
+  read: (from: Position, types: readonly string[]) => Promise<LogPage>,
+  assertMayTake: (types: readonly string[], service: string | undefined) => void,
+  news: News,
+  closing: AbortSignal,
+): ServiceImpl<typeof EventService> {
+  return {
+    async *watch({ history, after, lastId, types }, { signal, values }): AsyncIterable<WatchResponse> {
+      assertMayTake(types, identityOf(values).caller?.service);
+      const over = AbortSignal.any([signal, closing]);
+      let at: Position = { history, position: after, lastId };
+      let sentAt = -Infinity;
+      while (!over.aborted) {
+        // Taken before the page is read: an event that is numbered during the read ends the wait.
+        const seen = news.count;
+        const page = await read(at, types);
+        at = page.end;
+        const isCurrent = at.position === page.head;
+        const rest = sentAt + heartbeatEvery - performance.now();
+        // A page without events of these types is not sent before the next heartbeat: it costs a write of the cursor.
+        if (page.events.length > 0 || !isCurrent || rest <= 0) {
+          yield responseOf(page, isCurrent);
+          sentAt = performance.now();
+          if (isCurrent) await news.since(seen, heartbeatEvery, over);
+        } else {
+          await news.since(seen, rest, over);
+        }
+      }
+      if (closing.aborted) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });
+    },
+  };
+}
+
+/** @throws Error where two messages have one type */
+function mayTake(produces: readonly DescMessage[]) {
+  const listeners = new Map(produces.map((payload) => [typeOf(payload), new Set(listenersOf(payload))]));
+  if (listeners.size < produces.length) throw new Error('two messages have one type of event');
+  return (types: readonly string[], service = ''): void => {
+    const refused = types.filter((type) => !listeners.get(type)?.has(service));
+    // A type that is not produced here is refused in the same way: it has no listeners.
+    if (refused.length > 0) throw failure('CALLER_NOT_ALLOWED', { cause: new Error(`types: ${refused.join(', ')}`) });
+  };
+}
+
+function responseOf({ end, head, events }: LogPage, current: boolean): WatchResponse {
+  return create(WatchResponseSchema, {
+    ...end,
+    head,
+    current,
+    events: events.map(({ at, ...event }) => ({ ...event, time: timestampFromDate(at) })),
+  });
+}
+
+/** Wakes the streams of a replica when events were numbered. */
+interface News {
+  /** Number of calls of `tell`. */
+  readonly count: number;
+  tell(): void;
+  /** Resolves once `count` has risen above `seen`, after `ms`, or when the signal aborts. */
+  since(seen: number, ms: number, signal: AbortSignal): Promise<void>;
+}
+
+function createNews(): News {
+  const emitter = new EventEmitter().setMaxListeners(0);
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    tell() {
+      count += 1;
+      emitter.emit('news');
+    },
+    async since(seen, ms, signal) {
+      if (count > seen) return;
+      const within = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(ms))]);
+      await once(emitter, 'news', { signal: within }).catch(() => undefined);
+    },
+  };
+}
