@@ -3,6 +3,7 @@ import type { Cli } from './cli.ts';
 import { addAudit } from './commands/audit.ts';
 import { addConfig } from './commands/config.ts';
 import { addDb } from './commands/db.ts';
+import { addEvents } from './commands/events.ts';
 import { addKeys } from './commands/keys.ts';
 import { addRoles } from './commands/roles.ts';
 import { addServices } from './commands/services.ts';
@@ -28,7 +29,7 @@ export function createProgram(cli: Cli): Command {
       outputError: (text, write) => write(text.replace(/^error: /, 'signet: ')),
     })
     .addHelpText('after', credentialsHelp);
-  for (const add of [addUsers, addSessions, addKeys, addRoles, addAudit, addDb, addConfig, addServices]) {
+  for (const add of [addUsers, addSessions, addKeys, addRoles, addAudit, addDb, addEvents, addConfig, addServices]) {
     add(program, cli);
   }
   return program;

@@ -59,7 +59,7 @@ async function applyMigrations({ environment, output }: Cli, { json }: AnswerOpt
 }
 
 /** A service's database: its own URL or DATABASE_URL, or that of a running `npm start`. @throws CommandFailure if none exists */
-function databaseOf(
+export function databaseOf(
   service: string,
   environment: Cli['environment'],
 ): { readonly url: Secret; readonly isEmbedded: boolean } {
