@@ -1,0 +1,191 @@
+import { fromPrisma, PgBoss } from 'pg-boss';
+import { outsideCalls } from '#kit/call/call.ts';
+import { connection } from '#kit/db/database.ts';
+import type { Log } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
+import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
+import { deadOf, type QueuePolicy, queueOptions } from './queue.ts';
+
+/** The part of a Prisma client, or of its transaction client, that `send` writes with. */
+export interface JobWriter {
+  $queryRawUnsafe<T = unknown>(query: string, ...values: unknown[]): Promise<T>;
+}
+
+/** When and how often a job runs. */
+export interface SendOptions {
+  /** The key of the job; required in a keyed queue, and rejected in others. */
+  readonly key?: string;
+  /** The earliest start. */
+  readonly after?: Date;
+  /** UUID of the job; random by default. A second job with the same id is not added. */
+  readonly id?: string;
+}
+
+/** A job that a handler works on. */
+export interface RunningJob<Data> {
+  readonly id: string;
+  readonly data: Data;
+  /** 0 in the first run. */
+  readonly attempt: number;
+  /** Aborts when the job's lease ends or the service closes. */
+  readonly signal: AbortSignal;
+}
+
+/** A job that has failed `retries` + 1 times. */
+export interface DeadJob {
+  readonly id: string;
+  readonly data: unknown;
+  readonly createdAt: Date;
+  /** The message of its last error. */
+  readonly error: string;
+}
+
+/** Durable jobs of a service: written in a transaction, run by any replica, retried until they succeed. */
+export interface Jobs<Queues extends Readonly<Record<string, object>>> {
+  /**
+   * Adds a job. With a transaction client, the job exists if and only if the transaction commits.
+   * @returns the job's id; undefined if the key or the id is taken
+   * @throws Error on a missing key of a keyed queue, or a key in another queue
+   */
+  send<Queue extends keyof Queues & string>(
+    writer: JobWriter,
+    queue: Queue,
+    data: Queues[Queue],
+    options?: SendOptions,
+  ): Promise<string | undefined>;
+  /**
+   * Starts workers for a queue. A job may run more than once (a worker that is killed after its effect): handlers are
+   * idempotent. An error starts the job again later, with growing delays; after the last retry the job is dead.
+   * @param workers jobs that this process runs at once
+   */
+  run<Queue extends keyof Queues & string>(
+    queue: Queue,
+    workers: number,
+    handler: (job: RunningJob<Queues[Queue]>) => Promise<void>,
+  ): Promise<void>;
+  /** Dead jobs of a queue, oldest first, at most 1,000. */
+  dead(queue: keyof Queues & string): Promise<readonly DeadJob[]>;
+  /** Queues the dead jobs of a queue again, at most 1,000. Returns how many. */
+  replay(queue: keyof Queues & string): Promise<number>;
+  /** Starts no further job, waits for running ones (10 s at most) and closes the connections. */
+  close(): Promise<void>;
+}
+
+/** Where jobs are kept and who hears of them. */
+export interface JobsOptions {
+  /** The database of the service. */
+  readonly url: Secret;
+  /** The service; its jobs are in the schema `<service>_jobs`. */
+  readonly service: string;
+  readonly log: Log;
+  readonly metrics: Pick<ServiceMetrics, 'work'>;
+}
+
+/** The message of the error that a job failed with, as pg-boss stores it. */
+function messageOf(output: object | null): string {
+  return output && 'message' in output ? String(output.message) : JSON.stringify(output);
+}
+
+/** Connections per process: one for the queues, one that listens. */
+const maxConnections = 1;
+
+/** Interval in which lost workers and due retries are looked for, s. */
+const superviseSeconds = 5;
+
+/** Maximum wait for running jobs at close, ms. */
+const drainMs = 10_000;
+
+/**
+ * Opens the jobs of a service (pg-boss). Creates or updates the schema `<service>_jobs` and the queues.
+ * @param queues the policy of each queue, by name: lower-case letters and hyphens
+ * @throws Error on an invalid queue name, or if the database is unavailable
+ */
+export async function openJobs<Queues extends Readonly<Record<string, object>>>(
+  { url, service, log, metrics }: JobsOptions,
+  queues: Readonly<Record<keyof Queues & string, QueuePolicy>>,
+): Promise<Jobs<Queues>> {
+  const boss = new PgBoss({
+    connectionString: connection(url).connectionString ?? '',
+    application_name: `signet-${service}-jobs`,
+    schema: `${service.replaceAll('-', '_')}_jobs`,
+    max: maxConnections,
+    useListenNotify: true,
+    schedule: false,
+    superviseIntervalSeconds: superviseSeconds,
+    monitorIntervalSeconds: superviseSeconds,
+  });
+  // Each statement that failed reports to its caller, and is tried again if it was pg-boss's own.
+  boss.on('error', (error) => log.warn({ err: error }, 'the job queue cannot reach its database'));
+  await boss.start();
+  for (const [name, policy] of Object.entries<QueuePolicy>(queues)) {
+    await boss.createQueue(deadOf(name), { retentionSeconds: queueOptions(name, policy).retentionSeconds });
+    await boss.createQueue(name, queueOptions(name, policy));
+    // Creating a queue that exists changes nothing.
+    const { notify: _notify, policy: _policy, ...changeable } = queueOptions(name, policy);
+    await boss.updateQueue(name, changeable);
+  }
+
+  async function runOne(queue: string, failing: { count: number }, work: () => Promise<void>): Promise<void> {
+    const began = performance.now();
+    const seconds = () => (performance.now() - began) / 1_000;
+    try {
+      await outsideCalls(work);
+      metrics.work(`job ${queue}`, 'ok', seconds());
+      if (failing.count > 0) log.info({ queue }, 'jobs succeed again');
+      failing.count = 0;
+    } catch (error) {
+      metrics.work(`job ${queue}`, 'failed', seconds());
+      if (failing.count++ === 0) log.warn({ err: error, queue }, 'a job failed; it is retried');
+      throw error;
+    }
+  }
+
+  return {
+    async send(writer, queue, data, { key, after, id } = {}) {
+      if ((key !== undefined) !== (queues[queue].keyed ?? false)) {
+        throw new Error(`queue "${queue}" is ${key === undefined ? '' : 'not '}keyed`);
+      }
+      const options = {
+        ...(key === undefined ? {} : { singletonKey: key }),
+        ...(after === undefined ? {} : { startAfter: after }),
+        ...(id === undefined ? {} : { id }),
+        db: fromPrisma(writer),
+      };
+      return (await boss.send(queue, data, options)) ?? undefined;
+    },
+
+    async run(queue, workers, handler) {
+      const failing = { count: 0 };
+      // One call per worker: each must wake itself, or it sleeps until its next poll after every job.
+      for (let count = 0; count < workers; count++) {
+        const worker: string = await boss.work<Queues[typeof queue]>(
+          queue,
+          { batchSize: 1, pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: superviseSeconds },
+          async ([job]) => {
+            if (!job) return;
+            const { id, data, retryCount: attempt, signal } = job;
+            try {
+              await runOne(queue, failing, () => handler({ id, data, attempt, signal }));
+            } finally {
+              boss.notifyWorker(worker);
+            }
+          },
+        );
+      }
+    },
+
+    async dead(queue) {
+      const found = await boss.findJobs(deadOf(queue), { limit: 1_000 });
+      return found.map(({ id, data, sourceCreatedOn, createdOn, sourceOutput }) => ({
+        id,
+        data,
+        createdAt: sourceCreatedOn ?? createdOn,
+        error: messageOf(sourceOutput),
+      }));
+    },
+
+    replay: (queue) => boss.redrive(deadOf(queue), { destination: queue, limit: 1_000 }),
+
+    close: () => boss.stop({ close: true, graceful: true, timeout: drainMs }),
+  };
+}
