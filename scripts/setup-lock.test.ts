@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -97,7 +97,10 @@ test('waits for a holder that touched the lock more recently', async () => {
     () => {
       order.push('waiting');
       expect(existsSync(file)).toBe(true);
-      setTimeout(() => void rm(file).then(() => order.push('released')), 300);
+      setTimeout(() => {
+        rmSync(file);
+        order.push('released');
+      }, 300);
     },
   );
   expect(order).toEqual(['waiting', 'released', 'in']);
