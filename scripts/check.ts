@@ -1,9 +1,10 @@
 // npm run check: all checks that need no running system. Arguments select checks
 // whose claim contains them: npm run check -- lint types
-import { access, edgeRules, recentSignIn, served } from './check/access.ts';
+import { access, recentSignIn } from './check/access.ts';
 import { breaking } from './check/breaking.ts';
 import { type Check, Violation } from './check/check.ts';
 import { compose } from './check/compose.ts';
+import { edgeRules, served } from './check/contract.ts';
 import { documented } from './check/docs.ts';
 import { examples } from './check/examples.ts';
 import { generated } from './check/generated.ts';

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,6 +12,12 @@ export async function contractServices(): Promise<DescService[]> {
     names.map(async (name) => (await import(pathToFileURL(path.join(folder, name)).href)) as Record<string, unknown>),
   );
   return modules.flatMap((module) => Object.values(module).filter(isFile)).flatMap((file) => file.services);
+}
+
+/** The services in proto/, without those that test/proto adds for tests. */
+export async function ownServices(): Promise<DescService[]> {
+  const folder = fileURLToPath(new URL('../proto', import.meta.url));
+  return (await contractServices()).filter(({ file }) => existsSync(path.join(folder, `${file.name}.proto`)));
 }
 
 function isFile(value: unknown): value is DescFile {

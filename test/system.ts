@@ -121,7 +121,9 @@ export async function openSystem(options: SystemOptions = {}): Promise<System> {
     edge,
     auth: `http://127.0.0.1:${opened.port(services.auth.ports.door.env)}`,
     service,
-    userPort: opened.port(services.user.ports.grpc.env),
+    get userPort() {
+      return opened.port(services.user.ports.grpc.env);
+    },
     authGrpcPort: opened.port(services.auth.ports.grpc.env),
     targets: Object.fromEntries(
       names.flatMap((name) => {

@@ -40,7 +40,7 @@ const pause = 50;
 /**
  * Creates the function that applies a part of a producer's log, and moves the cursor in the same transaction. It
  * resolves to where the cursor then is. Of several replicas one applies an event, and the others skip it. Where a
- * transaction of many events fails, each gets one of its own, so that the events before the one at fault take effect.
+ * transaction of many events fails, each gets a separate transaction, so that the events before the one at fault take effect.
  * @throws ApplyError where an event cannot be applied; the cursor is before that event
  * @throws CursorMovedError where the part does not begin at the cursor any more
  */
@@ -71,7 +71,7 @@ export function createApplier<Tx, D extends DescMessage>(options: {
 
   /**
    * @param cursor where the cursor is, as far as this replica knows; not behind the beginning of the part
-   * @param oneByOne gives each event a transaction of its own
+   * @param oneByOne gives each event a separate transaction
    */
   return async (part: WatchResponse, cursor: Position, oneByOne: boolean, signal: AbortSignal): Promise<Position> => {
     const { history, position, lastId } = part;

@@ -114,14 +114,15 @@ export async function openJobs<Queues extends Readonly<Record<string, object>>>(
     superviseIntervalSeconds: superviseSeconds,
     monitorIntervalSeconds: superviseSeconds,
   });
-  // Each statement that failed reports to its caller, and is tried again if it was pg-boss's own.
+  // A failed statement of a caller also rejects there; pg-boss retries its internal ones.
   boss.on('error', (error) => log.warn({ err: error }, 'the job queue cannot reach its database'));
   await boss.start();
   for (const [name, policy] of Object.entries<QueuePolicy>(queues)) {
-    await boss.createQueue(deadOf(name), { retentionSeconds: queueOptions(name, policy).retentionSeconds });
-    await boss.createQueue(name, queueOptions(name, policy));
+    const options = queueOptions(name, policy);
+    await boss.createQueue(deadOf(name), { retentionSeconds: options.retentionSeconds });
+    await boss.createQueue(name, options);
     // Creating a queue that exists changes nothing.
-    const { notify: _notify, policy: _policy, ...changeable } = queueOptions(name, policy);
+    const { notify: _notify, policy: _policy, ...changeable } = options;
     await boss.updateQueue(name, changeable);
   }
 

@@ -1,4 +1,4 @@
-// A consumer in a process of its own, for tests that kill it.
+// A consumer in its own process, for tests that kill it.
 import { setTimeout } from 'node:timers/promises';
 import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';

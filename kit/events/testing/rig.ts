@@ -44,7 +44,7 @@ export interface EventDatabase {
   readonly fresh: FreshDatabase;
   readonly database: Database;
   readonly db: PrismaClient;
-  /** Records that an account was deleted, in a transaction of its own. */
+  /** Records that an account was deleted, in a separate transaction. */
   tell(subject?: string): Promise<string>;
   /** The subjects of the effects, in the order in which they were written. */
   effects(): Promise<string[]>;
