@@ -4,7 +4,7 @@ import { access, recentSignIn } from './check/access.ts';
 import { breaking } from './check/breaking.ts';
 import { type Check, Violation } from './check/check.ts';
 import { compose } from './check/compose.ts';
-import { edgeRules, served } from './check/contract.ts';
+import { consumers, edgeRules, served } from './check/contract.ts';
 import { documented } from './check/docs.ts';
 import { examples } from './check/examples.ts';
 import { generated } from './check/generated.ts';
@@ -22,6 +22,7 @@ const all: Check[] = [
   access,
   edgeRules,
   served,
+  consumers,
   recentSignIn,
   examples,
   imports,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, inject, test } from 'vitest';
 import { dropDatabase } from '#kit/db/create-database.ts';
-import { consumerTables, producerTables } from '#kit/events/tables.ts';
+import { consumerTables, ownerTable, producerTables } from '#kit/events/tables.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { databaseUrl } from '#kit/testing/postgres.ts';
 import { root } from './check/check.ts';
@@ -12,6 +12,7 @@ import { schemaDiff } from './schema-diff.ts';
 test.each([
   ['producer', 'auth', producerTables],
   ['consumer', 'user', consumerTables],
+  ['service with rows of users', 'user', ownerTable],
 ] as const)("the models of a %s in docs/events.md are those of the kit's SQL", async (role, schema, tables) => {
   const text = await readFile(path.join(root, 'docs/events.md'), 'utf8');
   const found = text.split(`<!-- models of a ${role} -->`)[1]?.split('```prisma\n')[1]?.split('```')[0] ?? '';

@@ -55,6 +55,8 @@ export interface System {
   rest(method: string, path: string, request?: RequestOptions): Promise<Answer>;
   /** Registers a new user and signs them in. */
   person(role?: string): Promise<Person>;
+  /** Registers a new user, grants them a role by the admin, and signs them in. */
+  staff(role: string): Promise<Person>;
   /** A string that no log line may contain; checked at `close`. */
   secret(text: string): string;
   /** Everything logged so far. */
@@ -116,6 +118,43 @@ export async function openSystem(options: SystemOptions = {}): Promise<System> {
   const rest: System['rest'] = (method, path, request) =>
     ask(path.startsWith('//') ? `${edge}${path.slice(1)}` : `${edge}/api/v1${path}`, method, request);
 
+  async function signIn(email: string, password: string): Promise<Person> {
+    const { status, json, text } = await rest('POST', '/auth/login', { body: { email, password } });
+    expect(status, text).toBe(200);
+    secret(json.device_token);
+    return {
+      id: json.user.id,
+      email,
+      password,
+      access: secret(json.access_token),
+      refresh: secret(json.refresh_token),
+      csrf: secret(json.csrf_token),
+    };
+  }
+
+  async function register(role?: string): Promise<{ id: string; email: string; password: string }> {
+    const email = `p${randomBytes(6).toString('hex')}@example.com`;
+    const password = secret(randomBytes(12).toString('hex'));
+    const { status, json, text } = await rest('POST', '/auth/register', {
+      body: { email, password, name: 'Ada', ...(role ? { role } : {}) },
+    });
+    expect(status, text).toBe(201);
+    return { id: json.user.id, email, password };
+  }
+
+  async function person(role?: string): Promise<Person> {
+    const { email, password } = await register(role);
+    return signIn(email, password);
+  }
+
+  async function staff(role: string): Promise<Person> {
+    const { id, email, password } = await register();
+    const { access: token } = await signIn(admin.email, admin.password);
+    const { status, text } = await rest('PUT', `/admin/users/${id}/roles/${role}`, { token, body: {} });
+    expect(status, text).toBe(200);
+    return signIn(email, password);
+  }
+
   return {
     database,
     edge,
@@ -134,25 +173,8 @@ export async function openSystem(options: SystemOptions = {}): Promise<System> {
     rest,
     secret,
     logged: () => written.join(''),
-    async person(role) {
-      const email = `p${randomBytes(6).toString('hex')}@example.com`;
-      const password = secret(randomBytes(12).toString('hex'));
-      const made = await rest('POST', '/auth/register', {
-        body: { email, password, name: 'Ada', ...(role ? { role } : {}) },
-      });
-      expect(made.status, made.text).toBe(201);
-      const { status, json, text } = await rest('POST', '/auth/login', { body: { email, password } });
-      expect(status, text).toBe(200);
-      secret(json.device_token);
-      return {
-        id: json.user.id,
-        email,
-        password,
-        access: secret(json.access_token),
-        refresh: secret(json.refresh_token),
-        csrf: secret(json.csrf_token),
-      };
-    },
+    person,
+    staff,
     async close() {
       await opened.close();
       await database.drop();

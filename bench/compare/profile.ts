@@ -10,8 +10,7 @@ export async function profileReader(): Promise<(id: string) => Promise<Record<st
   const url = new Secret(process.env['DATABASE_URL'] ?? '');
   const database = openDatabase({ url, applicationName: 'bench', log: silentLog });
   const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
-  const noAccounts = { callersName: never, erase: never, deletedAmong: never };
-  const profiles = createProfiles({ store, accounts: noAccounts, onEraseFailed: () => undefined });
+  const profiles = createProfiles({ store, accounts: { callersName: never, erase: never } });
   return async (id) => ({ id, email: 'ada@example.com', ...(await profiles.get(id)) });
 }
 

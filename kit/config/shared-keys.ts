@@ -1,5 +1,17 @@
 import { key } from './config.ts';
-import { baseUrl, headers, oneOf, port, secret, serviceKey, share, text, url, whole } from './types.ts';
+import {
+  baseUrl,
+  headers,
+  oneOf,
+  port,
+  positiveDuration,
+  secret,
+  serviceKey,
+  share,
+  text,
+  url,
+  whole,
+} from './types.ts';
 
 /** Keys of every service. */
 export const processKeys = {
@@ -93,6 +105,14 @@ export const jwksKeys = {
 export const serviceKeys = {
   serviceKey: key('SIGNET_SERVICE_KEY', serviceKey, {
     doc: "The service's private key, which authenticates it to the auth service. `npm run signet -- services keygen <name>` creates one. `npm start` creates its own.",
+  }),
+} as const;
+
+/** Key of every service that produces events. */
+export const eventKeys = {
+  eventsRetention: key('SIGNET_EVENTS_RETENTION', positiveDuration, {
+    default: '90d',
+    doc: 'How long a service keeps its events for consumers that have not applied them. A consumer that is away for longer loses events and stops.',
   }),
 } as const;
 

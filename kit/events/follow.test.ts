@@ -70,7 +70,7 @@ test('an event that cannot be applied is tried again; those before it take effec
   let isBroken = true;
   const ids = await events.db.$transaction(async (tx) => {
     const all: string[] = [];
-    for (const name of names(5)) all.push(await record(tx, deleted(name)));
+    for (const name of names(5)) all.push(...(await record(tx, deleted(name))));
     return all;
   });
   const follower = start({

@@ -3,7 +3,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/events_pb.ts';
+import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { listen } from '#kit/db/listen.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { createRecord } from './record.ts';
@@ -19,7 +19,7 @@ afterAll(() => events.close());
 test('an event is a row with a UUIDv7, its type, subject and payload, and no position yet', async () => {
   const subject = randomUUID();
   const deletedAt = timestampFromDate(new Date('2026-11-26T00:00:00.123Z'));
-  const id = await record(events.db, { type: UserDeletedSchema, subject, message: { userId: subject, deletedAt } });
+  const [id] = await record(events.db, { type: UserDeletedSchema, subject, message: { userId: subject, deletedAt } });
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   const [row] = await events.rows<{ data: Buffer }>('SELECT * FROM auth.events WHERE id = $1', [id]);
   expect(row).toMatchObject({ type: 'user.deleted', subject, position: null });

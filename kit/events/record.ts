@@ -1,6 +1,6 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { v7 as uuidv7 } from 'uuid';
-import { sql } from '#kit/store/sql.ts';
+import { join, sql } from '#kit/store/sql.ts';
 import { channelsOf, type Statements, tableOf } from './tables.ts';
 import { typeOf } from './types.ts';
 
@@ -18,17 +18,17 @@ export interface Recorded<D extends DescMessage> {
 }
 
 /**
- * Records an event in a transaction. Returns the event's id, a UUIDv7.
- * @throws Error where the payload has more than 16 KiB
+ * Records events in a transaction, in their order, with one statement. Returns their ids, UUIDv7s.
+ * @throws Error where a payload has more than 16 KiB
  */
 export type Record<P extends DescMessage> = <D extends P>(
   tx: Pick<Statements, '$executeRaw'>,
-  event: Recorded<D>,
-) => Promise<string>;
+  ...events: readonly Recorded<D>[]
+) => Promise<string[]>;
 
 /**
- * Creates the function that records a service's events. It writes a row in the transaction of the change that the
- * event is about: both commit, or neither does. The commit notifies the sequencer. Events about one thing keep their
+ * Creates the function that records a service's events. It writes rows in the transaction of the change that the
+ * events are about: both commit, or neither does. The commit notifies the sequencer. Events about one thing keep their
  * order where the transaction has locked the thing's row before it records.
  * @param schema the producer's schema, which is its name
  * @param produces the payload messages of its definition; another type does not compile
@@ -38,16 +38,20 @@ export function createRecord<P extends DescMessage>(schema: string, produces: re
   const events = tableOf(schema, 'events');
   const { recorded } = channelsOf(schema);
   const types = new Map<DescMessage, string>(produces.map((payload) => [payload, typeOf(payload)]));
-  return async (tx, { type: payload, subject, message }) => {
+  const rowOf = ({ type: payload, subject, message }: Recorded<P>) => {
     const type = types.get(payload);
     if (type === undefined) throw new Error(`${payload.typeName} is not among the events that ${schema} produces`);
-    const id = uuidv7();
     const data = toBinary(payload, create(payload, message));
     if (data.length > maxBytes)
       throw new Error(`the payload of ${type} has ${data.length} bytes, more than ${maxBytes}`);
+    return { id: uuidv7(), type, subject, data };
+  };
+  return async (tx, ...all) => {
+    if (all.length === 0) return [];
+    const rows = all.map(rowOf);
+    const values = rows.map(({ id, type, subject, data }) => sql`(${id}::uuid, ${type}, ${subject}, ${data})`);
     await tx.$executeRaw(sql`
-      INSERT INTO ${events} (id, type, subject, data) VALUES (${id}::uuid, ${type}, ${subject}, ${data})
-      RETURNING pg_notify(${recorded}, '')`);
-    return id;
+      INSERT INTO ${events} (id, type, subject, data) VALUES ${join(values)} RETURNING pg_notify(${recorded}, '')`);
+    return rows.map(({ id }) => id);
   };
 }

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EventService, type WatchResponse } from '#gen/proto/signet/events/v1/event_service_pb.ts';
-import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/events_pb.ts';
+import { SecretKeptSchema } from '#gen/proto/signet/test/v1/events_pb.ts';
+import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { metadataOf, infoOf } from '#kit/errors/error-info.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import type { Sql } from '#kit/store/sql.ts';
@@ -112,7 +113,7 @@ test('an idle stream has a heartbeat a second', async () => {
 test('events of other types are passed over: the position moves with the next heartbeat', async () => {
   await events.tell('wanted');
   for (let count = 0; count < 3; count++) {
-    await record(events.db, { type: UserRegisteredSchema, subject: 'other', message: { userId: randomUUID() } });
+    await record(events.db, { type: SecretKeptSchema, subject: 'other', message: {} });
   }
   await numbered(4);
   const [message] = await all();
@@ -121,8 +122,8 @@ test('events of other types are passed over: the position moves with the next he
 });
 
 test.each([
-  ['whose listeners do not name the caller', ['user.registered']],
-  ['beside one that it may take', ['user.deleted', 'user.registered']],
+  ['whose listeners do not name the caller', ['secret.kept']],
+  ['beside one that it may take', ['user.deleted', 'secret.kept']],
   ['that the producer does not have', ['order.placed']],
 ])('a type %s is refused', async (_, types) => {
   expect(reasonOf(await refusal({ types }))).toBe('CALLER_NOT_ALLOWED');

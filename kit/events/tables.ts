@@ -1,7 +1,7 @@
 import { raw, type Sql } from '#kit/store/sql.ts';
 
-/** The tables of the event log: the first two are a producer's, the last one is a consumer's. */
-type EventTable = 'events' | 'event_head' | 'event_cursors';
+/** The tables: the first two are a producer's, the third one is a consumer's, the last one is that of erasure (kit/erasure). */
+type EventTable = 'events' | 'event_head' | 'event_cursors' | 'owners';
 
 const schemaForm = /^[a-z_][a-z0-9_]{0,39}$/;
 
@@ -80,6 +80,25 @@ CREATE TABLE ${nameIn(schema, 'event_cursors')} (
 
     CONSTRAINT "event_cursors_pkey" PRIMARY KEY ("source")
 );
+`;
+}
+
+/**
+ * The SQL that makes the table of a service that keeps rows of users and erases them (kit/erasure), for its migration.
+ * @throws Error where the schema is not a plain name of at most 40 characters
+ */
+export function ownerTable(schema: string): string {
+  const owners = nameIn(schema, 'owners');
+  return `
+CREATE TABLE ${owners} (
+    "user_id" UUID NOT NULL,
+    "erased_at" TIMESTAMPTZ(3),
+    "confirmed_at" TIMESTAMPTZ(3),
+
+    CONSTRAINT "owners_pkey" PRIMARY KEY ("user_id")
+);
+
+CREATE INDEX "owners_unconfirmed" ON ${owners} ("erased_at") WHERE "erased_at" IS NOT NULL AND "confirmed_at" IS NULL;
 `;
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/events_pb.ts';
+import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
+import { SecretKeptSchema } from '#gen/proto/signet/test/v1/events_pb.ts';
 import { listenersOf, typeOf } from './types.ts';
 
 const named = (name: string) => ({ ...UserDeletedSchema, name });
@@ -21,5 +22,5 @@ test.each(['User', 'userDeleted', 'UserV2Deleted', 'USERDeleted', 'User_Deleted'
 
 test('a payload message names the services that may consume its type', () => {
   expect(listenersOf(UserDeletedSchema)).toEqual(['user']);
-  expect(listenersOf(UserRegisteredSchema)).toEqual([]);
+  expect(listenersOf(SecretKeptSchema)).toEqual([]);
 });

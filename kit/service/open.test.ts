@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
-import { UserDeletedSchema } from '#gen/proto/signet/events/v1/events_pb.ts';
+import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import { readConfig } from '#kit/config/config.ts';
 import { follow } from '#kit/events/follow.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
-import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/events_pb.ts';
+import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { key, readConfig } from '#kit/config/config.ts';
 import { text } from '#kit/config/types.ts';
@@ -92,14 +92,14 @@ test.each<[string, Record<string, AnyService>, string]>([
     'is not among the listeners of what it consumes',
     {
       auth: { ...producer, produces: [UserDeletedSchema, UserRegisteredSchema] },
-      user: { ...consumer, consumes: { auth: [UserRegisteredSchema] } },
+      other: { ...consumer, name: 'other', ports: {}, consumes: { auth: [UserRegisteredSchema] } },
     },
-    'user consumes user.registered, whose listeners do not name it',
+    'other consumes user.registered, whose listeners do not name it',
   ],
   [
     'is no caller of EventService',
-    { auth: producer, order: { ...consumer, name: 'order' } },
-    'order consumes events and is no caller of EventService.Watch',
+    { auth: producer, other: { ...consumer, name: 'other' } },
+    'other consumes events and is no caller of EventService.Watch',
   ],
   [
     'produces what another produces',

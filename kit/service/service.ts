@@ -4,6 +4,7 @@ import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { type Config, key, type Key, type Keys } from '#kit/config/config.ts';
 import {
   databaseKeys,
+  eventKeys,
   jwksKeys,
   limitKeys,
   processKeys,
@@ -43,7 +44,7 @@ export interface AnyService {
   readonly keys: Keys;
 }
 
-/** Configuration keys of every domain service. */
+/** Configuration keys of every domain service. SIGNET_EVENTS_RETENTION has an effect where the service produces events. */
 const standardKeys = {
   ...processKeys,
   ...limitKeys,
@@ -52,16 +53,21 @@ const standardKeys = {
   ...jwksKeys,
   ...serviceKeys,
   ...databaseKeys,
+  ...eventKeys,
 };
 
 type StandardKeys = typeof standardKeys & { readonly port: Key<number> };
 
 /** A service with its own data behind a gRPC port: all services except auth and the edge. */
-export interface DomainService<C extends Calls = Calls, K extends Keys = Keys> extends AnyService {
+export interface DomainService<
+  C extends Calls = Calls,
+  K extends Keys = Keys,
+  E extends Consumes = Consumes,
+> extends AnyService {
   readonly ports: { readonly grpc: Key<number> };
   readonly calls: C;
   readonly produces: readonly DescMessage[];
-  readonly consumes: Consumes;
+  readonly consumes: E;
   readonly keys: StandardKeys & K;
   /** Imports the service's `build`. Only the process that runs the service calls it. */
   readonly load: () => Promise<Build>;
@@ -102,7 +108,7 @@ type CallsOf<C extends Calls, Source extends string> = C & Readonly<Record<Sourc
 export function defineService<
   const C extends Calls = Readonly<Record<'auth', readonly DescService[]>>,
   const K extends Keys = Readonly<Record<'port', Key<number>>>,
-  const Source extends string = 'auth',
+  const E extends Consumes = Readonly<Partial<Record<'auth', readonly DescMessage[]>>>,
 >(definition: {
   readonly name: string;
   /** Default gRPC port. */
@@ -114,10 +120,11 @@ export function defineService<
   /** The payload messages of the events that it produces: `[UserDeletedSchema]`. */
   readonly produces?: readonly DescMessage[];
   /** Those of the events that it consumes: `{ auth: [UserDeletedSchema] }`. Each names this service in `listeners`. */
-  readonly consumes?: Readonly<Record<Source, readonly DescMessage[]>>;
+  readonly consumes?: E;
   readonly load: () => Promise<Build>;
-}): DomainService<CallsOf<C, Source>, K> {
-  const { name, contract, calls, keys, produces = [], consumes = {}, load } = definition;
+}): DomainService<CallsOf<C, keyof E & string>, K, E> {
+  const { name, contract, calls, keys, produces = [], load } = definition;
+  const consumes = definition.consumes ?? ({} as E);
   const grpc = key(`SIGNET_${envName(name)}_PORT`, port, {
     default: String(definition.port),
     doc: `gRPC port of the ${name} service.`,
@@ -134,7 +141,7 @@ export function defineService<
     ports: { grpc },
     contract: produces.length > 0 ? [...contract, EventService] : contract,
     // Every service calls auth, for its own token and for revocations.
-    calls: withProducers({ auth: [], ...calls }, consumes) as CallsOf<C, Source>,
+    calls: withProducers({ auth: [], ...calls }, consumes) as CallsOf<C, keyof E & string>,
     produces,
     consumes,
     keys: { ...standard, ...keys } as StandardKeys & K,

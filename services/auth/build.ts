@@ -20,6 +20,7 @@ import { buildAudit } from './audit/build.ts';
 import type { AuthConfig } from './config.ts';
 import { buildEmailVerification } from './email-verification/build.ts';
 import type { Ground, Room } from './ground.ts';
+import { buildEvents } from './events/build.ts';
 import { buildKeys } from './keys/build.ts';
 import { signingKeysTable } from './keys/public.ts';
 import { buildLimits } from './limits/build.ts';
@@ -66,6 +67,7 @@ export async function buildAuth(deps: {
     return room;
   }
 
+  const events = add(buildEvents(ground));
   const users = add(buildUsers(ground));
   add(buildAudit(ground));
   const { master, macs } = add(await buildSecrets(ground, [signingKeysTable]));
@@ -100,6 +102,7 @@ export async function buildAuth(deps: {
     heard: {
       signet_revocations: revocation.changed,
       signet_keys: keys.changed,
+      ...events.heard,
     },
     log,
   });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Config, key } from '#kit/config/config.ts';
-import { databaseKeys, limitKeys, processKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import { databaseKeys, eventKeys, limitKeys, processKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
 import { baseUrl, duration, list, port, positiveDuration, secret, text, url, whole } from '#kit/config/types.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { keyTimes } from '#kit/guard/keys.ts';
@@ -56,6 +56,7 @@ export const keys = {
   ...telemetryKeys,
   ...tokenKeys,
   ...databaseKeys,
+  ...eventKeys,
   port: key('SIGNET_AUTH_PORT', port, {
     default: '8081',
     doc: 'HTTP port of the auth service: REST, Connect, gRPC-Web and gRPC.',

@@ -8,9 +8,11 @@ import { PasswordService } from '#gen/proto/signet/auth/v1/password_service_pb.t
 import { RevocationService } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import { RoleService } from '#gen/proto/signet/auth/v1/role_service_pb.ts';
 import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { SessionService } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { keys } from './config.ts';
+import { produces } from './events/public.ts';
 
 /** Accounts, sessions, signing keys, revocation. It has an HTTP port in addition to its gRPC port. */
 export const auth = {
@@ -28,7 +30,9 @@ export const auth = {
     ServiceTokenService,
     AccountService,
     RevocationService,
+    EventService,
   ],
   calls: {},
+  produces,
   keys,
 } as const satisfies AnyService;

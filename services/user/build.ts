@@ -1,24 +1,40 @@
 import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
+import { createErasure } from '#kit/erasure/erasure.ts';
+import { follow } from '#kit/events/follow.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
-import { every } from '#kit/work/work.ts';
 import { createAccounts } from './clients/accounts.ts';
 import { createProfiles } from './domain/profiles.ts';
-import { createSweep } from './domain/sweep.ts';
 import { userHandler } from './handler/user.ts';
-import type { user } from './service.ts';
+import { user } from './service.ts';
 import { createProfileStore } from './store/profiles.ts';
 
 /** Wires the user service. */
-export function build({ database, to, log }: ServiceDeps<typeof user>): BuiltService {
-  const store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
-  const accounts = createAccounts(to('auth'));
-  const profiles = createProfiles({
-    store,
-    accounts,
-    onEraseFailed: (error) => log.warn({ err: error }, 'failed to erase a profile; the sweep will retry'),
+export function build({ database, to, log, metrics }: ServiceDeps<typeof user>): BuiltService {
+  const db = new PrismaClient({ adapter: database.adapter });
+  const auth = to('auth');
+  const store = createProfileStore(db);
+  const profiles = createProfiles({ store, accounts: createAccounts(auth) });
+  const erasure = createErasure({ service: user.name, db, auth, erase: store.erase, log });
+  const accounts = follow({
+    consumer: user.name,
+    source: 'auth',
+    transport: auth,
+    types: user.consumes.auth,
+    db,
+    async apply(events, tx) {
+      const ids = (type: string) => events.filter((event) => event.type === type).map(({ subject }) => subject);
+      // An account is deleted after it was registered, so the order of the two does not matter.
+      await store.insert(ids('user.registered'), tx);
+      await erasure.apply(ids('user.deleted'), tx);
+    },
+    log,
+    metrics,
   });
-  const sweep = every('erase profiles of deleted accounts', 60_000, createSweep({ store, accounts }));
-  return { mounted: [mount(UserService, userHandler(profiles))], work: [sweep] };
+  return {
+    mounted: [mount(UserService, userHandler(profiles))],
+    work: [erasure.work],
+    followers: [accounts],
+  };
 }

@@ -1,5 +1,6 @@
 import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { type Build, defineService } from '#kit/service/service.ts';
 
@@ -9,5 +10,6 @@ export const user = defineService({
   port: 8082,
   contract: [UserService],
   calls: { auth: [AccountService, AuthService] },
+  consumes: { auth: [UserRegisteredSchema, UserDeletedSchema] },
   load: async (): Promise<Build> => (await import('./build.ts')).build,
 });

@@ -1,14 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PrismaClient as AuthClient } from '#gen/prisma/auth/client.ts';
-import { PrismaClient as UserClient } from '#gen/prisma/user/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
-import { createAdmin } from '../../services/auth/accounts/rules/administration.ts';
-import { createAdminStore } from '../../services/auth/accounts/store/administration.ts';
-import { createSweep } from '../../services/user/domain/sweep.ts';
-import { createProfileStore } from '../../services/user/store/profiles.ts';
 import { openSystem, type System } from '../system.ts';
 
 /** Only the id remains of a deleted account. */
@@ -43,16 +36,29 @@ async function everythingKept(): Promise<string> {
   return kept.rows.map(({ row }) => row).join('\n');
 }
 
-function sweepOf(db: Database) {
-  const sweep = createSweep({
-    store: createProfileStore(new UserClient({ adapter: db.adapter })),
-    accounts: createAdmin(createAdminStore(new AuthClient({ adapter: db.adapter }))),
-  });
-  return () => sweep(new AbortController().signal);
+/** The number of accounts whose data the user service has erased. */
+async function erased(ids: readonly string[]): Promise<number> {
+  const { rows } = await database.pool.query(
+    'SELECT FROM "user".owners WHERE user_id = ANY($1) AND erased_at IS NOT NULL',
+    [ids],
+  );
+  return rows.length;
 }
 
-test('a read writes nothing: without a row, the profile has the name of the account', async () => {
+const expectSoon = (value: () => unknown) => expect.poll(value, { timeout: 60_000, interval: 20 });
+
+test('a new account has a profile row, which has the name of the account', async () => {
   const ada = await system.person();
+  await expectSoon(() => profileRows([ada.id])).toEqual([ada.id]);
+  const { json } = await system.rest('PATCH', '/users/profile', { token: ada.access, body: { bio: 'Mine.' } });
+  expect(json).toMatchObject({ name: 'Ada', bio: 'Mine.' });
+  expect((await system.rest('GET', '/users/profile', { token: ada.access })).json).toEqual(json);
+});
+
+test('a read writes nothing, even where the row is missing', async () => {
+  const ada = await system.person();
+  await expectSoon(() => profileRows([ada.id])).toEqual([ada.id]);
+  await database.pool.query('DELETE FROM "user".profiles WHERE user_id = $1', [ada.id]);
   const reads = await Promise.all(
     Array.from({ length: 50 }, () => system.rest('GET', '/users/profile', { token: ada.access })),
   );
@@ -63,14 +69,6 @@ test('a read writes nothing: without a row, the profile has the name of the acco
     ]);
   }
   expect(await profileRows([ada.id])).toEqual([]);
-});
-
-test('the first update creates the profile with the name of the account', async () => {
-  const ada = await system.person();
-  const { json } = await system.rest('PATCH', '/users/profile', { token: ada.access, body: { bio: 'Mine.' } });
-  expect(json).toMatchObject({ name: 'Ada', bio: 'Mine.' });
-  expect(await profileRows([ada.id])).toEqual([ada.id]);
-  expect((await system.rest('GET', '/users/profile', { token: ada.access })).json).toEqual(json);
 });
 
 test('nothing personal remains of 12 users who delete their accounts during 50 reads and updates', async () => {
@@ -90,50 +88,31 @@ test('nothing personal remains of 12 users who delete their accounts during 50 r
     for (const { status } of answers) expect([200, 204, 401]).toContain(status);
   }
   const ids = users.map(({ id }) => id);
+  await expectSoon(() => erased(ids)).toBe(12);
   expect(await profileRows(ids)).toEqual([]);
   expect(await everythingKept()).not.toMatch(/personal|4915112345678/);
-  const { rows } = await database.pool.query(
-    'SELECT FROM "user".owners WHERE user_id = ANY($1) AND erased_at IS NOT NULL',
-    [ids],
-  );
-  expect(rows).toHaveLength(12);
 });
 
-test('the sweep erases a profile that could not be erased with its account', async () => {
+test('an erasure that fails is repeated until it succeeds; support sees which service has confirmed', async () => {
   const ada = await system.person();
+  const { access: token } = await system.staff('support');
+  const progress = () => system.rest('GET', `/admin/erasures/${ada.id}`, { token });
   await system.rest('PATCH', '/users/profile', { token: ada.access, body: { bio: 'left behind' } });
+  expect((await progress()).status).toBe(404);
   const holder = new Client({ connectionString: system.database.url.reveal() });
   await holder.connect();
   await holder.query('BEGIN');
   await holder.query('LOCK TABLE "user".owners');
-  // Waiting for the lock fails. By then the account is deleted and its owner cannot retry.
   expect((await system.rest('DELETE', '/users/account', { token: ada.access })).status).toBe(204);
+  const { status, json } = await progress();
+  expect([status, json]).toEqual([
+    200,
+    { user_id: ada.id, requested_at: expect.any(String), services: [{ service: 'user' }] },
+  ]);
+  await expectSoon(() => system.logged()).toContain('an event cannot be applied; it is tried again');
   await holder.query('ROLLBACK');
   await holder.end();
-  expect(await profileRows([ada.id])).toEqual([ada.id]);
-  expect(system.logged()).toContain('failed to erase a profile; the sweep will retry');
-
-  await sweepOf(database)();
+  await expectSoon(async () => (await progress()).json.completed_at).toBeDefined();
   expect(await profileRows([ada.id])).toEqual([]);
-});
-
-test('the sweep keeps profiles of existing and of unknown accounts', async () => {
-  const ada = await system.person();
-  await system.rest('PATCH', '/users/profile', { token: ada.access, body: { bio: 'Here.' } });
-  // As after a restore of the auth database: no record of a deletion.
-  const unknown = randomUUID();
-  await database.pool.query(`INSERT INTO "user".profiles (user_id, name) VALUES ($1, 'Grace')`, [unknown]);
-  await Promise.all([sweepOf(database)(), sweepOf(database)()]);
-  expect(await profileRows([ada.id, unknown])).toHaveLength(2);
-});
-
-test('the sweep finds a leftover profile among more profiles than one batch', async () => {
-  const ada = await system.person();
-  await system.rest('DELETE', '/users/account', { token: ada.access });
-  const left = ada.id;
-  await database.pool.query(`
-    INSERT INTO "user".profiles (user_id) SELECT uuidv7() FROM generate_series(1, 1_200)`);
-  await database.pool.query(`INSERT INTO "user".profiles (user_id) VALUES ($1)`, [left]);
-  await sweepOf(database)();
-  expect(await profileRows([left])).toEqual([]);
+  expect((await progress()).json.services).toEqual([{ service: 'user', done_at: expect.any(String) }]);
 });

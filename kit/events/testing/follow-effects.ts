@@ -1,6 +1,6 @@
 import type { Transport } from '@connectrpc/connect';
 import type { PrismaClient } from '#gen/prisma/user/client.ts';
-import { UserDeletedSchema } from '#gen/proto/signet/events/v1/events_pb.ts';
+import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { createLog, silentLog } from '#kit/log/log.ts';
 import { sql } from '#kit/store/sql.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';

@@ -2,7 +2,8 @@ import { createClient, type Transport } from '@connectrpc/connect';
 import { randomUUID } from 'node:crypto';
 import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { EventService, type WatchResponse } from '#gen/proto/signet/events/v1/event_service_pb.ts';
-import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/events_pb.ts';
+import { SecretKeptSchema } from '#gen/proto/signet/test/v1/events_pb.ts';
+import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
@@ -37,14 +38,14 @@ export function watched(db: Statements, see: (statement: Sql) => void): Statemen
 }
 
 /** What the producer of the tests produces. */
-export const produced = [UserRegisteredSchema, UserDeletedSchema] as const;
+export const produced = [UserRegisteredSchema, UserDeletedSchema, SecretKeptSchema] as const;
 
 /** A database with a producer's schema, `auth`, and a consumer's, `user`, whose effects are rows of one table. */
 export interface EventDatabase {
   readonly fresh: FreshDatabase;
   readonly database: Database;
   readonly db: PrismaClient;
-  /** Records that an account was deleted, in a separate transaction. */
+  /** Records that an account was deleted, in a separate transaction. Returns the event's id. */
   tell(subject?: string): Promise<string>;
   /** The subjects of the effects, in the order in which they were written. */
   effects(): Promise<string[]>;
@@ -83,7 +84,10 @@ export async function openEventDatabase(): Promise<EventDatabase> {
     fresh,
     database,
     db,
-    tell: (subject) => record(db, deleted(subject)),
+    async tell(subject) {
+      const [id = ''] = await record(db, deleted(subject));
+      return id;
+    },
     async effects() {
       const written = await rows<{ subject: string }>('SELECT subject FROM "user".effects ORDER BY place');
       return written.map(({ subject }) => subject);

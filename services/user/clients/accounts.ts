@@ -16,13 +16,6 @@ export function createAccounts(auth: Transport): Accounts {
         throw translateUpstreamError(error);
       }
     },
-    async deletedAmong(userIds) {
-      try {
-        return (await accounts.findDeleted({ userIds: [...userIds] }, { timeoutMs: 10_000 })).userIds;
-      } catch (error) {
-        throw translateUpstreamError(error);
-      }
-    },
     async callersName() {
       try {
         const { user } = await client.verify({});

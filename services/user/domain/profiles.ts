@@ -8,17 +8,17 @@ export interface ProfileFields {
   readonly locale: string;
 }
 
+/** A stored profile. Without a name of its own it has the account's name. */
+export type StoredProfile = Omit<ProfileFields, 'name'> & { readonly name: string | undefined };
+
 /** Persistence port for profiles. Every method is atomic. */
 export interface ProfileStore {
-  find(userId: string): Promise<ProfileFields | undefined>;
-  /** Writes only the given fields; undefined if no profile exists. */
-  update(userId: string, changes: Partial<ProfileFields>): Promise<ProfileFields | undefined>;
-  /** Inserts a profile, or applies the changes to an existing one; undefined if the account was erased. */
-  begin(userId: string, fields: ProfileFields, changes: Partial<ProfileFields>): Promise<ProfileFields | undefined>;
-  /** Deletes profiles and writes a tombstone for each account, with or without a profile. Idempotent. */
-  erase(userIds: readonly string[]): Promise<void>;
-  /** Ids of accounts with a profile, ascending, after the given one. */
-  page(after: string | undefined, take: number): Promise<string[]>;
+  find(userId: string): Promise<StoredProfile | undefined>;
+  /**
+   * Applies changes to a profile, and inserts it where it is missing (the event of the account's registration was not
+   * applied yet); undefined if the account was erased.
+   */
+  update(userId: string, changes: Partial<ProfileFields>): Promise<StoredProfile | undefined>;
 }
 
 /** Port to the auth service's accounts. */
@@ -27,8 +27,6 @@ export interface Accounts {
   callersName(): Promise<string>;
   /** Deletes the caller's account. @throws the same errors, and LAST_ADMIN */
   erase(): Promise<void>;
-  /** The deleted ones among the given accounts. @throws SERVICE_UNAVAILABLE */
-  deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
 /** The profile service. */
@@ -43,48 +41,40 @@ export interface Profiles {
     set: Partial<ProfileFields>,
     mask: readonly string[] | undefined,
   ): Promise<ProfileFields | undefined>;
-  /** Deletes account and profile. */
-  erase(userId: string): Promise<void>;
+  /** Deletes the account. The event of its deletion erases the profile. */
+  erase(): Promise<void>;
 }
 
 const empty: ProfileFields = { name: '', bio: '', phone: '', locale: '' };
 
 /**
- * Creates the profile service. Until the first update, a profile has only the account's name and no row: a read that
- * wrote a row could write it after the account's erasure.
+ * Creates the profile service. Profiles are inserted by the events of registrations (build.ts) and by updates, never by a
+ * read: a read that wrote a row could write it after the account's erasure.
  */
-export function createProfiles(deps: {
-  readonly store: ProfileStore;
-  readonly accounts: Accounts;
-  /** Called if erasing the profile of a deleted account fails; the sweep (sweep.ts) retries it. */
-  readonly onEraseFailed: (error: unknown) => void;
-}): Profiles {
-  const { store, accounts, onEraseFailed } = deps;
+export function createProfiles(deps: { readonly store: ProfileStore; readonly accounts: Accounts }): Profiles {
+  const { store, accounts } = deps;
+
+  async function named(stored: StoredProfile): Promise<ProfileFields> {
+    return { ...stored, name: stored.name ?? (await callersName()) };
+  }
+
+  /** The caller's registered name; empty while the auth service is unavailable, because profiles are served without it. */
+  async function callersName(): Promise<string> {
+    try {
+      return await accounts.callersName();
+    } catch (error) {
+      if (reasonOf(error) === 'SERVICE_UNAVAILABLE') return '';
+      throw error;
+    }
+  }
+
   return {
-    async get(userId) {
-      const found = await store.find(userId);
-      if (found) return found;
-      try {
-        return { ...empty, name: await accounts.callersName() };
-      } catch (error) {
-        // Reads work while the auth service is unavailable; a later read has the name.
-        if (reasonOf(error) === 'SERVICE_UNAVAILABLE') return empty;
-        throw error;
-      }
-    },
+    get: async (userId) => named((await store.find(userId)) ?? { ...empty, name: undefined }),
     async update(userId, set, mask) {
-      const changes = mask === undefined ? set : masked(set, mask);
-      const updated = await store.update(userId, changes);
-      if (updated) return updated;
-      const name = changes.name ?? (await accounts.callersName());
-      return store.begin(userId, { ...empty, ...changes, name }, changes);
+      const updated = await store.update(userId, mask === undefined ? set : masked(set, mask));
+      return updated && named(updated);
     },
-    async erase(userId) {
-      // The account first: if its deletion is refused, the profile must remain.
-      await accounts.erase();
-      // The client cannot retry with the token of a deleted account, so a failure here must not fail the call.
-      await store.erase([userId]).catch(onEraseFailed);
-    },
+    erase: () => accounts.erase(),
   };
 }
 

@@ -20,8 +20,8 @@ export function userHandler(profiles: Profiles): ServiceImpl<typeof UserService>
       return { id: subject, email, ...updated };
     },
 
-    async deleteAccount(_, { values }) {
-      await profiles.erase(userOf(values).subject);
+    async deleteAccount() {
+      await profiles.erase();
       return {};
     },
   };

@@ -2,19 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
+import { createTombstones, type Tombstones } from '#kit/erasure/owners.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
-import type { ProfileStore } from '../domain/profiles.ts';
 import { createProfileStore } from './profiles.ts';
 
 let fresh: FreshDatabase;
 let database: Database;
-let store: ProfileStore;
+let db: PrismaClient;
+let store: ReturnType<typeof createProfileStore>;
+let tombstones: Tombstones;
 
 beforeAll(async () => {
   fresh = await freshDatabase();
   database = openDatabase({ url: fresh.url, max: 30, applicationName: 'test', log: silentLog });
-  store = createProfileStore(new PrismaClient({ adapter: database.adapter }));
+  db = new PrismaClient({ adapter: database.adapter });
+  store = createProfileStore(db);
+  tombstones = createTombstones(db, 'user');
 });
 afterAll(async () => {
   await database.close();
@@ -23,68 +27,59 @@ afterAll(async () => {
 
 const ada = { name: 'Ada', bio: 'Wrote a program.', phone: '', locale: 'en' };
 
-async function rowsOf(userId: string) {
-  const profiles = await database.pool.query('SELECT FROM "user".profiles WHERE user_id = $1', [userId]);
-  const owners = await database.pool.query<{ erased: boolean }>(
-    'SELECT erased_at IS NOT NULL AS erased FROM "user".owners WHERE user_id = $1',
-    [userId],
-  );
-  return { profiles: profiles.rows.length, erased: owners.rows.map(({ erased }) => erased) };
+/** Inserts profiles, or erases them, in a transaction of the event's kind. */
+const insert = (...ids: string[]) => db.$transaction((tx) => store.insert(ids, tx));
+const erase = (...ids: string[]) =>
+  db.$transaction(async (tx) => {
+    await tombstones.write(tx, ids);
+    await store.erase(ids, tx);
+  });
+
+async function profilesOf(userId: string): Promise<number> {
+  return (await database.pool.query('SELECT FROM "user".profiles WHERE user_id = $1', [userId])).rows.length;
 }
 
-test('inserts a profile once; further calls apply only their changes', async () => {
+test('a registration inserts an empty profile once, and no update is lost to it', async () => {
+  const [id, early] = [randomUUID(), randomUUID()];
+  expect(await store.find(id)).toBeUndefined();
+  await store.update(early, { bio: 'first' });
+  await Promise.all([insert(id, early), insert(early, id)]);
+  expect(await store.find(id)).toEqual({ name: undefined, bio: '', phone: '', locale: '' });
+  expect(await store.find(early)).toMatchObject({ bio: 'first' });
+});
+
+test('an update writes only the given fields', async () => {
   const id = randomUUID();
-  expect(await store.update(id, { bio: 'x' })).toBeUndefined();
-  expect(await store.begin(id, ada, { bio: ada.bio })).toEqual(ada);
-  expect(await store.begin(id, { ...ada, name: 'Other' }, { phone: '+4915112345678', bio: '' })).toEqual({
+  await insert(id);
+  expect(await store.update(id, ada)).toEqual(ada);
+  expect(await store.update(id, { phone: '+4915112345678', bio: '' })).toEqual({
     ...ada,
     phone: '+4915112345678',
     bio: '',
   });
-  expect(await store.update(id, { locale: 'de' })).toMatchObject({ name: 'Ada', locale: 'de' });
 });
 
-test('50 concurrent inserts each keep their field', async () => {
-  const id = randomUUID();
-  const fields = ['name', 'bio', 'phone', 'locale'] as const;
-  await Promise.all(
-    Array.from({ length: 50 }, (_, index) => {
-      const changes = { [fields[index % 4]!]: `of ${fields[index % 4]}` };
-      return store.begin(id, { name: 'Ada', bio: '', phone: '', locale: '', ...changes }, changes);
-    }),
-  );
-  expect(await store.find(id)).toEqual({ name: 'of name', bio: 'of bio', phone: 'of phone', locale: 'of locale' });
-});
-
-test('a tombstone blocks every write, whether the account had a profile or not', async () => {
-  const [had, hadNone] = [randomUUID(), randomUUID()];
-  await store.begin(had, ada, {});
-  await store.erase([had, hadNone]);
-  await store.erase([had]);
-  for (const id of [had, hadNone]) {
-    expect(await store.begin(id, ada, { name: 'Ada' })).toBeUndefined();
-    expect(await store.update(id, { name: 'Ada' })).toBeUndefined();
-    expect(await rowsOf(id)).toEqual({ profiles: 0, erased: [true] });
+test('50 concurrent updates each keep their field, with and without a row', async () => {
+  for (const id of [randomUUID(), randomUUID()]) {
+    const fields = ['name', 'bio', 'phone', 'locale'] as const;
+    await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        index === 10 ? insert(id) : store.update(id, { [fields[index % 4]!]: `of ${fields[index % 4]}` }),
+      ),
+    );
+    expect(await store.find(id)).toEqual({ name: 'of name', bio: 'of bio', phone: 'of phone', locale: 'of locale' });
   }
 });
 
 test('50 writes concurrent with an erasure leave no profile, in any commit order', async () => {
   for (let round = 0; round < 20; round++) {
     const id = randomUUID();
-    if (round % 2) await store.begin(id, ada, {});
-    const write = (index: number) =>
-      index % 2 ? store.begin(id, ada, { bio: 'written' }) : store.update(id, { bio: 'written' });
-    const works = Array.from({ length: 50 }, (_, index) =>
-      index === (round * 7) % 50 ? store.erase([id]) : write(index),
-    );
+    if (round % 2) await insert(id);
+    const works = Array.from({ length: 50 }, (_, index) => {
+      if (index === (round * 7) % 50) return erase(id);
+      return index % 2 ? insert(id) : store.update(id, { bio: 'written' });
+    });
     await Promise.all(works);
-    expect(await rowsOf(id)).toEqual({ profiles: 0, erased: [true] });
+    expect([await profilesOf(id), await store.update(id, { name: 'Ada' })]).toEqual([0, undefined]);
   }
-});
-
-test('concurrent erasures of the same accounts do not deadlock', async () => {
-  const ids = Array.from({ length: 30 }, () => randomUUID());
-  for (const id of ids) await store.begin(id, ada, {});
-  await Promise.all(Array.from({ length: 20 }, (_, index) => store.erase(index % 2 ? ids : ids.toReversed())));
-  for (const id of ids) expect(await rowsOf(id)).toEqual({ profiles: 0, erased: [true] });
 });

@@ -1,57 +1,49 @@
-import type { PrismaClient } from '#gen/prisma/user/client.ts';
-import type { ProfileFields, ProfileStore } from '../domain/profiles.ts';
+import type { Prisma, PrismaClient } from '#gen/prisma/user/client.ts';
+import { livingOwners } from '#kit/erasure/owners.ts';
+import { columns, present } from '#kit/store/columns.ts';
+import type { ProfileStore } from '../domain/profiles.ts';
 
-const select = { name: true, bio: true, phone: true, locale: true } as const;
+type Transaction = Prisma.TransactionClient;
 
-/**
- * Creates the profile store in PostgreSQL. `begin` and `erase` both lock the owner's row first, which decides whether a
- * profile may be written: a statement that only read the tombstone would miss one committed concurrently.
- */
-export function createProfileStore(db: PrismaClient): ProfileStore {
+interface ProfileRow {
+  readonly name: string | null;
+  readonly bio: string;
+  readonly phone: string;
+  readonly locale: string;
+}
+
+const profileColumns = columns<ProfileRow>('p', { name: true, bio: true, phone: true, locale: true });
+
+/** Creates the profile store in PostgreSQL. Every insert locks the owner's row, which decides whether it may be written. */
+export function createProfileStore(db: PrismaClient) {
   return {
     async find(userId) {
-      return (await db.profile.findUnique({ where: { userId }, select })) ?? undefined;
+      const [row] = await db.$queryRaw<ProfileRow[]>`
+        SELECT ${profileColumns} FROM "user".profiles p WHERE user_id = ${userId}::uuid`;
+      return row && present(row);
     },
-    async update(userId, changes) {
-      const [updated] = await db.profile.updateManyAndReturn({ where: { userId }, data: changes, select });
-      return updated;
-    },
-    async begin(userId, fields, changes) {
-      const { name, bio, phone, locale } = fields;
-      const [written] = await db.$queryRaw<ProfileFields[]>`
-        WITH owner AS (
-          INSERT INTO "user".owners AS o (user_id) VALUES (${userId}::uuid)
-          ON CONFLICT (user_id) DO UPDATE SET user_id = o.user_id WHERE o.erased_at IS NULL
-          RETURNING user_id
-        )
+    async update(userId, { name, bio, phone, locale }) {
+      const [written] = await db.$queryRaw<ProfileRow[]>`
+        WITH owner AS (${livingOwners('user', [userId])})
         INSERT INTO "user".profiles AS p (user_id, name, bio, phone, locale)
-        SELECT user_id, ${name}, ${bio}, ${phone}, ${locale} FROM owner
+        SELECT user_id, ${name ?? null}, ${bio ?? ''}, ${phone ?? ''}, ${locale ?? ''} FROM owner
         ON CONFLICT (user_id) DO UPDATE SET
-          name = coalesce(${changes.name ?? null}, p.name), bio = coalesce(${changes.bio ?? null}, p.bio),
-          phone = coalesce(${changes.phone ?? null}, p.phone), locale = coalesce(${changes.locale ?? null}, p.locale),
+          name = coalesce(${name ?? null}, p.name), bio = coalesce(${bio ?? null}, p.bio),
+          phone = coalesce(${phone ?? null}, p.phone), locale = coalesce(${locale ?? null}, p.locale),
           updated_at = now()
-        RETURNING name, bio, phone, locale`;
-      return written;
+        RETURNING ${profileColumns}`;
+      return written && present(written);
     },
-    async erase(userIds) {
-      const ids = [...userIds];
-      // Two statements, so the second sees a profile whose update the first waited for. ORDER BY avoids deadlocks.
-      await db.$transaction([
-        db.$executeRaw`
-          INSERT INTO "user".owners AS o (user_id, erased_at)
-          SELECT id, now() FROM unnest(${ids}::uuid[]) AS id ORDER BY id
-          ON CONFLICT (user_id) DO UPDATE SET erased_at = coalesce(o.erased_at, excluded.erased_at)`,
-        db.$executeRaw`DELETE FROM "user".profiles WHERE user_id = ANY(${ids}::uuid[])`,
-      ]);
+    /** Inserts the profiles of new accounts in a transaction. Existing ones and those of erased accounts stay as they are. */
+    async insert(userIds: readonly string[], tx: Transaction): Promise<void> {
+      if (userIds.length === 0) return;
+      await tx.$executeRaw`
+        WITH owner AS (${livingOwners('user', userIds)})
+        INSERT INTO "user".profiles (user_id) SELECT user_id FROM owner ON CONFLICT DO NOTHING`;
     },
-    async page(after, take) {
-      const rows = await db.profile.findMany({
-        ...(after === undefined ? {} : { where: { userId: { gt: after } } }),
-        orderBy: { userId: 'asc' },
-        take,
-        select: { userId: true },
-      });
-      return rows.map(({ userId }) => userId);
+    /** Deletes the profiles of erased accounts in the transaction that writes their tombstones. */
+    async erase(userIds: readonly string[], tx: Transaction): Promise<void> {
+      await tx.$executeRaw`DELETE FROM "user".profiles WHERE user_id = ANY(${[...userIds]}::uuid[])`;
     },
-  };
+  } satisfies ProfileStore & Record<string, unknown>;
 }

@@ -3,11 +3,12 @@ import type { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts
 import { currentActor } from '../../audit/public.ts';
 import { toUserMessage } from '../../users/public.ts';
 import type { Admin } from '../rules/administration.ts';
+import type { Erasures } from '../rules/erasures.ts';
 import type { Imports } from '../rules/imports.ts';
-import { toImport, toImportResult } from './messages.ts';
+import { toErasureMessage, toImport, toImportResult } from './messages.ts';
 
 /** Implements AdminService. */
-export function adminHandler(admin: Admin, imports: Imports): ServiceImpl<typeof AdminService> {
+export function adminHandler(admin: Admin, imports: Imports, erasures: Erasures): ServiceImpl<typeof AdminService> {
   return {
     async listUsers({ emailPrefix, role, disabled, ...page }) {
       const { items, nextPageToken } = await admin.list({ emailPrefix, role, disabled }, page);
@@ -22,6 +23,7 @@ export function adminHandler(admin: Admin, imports: Imports): ServiceImpl<typeof
       return {};
     },
     revokeUserSessions: async ({ userId }) => ({ revokedCount: await admin.signOut(userId, currentActor()) }),
+    getErasure: async ({ userId }) => toErasureMessage(await erasures.get(userId)),
     importUsers: async ({ users }) => ({
       results: (await imports.importAll(users.map(toImport), currentActor())).map(toImportResult),
     }),

@@ -32,8 +32,6 @@ export interface AdminStore {
   signOut(userId: string, by: Actor): Promise<Acted>;
   /** Trigger: `users_delete`. */
   erase(userId: string, by: Actor): Promise<Acted>;
-  /** The given accounts whose deletion is recorded. */
-  deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
 /** Account administration. @throws NOT_FOUND; LAST_ADMIN if no administrator would remain */
@@ -46,10 +44,8 @@ export interface Admin {
   revoke(userId: string, role: string, by: Actor): Promise<void>;
   /** Returns the number of ended sessions. */
   signOut(userId: string, by: Actor): Promise<number>;
-  /** Deletes an account with all its data. */
+  /** Deletes an account. Other services erase its data by the event user.deleted. */
   erase(userId: string, by: Actor): Promise<void>;
-  /** The given accounts that were deleted. Omits unknown ids. */
-  deletedAmong(userIds: readonly string[]): Promise<string[]>;
 }
 
 /** Creates the account administration. */
@@ -79,7 +75,6 @@ export function createAdmin(store: AdminStore): Admin {
     async erase(userId, by) {
       done(await store.erase(userId, by));
     },
-    deletedAmong: (userIds) => store.deletedAmong(userIds),
   };
 }
 

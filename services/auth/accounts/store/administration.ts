@@ -1,7 +1,10 @@
+import { timestampNow } from '@bufbuild/protobuf/wkt';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
 import { where } from '#kit/store/where.ts';
 import { type Actor, type AuditKind, insertAudit } from '../../audit/public.ts';
+import { record } from '../../events/public.ts';
 import { tokensFromNow, tookLong } from '../../revocation/public.ts';
 import { isBuiltIn } from '../../roles/public.ts';
 import { endSessions } from '../../sessions/public.ts';
@@ -134,20 +137,15 @@ export function createAdminStore(db: PrismaClient): AdminStore {
           const ended = await tx.$executeRaw`DELETE FROM auth.sessions WHERE user_id = ${userId}::uuid`;
           await tx.$executeRaw`DELETE FROM auth.users WHERE id = ${userId}::uuid`;
           await audit(tx, by, 'account_deleted', userId);
+          await tx.$executeRaw`INSERT INTO auth.erasures (user_id) VALUES (${userId}::uuid)`;
+          await record(tx, {
+            type: UserDeletedSchema,
+            subject: userId,
+            message: { userId, deletedAt: timestampNow() },
+          });
           return { user, ended };
         },
       ),
-
-    async deletedAmong(userIds) {
-      // Only the audit event proves a deletion: the account may also be missing from a restored or new database.
-      const rows = await db.$queryRaw<{ id: string }[]>`
-        SELECT asked.id::text AS id FROM unnest(${[...userIds]}::uuid[]) AS asked (id)
-        WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.id = asked.id)
-          AND EXISTS (
-            SELECT FROM auth.audit_events e WHERE e.subject_id = asked.id::text AND e.kind = 'account_deleted'
-          )`;
-      return rows.map(({ id }) => id);
-    },
   };
 }
 

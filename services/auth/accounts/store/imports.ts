@@ -2,7 +2,9 @@ import { v7 as uuidv7 } from 'uuid';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
 import { builtInRoles } from '#kit/contract/roles.ts';
 import { auditColumns, auditValues } from '../../audit/public.ts';
+import { record } from '../../events/public.ts';
 import type { ImportStore, NewAccount } from '../rules/imports.ts';
+import { registered } from './registered.ts';
 
 /** Result row of one account. */
 interface Row {
@@ -26,7 +28,7 @@ export function createImportStore(db: PrismaClient): ImportStore {
       const roles = [...new Set(accounts.flatMap(({ user }) => user.roles))];
       // The lock prevents granting a role while it is being deleted. Accounts are inserted in email order, so that two
       // imports of the same accounts do not deadlock.
-      const rows = await db.$queryRaw<Row[]>`
+      const insert = Prisma.sql`
         WITH given AS (
           SELECT * FROM jsonb_to_recordset(${JSON.stringify(accounts.map(toRow))}::jsonb) AS g (
             id uuid, event_id uuid, place int, email text, name text, password_hash text, roles text[],
@@ -47,6 +49,12 @@ export function createImportStore(db: PrismaClient): ImportStore {
         )
         SELECT g.id, made.id IS NOT NULL AS created, sound.id IS NOT NULL AS "rolesKnown"
         FROM given g LEFT JOIN sound USING (id) LEFT JOIN made USING (id)`;
+      const rows = await db.$transaction(async (tx) => {
+        const found = await tx.$queryRaw<Row[]>(insert);
+        const created = new Set(found.filter((row) => row.created).map(({ id }) => id));
+        await record(tx, ...accounts.filter(({ user }) => created.has(user.id)).map(({ user }) => registered(user)));
+        return found;
+      });
       const results = new Map(rows.map((row) => [row.id, row]));
       const taken = accounts.filter(({ user: { id } }) => results.get(id)?.rolesKnown && !results.get(id)?.created);
       const holders = await holdersOf(taken.map(({ user }) => user.email));

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/account_service.proto.
  */
 export const file_signet_auth_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZSI6ChJGaW5kRGVsZXRlZFJlcXVlc3QSJAoIdXNlcl9pZHMYASADKAlCErpID5IBDAgBEOgHIgVyA7ABASInChNGaW5kRGVsZXRlZFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJMrICCg5BY2NvdW50U2VydmljZRJ8Cg1EZWxldGVBY2NvdW50EiQuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlcXVlc3QaJS5zaWduZXQuYXV0aC52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiHpACAoq1GBESDxoEdXNlcioDCKwCMgIIBaK1GAJ7fRKhAQoLRmluZERlbGV0ZWQSIi5zaWduZXQuYXV0aC52MS5GaW5kRGVsZXRlZFJlcXVlc3QaIy5zaWduZXQuYXV0aC52MS5GaW5kRGVsZXRlZFJlc3BvbnNlIkmQAgGKtRgIGgYKBHVzZXKitRg2eyJ1c2VyX2lkcyI6IFsiMDE4ZjNlMmEtN2IxYy03ZGVmLThhMTItMzQ1Njc4OWFiY2RlIl19YgZwcm90bzM", [file_buf_validate_validate, file_signet_policy_v1_policy]);
+  fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZSIyChVDb25maXJtRXJhc3VyZVJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQEiGAoWQ29uZmlybUVyYXN1cmVSZXNwb25zZSI6ChJGaW5kRGVsZXRlZFJlcXVlc3QSJAoIdXNlcl9pZHMYASADKAlCErpID5IBDAgBEOgHIgVyA7ABASInChNGaW5kRGVsZXRlZFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJMt8DCg5BY2NvdW50U2VydmljZRJ8Cg1EZWxldGVBY2NvdW50EiQuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlcXVlc3QaJS5zaWduZXQuYXV0aC52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiHpACAoq1GBESDxoEdXNlcioDCKwCMgIIBaK1GAJ7fRKnAQoOQ29uZmlybUVyYXN1cmUSJS5zaWduZXQuYXV0aC52MS5Db25maXJtRXJhc3VyZVJlcXVlc3QaJi5zaWduZXQuYXV0aC52MS5Db25maXJtRXJhc3VyZVJlc3BvbnNlIkaQAgKKtRgIGgYKBHVzZXKitRgzeyJ1c2VyX2lkIjogIjAxOGYzZTJhLTdiMWMtN2RlZi04YTEyLTM0NTY3ODlhYmNkZSJ9EqQBCgtGaW5kRGVsZXRlZBIiLnNpZ25ldC5hdXRoLnYxLkZpbmREZWxldGVkUmVxdWVzdBojLnNpZ25ldC5hdXRoLnYxLkZpbmREZWxldGVkUmVzcG9uc2UiTIgCAZACAYq1GAgaBgoEdXNlcqK1GDZ7InVzZXJfaWRzIjogWyIwMThmM2UyYS03YjFjLTdkZWYtOGExMi0zNDU2Nzg5YWJjZGUiXX1iBnByb3RvMw", [file_buf_validate_validate, file_signet_policy_v1_policy]);
 
 /**
  * Empty request: the account is the caller's own.
@@ -47,6 +47,42 @@ export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*
   messageDesc(file_signet_auth_v1_account_service, 1);
 
 /**
+ * The erased account.
+ *
+ * @generated from message signet.auth.v1.ConfirmErasureRequest
+ */
+export type ConfirmErasureRequest = Message<"signet.auth.v1.ConfirmErasureRequest"> & {
+  /**
+   * The account's id.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message signet.auth.v1.ConfirmErasureRequest.
+ * Use `create(ConfirmErasureRequestSchema)` to create a new message.
+ */
+export const ConfirmErasureRequestSchema: GenMessage<ConfirmErasureRequest> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_account_service, 2);
+
+/**
+ * Empty response.
+ *
+ * @generated from message signet.auth.v1.ConfirmErasureResponse
+ */
+export type ConfirmErasureResponse = Message<"signet.auth.v1.ConfirmErasureResponse"> & {
+};
+
+/**
+ * Describes the message signet.auth.v1.ConfirmErasureResponse.
+ * Use `create(ConfirmErasureResponseSchema)` to create a new message.
+ */
+export const ConfirmErasureResponseSchema: GenMessage<ConfirmErasureResponse> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_account_service, 3);
+
+/**
  * The accounts to look up.
  *
  * @generated from message signet.auth.v1.FindDeletedRequest
@@ -65,7 +101,7 @@ export type FindDeletedRequest = Message<"signet.auth.v1.FindDeletedRequest"> & 
  * Use `create(FindDeletedRequestSchema)` to create a new message.
  */
 export const FindDeletedRequestSchema: GenMessage<FindDeletedRequest> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_account_service, 2);
+  messageDesc(file_signet_auth_v1_account_service, 4);
 
 /**
  * The accounts of the request that were deleted.
@@ -86,7 +122,7 @@ export type FindDeletedResponse = Message<"signet.auth.v1.FindDeletedResponse"> 
  * Use `create(FindDeletedResponseSchema)` to create a new message.
  */
 export const FindDeletedResponseSchema: GenMessage<FindDeletedResponse> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_account_service, 3);
+  messageDesc(file_signet_auth_v1_account_service, 5);
 
 /**
  * Internal methods on accounts, for services of the fleet.
@@ -96,7 +132,8 @@ export const FindDeletedResponseSchema: GenMessage<FindDeletedResponse> = /*@__P
 export const AccountService: GenService<{
   /**
    * Deletes the account of the user on whose behalf the service calls, and all of
-   * its sessions. The email can be registered again.
+   * its sessions, and records the event user.deleted, by which every service erases
+   * its own data. The email can be registered again.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, REAUTHENTICATION_REQUIRED,
    * CALLER_NOT_ALLOWED, LAST_ADMIN.
@@ -109,12 +146,28 @@ export const AccountService: GenService<{
     output: typeof DeleteAccountResponseSchema;
   },
   /**
+   * Records that the calling service has erased the data of a deleted account, or
+   * made it anonymous. Later calls change nothing.
+   *
+   * Errors: CALLER_NOT_ALLOWED, INVALID_ARGUMENT, NOT_FOUND (no deletion of the
+   * account is recorded).
+   *
+   * @generated from rpc signet.auth.v1.AccountService.ConfirmErasure
+   */
+  confirmErasure: {
+    methodKind: "unary";
+    input: typeof ConfirmErasureRequestSchema;
+    output: typeof ConfirmErasureResponseSchema;
+  },
+  /**
    * Returns those of the given accounts that were deleted. Only the record of a
-   * deletion counts: an id that never had an account is not returned.
+   * deletion counts: an id that never had an account is not returned. User services
+   * of v0.1 call it; later ones consume user.deleted.
    *
    * Errors: CALLER_NOT_ALLOWED, INVALID_ARGUMENT.
    *
    * @generated from rpc signet.auth.v1.AccountService.FindDeleted
+   * @deprecated
    */
   findDeleted: {
     methodKind: "unary";

@@ -1,0 +1,1 @@
+export { produces, record } from './store.ts';
