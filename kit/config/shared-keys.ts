@@ -121,4 +121,8 @@ export const databaseKeys = {
   databaseUrl: key('DATABASE_URL', url('postgres', 'postgresql').pipe(secret), {
     doc: 'URL of the PostgreSQL database. Unset: `npm start` runs its own PostgreSQL in the data directory.',
   }),
+  databasePool: key('SIGNET_DATABASE_POOL', whole(2, 1_000), {
+    default: '10',
+    doc: 'Maximum number of connections in the pool of a service; 4 by default in `npm start`. A service opens up to 3 more, for notifications and jobs.',
+  }),
 } as const;

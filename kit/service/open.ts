@@ -1,6 +1,7 @@
 import type { Transport } from '@connectrpc/connect';
 import { type Config, readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
+import { assertConnections } from '#kit/db/connections.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
@@ -45,6 +46,7 @@ export async function openService(
   const { config, guard, to, log, metrics, closing } = host;
   const database = openDatabase({
     url: config.databaseUrl,
+    max: config.databasePool,
     applicationName: `signet-${service.name}`,
     log,
     metrics,
@@ -94,6 +96,7 @@ export function runService(service: DomainService): Promise<void> {
     const log = processLog(config).child({ service: name });
     const metrics = (await openTelemetry(config, name, log, closing)).of(name);
     await migrate({ url: config.databaseUrl, ...migrationsOf(name), log });
+    await assertConnections([{ url: config.databaseUrl, pool: config.databasePool }]);
     const auth = linkToAuth(name, { ...config, authTarget: targetOf(config, 'auth') }, calls['auth'] ?? []);
     closing.add(() => auth.close());
     const guard = guardFor(config, { keys: jwksFor(config), revocations: auth.revocations, metrics, log });

@@ -4,7 +4,6 @@ import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { type Config, key, type Key, type Keys } from '#kit/config/config.ts';
 import {
   databaseKeys,
-  eventKeys,
   jwksKeys,
   limitKeys,
   processKeys,
@@ -44,7 +43,7 @@ export interface AnyService {
   readonly keys: Keys;
 }
 
-/** Configuration keys of every domain service. SIGNET_EVENTS_RETENTION has an effect where the service produces events. */
+/** Configuration keys of every domain service. */
 const standardKeys = {
   ...processKeys,
   ...limitKeys,
@@ -53,7 +52,6 @@ const standardKeys = {
   ...jwksKeys,
   ...serviceKeys,
   ...databaseKeys,
-  ...eventKeys,
 };
 
 type StandardKeys = typeof standardKeys & { readonly port: Key<number> };

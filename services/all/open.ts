@@ -48,12 +48,13 @@ export function readAll(environment: Environment): Configs {
   return readConfigs(Object.fromEntries(keys), (name) => environmentFor(name, environment)) as unknown as Configs;
 }
 
-/** The keys of a service in the shared process: HS256 is allowed, and the service key is generated. */
+/** The keys of a service in the shared process: HS256 is allowed, the service key is generated, and pools are small. */
 function together(keys: Keys): Keys {
-  const { alg, serviceKey } = keys;
+  const { alg, serviceKey, databasePool } = keys;
   return {
     ...keys,
     ...(alg ? { alg: { ...alg, schema: oneOf('RS256', 'PS256', 'ES256', 'EdDSA', 'HS256') } } : {}),
+    ...(databasePool ? { databasePool: { ...databasePool, default: '4' } } : {}),
     ...(serviceKey ? { serviceKey: { ...serviceKey, optional: true } } : {}),
   };
 }
@@ -84,10 +85,11 @@ export async function openAll(
   }));
 
   const authLog = logOf('auth');
-  const { databaseUrl } = configs.auth;
+  const { databaseUrl, databasePool } = configs.auth;
   const authMetrics = metrics.of('auth');
   const database = openDatabase({
     url: databaseUrl,
+    max: databasePool,
     applicationName: 'signet-auth',
     log: authLog,
     metrics: authMetrics,

@@ -14,7 +14,7 @@ import { servicesWithData } from '../registry.ts';
 import { type AllConfig, keys } from './config.ts';
 import { masterKeyOf } from './master-key-file.ts';
 import { unknownKeys, withOwnDatabase } from './environment.ts';
-import { migrateAll, type SomeConfigs } from './migrate.ts';
+import { assertAllConnections, migrateAll, type SomeConfigs } from './migrate.ts';
 
 /** Environment and configuration of services that run on one machine. */
 export interface Prepared<C> {
@@ -80,6 +80,7 @@ export async function prepare<C extends SomeConfigs>(
     () => migrateAll(configs, log),
     (applied) => (applied.length > 0 ? `${applied.length} applied` : 'up to date'),
   );
+  await assertAllConnections(configs);
   return { config, configs, environment, log, step };
 }
 

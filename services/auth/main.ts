@@ -1,5 +1,6 @@
 import { readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
+import { assertConnections } from '#kit/db/connections.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { runProcess } from '#kit/process/run.ts';
@@ -17,7 +18,14 @@ await runProcess(async (closing) => {
   const log = processLog(config).child({ service: 'auth' });
   const metrics = (await openTelemetry(config, 'auth', log, closing)).of('auth');
   await migrate({ url: config.databaseUrl, ...migrationsOf('auth'), log });
-  const database = openDatabase({ url: config.databaseUrl, applicationName: 'signet-auth', log, metrics });
+  await assertConnections([{ url: config.databaseUrl, pool: config.databasePool }]);
+  const database = openDatabase({
+    url: config.databaseUrl,
+    max: config.databasePool,
+    applicationName: 'signet-auth',
+    log,
+    metrics,
+  });
   closing.add(() => database.close());
   const auth = await buildAuth({ config, database, log, metrics });
   closing.add(() => auth.close());

@@ -23,7 +23,7 @@ const settings = {
   listen_addresses: '127.0.0.1',
   // TCP only: the path of a socket is limited to 107 bytes, and the working directory may be longer.
   unix_socket_directories: '',
-  max_connections: '200',
+  max_connections: '300',
   shared_buffers: '32MB',
   min_wal_size: '32MB',
   max_wal_size: '256MB',
