@@ -11,7 +11,7 @@ let other: Client;
 /** Reads the lock waits. Within a transaction, PostgreSQL would show the waits as of the first read. */
 let watcher: Client;
 beforeAll(async () => {
-  system = await openSystem({ hashing: 'real' });
+  system = await openSystem({ hashing: 'real', env: { SIGNET_DATABASE_POOL: '10' } });
   token = system.secret((await system.rest('POST', '/auth/login', { body: admin })).json.access_token);
   [other, watcher] = [new Client(connection(system.database.url)), new Client(connection(system.database.url))];
   await Promise.all([other.connect(), watcher.connect()]);
