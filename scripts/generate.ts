@@ -1,9 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { runQuietly } from './command.mjs';
-import { writeDocs } from './docs.ts';
-import { writeEnvExample } from './env-example.ts';
-import { writeReasons } from './reasons.ts';
 import { generateClients, root, services } from './setup.mjs';
 
 /** Generates TypeScript from the protos, into `<folder>/gen/proto`. */
@@ -20,6 +17,12 @@ export async function generateComments(file: string): Promise<void> {
 /** Generates code, clients, docs and .env.example. */
 async function generateAll(): Promise<void> {
   await generateProtos(root);
+  // These import the definitions of the services, which import the generated protos.
+  const [{ writeDocs }, { writeEnvExample }, { writeReasons }] = await Promise.all([
+    import('./docs.ts'),
+    import('./env-example.ts'),
+    import('./reasons.ts'),
+  ]);
   await Promise.all([
     generateComments(path.join(root, 'gen', 'comments.json')),
     writeReasons(path.join(root, 'gen', 'reasons.json')),
