@@ -10,13 +10,14 @@ const maxWait = 1_000;
 /**
  * Listens for database notifications on its own connection. Reconnects if the connection breaks or does not respond (a
  * firewall may drop it without notice to either end).
- * @param heard handlers by channel, also called after each connect for missed notifications
+ * @param heard handlers by channel, which get the payload; also called without one after each connect, for missed
+ * notifications
  */
 export function listen(options: {
   readonly url: Secret;
   /** `application_name` of the connection (pg_stat_activity). */
   readonly applicationName: string;
-  readonly heard: Readonly<Record<string, () => void>>;
+  readonly heard: Readonly<Record<string, (payload?: string) => void>>;
   readonly log: Log;
   /** Interval and timeout of checking the connection, ms. Default 5,000. */
   readonly patience?: number;
@@ -39,7 +40,7 @@ export function listen(options: {
     const checking = setInterval(() => void current.query('SELECT 1').catch(reject), patience).unref();
     client.on('error', reject);
     client.on('end', () => reject(new Error('the connection ended')));
-    client.on('notification', ({ channel }) => heard[channel]?.());
+    client.on('notification', ({ channel, payload }) => heard[channel]?.(payload));
     try {
       // If a client is ended while it connects, its `connect` never settles.
       await Promise.race([client.connect(), broken]);

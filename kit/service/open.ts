@@ -54,17 +54,19 @@ export async function openService(
   closing.add(() => database.close());
   const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
   const built = await build({ database, config, to, log, metrics });
-  const { events, followers = [] } = built;
+  const { events, followers = [], close } = built;
+  if (close) closing.add(close);
   const mounted = events ? [...built.mounted, events.mounted] : built.mounted;
   assertServes(service.name, service.contract, mounted);
   const running = startWork([...(built.work ?? []), ...(events?.work ?? [])], { log, metrics });
   closing.add(() => running.close());
-  if (events) {
+  const heard = { ...built.heard, ...events?.heard };
+  if (Object.keys(heard).length > 0) {
     const applicationName = `signet-${service.name}-listen`;
-    const notifications = listen({ url: config.databaseUrl, applicationName, heard: events.heard, log });
+    const notifications = listen({ url: config.databaseUrl, applicationName, heard, log });
     closing.add(() => notifications.close());
-    closing.add(() => events.close());
   }
+  if (events) closing.add(() => events.close());
   for (const follower of followers) closing.add(() => follower.close());
   const obstacle = () => guard.obstacle() ?? (followers.every((one) => one.isReady()) ? undefined : 'events');
   const app = createService({

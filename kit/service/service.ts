@@ -86,6 +86,10 @@ export interface BuiltService {
   readonly mounted: readonly Mounted[];
   /** Background work. */
   readonly work?: readonly Work[];
+  /** Handlers of database notifications by channel (kit/db/listen.ts). */
+  readonly heard?: Readonly<Record<string, (payload?: string) => void>>;
+  /** Ends what else it runs, after the last call and before the database closes. */
+  readonly close?: () => Promise<void>;
   /** Its event log, where it produces events. */
   readonly events?: EventProducer;
   /** The producers whose events it consumes. One that has stopped makes the service unready. */
