@@ -7,6 +7,7 @@ import { callerKey, identityOf, isAdmitted } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
 import { type Bound, type Bounds, createBound } from '#kit/net/bound.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from '#kit/call/app.ts';
+import { createTokenWatch } from './token-watch.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from '#kit/call/call.ts';
 import { type CallLog, createCallLog } from '#kit/call/call-log.ts';
@@ -41,8 +42,11 @@ export function assertServes(name: string, contract: readonly DescService[], mou
 export function createService(options: {
   readonly mounted: readonly Mounted[];
   readonly checks: readonly Gate[];
-  /** Identifies the calling service. Without it, forwarded client addresses are ignored. */
-  readonly guard?: Pick<Guard, 'caller'>;
+  /**
+   * Identifies the calling service, and ends streams whose token becomes invalid. Without it, forwarded client addresses
+   * are ignored.
+   */
+  readonly guard?: Pick<Guard, 'caller' | 'verify'>;
   readonly ready: Ready;
   /** Limits of open streaming calls. */
   readonly streams?: Bounds;
@@ -65,7 +69,11 @@ export function createService(options: {
   return createRpcApp({
     mounted,
     gate: gateOf(checks, guard, calls),
-    interceptors: [inCall(calls), errors, validation(mounted.map(({ desc }) => desc))],
+    interceptors: [
+      inCall(calls, guard && createTokenWatch(guard)),
+      errors,
+      validation(mounted.map(({ desc }) => desc)),
+    ],
     abandoned: ({ values }, error) => {
       const call = values.get(callKey);
       if (!call || values.get(stageKey) !== 'admitted') return undefined;
@@ -121,8 +129,8 @@ function streamGate(streams: { readonly internal: Bound; readonly others: Bound 
   };
 }
 
-/** Runs the handler in its call's context, and records the end of the call. */
-function inCall(log: CallLog): Interceptor {
+/** Runs the handler in its call's context, and records the end of the call. A user's stream ends with its token. */
+function inCall(log: CallLog, watchToken: ReturnType<typeof createTokenWatch> | undefined): Interceptor {
   return (next) => async (req) => {
     const begun = req.contextValues.get(callKey);
     if (!begun) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
@@ -130,11 +138,14 @@ function inCall(log: CallLog): Interceptor {
       throw failure('INTERNAL', { cause: new Error('no guard is among the checks') });
     }
     req.contextValues.set(stageKey, 'begun');
-    const { signal } = req;
+    const authorization = req.header.get('authorization');
+    const identity = identityOf(req.contextValues);
+    const isUsersStream = req.method.methodKind !== 'unary' && identity.user !== undefined;
+    const signal = isUsersStream && watchToken ? watchToken(authorization, req.signal) : req.signal;
     const call: Call = {
       ...begun,
-      authorization: req.header.get('authorization'),
-      identity: identityOf(req.contextValues),
+      authorization,
+      identity,
       signal,
     };
     const end = (error?: unknown) => log.end(call, error);
