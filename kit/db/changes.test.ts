@@ -39,7 +39,7 @@ test('everything counts as changed after the connection was made again', async (
   const { changes, tell } = opened();
   const watched = changes.watch('a');
   tell();
-  await watched.next(60_000);
+  expect(await isResolved(watched.next(60_000))).toBe(true);
   watched.close();
 });
 
@@ -50,8 +50,8 @@ test('ends the wait after its time and when the signal aborts', async () => {
   const stop = new AbortController();
   const waiting = watched.next(60_000, stop.signal);
   stop.abort();
-  await waiting;
-  await watched.next(60_000, stop.signal);
+  expect(await isResolved(waiting)).toBe(true);
+  expect(await isResolved(watched.next(60_000, stop.signal))).toBe(true);
   watched.close();
 });
 

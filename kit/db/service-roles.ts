@@ -37,6 +37,7 @@ export async function ensureServiceRoles(
       await refuseForeignSchema(client, service, role);
       await client.query(`ALTER SCHEMA ${schema} OWNER TO ${name}`);
       await reown(client, service, role);
+      await ownJobs(client, service, role);
       await client.query('COMMIT');
       const url = new URL(admin.reveal());
       [url.username, url.password] = [role, password];
@@ -53,8 +54,15 @@ export async function ensureServiceRoles(
 export async function giveToServiceRole(admin: Secret, service: string): Promise<void> {
   await withAdmin(admin, async (client) => {
     const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [roleOf(service)]);
-    if (rowCount) await reown(client, service, roleOf(service));
+    if (!rowCount) return;
+    await reown(client, service, roleOf(service));
+    await ownJobs(client, service, roleOf(service));
   });
+}
+
+/** The schema of a service's jobs. */
+export function jobsSchemaOf(service: string): string {
+  return `${service.replaceAll('-', '_')}_jobs`;
 }
 
 /** The database role of a service. */
@@ -67,21 +75,31 @@ function newPassword(): Secret {
 }
 
 /** Rejects a schema that another service's role created under this name: its functions would run with this role's rights. */
-async function refuseForeignSchema(client: Client, service: string, role: string): Promise<void> {
+async function refuseForeignSchema(client: Client, schema: string, role: string): Promise<void> {
   const { rows } = await client.query<{ owner: string }>(
     `SELECT r.rolname AS owner FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
      WHERE n.nspname = $1 AND starts_with(r.rolname, 'signet_') AND r.rolname <> $2`,
-    [service, role],
+    [schema, role],
   );
   const [found] = rows;
   if (found)
     throw new StartError(
-      `the schema "${service}" belongs to ${found.owner}, the role of another service. Drop it or make ${role} its owner.`,
+      `the schema "${schema}" belongs to ${found.owner}, the role of another service. Drop it or make ${role} its owner.`,
     );
 }
 
-async function reown(client: Client, service: string, role: string): Promise<void> {
-  const { rows } = await client.query<{ statement: string }>(foreignObjects, [service, role]);
+/** Makes a role the owner of the schema of its jobs (kit/jobs), if that exists. Otherwise the service creates it. */
+async function ownJobs(client: Client, service: string, role: string): Promise<void> {
+  const schema = jobsSchemaOf(service);
+  const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (!rowCount) return;
+  await refuseForeignSchema(client, schema, role);
+  await client.query(`ALTER SCHEMA ${client.escapeIdentifier(schema)} OWNER TO ${client.escapeIdentifier(role)}`);
+  await reown(client, schema, role);
+}
+
+async function reown(client: Client, schema: string, role: string): Promise<void> {
+  const { rows } = await client.query<{ statement: string }>(foreignObjects, [schema, role]);
   for (const { statement } of rows) await client.query(statement);
 }
 

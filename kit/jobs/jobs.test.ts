@@ -11,7 +11,7 @@ import { createLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { childEnvironment } from '#kit/testing/child.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
-import { type Jobs, openJobs } from './jobs.ts';
+import { type Jobs, openJobs, PermanentFailure } from './jobs.ts';
 import type { QueuePolicy } from './queue.ts';
 
 type Queues = { greet: { readonly name: string } };
@@ -108,6 +108,23 @@ test('a failed job is retried, is dead after the last retry, and can be replayed
   expect(await jobs.dead('greet')).toEqual([]);
   const messages = lines.map((line) => JSON.parse(line).msg as string);
   expect(messages).toEqual(['a job failed; it is retried', 'jobs succeed again']);
+});
+
+test('a job that fails for good is dead at once, and can be replayed', async () => {
+  const jobs = await openOne({ retries: 5 });
+  const attempts: number[] = [];
+  await jobs.run('greet', 1, async ({ attempt }) => {
+    attempts.push(attempt);
+    throw new PermanentFailure('no such user');
+  });
+  await jobs.send(prisma, 'greet', { name: 'ada' });
+  const dead = () => jobs.dead('greet');
+  await expect.poll(dead, { timeout: 30_000, interval: 200 }).toMatchObject([{ error: 'no such user' }]);
+  expect(attempts).toEqual([0]);
+  expect(await jobs.replay('greet')).toBe(1);
+  await expect.poll(() => attempts.length, { timeout: 30_000 }).toBe(2);
+  await expect.poll(dead, { timeout: 30_000, interval: 200 }).toHaveLength(1);
+  expect(lines.map((line) => JSON.parse(line).msg as string)).toContain('a job is dead; it is not retried');
 });
 
 test('the job of a killed worker runs again', async () => {

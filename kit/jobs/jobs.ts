@@ -1,6 +1,7 @@
 import { fromPrisma, PgBoss } from 'pg-boss';
 import { outsideCalls } from '#kit/call/call.ts';
 import { connection } from '#kit/db/database.ts';
+import { jobsSchemaOf } from '#kit/db/service-roles.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
@@ -31,7 +32,12 @@ export interface RunningJob<Data> {
   readonly signal: AbortSignal;
 }
 
-/** A job that has failed `retries` + 1 times. */
+/** An error of a handler after which the job is not retried: it is dead at once. */
+export class PermanentFailure extends Error {
+  override readonly name = 'PermanentFailure';
+}
+
+/** A job that has failed `retries` + 1 times, or with PermanentFailure. */
 export interface DeadJob {
   readonly id: string;
   readonly data: unknown;
@@ -55,7 +61,8 @@ export interface Jobs<Queues extends Readonly<Record<string, object>>> {
   ): Promise<string | undefined>;
   /**
    * Starts workers for a queue. A job may run more than once (a worker that is killed after its effect): handlers are
-   * idempotent. An error starts the job again later, with growing delays; after the last retry the job is dead.
+   * idempotent. An error starts the job again later, with growing delays; after the last retry, or a PermanentFailure, the job is
+   * dead.
    * @param workers jobs that this process runs at once
    */
   run<Queue extends keyof Queues & string>(
@@ -104,10 +111,11 @@ export async function openJobs<Queues extends Readonly<Record<string, object>>>(
   { url, service, log, metrics }: JobsOptions,
   queues: Readonly<Record<keyof Queues & string, QueuePolicy>>,
 ): Promise<Jobs<Queues>> {
+  const schema = jobsSchemaOf(service);
   const boss = new PgBoss({
     connectionString: connection(url).connectionString ?? '',
     application_name: `signet-${service}-jobs`,
-    schema: `${service.replaceAll('-', '_')}_jobs`,
+    schema,
     max: maxConnections,
     useListenNotify: true,
     schedule: false,
@@ -136,9 +144,17 @@ export async function openJobs<Queues extends Readonly<Record<string, object>>>(
       failing.count = 0;
     } catch (error) {
       metrics.work(`job ${queue}`, 'failed', seconds());
-      if (failing.count++ === 0) log.warn({ err: error, queue }, 'a job failed; it is retried');
+      if (error instanceof PermanentFailure) log.warn({ err: error, queue }, 'a job is dead; it is not retried');
+      else if (failing.count++ === 0) log.warn({ err: error, queue }, 'a job failed; it is retried');
       throw error;
     }
+  }
+
+  /** Lets the failure under way be the job's last one. */
+  async function endRetries(queue: string, id: string): Promise<void> {
+    await boss
+      .getDb()
+      .executeSql(`UPDATE "${schema}".job SET retry_limit = retry_count WHERE name = $1 AND id = $2`, [queue, id]);
   }
 
   return {
@@ -167,6 +183,9 @@ export async function openJobs<Queues extends Readonly<Record<string, object>>>(
             const { id, data, retryCount: attempt, signal } = job;
             try {
               await runOne(queue, failing, () => handler({ id, data, attempt, signal }));
+            } catch (error) {
+              if (error instanceof PermanentFailure) await endRetries(queue, id);
+              throw error;
             } finally {
               boss.notifyWorker(worker);
             }
