@@ -7,14 +7,29 @@ import { expect } from 'vitest';
 export interface Mailbox {
   /** For SMTP_URL. */
   readonly url: string;
-  /** Waits for a mail to an address and returns the text of the latest. */
-  lastTo(email: string): Promise<string>;
+  /** Waits for a mail with a link to an address, one that no earlier call has returned, and returns its text. */
+  linkTo(email: string): Promise<string>;
+  /** Every mail so far, as it was sent. */
+  readonly mails: readonly ReceivedMail[];
+  /** How to reply to the next mails, in turn; then each is accepted. */
+  readonly replies: string[];
   close(): void;
+}
+
+/** A mail that the server accepted. */
+export interface ReceivedMail {
+  readonly to: string;
+  /** The headers and the body. */
+  readonly raw: string;
+  /** The text part. */
+  readonly text: string;
 }
 
 /** Opens a mailbox on a free port. */
 export async function openMailbox(): Promise<Mailbox> {
-  const mails: { readonly to: string; readonly text: string }[] = [];
+  const mails: ReceivedMail[] = [];
+  const returned = new Set<ReceivedMail>();
+  const replies: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket.on('close', () => sockets.delete(socket)));
@@ -25,9 +40,11 @@ export async function openMailbox(): Promise<Mailbox> {
     createInterface({ input: socket, crlfDelay: Infinity }).on('line', (line) => {
       if (data) {
         if (line !== '.') return void data.push(line.replace(/^\./, ''));
-        mails.push({ to, text: textOf(data.join('\n')) });
+        const raw = data.join('\n');
         data = undefined;
-        return reply('250 kept');
+        const answer = replies.shift() ?? '250 kept';
+        if (answer.startsWith('250')) mails.push({ to, raw, text: textOf(raw) });
+        return reply(answer);
       }
       if (/^RCPT TO:/i.test(line)) to = /<(.*)>/.exec(line)?.[1] ?? '';
       if (/^DATA$/i.test(line)) {
@@ -40,10 +57,15 @@ export async function openMailbox(): Promise<Mailbox> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async lastTo(email) {
-      const last = () => mails.findLast((mail) => mail.to === email)?.text;
-      await expect.poll(last).toBeDefined();
-      return last() ?? '';
+    mails,
+    replies,
+    async linkTo(email) {
+      const find = () =>
+        mails.find((mail) => mail.to === email && !returned.has(mail) && mail.text.includes('#token='));
+      await expect.poll(find, { timeout: 60_000, interval: 20 }).toBeDefined();
+      const found = find()!;
+      returned.add(found);
+      return found.text;
     },
     close() {
       for (const socket of sockets) socket.destroy();
@@ -52,11 +74,19 @@ export async function openMailbox(): Promise<Mailbox> {
   };
 }
 
-/** Decodes the body of a message: plain or quoted-printable (RFC 2045 section 6.7). */
+/** The text part of a message (RFC 2045, RFC 2046): 7bit, quoted-printable or base64. */
 function textOf(message: string): string {
+  const boundary = /^content-type: multipart\/[^;]+;\s+boundary="([^"]+)"/im.exec(message)?.[1];
+  if (boundary !== undefined) {
+    const parts = message.slice(message.indexOf('\n\n') + 2).split(`--${boundary}`);
+    return textOf((parts.find((part) => /^content-type: text\/plain/im.test(part)) ?? '').trimStart());
+  }
   const body = message.slice(message.indexOf('\n\n') + 2);
-  if (!/^content-transfer-encoding: quoted-printable$/im.test(message)) return body;
-  return body
+  const encoding = /^content-transfer-encoding: (.+)$/im.exec(message)?.[1]?.toLowerCase();
+  if (encoding === 'base64') return Buffer.from(body, 'base64').toString();
+  if (encoding !== 'quoted-printable') return body;
+  const bytes = body
     .replaceAll('=\n', '')
     .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1').toString();
 }

@@ -1,4 +1,4 @@
-import { ConnectError } from '@connectrpc/connect';
+import type { ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { invalidToken, refusal, refusalReasonOf } from '#kit/guard/error.ts';
 import type { Principal } from '#kit/guard/claims.ts';

@@ -16,9 +16,9 @@ test.each([
   ],
   ['${SIGNET_CSRF:-}', '${SIGNET_CRSF:-}', ['edge: sets SIGNET_CSRF from SIGNET_CRSF']],
   [
-    'SIGNET_USER_TARGET: dns:///user:8082',
+    'SIGNET_NOTIFICATION_TARGET: dns:///notification:8084',
     'DATABASE_URL: x',
-    ['edge: does not read DATABASE_URL', 'edge: does not set SIGNET_USER_TARGET'],
+    ['edge: does not read DATABASE_URL', 'edge: does not set SIGNET_NOTIFICATION_TARGET'],
   ],
   ['services/user/main.ts', 'services/user/mian.ts', ['user: services/user/mian.ts does not exist']],
   ["health.mjs, '8082'", "health.mjs, '8083'", ['user: has a health check on 8083']],

@@ -9,7 +9,7 @@ export const keys = {
   metricsPort: { ...telemetryKeys.metricsPort, optional: false, default: '9464' },
   dataDir: key('SIGNET_DATA_DIR', text, {
     default: '.data',
-    doc: 'Data directory of `npm start`: embedded PostgreSQL, master key, mails.',
+    doc: 'Data directory of `npm start`: embedded PostgreSQL, master key.',
   }),
   databaseUrl: { ...databaseKeys.databaseUrl, optional: true },
 } as const;

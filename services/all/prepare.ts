@@ -72,7 +72,6 @@ export async function prepare<C extends SomeConfigs>(
     ...given,
     ...database.urls,
     SIGNET_MASTER_KEY: masterKey,
-    SIGNET_MAIL_DIR: given['SIGNET_MAIL_DIR'] || path.join(dataDir, 'mail'),
   };
   const configs = read(environment);
   await step(

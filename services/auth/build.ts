@@ -79,7 +79,7 @@ export async function buildAuth(deps: {
   const { limits, devices } = add(buildLimits(ground, macs));
   const sessions = add(buildSessions(ground, { macs, signer: keyring.active, verify: guard.verify }));
   const links = add(buildLinks(ground));
-  const reach = { users: users.store, limits, devices, links: links.store, mailer: links.mailer };
+  const reach = { users: users.store, limits, devices, links: links.store, requests: links.links };
   const passwords = add(await buildPasswords(ground, reach));
   add(buildEmailVerification(ground, { ...reach, authenticator: passwords.authenticator }));
   const signIn = add(buildSignIn(ground, { ...sessions, ...passwords, devices }));
@@ -90,7 +90,7 @@ export async function buildAuth(deps: {
       scopesFor: roles.scopesOf,
     }),
   );
-  const accounts = add(buildAccounts(ground, passwords.hasher));
+  const accounts = add(buildAccounts(ground, { hasher: passwords.hasher, users: users.store, links: links.links }));
   // Before the notifications, which wake this work.
   const work = startWork(
     rooms.flatMap((room) => room.work ?? []),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Config, key } from '#kit/config/config.ts';
 import { databaseKeys, eventKeys, limitKeys, processKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
-import { baseUrl, duration, list, port, positiveDuration, secret, text, url, whole } from '#kit/config/types.ts';
+import { duration, list, port, positiveDuration, secret, whole } from '#kit/config/types.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { keyTimes } from '#kit/guard/keys.ts';
 import { longestTokenLife } from '#kit/guard/verifier.ts';
@@ -115,22 +115,6 @@ export const keys = {
   loginLimitAddress: key('SIGNET_LOGIN_LIMIT_ADDRESS', whole(1, 1_000_000), {
     default: '100',
     doc: 'Failed sign-ins allowed per client address (IPv6: per /64) in 15 minutes, over all accounts.',
-  }),
-  linkUrl: key('SIGNET_LINK_URL', baseUrl, {
-    optional: true,
-    doc: 'Base URL of links in mails; it serves the pages `/reset-password` and `/verify-email`. Unset: SIGNET_ISSUER.',
-  }),
-  smtpUrl: key('SMTP_URL', url('smtp', 'smtps').pipe(secret), {
-    optional: true,
-    doc: 'SMTP server for outgoing mail: smtp://user:password@host:587. Unset: mails are written to SIGNET_MAIL_DIR.',
-  }),
-  mailDir: key('SIGNET_MAIL_DIR', text, {
-    optional: true,
-    doc: 'Directory that receives mails when SMTP_URL is unset; it keeps the last 100. Unset: `mail` in the data directory of `npm start`; other processes discard mails.',
-  }),
-  mailFrom: key('SIGNET_MAIL_FROM', text, {
-    default: 'Signet <signet@localhost>',
-    doc: 'From header of outgoing mail.',
   }),
   passwordMin: key('SIGNET_PASSWORD_MIN', whole(8, 64), {
     default: '8',

@@ -1,17 +1,20 @@
 import { PrismaClient } from '#gen/prisma/user/client.ts';
+import { ProfileService } from '#gen/proto/signet/user/v1/profile_service_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
 import { follow } from '#kit/events/follow.ts';
+import { serveEvents } from '#kit/events/serve.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
 import { createAccounts } from './clients/accounts.ts';
 import { createProfiles } from './domain/profiles.ts';
+import { profileHandler } from './handler/profile.ts';
 import { userHandler } from './handler/user.ts';
 import { user } from './service.ts';
 import { createProfileStore } from './store/profiles.ts';
 
 /** Wires the user service. */
-export function build({ database, to, log, metrics }: ServiceDeps<typeof user>): BuiltService {
+export function build({ database, config, to, log, metrics }: ServiceDeps<typeof user>): BuiltService {
   const db = new PrismaClient({ adapter: database.adapter });
   const auth = to('auth');
   const store = createProfileStore(db);
@@ -33,8 +36,9 @@ export function build({ database, to, log, metrics }: ServiceDeps<typeof user>):
     metrics,
   });
   return {
-    mounted: [mount(UserService, userHandler(profiles))],
+    mounted: [mount(UserService, userHandler(profiles)), mount(ProfileService, profileHandler(store))],
     work: [erasure.work],
     followers: [accounts],
+    events: serveEvents({ db, schema: user.name, produces: user.produces, keep: config.eventsRetention }),
   };
 }

@@ -72,7 +72,8 @@ describe.each(
 )('%s', (_, name, method) => {
   test('with the ids of another user in any field, neither reveals nor changes their data', async () => {
     const ids = { id: victim.id, session, email: victim.email };
-    const before = await rows.mentioning(...Object.values(ids));
+    // Everyone may request a link for an email, and notification sets its token later.
+    const before = (await rows.mentioning(...Object.values(ids))).filter((row) => !row.startsWith('auth.links'));
     // Account, session, profile and audit events.
     expect(before.length).toBeGreaterThan(4);
     const shown: string[] = [];

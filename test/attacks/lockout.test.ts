@@ -26,6 +26,7 @@ let caller: string;
 beforeAll(async () => {
   mailbox = await openMailbox();
   system = await openSystem({
+    services: ['user', 'notification'],
     env: {
       SMTP_URL: mailbox.url,
       SIGNET_HASH_QUEUE: '1000',
@@ -87,7 +88,7 @@ async function attack({ email, password }: { email: string; password: string }) 
   expect(await login('198.51.100.99', email, password), 'from an unknown place').toBe('LOGIN_LIMITED');
 }
 
-const resetLink = async (email: string) => /#token=([\w-]+)/.exec(await mailbox.lastTo(email))?.[1] ?? '';
+const resetLink = async (email: string) => /#token=([\w-]+)/.exec(await mailbox.linkTo(email))?.[1] ?? '';
 
 describe('a stranger cannot lock out an owner', () => {
   test('who has registered and never signed in', async () => {

@@ -9,6 +9,7 @@ let db: Client;
 beforeAll(async () => {
   mailbox = await openMailbox();
   system = await openSystem({
+    services: ['user', 'notification'],
     env: {
       SMTP_URL: mailbox.url,
       SIGNET_LOGIN_LIMIT: '4',
@@ -27,7 +28,7 @@ afterAll(async () => {
 /** The verification mail that a user requests, and its token. */
 async function mailOf({ email, access }: Person) {
   expect((await system.rest('POST', '/auth/email/verification', { token: access, body: {} })).status).toBe(200);
-  const text = await mailbox.lastTo(email);
+  const text = await mailbox.linkTo(email);
   return { text, token: system.secret(/verify-email#token=([\w-]+)/.exec(text)?.[1] ?? '') };
 }
 const verify = (token: string, password?: string) =>
@@ -83,7 +84,7 @@ describe('an email address is verified', () => {
     });
     const id = made.json.results[0].user_id;
     await system.rest('POST', '/auth/password/reset-request', { body: { email } });
-    const token = system.secret(/#token=([\w-]+)/.exec(await mailbox.lastTo(email))?.[1] ?? '');
+    const token = system.secret(/#token=([\w-]+)/.exec(await mailbox.linkTo(email))?.[1] ?? '');
     expect((await verify(token, 'any')).json.code, 'not a verification link').toBe('INVALID_LINK');
     const new_password = system.secret(crypto.randomUUID());
     expect((await system.rest('POST', '/auth/password/reset', { body: { token, new_password } })).status).toBe(200);

@@ -4,7 +4,9 @@ import { mount } from '#kit/call/app.ts';
 import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { listenersOf } from '#kit/events/types.ts';
 import type { Ground } from '../ground.ts';
+import type { Links } from '../links/public.ts';
 import type { Hasher } from '../passwords/public.ts';
+import type { UserStore } from '../users/public.ts';
 import { accountHandler } from './handler/account.ts';
 import { adminHandler } from './handler/admin.ts';
 import { registerHandler } from './handler/register.ts';
@@ -19,7 +21,10 @@ import { createImportStore } from './store/imports.ts';
 import { createRegistrationStore } from './store/registration.ts';
 
 /** Builds the room `accounts`: registration, administration, import and deletion. */
-export function buildAccounts({ config, db }: Ground, hasher: Hasher) {
+export function buildAccounts(
+  { config, db }: Ground,
+  { hasher, users, links }: { readonly hasher: Hasher; readonly users: UserStore; readonly links: Links },
+) {
   const { passwordMin, adminEmail: email, adminPassword: password } = config;
   const store = createRegistrationStore(db);
   const accounts = createAccounts({ store, hasher, passwordMin, clock: Date.now });
@@ -31,7 +36,7 @@ export function buildAccounts({ config, db }: Ground, hasher: Hasher) {
     methods: registerHandler(accounts),
     mounted: [
       mount(AdminService, adminHandler(admin, imports, erasures)),
-      mount(AccountService, accountHandler(admin, erasures)),
+      mount(AccountService, accountHandler({ admin, erasures, users, links })),
     ],
   };
 }

@@ -2,7 +2,7 @@ import { EmailService } from '#gen/proto/signet/auth/v1/email_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import type { Ground } from '../ground.ts';
 import type { Limits } from '../limits/public.ts';
-import type { LinkMailer, LinkStore } from '../links/public.ts';
+import type { Links, LinkStore } from '../links/public.ts';
 import type { PasswordAuthenticator } from '../passwords/public.ts';
 import type { UserStore } from '../users/public.ts';
 import { emailHandler } from './handler.ts';
@@ -17,7 +17,7 @@ export function buildEmailVerification(
     readonly authenticator: PasswordAuthenticator;
     readonly limits: Limits;
     readonly links: LinkStore;
-    readonly mailer: LinkMailer;
+    readonly requests: Links;
   },
 ) {
   const emails = createEmailVerification({ ...deps, store: createEmailVerificationStore(db) });

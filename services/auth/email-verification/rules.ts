@@ -1,7 +1,7 @@
 import { networkOf } from '#kit/net/network.ts';
 import type { Actor } from '../audit/public.ts';
 import type { Limits, Source } from '../limits/public.ts';
-import type { LinkMailer, LinkStore } from '../links/public.ts';
+import type { Links, LinkStore } from '../links/public.ts';
 import type { PasswordAuthenticator } from '../passwords/public.ts';
 import type { UserStore } from '../users/public.ts';
 import { failure } from '../reasons.ts';
@@ -32,9 +32,9 @@ export function createEmailVerification(deps: {
   readonly authenticator: PasswordAuthenticator;
   readonly limits: Limits;
   readonly links: LinkStore;
-  readonly mailer: LinkMailer;
+  readonly requests: Pick<Links, 'request'>;
 }): EmailVerification {
-  const { users, store, authenticator, limits, links, mailer } = deps;
+  const { users, store, authenticator, limits, links, requests } = deps;
 
   async function confirm(userId: string, token: string, by: Actor): Promise<void> {
     if (!(await store.verify(token, userId, by))) throw failure('INVALID_LINK');
@@ -48,7 +48,7 @@ export function createEmailVerification(deps: {
       // A signed-in user requests a mail to their own email, so the network counts as known.
       const place = { by: source, network: networkOf(source.ip), isKnownNetwork: true };
       if (await limits.tryMail('email_verification', user.email, place))
-        mailer.later('email_verification', user.email, source);
+        requests.request('email_verification', user.email, source);
     },
     async verify(token, password, source) {
       const owner = await links.find('email_verification', token);

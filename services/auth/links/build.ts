@@ -1,22 +1,12 @@
-import { createMailer } from '#kit/mail/mailer.ts';
+import { outsideCalls } from '#kit/call/call.ts';
 import { sweeping } from '#kit/work/sweep.ts';
 import type { Ground } from '../ground.ts';
-import { createLinkMailer } from './clients/link-mailer.ts';
+import { createLinks } from './rules.ts';
 import { createLinkStore } from './store.ts';
 
-/** Builds the room `links`: links sent by mail. */
-export function buildLinks({ config, db, log }: Ground) {
-  const { smtpUrl, mailFrom: from, mailDir: folder, linkUrl, issuer } = config;
-  const transport = createMailer({ smtpUrl, from, folder, log });
+/** Builds the room `links`: links that the notification service sends by mail. */
+export function buildLinks({ db, log }: Ground) {
   const store = createLinkStore(db);
-  const mailer = createLinkMailer({ store, send: (mail) => transport.send(mail), baseUrl: linkUrl ?? issuer, log });
-  return {
-    store,
-    mailer,
-    work: [sweeping('links', store)],
-    async close() {
-      await mailer.idle();
-      transport.close();
-    },
-  };
+  const links = createLinks({ store, log, background: outsideCalls });
+  return { store, links, work: [sweeping('links', store)], close: links.idle };
 }

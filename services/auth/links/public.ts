@@ -1,2 +1,2 @@
-export type { LinkMailer, LinkStore } from './rules.ts';
+export type { Links, LinkStore } from './rules.ts';
 export { endLinks, useLink } from './store.ts';

@@ -1,29 +1,50 @@
+import { v7 as uuidv7 } from 'uuid';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import {
+  EmailVerificationRequestedSchema,
+  PasswordResetRequestedSchema,
+} from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import type { Swept } from '#kit/work/sweep.ts';
 import { insertAudit } from '../audit/public.ts';
+import { record } from '../events/public.ts';
 import { toUser, userColumns, type UserRow } from '../users/public.ts';
 import { hashOfLink, type LinkPurpose, type LinkStore } from './rules.ts';
 
 const life = Prisma.sql`interval '30 minutes'`;
+/** How long after its request the token of a link can be issued: mail may be delayed. */
+const issuable = Prisma.sql`interval '1 day'`;
 
 /** Creates the store of links in PostgreSQL. A link becomes invalid when the account's email changes. */
 export function createLinkStore(db: PrismaClient): LinkStore & Swept {
   return {
-    insert: (purpose, email, tokenHash, by) =>
+    insert: (purpose, email, by) =>
       db.$transaction(async (tx) => {
         const [user] = await tx.$queryRaw<UserRow[]>`
           SELECT ${userColumns} FROM auth.users u
           WHERE u.email = ${email} AND u.disabled_at IS NULL
             AND (${purpose} <> 'email_verification' OR u.verified_at IS NULL)
           FOR NO KEY UPDATE`;
-        if (!user) return undefined;
+        if (!user) return false;
+        const linkId = uuidv7();
         await tx.$executeRaw`
-          INSERT INTO auth.links (hash, purpose, user_id, email, expires_at)
-          VALUES (${tokenHash}::bytea, ${purpose}, ${user.id}::uuid, ${email}, now() + ${life})`;
+          INSERT INTO auth.links (id, purpose, user_id, email, requested_from, expires_at)
+          VALUES (${linkId}::uuid, ${purpose}, ${user.id}::uuid, ${email}, ${by.ip}, now() + ${issuable})`;
         const kind = purpose === 'password_reset' ? 'password_reset_requested' : 'email_verification_sent';
         await insertAudit(tx, { kind, outcome: 'success', actor: by, subjectId: user.id });
-        return toUser(user);
+        const type = purpose === 'password_reset' ? PasswordResetRequestedSchema : EmailVerificationRequestedSchema;
+        await record(tx, { type, subject: user.id, message: { userId: user.id, linkId } });
+        return true;
       }),
+
+    async issue(linkId, tokenHash) {
+      const [row] = await db.$queryRaw<(UserRow & { expiresAt: Date; requestedFrom: string })[]>`
+        UPDATE auth.links l SET hash = ${tokenHash}::bytea, expires_at = now() + ${life}
+        FROM auth.users u
+        WHERE l.id = ${linkId}::uuid AND l.expires_at > now() AND u.id = l.user_id
+          AND u.email = l.email AND u.disabled_at IS NULL
+        RETURNING ${userColumns}, l.expires_at AS "expiresAt", l.requested_from AS "requestedFrom"`;
+      return row && { user: toUser(row), expiresAt: row.expiresAt, requestedFrom: row.requestedFrom };
+    },
 
     async find(purpose, token) {
       const [user] = await db.$queryRaw<UserRow[]>`

@@ -4,7 +4,7 @@ import { mount } from '#kit/call/app.ts';
 import { insertAudit } from '../audit/public.ts';
 import type { Ground } from '../ground.ts';
 import type { DeviceTokens, Limits } from '../limits/public.ts';
-import type { LinkMailer, LinkStore } from '../links/public.ts';
+import type { Links, LinkStore } from '../links/public.ts';
 import type { UserStore } from '../users/public.ts';
 import { passwordHandler } from './handler.ts';
 import { createPasswordAuthenticator } from './rules/authenticator.ts';
@@ -20,10 +20,10 @@ export async function buildPasswords(
     readonly limits: Limits;
     readonly devices: DeviceTokens;
     readonly links: LinkStore;
-    readonly mailer: LinkMailer;
+    readonly requests: Links;
   },
 ) {
-  const { users, limits, devices, links, mailer } = deps;
+  const { users, limits, devices, links, requests } = deps;
   const { passwordMin, hashQueue } = config;
   const hasher = await createHasher({
     memory: config.argon2Memory,
@@ -51,7 +51,7 @@ export async function buildPasswords(
     limits,
     devices,
     links,
-    mailer,
+    requests,
     passwordMin,
   });
   return { hasher, authenticator, mounted: [mount(PasswordService, passwordHandler(passwords, cookies))] };

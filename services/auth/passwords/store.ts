@@ -1,8 +1,10 @@
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { PasswordChangedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { networkOf } from '#kit/net/network.ts';
 import { columns } from '#kit/store/columns.ts';
 import type { Sql } from '#kit/store/sql.ts';
 import { type Actor, insertAudit } from '../audit/public.ts';
+import { record } from '../events/public.ts';
 import { endLinks, useLink } from '../links/public.ts';
 import { tokensFromNow } from '../revocation/public.ts';
 import { endSessions } from '../sessions/public.ts';
@@ -91,6 +93,7 @@ export function createPasswordStore(db: PrismaClient): PasswordStore {
           subjectId: userId,
           details: { ended_sessions: ended },
         });
+        await record(tx, { type: PasswordChangedSchema, subject: userId, message: { userId, reset: false } });
         return true;
       });
     },
@@ -112,6 +115,7 @@ export function createPasswordStore(db: PrismaClient): PasswordStore {
           subjectId: userId,
           details,
         });
+        await record(tx, { type: PasswordChangedSchema, subject: userId, message: { userId, reset: true } });
         return true;
       }),
   };

@@ -7,7 +7,13 @@ import { createSignIn, type SignInCheck } from './rules.ts';
 import { failure } from '../reasons.ts';
 
 const account = { id: 'ada', email: 'ada@example.com', name: 'Ada', roles: ['user'], createdAt: new Date(0) };
-const byPassword: Authentication = { account, amr: ['pwd'], authTime: new Date(0), credentialsVersion: 3 };
+const byPassword: Authentication = {
+  account,
+  amr: ['pwd'],
+  authTime: new Date(0),
+  credentialsVersion: 3,
+  isKnownPlace: false,
+};
 const attempt = { email: account.email, password: 'a password', client: 'signet', source: system, label: 'a device' };
 
 function make(...checks: SignInCheck[]) {

@@ -1,7 +1,10 @@
 import type { Prisma, PrismaClient } from '#gen/prisma/user/client.ts';
+import { ProfileUpdatedSchema } from '#gen/proto/signet/events/v1/user_events_pb.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
+import { createRecord } from '#kit/events/record.ts';
 import { columns, present } from '#kit/store/columns.ts';
-import type { ProfileStore } from '../domain/profiles.ts';
+import type { ProfileFields, ProfileStore, StoredProfile } from '../domain/profiles.ts';
+import { user } from '../service.ts';
 
 type Transaction = Prisma.TransactionClient;
 
@@ -14,6 +17,8 @@ interface ProfileRow {
 
 const profileColumns = columns<ProfileRow>('p', { name: true, bio: true, phone: true, locale: true });
 
+const record = createRecord('user', user.produces);
+
 /** Creates the profile store in PostgreSQL. Every insert locks the owner's row, which decides whether it may be written. */
 export function createProfileStore(db: PrismaClient) {
   return {
@@ -22,17 +27,14 @@ export function createProfileStore(db: PrismaClient) {
         SELECT ${profileColumns} FROM "user".profiles p WHERE user_id = ${userId}::uuid`;
       return row && present(row);
     },
-    async update(userId, { name, bio, phone, locale }) {
-      const [written] = await db.$queryRaw<ProfileRow[]>`
-        WITH owner AS (${livingOwners('user', [userId])})
-        INSERT INTO "user".profiles AS p (user_id, name, bio, phone, locale)
-        SELECT user_id, ${name ?? null}, ${bio ?? ''}, ${phone ?? ''}, ${locale ?? ''} FROM owner
-        ON CONFLICT (user_id) DO UPDATE SET
-          name = coalesce(${name ?? null}, p.name), bio = coalesce(${bio ?? null}, p.bio),
-          phone = coalesce(${phone ?? null}, p.phone), locale = coalesce(${locale ?? null}, p.locale),
-          updated_at = now()
-        RETURNING ${profileColumns}`;
-      return written && present(written);
+    async update(userId, changes) {
+      const { locale } = changes;
+      if (locale === undefined) return write(db, userId, changes);
+      return db.$transaction(async (tx) => {
+        const written = await write(tx, userId, changes);
+        if (written) await record(tx, { type: ProfileUpdatedSchema, subject: userId, message: { userId, locale } });
+        return written;
+      });
     },
     /** Inserts the profiles of new accounts in a transaction. Existing ones and those of erased accounts stay as they are. */
     async insert(userIds: readonly string[], tx: Transaction): Promise<void> {
@@ -46,4 +48,22 @@ export function createProfileStore(db: PrismaClient) {
       await tx.$executeRaw`DELETE FROM "user".profiles WHERE user_id = ANY(${[...userIds]}::uuid[])`;
     },
   } satisfies ProfileStore & Record<string, unknown>;
+}
+
+/** Applies changes to a profile, or inserts it; undefined for an erased account. */
+async function write(
+  db: Pick<PrismaClient, '$queryRaw'>,
+  userId: string,
+  { name, bio, phone, locale }: Partial<ProfileFields>,
+): Promise<StoredProfile | undefined> {
+  const [written] = await db.$queryRaw<ProfileRow[]>`
+    WITH owner AS (${livingOwners('user', [userId])})
+    INSERT INTO "user".profiles AS p (user_id, name, bio, phone, locale)
+    SELECT user_id, ${name ?? null}, ${bio ?? ''}, ${phone ?? ''}, ${locale ?? ''} FROM owner
+    ON CONFLICT (user_id) DO UPDATE SET
+      name = coalesce(${name ?? null}, p.name), bio = coalesce(${bio ?? null}, p.bio),
+      phone = coalesce(${phone ?? null}, p.phone), locale = coalesce(${locale ?? null}, p.locale),
+      updated_at = now()
+    RETURNING ${profileColumns}`;
+  return written && present(written);
 }

@@ -52,7 +52,10 @@ export function createImportStore(db: PrismaClient): ImportStore {
       const rows = await db.$transaction(async (tx) => {
         const found = await tx.$queryRaw<Row[]>(insert);
         const created = new Set(found.filter((row) => row.created).map(({ id }) => id));
-        await record(tx, ...accounts.filter(({ user }) => created.has(user.id)).map(({ user }) => registered(user)));
+        await record(
+          tx,
+          ...accounts.filter(({ user }) => created.has(user.id)).map(({ user }) => registered(user, false)),
+        );
         return found;
       });
       const results = new Map(rows.map((row) => [row.id, row]));

@@ -3,10 +3,13 @@ import { UserRegisteredSchema } from '#gen/proto/signet/events/v1/auth_events_pb
 import type { User } from '../../users/public.ts';
 
 /** The event of a new account. */
-export function registered({ id, roles, createdAt }: Pick<User, 'id' | 'roles' | 'createdAt'>) {
+export function registered(
+  { id, roles, createdAt }: Pick<User, 'id' | 'roles' | 'createdAt'>,
+  selfRegistered: boolean,
+) {
   return {
     type: UserRegisteredSchema,
     subject: id,
-    message: { userId: id, roles: [...roles], registeredAt: timestampFromDate(createdAt) },
+    message: { userId: id, roles: [...roles], registeredAt: timestampFromDate(createdAt), selfRegistered },
   };
 }

@@ -1,6 +1,6 @@
 import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { networkOf } from '#kit/net/network.ts';
-import { auditColumns, auditValues } from '../../audit/public.ts';
+import { auditColumns, auditValues, system } from '../../audit/public.ts';
 import { record } from '../../events/public.ts';
 import { registered } from './registered.ts';
 import type { RegistrationStore } from '../rules/registration.ts';
@@ -24,7 +24,7 @@ export function createRegistrationStore(db: PrismaClient): RegistrationStore {
             ON CONFLICT DO NOTHING RETURNING id
           )
           INSERT INTO auth.audit_events ${auditColumns} SELECT ${auditValues(event)} FROM u`;
-        if (inserted === 1) await record(tx, registered(user));
+        if (inserted === 1) await record(tx, registered(user, by !== system));
         return inserted === 1;
       });
     },

@@ -16,7 +16,7 @@ interface KnownPlaces {
 }
 
 /** An account found for a sign-in. */
-export interface LoginRecord extends Omit<Authentication, 'amr'>, KnownPlaces {
+export interface LoginRecord extends Omit<Authentication, 'amr' | 'isKnownPlace'>, KnownPlaces {
   readonly passwordHash: string;
 }
 
@@ -66,6 +66,7 @@ interface Attempt {
   readonly source: Source;
   found?: LoginRecord | undefined;
   counted?: PasswordTry;
+  isKnownPlace?: boolean;
   /** Whether the hash matches the normalized password or the password as typed. */
   matches?: 'normalized' | 'typed' | undefined;
 }
@@ -102,6 +103,7 @@ export function createPasswordAuthenticator(deps: {
       isKnownNetwork: found?.isKnownNetwork ?? false,
       device: found && devices.verify(found.account.id, source.deviceToken, found.devicesFrom),
     };
+    attempt.isKnownPlace = place.isKnownNetwork || place.device !== undefined;
     // An attempt that is not admitted matches nothing and costs the same.
     const hash = () => (attempt.counted?.isAdmitted ? found?.passwordHash : undefined);
     // Counts when the hash is computed, so that queued attempts do not use up a network's limit.
@@ -141,7 +143,7 @@ export function createPasswordAuthenticator(deps: {
         for (const check of checks) await check(attempt);
         if (!attempt.found) throw new Error('no check refused an unknown account');
         const { account, authTime, credentialsVersion } = attempt.found;
-        return { account, amr: ['pwd'], authTime, credentialsVersion };
+        return { account, amr: ['pwd'], authTime, credentialsVersion, isKnownPlace: attempt.isKnownPlace ?? false };
       });
     },
   };

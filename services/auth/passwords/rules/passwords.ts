@@ -1,6 +1,6 @@
 import { networkOf } from '#kit/net/network.ts';
 import type { DeviceTokens, Limits, Source } from '../../limits/public.ts';
-import type { LinkMailer, LinkStore } from '../../links/public.ts';
+import type { Links, LinkStore } from '../../links/public.ts';
 import { normalizeEmail, type UserStore } from '../../users/public.ts';
 import type { PasswordAuthenticator, PasswordStore } from './authenticator.ts';
 import type { Hasher } from './hasher.ts';
@@ -32,10 +32,10 @@ export function createPasswords(deps: {
   readonly limits: Limits;
   readonly devices: DeviceTokens;
   readonly links: LinkStore;
-  readonly mailer: LinkMailer;
+  readonly requests: Pick<Links, 'request'>;
   readonly passwordMin: number;
 }): Passwords {
-  const { users, store, hasher, authenticator, limits, devices, links, mailer, passwordMin } = deps;
+  const { users, store, hasher, authenticator, limits, devices, links, requests, passwordMin } = deps;
   return {
     async change({ userId, sessionId }, current, next, source) {
       // The email may have changed since the token was issued.
@@ -56,7 +56,7 @@ export function createPasswords(deps: {
       const found = await store.findForMail(account, network);
       const device = found && devices.verify(found.id, deviceToken, found.devicesFrom);
       const place = { by: source, network, isKnownNetwork: found?.isKnownNetwork ?? false, device };
-      if (await limits.tryMail('password_reset', account, place)) mailer.later('password_reset', account, source);
+      if (await limits.tryMail('password_reset', account, place)) requests.request('password_reset', account, source);
     },
 
     async reset(token, next, source) {

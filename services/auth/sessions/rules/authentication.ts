@@ -9,4 +9,6 @@ export interface Authentication {
   readonly authTime: Date;
   /** Version of the account's credentials. If it has changed, no session can be opened. */
   readonly credentialsVersion: number;
+  /** Whether the account knows the device or the network. */
+  readonly isKnownPlace: boolean;
 }

@@ -35,7 +35,7 @@ async function authenticated(): Promise<Authentication> {
   const user = { id, email: `${id}@example.com`, name: 'Ada', roles: ['user'], createdAt: new Date() };
   await createRegistrationStore(db).insertOnce(user, 'first hash', system);
   const found = await createPasswordStore(db).findForLogin(user.email, '');
-  return { ...found!, amr: ['pwd'] };
+  return { ...found!, amr: ['pwd'], isKnownPlace: false };
 }
 
 function open(authentication: Authentication) {

@@ -4,8 +4,10 @@ import { columns, present } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
 import { where } from '#kit/store/where.ts';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { SessionCreatedSchema, SessionReuseDetectedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import type { Swept } from '#kit/work/sweep.ts';
 import { type Actor, auditColumns, auditValues, insertAudit } from '../../audit/public.ts';
+import { record } from '../../events/public.ts';
 import { scopesFor } from '../../roles/public.ts';
 import { lockUser, toUser, type User, userColumns, type UserRow } from '../../users/public.ts';
 import type {
@@ -99,7 +101,11 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
   const grace = Prisma.sql`${limits.grace} * interval '1 millisecond'`;
 
   /** Resolves a refresh with a token that is not current: within its grace period, reused, or invalid. */
-  async function resolveUsedToken(token: PresentedToken, place: RefreshPlace): Promise<Refreshed> {
+  async function resolveUsedToken(
+    tx: Prisma.TransactionClient,
+    token: PresentedToken,
+    place: RefreshPlace,
+  ): Promise<Refreshed> {
     const { ip, agent } = place;
     // The user of a token that is used twice is unknown.
     const actor = { ...place, id: '' };
@@ -114,7 +120,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
     const replay = { kind: 'refresh_replay', outcome: endsReplay ? 'failure' : 'success', actor } as const;
     const subject = Prisma.sql`hit.id::text`;
     // If the session has no recorded network or User-Agent (refreshed by an earlier version), it does not count as another one.
-    const [row] = await db.$queryRaw<(Row & { repeated: boolean; ended: boolean })[]>`
+    const [row] = await tx.$queryRaw<(Row & { repeated: boolean; ended: boolean; is_reuse: boolean })[]>`
       WITH found AS (
         SELECT ${signedInColumns},
                ${live} AND u.disabled_at IS NULL AS live,
@@ -150,6 +156,10 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
       SELECT hit.*, live AND in_grace AND NOT (is_replay AND ${endsReplay}::boolean) AS repeated,
              EXISTS (SELECT FROM changed WHERE revoked_at IS NOT NULL) AS ended
       FROM hit`;
+    if (row?.ended && row.is_reuse) {
+      const message = { userId: row.id, sessionId };
+      await record(tx, { type: SessionReuseDetectedSchema, subject: row.id, message });
+    }
     if (row?.repeated) return { outcome: 'repeated', signedIn: toSignedIn(row) };
     return { outcome: row?.ended ? 'reused' : 'invalid' };
   }
@@ -174,12 +184,12 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
 
   return {
     async open({ id, authentication, clientId, deviceLabel, secret }: NewSession, by) {
-      const { account, amr, authTime, credentialsVersion } = authentication;
+      const { account, amr, authTime, credentialsVersion, isKnownPlace } = authentication;
       const userId = account.id;
       const event = { kind: 'login', outcome: 'success', actor: { ...by, id: userId }, subjectId: userId } as const;
-      const [, rows] = await db.$transaction([
-        lockUser(db, userId),
-        db.$queryRaw<Row[]>`
+      return db.$transaction(async (tx) => {
+        await lockUser(tx, userId);
+        const [row] = await tx.$queryRaw<(Row & { isFirst: boolean })[]>`
           WITH u AS (
             SELECT * FROM auth.users
             WHERE id = ${userId}::uuid AND disabled_at IS NULL AND credentials_version = ${credentialsVersion}
@@ -200,9 +210,13 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
             INSERT INTO auth.audit_events ${auditColumns}
             SELECT ${auditValues({ ...event, details: { session_id: id } })} FROM u
           )
-          SELECT ${signedInColumns} FROM s, u`,
-      ]);
-      return rows[0] && toSignedIn(rows[0]);
+          SELECT ${signedInColumns}, NOT EXISTS (SELECT FROM auth.sessions o WHERE o.user_id = u.id) AS "isFirst"
+          FROM s, u`;
+        if (!row) return undefined;
+        const message = { userId, sessionId: id, first: row.isFirst, knownPlace: isKnownPlace };
+        await record(tx, { type: SessionCreatedSchema, subject: userId, message });
+        return toSignedIn(row);
+      });
     },
 
     async advance(token, place) {
@@ -215,7 +229,8 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
         WHERE s.id = ${token.sessionId}::uuid AND s.counter = ${token.counter}::int AND ${genuine(token)}
           AND ${live} AND u.id = s.user_id AND u.disabled_at IS NULL
         RETURNING ${signedInColumns}`;
-      return row ? { outcome: 'refreshed', signedIn: toSignedIn(row) } : resolveUsedToken(token, place);
+      if (row) return { outcome: 'refreshed', signedIn: toSignedIn(row) };
+      return db.$transaction((tx) => resolveUsedToken(tx, token, place));
     },
 
     endByToken(token, by) {

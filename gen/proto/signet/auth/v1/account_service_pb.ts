@@ -7,6 +7,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_signet_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/account_service.proto.
  */
 export const file_signet_auth_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZSIyChVDb25maXJtRXJhc3VyZVJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQEiGAoWQ29uZmlybUVyYXN1cmVSZXNwb25zZSI6ChJGaW5kRGVsZXRlZFJlcXVlc3QSJAoIdXNlcl9pZHMYASADKAlCErpID5IBDAgBEOgHIgVyA7ABASInChNGaW5kRGVsZXRlZFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJMt8DCg5BY2NvdW50U2VydmljZRJ8Cg1EZWxldGVBY2NvdW50EiQuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlcXVlc3QaJS5zaWduZXQuYXV0aC52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiHpACAoq1GBESDxoEdXNlcioDCKwCMgIIBaK1GAJ7fRKnAQoOQ29uZmlybUVyYXN1cmUSJS5zaWduZXQuYXV0aC52MS5Db25maXJtRXJhc3VyZVJlcXVlc3QaJi5zaWduZXQuYXV0aC52MS5Db25maXJtRXJhc3VyZVJlc3BvbnNlIkaQAgKKtRgIGgYKBHVzZXKitRgzeyJ1c2VyX2lkIjogIjAxOGYzZTJhLTdiMWMtN2RlZi04YTEyLTM0NTY3ODlhYmNkZSJ9EqQBCgtGaW5kRGVsZXRlZBIiLnNpZ25ldC5hdXRoLnYxLkZpbmREZWxldGVkUmVxdWVzdBojLnNpZ25ldC5hdXRoLnYxLkZpbmREZWxldGVkUmVzcG9uc2UiTIgCAZACAYq1GAgaBgoEdXNlcqK1GDZ7InVzZXJfaWRzIjogWyIwMThmM2UyYS03YjFjLTdkZWYtOGExMi0zNDU2Nzg5YWJjZGUiXX1iBnByb3RvMw", [file_buf_validate_validate, file_signet_policy_v1_policy]);
+  fileDesc("CiRzaWduZXQvYXV0aC92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIhYKFERlbGV0ZUFjY291bnRSZXF1ZXN0IhcKFURlbGV0ZUFjY291bnRSZXNwb25zZSIuChFHZXRDb250YWN0UmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASI+CgdDb250YWN0Eg0KBWVtYWlsGAEgASgJEhYKDmVtYWlsX3ZlcmlmaWVkGAIgASgIEgwKBG5hbWUYAyABKAkiLQoQSXNzdWVMaW5rUmVxdWVzdBIZCgdsaW5rX2lkGAEgASgJQgi6SAVyA7ABASJ6CgRMaW5rEg0KBWVtYWlsGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdG9rZW4YAyABKAkSLgoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcmVxdWVzdGVkX2Zyb20YBSABKAkiMgoVQ29uZmlybUVyYXN1cmVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBIhgKFkNvbmZpcm1FcmFzdXJlUmVzcG9uc2UiOgoSRmluZERlbGV0ZWRSZXF1ZXN0EiQKCHVzZXJfaWRzGAEgAygJQhK6SA+SAQwIARDoByIFcgOwAQEiJwoTRmluZERlbGV0ZWRSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCTKbBgoOQWNjb3VudFNlcnZpY2USfAoNRGVsZXRlQWNjb3VudBIkLnNpZ25ldC5hdXRoLnYxLkRlbGV0ZUFjY291bnRSZXF1ZXN0GiUuc2lnbmV0LmF1dGgudjEuRGVsZXRlQWNjb3VudFJlc3BvbnNlIh6QAgKKtRgREg8aBHVzZXIqAwisAjICCAWitRgCe30SmAEKCkdldENvbnRhY3QSIS5zaWduZXQuYXV0aC52MS5HZXRDb250YWN0UmVxdWVzdBoXLnNpZ25ldC5hdXRoLnYxLkNvbnRhY3QiTpACAYq1GBAaDgoMbm90aWZpY2F0aW9uorUYM3sidXNlcl9pZCI6ICIwMThmM2UyYS03YjFjLTdkZWYtOGExMi0zNDU2Nzg5YWJjZGUifRKQAQoJSXNzdWVMaW5rEiAuc2lnbmV0LmF1dGgudjEuSXNzdWVMaW5rUmVxdWVzdBoULnNpZ25ldC5hdXRoLnYxLkxpbmsiS4q1GBAaDgoMbm90aWZpY2F0aW9uorUYM3sibGlua19pZCI6ICIwMThmM2UyYS03YjFjLTdkZWYtOGExMi0zNDU2Nzg5YWJjZGUifRK1AQoOQ29uZmlybUVyYXN1cmUSJS5zaWduZXQuYXV0aC52MS5Db25maXJtRXJhc3VyZVJlcXVlc3QaJi5zaWduZXQuYXV0aC52MS5Db25maXJtRXJhc3VyZVJlc3BvbnNlIlSQAgKKtRgWGhQKBHVzZXIKDG5vdGlmaWNhdGlvbqK1GDN7InVzZXJfaWQiOiAiMDE4ZjNlMmEtN2IxYy03ZGVmLThhMTItMzQ1Njc4OWFiY2RlIn0SpAEKC0ZpbmREZWxldGVkEiIuc2lnbmV0LmF1dGgudjEuRmluZERlbGV0ZWRSZXF1ZXN0GiMuc2lnbmV0LmF1dGgudjEuRmluZERlbGV0ZWRSZXNwb25zZSJMiAIBkAIBirUYCBoGCgR1c2VyorUYNnsidXNlcl9pZHMiOiBbIjAxOGYzZTJhLTdiMWMtN2RlZi04YTEyLTM0NTY3ODlhYmNkZSJdfWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
 
 /**
  * Empty request: the account is the caller's own.
@@ -47,6 +49,134 @@ export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*
   messageDesc(file_signet_auth_v1_account_service, 1);
 
 /**
+ * The account to reach.
+ *
+ * @generated from message signet.auth.v1.GetContactRequest
+ */
+export type GetContactRequest = Message<"signet.auth.v1.GetContactRequest"> & {
+  /**
+   * The account's id.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message signet.auth.v1.GetContactRequest.
+ * Use `create(GetContactRequestSchema)` to create a new message.
+ */
+export const GetContactRequestSchema: GenMessage<GetContactRequest> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_account_service, 2);
+
+/**
+ * Where to reach the user of an account.
+ *
+ * @generated from message signet.auth.v1.Contact
+ */
+export type Contact = Message<"signet.auth.v1.Contact"> & {
+  /**
+   * Email address, in lower case.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * Whether the email is verified.
+   *
+   * @generated from field: bool email_verified = 2;
+   */
+  emailVerified: boolean;
+
+  /**
+   * Display name. The name of an account whose email is not verified may have been
+   * chosen by a stranger.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message signet.auth.v1.Contact.
+ * Use `create(ContactSchema)` to create a new message.
+ */
+export const ContactSchema: GenMessage<Contact> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_account_service, 3);
+
+/**
+ * The link to send.
+ *
+ * @generated from message signet.auth.v1.IssueLinkRequest
+ */
+export type IssueLinkRequest = Message<"signet.auth.v1.IssueLinkRequest"> & {
+  /**
+   * The link's id, from the event.
+   *
+   * @generated from field: string link_id = 1;
+   */
+  linkId: string;
+};
+
+/**
+ * Describes the message signet.auth.v1.IssueLinkRequest.
+ * Use `create(IssueLinkRequestSchema)` to create a new message.
+ */
+export const IssueLinkRequestSchema: GenMessage<IssueLinkRequest> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_account_service, 4);
+
+/**
+ * A link to send to its user.
+ *
+ * @generated from message signet.auth.v1.Link
+ */
+export type Link = Message<"signet.auth.v1.Link"> & {
+  /**
+   * Email address to send it to, in lower case.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * Display name. Empty where the email is not verified: a stranger may have chosen
+   * the name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The token, a secret. It works once.
+   *
+   * @generated from field: string token = 3;
+   */
+  token: string;
+
+  /**
+   * When the token becomes invalid: 30 minutes from now. Milliseconds precision.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 4;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * Network address of the client that requested the link; empty if unknown.
+   *
+   * @generated from field: string requested_from = 5;
+   */
+  requestedFrom: string;
+};
+
+/**
+ * Describes the message signet.auth.v1.Link.
+ * Use `create(LinkSchema)` to create a new message.
+ */
+export const LinkSchema: GenMessage<Link> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_account_service, 5);
+
+/**
  * The erased account.
  *
  * @generated from message signet.auth.v1.ConfirmErasureRequest
@@ -65,7 +195,7 @@ export type ConfirmErasureRequest = Message<"signet.auth.v1.ConfirmErasureReques
  * Use `create(ConfirmErasureRequestSchema)` to create a new message.
  */
 export const ConfirmErasureRequestSchema: GenMessage<ConfirmErasureRequest> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_account_service, 2);
+  messageDesc(file_signet_auth_v1_account_service, 6);
 
 /**
  * Empty response.
@@ -80,7 +210,7 @@ export type ConfirmErasureResponse = Message<"signet.auth.v1.ConfirmErasureRespo
  * Use `create(ConfirmErasureResponseSchema)` to create a new message.
  */
 export const ConfirmErasureResponseSchema: GenMessage<ConfirmErasureResponse> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_account_service, 3);
+  messageDesc(file_signet_auth_v1_account_service, 7);
 
 /**
  * The accounts to look up.
@@ -101,7 +231,7 @@ export type FindDeletedRequest = Message<"signet.auth.v1.FindDeletedRequest"> & 
  * Use `create(FindDeletedRequestSchema)` to create a new message.
  */
 export const FindDeletedRequestSchema: GenMessage<FindDeletedRequest> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_account_service, 4);
+  messageDesc(file_signet_auth_v1_account_service, 8);
 
 /**
  * The accounts of the request that were deleted.
@@ -122,7 +252,7 @@ export type FindDeletedResponse = Message<"signet.auth.v1.FindDeletedResponse"> 
  * Use `create(FindDeletedResponseSchema)` to create a new message.
  */
 export const FindDeletedResponseSchema: GenMessage<FindDeletedResponse> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_account_service, 5);
+  messageDesc(file_signet_auth_v1_account_service, 9);
 
 /**
  * Internal methods on accounts, for services of the fleet.
@@ -144,6 +274,36 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof DeleteAccountRequestSchema;
     output: typeof DeleteAccountResponseSchema;
+  },
+  /**
+   * Returns where to reach the user of an account. Call it just before a message
+   * is sent.
+   *
+   * Errors: CALLER_NOT_ALLOWED, INVALID_ARGUMENT, NOT_FOUND (unknown, deleted or
+   * disabled account).
+   *
+   * @generated from rpc signet.auth.v1.AccountService.GetContact
+   */
+  getContact: {
+    methodKind: "unary";
+    input: typeof GetContactRequestSchema;
+    output: typeof ContactSchema;
+  },
+  /**
+   * Issues the token of a link that was requested (password.reset_requested,
+   * email.verification_requested), just before the link is sent. Each call makes the
+   * token of an earlier call invalid.
+   *
+   * Errors: CALLER_NOT_ALLOWED, INVALID_ARGUMENT, NOT_FOUND (the link is unknown, was
+   * used or has expired, or the account has another email address, was deleted or is
+   * disabled).
+   *
+   * @generated from rpc signet.auth.v1.AccountService.IssueLink
+   */
+  issueLink: {
+    methodKind: "unary";
+    input: typeof IssueLinkRequestSchema;
+    output: typeof LinkSchema;
   },
   /**
    * Records that the calling service has erased the data of a deleted account, or

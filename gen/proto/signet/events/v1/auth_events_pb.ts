@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/events/v1/auth_events.proto.
  */
 export const file_signet_events_v1_auth_events: GenFile = /*@__PURE__*/
-  fileDesc("CiJzaWduZXQvZXZlbnRzL3YxL2F1dGhfZXZlbnRzLnByb3RvEhBzaWduZXQuZXZlbnRzLnYxIm0KDlVzZXJSZWdpc3RlcmVkEg8KB3VzZXJfaWQYASABKAkSDQoFcm9sZXMYAiADKAkSMQoNcmVnaXN0ZXJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6CIq1GAR1c2VyIlgKC1VzZXJEZWxldGVkEg8KB3VzZXJfaWQYASABKAkSLgoKZGVsZXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6CIq1GAR1c2VyYgZwcm90bzM", [file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
+  fileDesc("CiJzaWduZXQvZXZlbnRzL3YxL2F1dGhfZXZlbnRzLnByb3RvEhBzaWduZXQuZXZlbnRzLnYxIpYBCg5Vc2VyUmVnaXN0ZXJlZBIPCgd1c2VyX2lkGAEgASgJEg0KBXJvbGVzGAIgAygJEjEKDXJlZ2lzdGVyZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD3NlbGZfcmVnaXN0ZXJlZBgEIAEoCDoYirUYBHVzZXKKtRgMbm90aWZpY2F0aW9uImgKC1VzZXJEZWxldGVkEg8KB3VzZXJfaWQYASABKAkSLgoKZGVsZXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6GIq1GAR1c2VyirUYDG5vdGlmaWNhdGlvbiJrCg5TZXNzaW9uQ3JlYXRlZBIPCgd1c2VyX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkSDQoFZmlyc3QYAyABKAgSEwoLa25vd25fcGxhY2UYBCABKAg6EIq1GAxub3RpZmljYXRpb24iTQoUU2Vzc2lvblJldXNlRGV0ZWN0ZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJOhCKtRgMbm90aWZpY2F0aW9uIkMKD1Bhc3N3b3JkQ2hhbmdlZBIPCgd1c2VyX2lkGAEgASgJEg0KBXJlc2V0GAIgASgIOhCKtRgMbm90aWZpY2F0aW9uIkwKFlBhc3N3b3JkUmVzZXRSZXF1ZXN0ZWQSDwoHdXNlcl9pZBgBIAEoCRIPCgdsaW5rX2lkGAIgASgJOhCKtRgMbm90aWZpY2F0aW9uIlAKGkVtYWlsVmVyaWZpY2F0aW9uUmVxdWVzdGVkEg8KB3VzZXJfaWQYASABKAkSDwoHbGlua19pZBgCIAEoCToQirUYDG5vdGlmaWNhdGlvbmIGcHJvdG8z", [file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
 
 /**
  * An account was registered or imported, or is the first administrator's.
@@ -46,6 +46,14 @@ export type UserRegistered = Message<"signet.events.v1.UserRegistered"> & {
    * @generated from field: google.protobuf.Timestamp registered_at = 3;
    */
   registeredAt?: Timestamp | undefined;
+
+  /**
+   * True where the user registered. False for imported accounts, the first
+   * administrator, and accounts that are older than this log.
+   *
+   * @generated from field: bool self_registered = 4;
+   */
+  selfRegistered: boolean;
 };
 
 /**
@@ -82,4 +90,158 @@ export type UserDeleted = Message<"signet.events.v1.UserDeleted"> & {
  */
 export const UserDeletedSchema: GenMessage<UserDeleted> = /*@__PURE__*/
   messageDesc(file_signet_events_v1_auth_events, 1);
+
+/**
+ * A session was opened: a user signed in.
+ *
+ * @generated from message signet.events.v1.SessionCreated
+ */
+export type SessionCreated = Message<"signet.events.v1.SessionCreated"> & {
+  /**
+   * Id of the account. A UUID.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * Id of the session. A UUID.
+   *
+   * @generated from field: string session_id = 2;
+   */
+  sessionId: string;
+
+  /**
+   * Whether the account had no session before.
+   *
+   * @generated from field: bool first = 3;
+   */
+  first: boolean;
+
+  /**
+   * Whether the account knows the device or the network of the sign-in.
+   *
+   * @generated from field: bool known_place = 4;
+   */
+  knownPlace: boolean;
+};
+
+/**
+ * Describes the message signet.events.v1.SessionCreated.
+ * Use `create(SessionCreatedSchema)` to create a new message.
+ */
+export const SessionCreatedSchema: GenMessage<SessionCreated> = /*@__PURE__*/
+  messageDesc(file_signet_events_v1_auth_events, 2);
+
+/**
+ * A refresh token was used twice, so its session was ended.
+ *
+ * @generated from message signet.events.v1.SessionReuseDetected
+ */
+export type SessionReuseDetected = Message<"signet.events.v1.SessionReuseDetected"> & {
+  /**
+   * Id of the account. A UUID.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * Id of the session. A UUID.
+   *
+   * @generated from field: string session_id = 2;
+   */
+  sessionId: string;
+};
+
+/**
+ * Describes the message signet.events.v1.SessionReuseDetected.
+ * Use `create(SessionReuseDetectedSchema)` to create a new message.
+ */
+export const SessionReuseDetectedSchema: GenMessage<SessionReuseDetected> = /*@__PURE__*/
+  messageDesc(file_signet_events_v1_auth_events, 3);
+
+/**
+ * The password of an account was changed, or set by a link.
+ *
+ * @generated from message signet.events.v1.PasswordChanged
+ */
+export type PasswordChanged = Message<"signet.events.v1.PasswordChanged"> & {
+  /**
+   * Id of the account. A UUID.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * True where it was set by a link, false where the user changed it.
+   *
+   * @generated from field: bool reset = 2;
+   */
+  reset: boolean;
+};
+
+/**
+ * Describes the message signet.events.v1.PasswordChanged.
+ * Use `create(PasswordChangedSchema)` to create a new message.
+ */
+export const PasswordChangedSchema: GenMessage<PasswordChanged> = /*@__PURE__*/
+  messageDesc(file_signet_events_v1_auth_events, 4);
+
+/**
+ * A link that sets a new password was requested for an account.
+ *
+ * @generated from message signet.events.v1.PasswordResetRequested
+ */
+export type PasswordResetRequested = Message<"signet.events.v1.PasswordResetRequested"> & {
+  /**
+   * Id of the account. A UUID.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * Id of the link, for AccountService.IssueLink. A UUID.
+   *
+   * @generated from field: string link_id = 2;
+   */
+  linkId: string;
+};
+
+/**
+ * Describes the message signet.events.v1.PasswordResetRequested.
+ * Use `create(PasswordResetRequestedSchema)` to create a new message.
+ */
+export const PasswordResetRequestedSchema: GenMessage<PasswordResetRequested> = /*@__PURE__*/
+  messageDesc(file_signet_events_v1_auth_events, 5);
+
+/**
+ * A link that verifies the email address of an account was requested by its user.
+ *
+ * @generated from message signet.events.v1.EmailVerificationRequested
+ */
+export type EmailVerificationRequested = Message<"signet.events.v1.EmailVerificationRequested"> & {
+  /**
+   * Id of the account. A UUID.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * Id of the link, for AccountService.IssueLink. A UUID.
+   *
+   * @generated from field: string link_id = 2;
+   */
+  linkId: string;
+};
+
+/**
+ * Describes the message signet.events.v1.EmailVerificationRequested.
+ * Use `create(EmailVerificationRequestedSchema)` to create a new message.
+ */
+export const EmailVerificationRequestedSchema: GenMessage<EmailVerificationRequested> = /*@__PURE__*/
+  messageDesc(file_signet_events_v1_auth_events, 6);
 
