@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 const crossing = [
   'admin',
   'browser',
+  'cart',
   'contract',
   'interleavings',
   'login-limits',

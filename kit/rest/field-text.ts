@@ -38,8 +38,18 @@ const wellKnown: Record<string, TextForm> = {
     toJson: (text) => (duration.test(text) ? text : undefined),
     description: 'Must be seconds such as 1.5s.',
   },
-  'google.protobuf.FieldMask': { toJson: (text) => text, description: 'Must be comma-separated field names.' },
+  'google.protobuf.FieldMask': { toJson: camelMask, description: 'Must be comma-separated field names.' },
 };
+
+/** Returns whether a field is a field mask. */
+export function isMask({ fieldKind, message }: DescField): boolean {
+  return fieldKind === 'message' && message?.typeName === 'google.protobuf.FieldMask';
+}
+
+/** Returns the text of a field mask with the names of proto3 JSON: `image_url` as `imageUrl`. */
+export function camelMask(text: string): string {
+  return text.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
 
 /**
  * Returns the text format of a field or of a list's items: scalars, enums and the

@@ -6,6 +6,8 @@ const casts = {
   uuid: raw('uuid'),
   timestamptz: raw('timestamptz'),
   bigint: raw('bigint'),
+  numeric: raw('numeric'),
+  real: raw('real'),
   text: raw('text'),
   'text C': raw('text COLLATE "C"'),
 } as const;

@@ -1,9 +1,17 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import type { AnyService } from '#kit/service/service.ts';
+import { services } from '../../services/registry.ts';
 
-/** The ports used by README.md's commands. */
-export const ports = [8080, 8081, 8082, 9081, 9464, 9465, 9466];
+/** Metrics port of the fleet's first process; the others count up from it. */
+const metricsPort = 9464;
+
+/** The ports used by README.md's commands: those of all services, and of their metrics. */
+export const ports = Object.values<AnyService>(services).flatMap(({ ports: { door, grpc } }, index) => [
+  ...[door, grpc].flatMap((key) => (key ? [Number(key.default)] : [])),
+  metricsPort + index,
+]);
 
 /** The ports in use. */
 export async function takenPorts(): Promise<number[]> {

@@ -21,6 +21,7 @@ const documents = [
   'docs/getting-started.md',
   'docs/tokens-and-sessions.md',
   'docs/edge.md',
+  'docs/shop.md',
   'docs/operating.md',
   'docs/cli.md',
   'docs/observability.md',

@@ -1,4 +1,5 @@
-import { failure, reasonOf } from '#kit/errors/failure.ts';
+import { changesOf } from '#kit/contract/field-mask.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
 
 /** The editable fields of a profile. */
 export interface ProfileFields {
@@ -46,6 +47,8 @@ export interface Profiles {
 }
 
 const empty: ProfileFields = { name: '', bio: '', phone: '', locale: '' };
+/** The values of cleared fields. A name cannot be cleared. */
+const cleared = { ...empty, name: undefined };
 
 /**
  * Creates the profile service. Profiles are inserted by the events of registrations (build.ts) and by updates, never by a
@@ -71,30 +74,9 @@ export function createProfiles(deps: { readonly store: ProfileStore; readonly ac
   return {
     get: async (userId) => named((await store.find(userId)) ?? { ...empty, name: undefined }),
     async update(userId, set, mask) {
-      const updated = await store.update(userId, mask === undefined ? set : masked(set, mask));
+      const updated = await store.update(userId, changesOf<ProfileFields>(set, mask, cleared));
       return updated && named(updated);
     },
     erase: () => accounts.erase(),
   };
-}
-
-/** Clears fields that the mask names and that are not set. @throws INVALID_ARGUMENT for an unknown field or an empty name */
-function masked(set: Partial<ProfileFields>, mask: readonly string[]): Partial<ProfileFields> {
-  const changes: Record<string, string> = {};
-  for (const path of mask) {
-    if (!isField(path)) throw wrongMask(path, 'names an unknown or read-only field');
-    changes[path] = set[path] ?? '';
-  }
-  if (changes['name'] === '') throw wrongMask('name', 'must not be empty');
-  return changes;
-}
-
-function isField(path: string): path is keyof ProfileFields {
-  return Object.hasOwn(empty, path);
-}
-
-function wrongMask(path: string, description: string) {
-  return failure('INVALID_ARGUMENT', {
-    fields: [{ field: path === 'name' ? 'name' : 'update_mask', description }],
-  });
 }

@@ -1,0 +1,25 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { PrismaClient } from '#gen/prisma/catalog/client.ts';
+import { parseMoney } from '#kit/money/money.ts';
+import type { NewProduct } from '../domain/products.ts';
+import { exampleProducts } from './example-products.ts';
+import { insertProducts } from './products.ts';
+
+/**
+ * Adds the example products to a catalog without products. Replicas that start at the same time add each once.
+ * @returns the number of added products
+ */
+export async function seedShop(db: PrismaClient): Promise<number> {
+  const [some] = await db.$queryRaw<unknown[]>`SELECT id FROM catalog.products LIMIT 1`;
+  if (some !== undefined) return 0;
+  return (await insertProducts(db, seeds())).length;
+}
+
+function seeds(): NewProduct[] {
+  return exampleProducts.map(([sku, name, category, price, stock, description]) => {
+    const amount = parseMoney(price, 'EUR');
+    if (!amount) throw new Error(`${sku}: ${price} is not an amount`);
+    const imageUrl = `https://images.example.com/${sku.toLowerCase()}.jpg`;
+    return { id: uuidv7(), sku, name, description, category, price: amount, stock, imageUrl, active: true };
+  });
+}
