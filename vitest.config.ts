@@ -9,6 +9,7 @@ const crossing = [
   'interleavings',
   'login-limits',
   'main-flow',
+  'payments',
   'refresh',
   'revocation',
   'rotation',

@@ -2,10 +2,11 @@ import { defineRegistry } from '#kit/service/registry.ts';
 import { type AnyService, type DomainService, isDomainService } from '#kit/service/service.ts';
 import { auth } from './auth/service.ts';
 import { edgeOver } from './edge/service.ts';
+import { payment } from './payment/service.ts';
 import { user } from './user/service.ts';
 
 /** The services behind the edge. Add a new service here. */
-const behind = { auth, user } as const;
+const behind = { auth, user, payment } as const;
 
 /** All services, in start order: auth first, because all others need it, and the edge last. */
 export const services = defineRegistry({ ...behind, edge: edgeOver(behind) });

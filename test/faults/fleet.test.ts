@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { useStarts } from '../starts.ts';
+import { serviceNames } from '../../services/registry.ts';
 import { ask } from '../system.ts';
 
 /** Tests of `npm run fleet`. They find its processes through /proc, so those tests run on Linux only. */
@@ -67,7 +68,7 @@ test.runIf(process.platform === 'linux')(
     const { child, banner } = start({ SIGNET_TEST_OF_OTHERS: 'x' });
     await banner;
     const processes = processesOf(child.pid);
-    expect(Object.keys(processes).toSorted()).toEqual(['auth', 'edge', 'user']);
+    expect(Object.keys(processes).toSorted()).toEqual(serviceNames.toSorted());
     const variables = (name: string) =>
       readFileSync(`/proc/${processes[name]}/environ`, 'utf8')
         .split('\0')
@@ -126,7 +127,7 @@ test.runIf(process.platform === 'linux')('kill -9 of the fleet leaves no process
   const { child, banner, exited } = start();
   const { edge } = await banner;
   const pids = Object.values(processesOf(child.pid));
-  expect(pids).toHaveLength(3);
+  expect(pids).toHaveLength(serviceNames.length);
   child.kill('SIGKILL');
   await exited;
   await expect.poll(() => pids.filter(isAlive), { timeout: 15_000 }).toEqual([]);
