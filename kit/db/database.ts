@@ -45,6 +45,12 @@ const connectionLife = 600;
 /** Maximum number of prepared statements per connection. */
 const preparedStatements = 500;
 
+/**
+ * For `new PrismaClient({ adapter, transactionOptions })`, ms: a transaction waits for a connection as long as a statement
+ * does, not for Prisma's 2 s.
+ */
+export const transactionOptions = { maxWait: connectTimeout, timeout: 10_000 } as const;
+
 /** Opens a pool. It connects on first use. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, max = 10, applicationName, log, metrics = noMetrics, statementTimeout = 30_000 } = options;

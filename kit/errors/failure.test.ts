@@ -65,7 +65,7 @@ test('the HTTP status and the code of every reason have the same meaning', () =>
     [Code.AlreadyExists]: [409],
     [Code.Aborted]: [409],
     [Code.OutOfRange]: [400],
-    [Code.FailedPrecondition]: [409],
+    [Code.FailedPrecondition]: [402, 409],
     [Code.ResourceExhausted]: [413, 429, 431],
     [Code.Canceled]: [499],
     [Code.Internal]: [500],

@@ -56,6 +56,16 @@ export const kitReasons = {
     status: 409,
     title: 'The current state does not allow this.',
   },
+  IDEMPOTENCY_KEY_REUSED: {
+    code: Code.FailedPrecondition,
+    status: 409,
+    title: 'The idempotency key was already used for another request.',
+  },
+  PAYMENT_DECLINED: {
+    code: Code.FailedPrecondition,
+    status: 402,
+    title: 'The payment was declined.',
+  },
   EVENT_HISTORY: {
     code: Code.FailedPrecondition,
     status: 409,

@@ -32,7 +32,7 @@ export interface ProblemAnswer {
   readonly body: Problem;
 }
 
-const carried = /^(?:www-authenticate|retry-after|allow|(?:x-)?ratelimit.*)$/;
+const carried = /^(?:www-authenticate|retry-after|allow|idempotent-replayed|(?:x-)?ratelimit.*)$/;
 const maxInstance = 1024;
 /** Maximum length of the title of a service's reason, in characters. */
 const maxTitle = 500;

@@ -5,7 +5,7 @@ import { isKitReason, type KitReason, reasonOfCode } from '#kit/errors/reasons.t
 import { detailOf } from '#kit/guard/error.ts';
 
 /** Headers of an error that are forwarded to the client. */
-const carried = new Set(['www-authenticate', 'retry-after', 'set-cookie']);
+const carried = new Set(['www-authenticate', 'retry-after', 'set-cookie', 'idempotent-replayed']);
 
 /**
  * Converts the error of a called service to one for the client, with the same reason,

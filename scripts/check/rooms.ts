@@ -33,7 +33,8 @@ export function placeOf(file: string): Place | undefined {
   const [, service, rest] = /^services\/([^/]+)\/(.+)$/.exec(file) ?? [];
   if (service === undefined || rest === undefined) return undefined;
   const [first = '', second] = rest.split('/');
-  if (second === undefined) return { service, room: undefined, layer: undefined };
+  // Helpers of a service's tests are in testing/.
+  if (second === undefined || first === 'testing') return { service, room: undefined, layer: undefined };
   if (Object.hasOwn(plain, first)) return { service, room: undefined, layer: plain[first] };
   return { service, room: first, layer: inRoom[second.replace(/\..*$/, '')] ?? 'unknown' };
 }

@@ -135,6 +135,7 @@ function corsOf(origins: readonly string[]) {
       'RateLimit-Policy',
       'ETag',
       'WWW-Authenticate',
+      'Idempotent-Replayed',
       'Grpc-Status',
       'Grpc-Message',
       'Grpc-Status-Details-Bin',

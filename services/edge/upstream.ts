@@ -15,7 +15,7 @@ export interface Upstream {
 }
 
 /** Response headers that the edge passes on, in addition to the cookies that a method may set. */
-const passedBack = new Set(['etag', 'cache-control', 'content-language', 'location']);
+const passedBack = new Set(['etag', 'cache-control', 'content-language', 'location', 'idempotent-replayed']);
 
 /** The upstreams of an edge. */
 export function upstreamsOf(calls: Calls, to: (service: string) => Transport): Upstream[] {

@@ -10,7 +10,7 @@ import { assertValid } from '#kit/contract/validation.ts';
 import { accessOf } from '#kit/guard/access.ts';
 import { rulesOf } from '#kit/rest/rule.ts';
 import { isOnEdge } from '../../services/edge/upstream.ts';
-import { servicesWithData } from '../../services/registry.ts';
+import { serviceNames, servicesWithData } from '../../services/registry.ts';
 import { registryMethods } from './registry.ts';
 import { type Answer, ask, openSystem, type Person, type System } from '../system.ts';
 
@@ -19,7 +19,7 @@ let ada: Person;
 let victim: Person;
 let db: Client;
 beforeAll(async () => {
-  system = await openSystem();
+  system = await openSystem({ services: serviceNames });
   ada = await system.person();
   victim = await system.person();
   db = new Client(connection(system.database.url));

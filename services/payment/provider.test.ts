@@ -1,0 +1,38 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { PrismaClient } from '#gen/prisma/payment/client.ts';
+import { type Database, openDatabase } from '#kit/db/database.ts';
+import { createLog, silentLog } from '#kit/log/log.ts';
+import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
+import { providers } from './provider.ts';
+
+let fresh: FreshDatabase;
+let database: Database;
+let db: PrismaClient;
+let lines: string[];
+beforeEach(async () => {
+  fresh = await freshDatabase();
+  database = openDatabase({ url: fresh.url, applicationName: 'payment-test', log: silentLog });
+  db = new PrismaClient({ adapter: database.adapter });
+  lines = [];
+});
+afterEach(async () => {
+  await database.close();
+  await fresh.drop();
+});
+
+function open(isProduction: boolean) {
+  const log = createLog({ level: 'warn', format: 'json', destination: { write: (line) => void lines.push(line) } });
+  return providers.sandbox({ db, timeout: 1_000, isProduction, log, deliver: async () => undefined });
+}
+
+test('the sandbox warns at start in production, and only there', async () => {
+  await open(false);
+  expect(lines).toEqual([]);
+  await open(true);
+  expect(lines.join()).toContain('payments succeed without moving money');
+});
+
+test('10 replicas open the sandbox at the same time', async () => {
+  const opened = await Promise.all(Array.from({ length: 10 }, () => open(false)));
+  expect(opened).toHaveLength(10);
+});
