@@ -24,8 +24,10 @@ export interface DatabaseOptions {
 /** A connection pool and its Prisma adapter. */
 export interface Database {
   readonly pool: Pool;
-  /** For `new PrismaClient({ adapter })`. */
+  /** For `new PrismaClient({ adapter })` in tests. */
   readonly adapter: PrismaPg;
+  /** For `new PrismaClient(database.prisma)`. */
+  readonly prisma: { readonly adapter: PrismaPg; readonly transactionOptions: { maxWait: number; timeout: number } };
   /** Returns whether the database responds and accepts writes. Cheap: the result is cached for a second. */
   readonly writable: () => Promise<boolean>;
   /** Waits for running statements and closes all connections. Idempotent. */
@@ -46,10 +48,10 @@ const connectionLife = 600;
 const preparedStatements = 500;
 
 /**
- * For `new PrismaClient({ adapter, transactionOptions })`, ms: a transaction waits for a connection as long as a statement
- * does, not for Prisma's 2 s.
+ * Of Prisma's transactions, ms: a transaction waits for a connection as long as a statement does, because a small pool
+ * is shared by many callers.
  */
-export const transactionOptions = { maxWait: connectTimeout, timeout: 10_000 } as const;
+const transactionOptions = { maxWait: connectTimeout, timeout: 10_000 } as const;
 
 /** Opens a pool. It connects on first use. */
 export function openDatabase(options: DatabaseOptions): Database {
@@ -81,6 +83,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   return {
     pool,
     adapter,
+    prisma: { adapter, transactionOptions },
     writable,
     close() {
       closing ??= pool.end();

@@ -97,7 +97,7 @@ import { createVisitorStore } from './store/visitors.ts';
 
 /** Wires the ${lower} service. */
 export function build({ database }: ServiceDeps<typeof ${lower}>): BuiltService {
-  const visitors = createVisitorStore(new PrismaClient({ adapter: database.adapter }));
+  const visitors = createVisitorStore(new PrismaClient(database.prisma));
   return { mounted: [mount(${pascal}Service, ${lower}Handler(visitors))] };
 }
 `,

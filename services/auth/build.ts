@@ -58,7 +58,7 @@ export async function buildAuth(deps: {
   readonly metrics: ServiceMetrics;
 }): Promise<Auth> {
   const { config, database, log, metrics } = deps;
-  const db = new PrismaClient({ adapter: database.adapter });
+  const db = new PrismaClient(database.prisma);
   const ground: Ground = { config, db, cookies: cookieNames(config.issuer), log, metrics };
 
   const rooms: Room[] = [];

@@ -11,7 +11,7 @@ import { createCartStore } from './store/carts.ts';
 
 /** Wires the cart service. */
 export function build({ database, to, log, metrics }: ServiceDeps<typeof cart>): BuiltService {
-  const db = new PrismaClient({ adapter: database.adapter });
+  const db = new PrismaClient(database.prisma);
   const store = createCartStore(db);
   const carts = createCarts({ store, offers: createOffers(to('catalog')) });
   const erasure = createErasure({ service: cart.name, db, auth: to('auth'), erase: store.erase, log });

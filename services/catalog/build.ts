@@ -16,7 +16,7 @@ const sweepEvery = 5_000;
 
 /** Wires the catalog service. */
 export async function build({ database, config, log }: ServiceDeps<typeof catalog>): Promise<BuiltService> {
-  const db = new PrismaClient({ adapter: database.adapter });
+  const db = new PrismaClient(database.prisma);
   if (config.seedShop === 'true' && config.environment !== 'production') {
     const added = await seedShop(db);
     if (added > 0) log.info({ products: added }, 'added example products; SIGNET_SEED_SHOP=false leaves them out');

@@ -37,7 +37,7 @@ export async function build({
   metrics,
 }: ServiceDeps<typeof notification>): Promise<BuiltService> {
   const { smtpUrl, mailFrom, issuer, linkUrl = issuer, environment } = config;
-  const db = new PrismaClient({ adapter: database.adapter });
+  const db = new PrismaClient(database.prisma);
   const notices = createNoticeStore(db);
   const mailboxStore = smtpUrl || environment === 'production' ? undefined : createMailboxStore(db);
 

@@ -1,7 +1,6 @@
 import { PrismaClient } from '#gen/prisma/payment/client.ts';
 import { PaymentService } from '#gen/proto/signet/payment/v1/payment_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
-import { transactionOptions } from '#kit/db/database.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
 import { serveEvents } from '#kit/events/serve.ts';
 import { createIdempotency } from '#kit/idempotency/idempotency.ts';
@@ -20,7 +19,7 @@ export async function build({
   log,
   metrics,
 }: ServiceDeps<typeof payment>): Promise<BuiltService> {
-  const db = new PrismaClient({ adapter: database.adapter, transactionOptions });
+  const db = new PrismaClient(database.prisma);
   const timeout = config.providerTimeout;
   const { provider, work } = await providers[config.provider]({
     db,

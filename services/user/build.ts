@@ -15,7 +15,7 @@ import { createProfileStore } from './store/profiles.ts';
 
 /** Wires the user service. */
 export function build({ database, config, to, log, metrics }: ServiceDeps<typeof user>): BuiltService {
-  const db = new PrismaClient({ adapter: database.adapter });
+  const db = new PrismaClient(database.prisma);
   const auth = to('auth');
   const store = createProfileStore(db);
   const profiles = createProfiles({ store, accounts: createAccounts(auth) });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { PrismaClient } from '#gen/prisma/payment/client.ts';
-import { type Database, openDatabase, transactionOptions } from '#kit/db/database.ts';
+import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import type { Amount } from '#kit/money/money.ts';
@@ -50,7 +50,7 @@ export async function openPaymentRig(
   const { timeout = 10_000, webhooks: hasWebhooks = false, wrap = (one) => one } = options;
   const fresh = await freshDatabase();
   const database = openDatabase({ url: fresh.url, max: 20, applicationName: 'payment-test', log: silentLog });
-  const db = new PrismaClient({ adapter: database.adapter, transactionOptions });
+  const db = new PrismaClient(database.prisma);
   const webhooks = createWebhooks(async (body, signature) => payments.due.wake(webhooks.receive(body, signature).key));
   const sandbox = createSandbox({ ledger: await openLedger(db), webhooks, timeout });
   const payments = createPayments({ db, provider: wrap(sandbox), timeout, log: silentLog });

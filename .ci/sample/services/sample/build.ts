@@ -9,6 +9,6 @@ import { createNoteStore } from './store/notes.ts';
 
 /** Wires the sample service. */
 export function build({ database }: ServiceDeps<typeof sample>): BuiltService {
-  const notes = createNotes(createNoteStore(new PrismaClient({ adapter: database.adapter })));
+  const notes = createNotes(createNoteStore(new PrismaClient(database.prisma)));
   return { mounted: [mount(SampleService, sampleHandler(notes))] };
 }
