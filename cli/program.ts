@@ -4,6 +4,7 @@ import { addAudit } from './commands/audit.ts';
 import { addConfig } from './commands/config.ts';
 import { addDb } from './commands/db.ts';
 import { addEvents } from './commands/events.ts';
+import { addJobs } from './commands/jobs.ts';
 import { addKeys } from './commands/keys.ts';
 import { addRoles } from './commands/roles.ts';
 import { addServices } from './commands/services.ts';
@@ -29,7 +30,18 @@ export function createProgram(cli: Cli): Command {
       outputError: (text, write) => write(text.replace(/^error: /, 'signet: ')),
     })
     .addHelpText('after', credentialsHelp);
-  for (const add of [addUsers, addSessions, addKeys, addRoles, addAudit, addDb, addEvents, addConfig, addServices]) {
+  for (const add of [
+    addUsers,
+    addSessions,
+    addKeys,
+    addRoles,
+    addAudit,
+    addDb,
+    addEvents,
+    addJobs,
+    addConfig,
+    addServices,
+  ]) {
     add(program, cli);
   }
   return program;

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
 import { consumerTables } from '#kit/events/tables.ts';
-import { emptyDatabase, type FreshDatabase } from '#kit/testing/postgres.ts';
+import { emptyDatabase, type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { run } from '../testing/run.ts';
 
 let database: FreshDatabase;
@@ -48,3 +48,37 @@ test.each<[string, string[], number, string]>([
   expect([exit, stderr]).toEqual([code, expect.stringContaining(words)]);
   expect(await cursors()).toEqual(before);
 });
+
+test('shows how far each consumer is behind each producer', async () => {
+  await client.end();
+  await database.drop();
+  database = await freshDatabase();
+  client = new Client(connection(database.url));
+  await client.connect();
+  await client.query(`
+    INSERT INTO auth.events (id, type, subject, data, at, position)
+      SELECT gen_random_uuid(), 'user.registered', 'x', '', now() - interval '90 seconds', n FROM generate_series(1, 3) AS n;
+    UPDATE auth.event_head SET position = 3;
+    INSERT INTO "user".event_cursors (source, position) VALUES ('auth', 1);
+    INSERT INTO notification.event_cursors (source, position) VALUES ('auth', 3)`);
+  const lag = (...args: string[]) =>
+    run(['events', 'lag', ...args], { environment: { DATABASE_URL: database.url.reveal() } });
+  const { lags } = (await lag('--json')).json();
+  const of = (name: string) => lags.find(({ consumer, source }: Lag) => consumer === name && source === 'auth');
+  expect(of('user')).toEqual({
+    consumer: 'user',
+    source: 'auth',
+    position: '1',
+    head: '3',
+    events: 2,
+    seconds: expect.closeTo(90, -2),
+  });
+  expect(of('notification')).toMatchObject({ events: 0, seconds: 0 });
+  expect(of('cart')).toMatchObject({ position: '0', events: 3 });
+  expect((await lag()).stdout).toMatch(/user +auth +1 +3 +2 +\d+/);
+});
+
+interface Lag {
+  readonly consumer: string;
+  readonly source: string;
+}

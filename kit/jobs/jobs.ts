@@ -5,6 +5,7 @@ import { jobsSchemaOf } from '#kit/db/service-roles.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
+import { type DeadJob, listDead, replayDead } from './dead.ts';
 import { deadOf, type QueuePolicy, queueOptions } from './queue.ts';
 
 /** The part of a Prisma client, or of its transaction client, that `send` writes with. */
@@ -37,15 +38,6 @@ export class PermanentFailure extends Error {
   override readonly name = 'PermanentFailure';
 }
 
-/** A job that has failed `retries` + 1 times, or with PermanentFailure. */
-export interface DeadJob {
-  readonly id: string;
-  readonly data: unknown;
-  readonly createdAt: Date;
-  /** The message of its last error. */
-  readonly error: string;
-}
-
 /** Durable jobs of a service: written in a transaction, run by any replica, retried until they succeed. */
 export interface Jobs<Queues extends Readonly<Record<string, object>>> {
   /**
@@ -70,7 +62,7 @@ export interface Jobs<Queues extends Readonly<Record<string, object>>> {
     workers: number,
     handler: (job: RunningJob<Queues[Queue]>) => Promise<void>,
   ): Promise<void>;
-  /** Dead jobs of a queue, oldest first, at most 1,000. */
+  /** Jobs of a queue that failed `retries` + 1 times, or with PermanentFailure; oldest first, at most 1,000. */
   dead(queue: keyof Queues & string): Promise<readonly DeadJob[]>;
   /** Queues the dead jobs of a queue again, at most 1,000. Returns how many. */
   replay(queue: keyof Queues & string): Promise<number>;
@@ -86,11 +78,6 @@ export interface JobsOptions {
   readonly service: string;
   readonly log: Log;
   readonly metrics: Pick<ServiceMetrics, 'work'>;
-}
-
-/** The message of the error that a job failed with, as pg-boss stores it. */
-function messageOf(output: object | null): string {
-  return output && 'message' in output ? String(output.message) : JSON.stringify(output);
 }
 
 /** Connections per process: one for the queues, one that listens. */
@@ -194,18 +181,8 @@ export async function openJobs<Queues extends Readonly<Record<string, object>>>(
       }
     },
 
-    async dead(queue) {
-      const found = await boss.findJobs(deadOf(queue), { limit: 1_000 });
-      return found.map(({ id, data, sourceCreatedOn, createdOn, sourceOutput }) => ({
-        id,
-        data,
-        createdAt: sourceCreatedOn ?? createdOn,
-        error: messageOf(sourceOutput),
-      }));
-    },
-
-    replay: (queue) => boss.redrive(deadOf(queue), { destination: queue, limit: 1_000 }),
-
+    dead: (queue) => listDead(boss, queue),
+    replay: (queue) => replayDead(boss, queue),
     close: () => boss.stop({ close: true, graceful: true, timeout: drainMs }),
   };
 }
