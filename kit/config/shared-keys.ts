@@ -108,6 +108,14 @@ export const serviceKeys = {
   }),
 } as const;
 
+/** Key of every service that produces or consumes events. */
+export const busKeys = {
+  natsUrl: key('NATS_URL', url('nats', 'tls').pipe(secret), {
+    optional: true,
+    doc: 'NATS server with JetStream, such as nats://user:password@localhost:4222: events then travel through its streams. Unset: consumers read the events of producers from the producers.',
+  }),
+} as const;
+
 /** Key of every service that produces events. */
 export const eventKeys = {
   eventsRetention: key('SIGNET_EVENTS_RETENTION', positiveDuration, {

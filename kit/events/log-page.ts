@@ -50,10 +50,11 @@ type Row = {
  */
 export function createLogReader(db: Statements, schema: string) {
   const [events, head] = [tableOf(schema, 'events'), tableOf(schema, 'event_head')];
-  return async (from: Position, types: readonly string[]): Promise<LogPage> => {
+  return async (from: Position, types: readonly string[] | 'all'): Promise<LogPage> => {
+    const wanted = types === 'all' ? sql`true` : sql`type = ANY(${[...types]}::text[])`;
     const rows = await db.$queryRaw<Row[]>(sql`
       SELECT h.history, h.position AS head, e.* FROM ${head} h LEFT JOIN LATERAL (
-        SELECT position, id, type, subject, at, CASE WHEN type = ANY(${[...types]}::text[]) THEN data END AS data
+        SELECT position, id, type, subject, at, CASE WHEN ${wanted} THEN data END AS data
         FROM ${events} WHERE position >= ${from.position} ORDER BY position LIMIT ${pageSize + 1}
       ) e ON true WHERE h.one`);
     return pageOf(rows, from);

@@ -200,12 +200,10 @@ test('a producer that closes ends its streams as unavailable', async () => {
 test('a watcher that does not read keeps the server from reading on', async () => {
   await tellMany(10_000, 4_000);
   let reads = 0;
-  const other = await openProducer(
-    events,
-    watched(events.db, ({ text }) => {
-      if (text.includes('LATERAL')) reads += 1;
-    }),
-  );
+  const statements = watched(events.db, ({ text }) => {
+    if (text.includes('LATERAL')) reads += 1;
+  });
+  const other = await openProducer(events, { statements });
   const server = await serveGrpc(other.app, { port: 0, host: '127.0.0.1' });
   const channel = createGrpcTransport(`127.0.0.1:${server.port}`, [EventService]);
   const messages = createClient(EventService, withCaller(channel, await other.token('user'))).watch({

@@ -9,6 +9,8 @@ import { identityOf } from '#kit/guard/connect.ts';
 import type { Work } from '#kit/work/work.ts';
 import { createLogReader, type LogPage, type Position } from './log-page.ts';
 import { pruning } from './prune.ts';
+import type { Bus } from './nats/bus.ts';
+import { relaying } from './nats/relay.ts';
 import { numbering } from './sequencer.ts';
 import { channelsOf, type Statements } from './tables.ts';
 import { listenersOf, typeOf } from './types.ts';
@@ -24,6 +26,8 @@ export interface EventProducer {
   readonly work: readonly Work[];
   /** The handlers of notifications by channel, for `listen` (kit/db). */
   readonly heard: Readonly<Record<string, () => void>>;
+  /** Returns the work that publishes the events to JetStream as well. Numbering wakes it. */
+  relay(bus: Bus): Work;
   /** Ends the open streams with SERVICE_UNAVAILABLE: consumers reconnect to another replica. */
   close(): void;
 }
@@ -44,20 +48,26 @@ export function serveEvents(options: {
   const { db, schema, produces, keep } = options;
   const { recorded, numbered } = channelsOf(schema);
   const news = createNews();
-  const number = numbering(db, schema, news.tell);
+  let relay: Work | undefined;
+  const told = () => {
+    news.tell();
+    relay?.wake();
+  };
+  const number = numbering(db, schema, told);
   const closing = new AbortController();
   const read = createLogReader(db, schema);
   return {
     mounted: mount(EventService, eventHandler(read, mayTake(produces), news, closing.signal)),
     work: [number, pruning(db, schema, keep)],
-    heard: { [recorded]: number.wake, [numbered]: news.tell },
+    heard: { [recorded]: number.wake, [numbered]: told },
+    relay: (bus) => (relay = relaying({ bus, db, schema, keep })),
     close: () => closing.abort(),
   };
 }
 
 /** EventService over a table that replicas share. Each stream is read at its consumer's pace: a page at a time. */
 function eventHandler(
-  read: (from: Position, types: readonly string[]) => Promise<LogPage>,
+  read: ReturnType<typeof createLogReader>,
   assertMayTake: (types: readonly string[], service: string | undefined) => void,
   news: News,
   closing: AbortSignal,

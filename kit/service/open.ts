@@ -5,6 +5,8 @@ import { assertConnections } from '#kit/db/connections.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
+import { openBus } from '#kit/events/nats/bus.ts';
+import { overBus } from '#kit/events/nats/source.ts';
 import { connectGate } from '#kit/guard/connect.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import type { Log } from '#kit/log/log.ts';
@@ -53,12 +55,16 @@ export async function openService(
   });
   closing.add(() => database.close());
   const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
-  const built = await build({ database, config, to, log, metrics });
+  const bus = config.natsUrl && openBus(config.natsUrl, log);
+  if (bus) closing.add(() => bus.close());
+  const reached = bus ? (called: string) => overBus(to(called), bus, called) : to;
+  const built = await build({ database, config, to: reached, log, metrics });
   const { events, followers = [], close } = built;
   if (close) closing.add(close);
   const mounted = events ? [...built.mounted, events.mounted] : built.mounted;
   assertServes(service.name, service.contract, mounted);
-  const running = startWork([...(built.work ?? []), ...(events?.work ?? [])], { log, metrics });
+  const relay = bus && events ? [events.relay(bus)] : [];
+  const running = startWork([...(built.work ?? []), ...(events?.work ?? []), ...relay], { log, metrics });
   closing.add(() => running.close());
   const heard = { ...built.heard, ...events?.heard };
   if (Object.keys(heard).length > 0) {

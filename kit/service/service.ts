@@ -3,6 +3,7 @@ import type { Transport } from '@connectrpc/connect';
 import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { type Config, key, type Key, type Keys } from '#kit/config/config.ts';
 import {
+  busKeys,
   databaseKeys,
   jwksKeys,
   limitKeys,
@@ -52,6 +53,7 @@ const standardKeys = {
   ...jwksKeys,
   ...serviceKeys,
   ...databaseKeys,
+  ...busKeys,
 };
 
 type StandardKeys = typeof standardKeys & { readonly port: Key<number> };

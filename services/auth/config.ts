@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { type Config, key } from '#kit/config/config.ts';
-import { databaseKeys, eventKeys, limitKeys, processKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import {
+  busKeys,
+  databaseKeys,
+  eventKeys,
+  limitKeys,
+  processKeys,
+  telemetryKeys,
+  tokenKeys,
+} from '#kit/config/shared-keys.ts';
 import { duration, list, port, positiveDuration, secret, whole } from '#kit/config/types.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { keyTimes } from '#kit/guard/keys.ts';
@@ -56,6 +64,7 @@ export const keys = {
   ...telemetryKeys,
   ...tokenKeys,
   ...databaseKeys,
+  ...busKeys,
   ...eventKeys,
   port: key('SIGNET_AUTH_PORT', port, {
     default: '8081',

@@ -19,6 +19,8 @@ import { createTestIssuer } from '#kit/testing/tokens.ts';
 import { createInProcessTransport } from '#kit/transport/in-process.ts';
 import { startWork } from '#kit/work/work.ts';
 import { createRecord } from '../record.ts';
+import type { Bus } from '../nats/bus.ts';
+import { overBus } from '../nats/source.ts';
 import { serveEvents } from '../serve.ts';
 import { consumerTables, producerTables, type Statements } from '../tables.ts';
 import { withCaller } from './with-caller.ts';
@@ -118,9 +120,13 @@ export interface Producer {
 
 /**
  * Opens one, which numbers events and hears notifications.
- * @param statements what it reads its tables by; the database's client unless told
+ * @param options.statements what it reads its tables by; the database's client by default
+ * @param options.bus where it also publishes its events, and its consumers read them; nowhere by default
  */
-export async function openProducer({ db, fresh }: EventDatabase, statements: Statements = db): Promise<Producer> {
+export async function openProducer(
+  { db, fresh }: EventDatabase,
+  { statements = db, bus }: { readonly statements?: Statements; readonly bus?: Bus | undefined } = {},
+): Promise<Producer> {
   const issuer = await createTestIssuer();
   const guard = createGuard({
     issuer: issuer.issuer,
@@ -131,7 +137,10 @@ export async function openProducer({ db, fresh }: EventDatabase, statements: Sta
   });
   await guard.ready();
   const events = serveEvents({ db: statements, schema: 'auth', produces: produced, keep: 86_400_000 });
-  const work = startWork(events.work, { log: silentLog, metrics: noMetrics });
+  const work = startWork(bus ? [...events.work, events.relay(bus)] : events.work, {
+    log: silentLog,
+    metrics: noMetrics,
+  });
   const heard = listen({ url: fresh.url, applicationName: 'events-test', heard: events.heard, log: silentLog });
   const app = createService({
     mounted: [events.mounted],
@@ -145,7 +154,10 @@ export async function openProducer({ db, fresh }: EventDatabase, statements: Sta
   return {
     app,
     token: (service) => issuer.callerToken(service),
-    as: async (service) => withCaller(createInProcessTransport(app), await issuer.callerToken(service)),
+    async as(service) {
+      const direct = withCaller(createInProcessTransport(app), await issuer.callerToken(service));
+      return bus ? overBus(direct, bus, 'auth') : direct;
+    },
     async close() {
       events.close();
       await Promise.all([heard.close(), work.close()]);

@@ -1,9 +1,24 @@
+import { openBus } from '#kit/events/nats/bus.ts';
 import { serveEvents } from '#kit/events/serve.ts';
 import type { Ground } from '../ground.ts';
 import { produces } from './store.ts';
 
 /** Builds the room `events`: the event log of the auth service. */
-export function buildEvents({ config, db }: Ground) {
-  const { mounted, ...log } = serveEvents({ db, schema: 'auth', produces, keep: config.eventsRetention });
-  return { ...log, mounted: [mounted] };
+export function buildEvents({ config, db, log }: Ground) {
+  const { mounted, work, heard, relay, close } = serveEvents({
+    db,
+    schema: 'auth',
+    produces,
+    keep: config.eventsRetention,
+  });
+  const bus = config.natsUrl && openBus(config.natsUrl, log);
+  return {
+    mounted: [mounted],
+    work: bus ? [...work, relay(bus)] : work,
+    heard,
+    async close() {
+      close();
+      await bus?.close();
+    },
+  };
 }

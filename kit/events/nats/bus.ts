@@ -1,0 +1,92 @@
+import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { Log } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
+
+/** A connection to NATS with JetStream. It may be away at any time. */
+export interface Bus {
+  /** The connection. @throws Error while NATS is away */
+  nats(): NatsConnection;
+  js(): JetStreamClient;
+  jsm(): JetStreamManager;
+  close(): Promise<void>;
+}
+
+/** Interval of attempts to connect, ms. */
+const reconnectEvery = 1_000;
+/** Timeout of a request, ms. */
+const timeout = 3_000;
+
+/**
+ * Connects to NATS in the background, and again whenever the connection breaks. The log has one line when NATS is away and
+ * one when it is back.
+ * @param url nats://user:password@host:port, or tls:; several hosts separated by commas
+ */
+export function openBus(url: Secret, log: Log): Bus {
+  let connected: { nats: NatsConnection; js: JetStreamClient; jsm: JetStreamManager } | undefined;
+  let isAway = false;
+  let timer: NodeJS.Timeout | undefined;
+  let isClosing = false;
+  let connecting: Promise<void> | undefined;
+
+  async function attempt(): Promise<void> {
+    try {
+      const servers = url.reveal().split(',');
+      const [first = ''] = servers;
+      const { username, password } = new URL(first);
+      const nats = await connect({
+        servers: servers.map((one) => new URL(one).host),
+        ...(username === '' ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+        ...(first.startsWith('tls:') ? { tls: {} } : {}),
+        timeout,
+        // A broken connection is replaced below, with fresh consumers.
+        reconnect: false,
+        name: 'signet',
+      });
+      connected = {
+        nats,
+        js: jetstream(nats, { timeout }),
+        jsm: await jetstreamManager(nats, { timeout, checkAPI: false }),
+      };
+      if (isAway) log.info('NATS is back');
+      isAway = false;
+      outlast(nats).catch(again);
+    } catch (error) {
+      if (!isAway) log.warn({ err: error }, 'NATS is away; events are read from their producers');
+      isAway = true;
+      again();
+    }
+  }
+
+  /** Connects again when a connection has ended. */
+  async function outlast(nats: NatsConnection): Promise<void> {
+    await nats.closed();
+    connected = undefined;
+    again();
+  }
+
+  function again(): void {
+    if (isClosing) return;
+    timer = setTimeout(() => {
+      connecting = attempt();
+    }, reconnectEvery).unref();
+  }
+
+  function open() {
+    if (!connected) throw new Error('NATS is away');
+    return connected;
+  }
+
+  connecting = attempt();
+  return {
+    nats: () => open().nats,
+    js: () => open().js,
+    jsm: () => open().jsm,
+    async close() {
+      isClosing = true;
+      clearTimeout(timer);
+      await connecting;
+      await connected?.nats.close();
+    },
+  };
+}
