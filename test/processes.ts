@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { generateServiceKey } from '#kit/identity/service-key.ts';
@@ -17,6 +18,8 @@ export interface ServiceProcess {
   readonly ready: Readonly<Record<string, unknown>>;
   /** All output so far. */
   output(): string;
+  /** Suspends the process for a while (SIGSTOP): its connections stay open, and nothing responds. */
+  pause(ms: number): Promise<void>;
   /** Sends a signal and waits for the exit. Returns the exit code, or null when a signal ended the process. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
@@ -39,6 +42,11 @@ function run(name: string, environment: Record<string, string>) {
   return {
     child,
     output: () => output,
+    async pause(ms: number): Promise<void> {
+      child.kill('SIGSTOP');
+      await delay(ms);
+      child.kill('SIGCONT');
+    },
     end(signal: NodeJS.Signals): Promise<number | null> {
       child.kill(signal);
       return exited;
@@ -64,12 +72,12 @@ export async function startService(
   environment: Record<string, string>,
   word: 'is ready' | 'listens' = 'is ready',
 ): Promise<ServiceProcess> {
-  const { waitFor, output, end } = run(name, environment);
+  const { waitFor, output, pause, end } = run(name, environment);
   const ready = await waitFor((text) => {
     const line = text.split('\n').find((one) => one.includes(`"msg":"${name} ${word}"`));
     return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);
   });
-  return { ready, output, end };
+  return { ready, output, pause, end };
 }
 
 /** Starts all services in one process, as `npm start` does, on an existing database. Waits for the banner. */
@@ -102,6 +110,8 @@ process.on('exit', () => {
 /** One process per service, on one database. */
 export interface Fleet {
   readonly edge: string;
+  /** Base URL of the auth service's public HTTP port. */
+  readonly auth: string;
   readonly userPort: number;
   readonly processes: Record<ServiceName, ServiceProcess>;
   /** A string that no process may write; checked at `close`. */
@@ -113,8 +123,15 @@ export interface Fleet {
   close(): Promise<void>;
 }
 
-/** Starts the services in order, without a supervisor. */
-export async function startFleet(database: FreshDatabase, extra: Record<string, string> = {}): Promise<Fleet> {
+/**
+ * Starts the services in order, without a supervisor.
+ * @param only the services to start; without the edge, a service must have all that it calls
+ */
+export async function startFleet(
+  database: Pick<FreshDatabase, 'url'>,
+  extra: Record<string, string> = {},
+  only: readonly ServiceName[] = serviceNames,
+): Promise<Fleet> {
   const written: string[] = [];
   const hidden = {
     DATABASE_URL: database.url.reveal(),
@@ -148,12 +165,13 @@ export async function startFleet(database: FreshDatabase, extra: Record<string, 
   }
 
   const processes = {} as Record<ServiceName, ServiceProcess>;
-  for (const name of serviceNames) {
+  for (const name of only) {
     processes[name] = await start(name);
     for (const [env, port] of Object.entries(portsOf(name, processes[name]))) opened.set(env, Number(port));
   }
   return {
     edge: `http://127.0.0.1:${opened.get(services.edge.ports.door.env)}`,
+    auth: `http://127.0.0.1:${opened.get(services.auth.ports.door.env)}`,
     userPort: opened.get(services.user.ports.grpc.env) ?? Number.NaN,
     processes,
     secret(text) {
