@@ -10,6 +10,7 @@ const crossing = [
   'interleavings',
   'login-limits',
   'main-flow',
+  'order-watch',
   'payments',
   'refresh',
   'revocation',

@@ -5,11 +5,12 @@ import { cart } from './cart/service.ts';
 import { catalog } from './catalog/service.ts';
 import { edgeOver } from './edge/service.ts';
 import { notification } from './notification/service.ts';
+import { order } from './order/service.ts';
 import { payment } from './payment/service.ts';
 import { user } from './user/service.ts';
 
 /** The services behind the edge. Add a new service here. */
-const behind = { auth, user, notification, catalog, cart, payment } as const;
+const behind = { auth, user, notification, catalog, cart, order, payment } as const;
 
 /** All services, in start order: auth first, because all others need it, and the edge last. */
 export const services = defineRegistry({ ...behind, edge: edgeOver(behind) });

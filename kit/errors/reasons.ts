@@ -61,6 +61,11 @@ export const kitReasons = {
     status: 409,
     title: 'The idempotency key was already used for another request.',
   },
+  OUT_OF_STOCK: {
+    code: Code.FailedPrecondition,
+    status: 409,
+    title: 'Products are not available in the wanted quantity.',
+  },
   PAYMENT_DECLINED: {
     code: Code.FailedPrecondition,
     status: 402,

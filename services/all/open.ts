@@ -12,7 +12,7 @@ import type { Closing } from '#kit/process/run.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import { guardFor } from '#kit/identity/guard-for.ts';
 import { createInProcessTransport } from '#kit/transport/in-process.ts';
-import { generateServiceKey, publicServiceKey } from '#kit/identity/service-key.ts';
+import { generateServiceKey, publicServiceKey, type ServiceKeyPair } from '#kit/identity/service-key.ts';
 import { openService } from '#kit/service/open.ts';
 import { environmentFor } from '#kit/service/registry.ts';
 import { createMetrics, type Metrics } from '#kit/telemetry/metrics.ts';
@@ -76,8 +76,9 @@ export async function openAll(
   const ports = new Map<string, number>();
   const apps = new Map<string, RpcApp>();
 
-  // Services authenticate to each other as over the network, with keys generated for this run.
-  const pairs = new Map(Object.keys(services).map((name) => [name, generateServiceKey()]));
+  // Services authenticate to each other as over the network, with keys generated for this run. One that runs elsewhere has
+  // its key in SIGNET_SERVICES.
+  const pairs = new Map<string, ServiceKeyPair>(only.map((name) => [name, generateServiceKey()]));
   const known = [...pairs].map(([name, { publicKey }]) => ({
     name,
     publicKey: publicServiceKey(publicKey),

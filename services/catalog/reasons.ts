@@ -9,11 +9,6 @@ export const reasons = defineReasons({
     status: 409,
     title: 'A product with this SKU already exists.',
   },
-  OUT_OF_STOCK: {
-    code: Code.FailedPrecondition,
-    status: 409,
-    title: 'Products are not available in the wanted quantity.',
-  },
 });
 
 /** Creates the error of one of these reasons, or of the kit's. */

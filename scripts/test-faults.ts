@@ -1,0 +1,32 @@
+// npm run test:faults -- <suite> [--kills N] [--seed N]: runs a suite of test/faults with more kills than `npm test` does.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { spawnSync } from 'node:child_process';
+import { root } from './check/check.ts';
+import { pinnedNode } from './setup.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { kills: { type: 'string' }, seed: { type: 'string' } },
+});
+const file = `test/faults/${positionals[0]}.test.ts`;
+const numbers = Object.values(values);
+if (positionals.length !== 1 || !existsSync(path.join(root, file)) || numbers.some((one) => !/^\d{1,9}$/.test(one))) {
+  console.error('usage: npm run test:faults -- <suite of test/faults> [--kills N] [--seed N]');
+  process.exit(2);
+}
+const { status } = spawnSync(
+  pinnedNode,
+  ['node_modules/vitest/vitest.mjs', 'run', '--project', 'system', '--reporter', 'verbose', file],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      ...(values.kills === undefined ? {} : { TEST_SAGA_KILLS: values.kills }),
+      ...(values.seed === undefined ? {} : { TEST_SEED: values.seed }),
+    },
+  },
+);
+process.exitCode = status ?? 1;
