@@ -1,3 +1,5 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { defineRegistry } from '#kit/service/registry.ts';
 import { type AnyService, type DomainService, isDomainService } from '#kit/service/service.ts';
 import { auth } from './auth/service.ts';
@@ -24,13 +26,18 @@ export const serviceNames = Object.keys(services) as ServiceName[];
 /** All services but auth and the edge. */
 export const domainServices: readonly DomainService[] = Object.values<AnyService>(services).filter(isDomainService);
 
-/** The named services with those that they call, auth and the edge, in the order of starting. */
+/**
+ * The named services with those that they call, auth and the edge, in the order of starting. A service runs without the
+ * producers whose events it only follows.
+ */
 export function withCalled(names: readonly ServiceName[]): ServiceName[] {
   const wanted = new Set<string>(['auth', 'edge']);
   function add(name: string): void {
     if (wanted.has(name)) return;
     wanted.add(name);
-    Object.keys(services[name as ServiceName].calls).forEach(add);
+    for (const [called, methods] of Object.entries<readonly DescService[]>(services[name as ServiceName].calls)) {
+      if (methods.some((desc) => desc !== EventService)) add(called);
+    }
   }
   names.forEach(add);
   return serviceNames.filter((name) => wanted.has(name));

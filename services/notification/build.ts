@@ -90,6 +90,20 @@ export async function build({
       notices.setLocales(new Map(events.map(({ message }) => [message.userId, message.locale])), tx),
   });
 
+  const { order, payment } = notification.consumes;
+  /** Follows a producer whose events only make notifications. */
+  const followShop = (
+    source: 'order' | 'payment',
+    types: readonly ((typeof order)[number] | (typeof payment)[number])[],
+  ) =>
+    follow({
+      ...shared,
+      source,
+      transport: to(source),
+      types,
+      apply: (events, tx: Transaction) => notify(noticesOf(events, noticeOf), tx),
+    });
+
   const changes = createChanges(madeChannel);
   const closing = new AbortController();
   const handler = notificationHandler({
@@ -102,7 +116,7 @@ export async function build({
   return {
     mounted: [mount(NotificationService, handler)],
     work: [erasure.work],
-    followers: [accounts, profiles],
+    followers: [accounts, profiles, followShop('order', order), followShop('payment', payment)],
     heard: changes.heard,
     async close() {
       closing.abort();

@@ -8,6 +8,14 @@ import {
   UserDeletedSchema,
   UserRegisteredSchema,
 } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
+import {
+  OrderCancelledSchema,
+  OrderConfirmedSchema,
+  OrderDeliveredSchema,
+  OrderRefundedSchema,
+  OrderShippedSchema,
+} from '#gen/proto/signet/events/v1/order_events_pb.ts';
+import { PaymentFailedSchema } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
 import { ProfileUpdatedSchema } from '#gen/proto/signet/events/v1/user_events_pb.ts';
 import { NotificationService } from '#gen/proto/signet/notification/v1/notification_service_pb.ts';
 import { ProfileService } from '#gen/proto/signet/user/v1/profile_service_pb.ts';
@@ -32,6 +40,8 @@ export const notification = defineService({
       EmailVerificationRequestedSchema,
     ],
     user: [ProfileUpdatedSchema],
+    order: [OrderConfirmedSchema, OrderCancelledSchema, OrderShippedSchema, OrderDeliveredSchema, OrderRefundedSchema],
+    payment: [PaymentFailedSchema],
   },
   keys: {
     linkUrl: key('SIGNET_LINK_URL', baseUrl, {

@@ -262,12 +262,12 @@ test('the erasure of an account leaves nothing of it', async () => {
   await system.rest('PATCH', '/users/profile', { token: ada.access, body: { locale: 'de' } });
   await expect.poll(async () => (await mailsTo(ada.email)).length, soon).toBe(1);
   expect((await system.rest('DELETE', '/users/account', { token: ada.access })).status).toBe(204);
-  const progress = async () => (await system.rest('GET', `/admin/erasures/${ada.id}`, { token: admin.access })).json;
-  await expect.poll(async () => (await progress()).completed_at, soon).toBeDefined();
-  expect((await progress()).services.map(({ service }: { service: string }) => service)).toEqual([
-    'notification',
-    'user',
-  ]);
+  // The other services that erase data do not run here.
+  const done = async () =>
+    (await system.rest('GET', `/admin/erasures/${ada.id}`, { token: admin.access })).json.services
+      .filter(({ done_at: at }: { done_at?: string }) => at !== undefined)
+      .map(({ service }: { service: string }) => service);
+  await expect.poll(done, soon).toEqual(['notification', 'user']);
   expect(await mailsTo(ada.email)).toEqual([]);
   for (const table of ['notifications', 'preferences', 'languages', 'mails']) {
     const { rowCount } = await db.query(`SELECT FROM notification.${table} WHERE user_id = $1`, [ada.id]);

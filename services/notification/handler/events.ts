@@ -1,5 +1,13 @@
 import type { MessageShape } from '@bufbuild/protobuf';
 import type {
+  OrderCancelledSchema,
+  OrderConfirmedSchema,
+  OrderDeliveredSchema,
+  OrderRefundedSchema,
+  OrderShippedSchema,
+} from '#gen/proto/signet/events/v1/order_events_pb.ts';
+import type { PaymentFailedSchema } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
+import type {
   EmailVerificationRequestedSchema,
   PasswordChangedSchema,
   PasswordResetRequestedSchema,
@@ -8,6 +16,9 @@ import type {
   UserDeletedSchema,
   UserRegisteredSchema,
 } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
+import { formatMoney } from '#kit/money/money.ts';
+import type { Money } from '#gen/proto/signet/type/v1/money_pb.ts';
+import type { Kind } from '../domain/kinds.ts';
 import type { Notice } from '../domain/notices.ts';
 
 /** The payloads from which notices are made. */
@@ -19,6 +30,12 @@ export type Payload = MessageShape<
   | typeof PasswordChangedSchema
   | typeof PasswordResetRequestedSchema
   | typeof EmailVerificationRequestedSchema
+  | typeof OrderConfirmedSchema
+  | typeof OrderCancelledSchema
+  | typeof OrderShippedSchema
+  | typeof OrderDeliveredSchema
+  | typeof OrderRefundedSchema
+  | typeof PaymentFailedSchema
 >;
 
 /** The notice that an event gives rise to; undefined for none. */
@@ -40,5 +57,39 @@ export function noticeOf(payload: Payload): Notice | undefined {
       return { userId: payload.userId, kind: 'email_verification', data: {}, linkId: payload.linkId };
     case 'signet.events.v1.UserDeleted':
       return undefined;
+    case 'signet.events.v1.OrderConfirmed':
+      return ofOrder('order_confirmed', payload, { total: textOf(payload.total) });
+    case 'signet.events.v1.OrderCancelled':
+      return ofOrder('order_cancelled', payload, { reason: payload.reason });
+    case 'signet.events.v1.OrderShipped':
+      return ofOrder('order_shipped', payload);
+    case 'signet.events.v1.OrderDelivered':
+      return ofOrder('order_delivered', payload);
+    case 'signet.events.v1.OrderRefunded':
+      return ofOrder('order_refunded', payload, { total: textOf(payload.total) });
+    case 'signet.events.v1.PaymentFailed':
+      return unlessErased({
+        userId: payload.userId,
+        kind: 'payment_failed',
+        data: { payment_id: payload.paymentId, amount: textOf(payload.amount) },
+      });
   }
+}
+
+function ofOrder(
+  kind: Kind,
+  { userId, orderId }: { readonly userId: string; readonly orderId: string },
+  facts: Readonly<Record<string, string>> = {},
+): Notice | undefined {
+  return unlessErased({ userId, kind, data: { order_id: orderId, ...facts } });
+}
+
+/** An event about an erased account has no user. */
+function unlessErased(notice: Notice): Notice | undefined {
+  return notice.userId === '' ? undefined : notice;
+}
+
+/** An amount as text: EUR 12.50. */
+function textOf(amount: Money | undefined): string {
+  return amount ? `${amount.currencyCode} ${formatMoney(amount)}` : '';
 }
