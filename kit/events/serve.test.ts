@@ -130,7 +130,7 @@ test.each([
 });
 
 test('a service that the rule does not name is refused, and so is a caller without a token', async () => {
-  expect(reasonOf(await refusal({}, await producer.as('order')))).toBe('CALLER_NOT_ALLOWED');
+  expect(reasonOf(await refusal({}, await producer.as('edge')))).toBe('CALLER_NOT_ALLOWED');
 });
 
 test.each<[string, Asked]>([

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
+import { ProfileUpdatedSchema } from '#gen/proto/signet/events/v1/user_events_pb.ts';
 import { SecretKeptSchema } from '#gen/proto/signet/test/v1/events_pb.ts';
 import { listenersOf, typeOf } from './types.ts';
 
@@ -21,6 +22,6 @@ test.each(['User', 'userDeleted', 'UserV2Deleted', 'USERDeleted', 'User_Deleted'
 );
 
 test('a payload message names the services that may consume its type', () => {
-  expect(listenersOf(UserDeletedSchema)).toEqual(['user']);
+  expect(listenersOf(ProfileUpdatedSchema)).toEqual(['notification']);
   expect(listenersOf(SecretKeptSchema)).toEqual([]);
 });
