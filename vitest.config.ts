@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** The flows in which services meet. */
 const crossing = [
   'admin',
+  'analytics',
   'browser',
   'cart',
   'contract',

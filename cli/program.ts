@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Cli } from './cli.ts';
+import { addAnalytics } from './commands/analytics.ts';
 import { addAudit } from './commands/audit.ts';
 import { addConfig } from './commands/config.ts';
 import { addDb } from './commands/db.ts';
@@ -39,6 +40,7 @@ export function createProgram(cli: Cli): Command {
     addDb,
     addEvents,
     addJobs,
+    addAnalytics,
     addConfig,
     addServices,
   ]) {

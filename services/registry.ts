@@ -2,6 +2,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { defineRegistry } from '#kit/service/registry.ts';
 import { type AnyService, type DomainService, isDomainService } from '#kit/service/service.ts';
+import { analytics } from './analytics/service.ts';
 import { auth } from './auth/service.ts';
 import { cart } from './cart/service.ts';
 import { catalog } from './catalog/service.ts';
@@ -12,7 +13,7 @@ import { payment } from './payment/service.ts';
 import { user } from './user/service.ts';
 
 /** The services behind the edge. Add a new service here. */
-const behind = { auth, user, notification, catalog, cart, order, payment } as const;
+const behind = { auth, user, notification, catalog, cart, order, payment, analytics } as const;
 
 /** All services, in start order: auth first, because all others need it, and the edge last. */
 export const services = defineRegistry({ ...behind, edge: edgeOver(behind) });

@@ -88,6 +88,7 @@ test.each([
   ['kit/guard/guard.ts', 'kit/guard/rule.ts'],
   ['kit/guard/guard.test.ts', 'kit/testing/tokens.ts'],
   ['cli/commands/db.ts', 'services/all/config.ts'],
+  ['cli/commands/analytics.ts', 'services/analytics/maintenance.ts'],
   ['cli/connect.ts', 'gen/proto/signet/auth/v1/auth_service_pb.ts'],
   ['cli/connect.test.ts', 'test/system.ts'],
 ])('allows an import from %s to %s', (from, to) => {

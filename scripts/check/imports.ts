@@ -30,8 +30,12 @@ export function faultOf({ from, to, via }: Import): string | undefined {
   if (from.startsWith('kit/') && to.startsWith('services/')) return 'the kit imports a service';
   if (to.startsWith('cli/') && !from.startsWith('cli/')) return 'a file outside cli/ imports the command line';
   if (isTest) return undefined;
-  if (from.startsWith('cli/') && to.startsWith('services/') && !/^services\/registry\.ts$|\/config\.ts$/.test(to)) {
-    return 'the command line imports more of a service than its configuration keys';
+  if (
+    from.startsWith('cli/') &&
+    to.startsWith('services/') &&
+    !/^services\/registry\.ts$|\/(config|maintenance)\.ts$/.test(to)
+  ) {
+    return 'the command line imports more of a service than its configuration keys and its maintenance';
   }
   if (from.startsWith('kit/guard/') && /^(kit|services|scripts|test)\//.test(to) && !to.startsWith('kit/guard/')) {
     return 'the guard imports a file outside kit/guard and gen/';
