@@ -22,6 +22,9 @@ export interface GrpcTransport extends Transport {
   close(): void;
 }
 
+/** Largest response, bytes. Services limit requests; a page of 100 items of a list may have several MiB. */
+const maxResponse = 64 * 1024 * 1024;
+
 /**
  * Creates a Connect transport over a gRPC channel to a service. It balances over all
  * addresses of a name (round robin), retries idempotent methods if the service is
@@ -39,6 +42,7 @@ export function createGrpcTransport(
     // A proxy in the environment is for the internet: it cannot reach services, and must not see their tokens.
     'grpc.enable_http_proxy': 0,
     'grpc.service_config': JSON.stringify(serviceConfig(services)),
+    'grpc.max_receive_message_length': maxResponse,
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 5_000,
     'grpc.initial_reconnect_backoff_ms': 100,

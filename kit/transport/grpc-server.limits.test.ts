@@ -10,6 +10,8 @@ import { createGrpcTransport, type GrpcTransport } from './grpc-client.ts';
 import { type GrpcServer, serveGrpc } from './grpc-server.ts';
 import { createService } from '#kit/service/stack.ts';
 
+const longResponse = 9 * 1024 * 1024;
+
 let server: GrpcServer;
 let transport: GrpcTransport;
 const lines: string[] = [];
@@ -18,7 +20,7 @@ beforeAll(async () => {
   const app = createService({
     mounted: [
       mount(EchoService, {
-        echo: ({ text }) => ({ text }),
+        echo: ({ text }) => ({ text: text === 'long' ? 'x'.repeat(longResponse) : text }),
         create: ({ text }) => ({ text }),
         async *chat(requests) {
           for await (const { text } of requests) yield { text };
@@ -81,4 +83,8 @@ test('a too large message ends a stream, after the messages before it', async ()
   };
   expect(reasonOf(await errorOf(reading()))).toBe('PAYLOAD_TOO_LARGE');
   expect(read).toEqual(['small']);
+});
+
+test('a response may have more than the 4 MiB that grpc-js allows by default: a page of a list is as long as its items', async () => {
+  expect((await client().echo({ text: 'long' })).text).toHaveLength(longResponse);
 });
