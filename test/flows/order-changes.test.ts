@@ -79,6 +79,33 @@ test('support ships and delivers; a shipped order cannot be cancelled', async ()
   expect(delivered.json.history.at(-1)).toMatchObject({ actor: 'support' });
 });
 
+test('a reason has at most 500 characters, and a tracking code 1 to 100', async () => {
+  const ada = await shop.customer([await shop.product(), 1]);
+  const { id } = (await shop.place(ada)).json;
+  const cancel = (reason: string) =>
+    system.rest('POST', `/orders/${id}:cancel`, { token: ada.access, body: { reason } });
+  const ship = (tracking_code: string) =>
+    system.rest('POST', `/orders/${id}:ship`, { token: shop.admin, body: { tracking_code } });
+  const refused = [await cancel('a'.repeat(501)), await ship(''), await ship('a'.repeat(101))];
+  expect(refused.map(({ json }) => json.code)).toEqual(refused.map(() => 'INVALID_ARGUMENT'));
+  expect((await ship('a'.repeat(100))).json.tracking_code).toHaveLength(100);
+  await shop.add(ada, await shop.product(), 1);
+  const other = (await shop.place(ada)).json.id;
+  const body = { reason: 'a'.repeat(500) };
+  const cancelled = await system.rest('POST', `/orders/${other}:cancel`, { token: ada.access, body });
+  expect(cancelled.json.history.at(-1).reason).toHaveLength(500);
+});
+
+test('a page has at most 100 orders', async () => {
+  const { access: token } = await shop.customer();
+  for (const path of ['/orders', '/admin/orders']) {
+    const list = async (size: number) =>
+      (await system.rest('GET', `${path}?page_size=${size}`, { token: path === '/orders' ? token : shop.admin }))
+        .status;
+    expect([await list(100), await list(101), await list(-1)], path).toEqual([200, 400, 400]);
+  }
+});
+
 test('a full refund by support moves the order to refunded, and leaves the stock', async () => {
   const product = await shop.product({ stock: 5 });
   const ada = await shop.customer([product, 2]);

@@ -153,7 +153,10 @@ test('a changed price is refused, unless the new total is expected', async () =>
 test.each<[string, object]>([
   ['without an address', { address: undefined }],
   ['without a name', { address: { ...address, name: '' } }],
-  ['with a name of 201 characters', { address: { ...address, name: 'a'.repeat(201) } }],
+  ...['name', 'line1', 'line2', 'city', 'region'].map((field): [string, object] => [
+    `with a ${field} of 201 characters`,
+    { address: { ...address, [field]: 'a'.repeat(201) } },
+  ]),
   ['with a postal code of 21 characters', { address: { ...address, postal_code: '1'.repeat(21) } }],
   ['with an unknown country', { address: { ...address, country_code: 'EU' } }],
   ['with an unknown currency', { expected_total: { ...euro('1'), currency_code: 'ZZZ' } }],
@@ -162,6 +165,16 @@ test.each<[string, object]>([
   const ada = await shop.customer();
   const { status, json } = await shop.place(ada, body);
   expect([status, json.code]).toEqual([400, 'INVALID_ARGUMENT']);
+});
+
+test('a payment method of 64 characters is accepted, and the payment provider does not know it', async () => {
+  const ada = await shop.customer([await shop.product(), 1]);
+  const { status, json } = await shop.place(ada, { payment_method: 'a'.repeat(64) });
+  expect([status, json.errors?.[0]?.field]).toEqual([400, 'payment_method']);
+  expect((await shop.order(ada, json.metadata.order_id)).history.at(-1)).toMatchObject({
+    state: 'cancelled',
+    reason: 'INVALID_ARGUMENT',
+  });
 });
 
 test('the longest address is accepted', async () => {

@@ -40,7 +40,7 @@ export interface SagaDeps {
   readonly calls: SagaCalls;
   /** Waits until the order changes, `ms` have passed, or the signal aborts. */
   readonly changed: (id: string, ms: number, signal: AbortSignal) => Promise<void>;
-  /** Reports a call whose outcome is unknown. */
+  /** Reports a call whose outcome is unknown; not its repetitions. */
   readonly onUnknown: (error: unknown, step: Step, orderId: string) => void;
   readonly clock: () => Date;
   /** Called at each point; for tests. */
@@ -79,11 +79,12 @@ export function createSaga(deps: SagaDeps) {
   }
 
   /** As `advance`, but reports that an outcome is unknown instead of throwing. */
-  async function attempt(order: SagaOrder, step: Step): Promise<SagaOrder | 'pending' | undefined> {
+  async function attempt(order: SagaOrder, step: Step, isFirst: boolean): Promise<SagaOrder | 'pending' | undefined> {
     try {
       return await advance(order, step);
     } catch (error) {
-      onUnknown(error, step, order.id);
+      // The repetitions of an absent service would fill the log.
+      if (isFirst) onUnknown(error, step, order.id);
       return 'pending';
     }
   }
@@ -95,7 +96,7 @@ export function createSaga(deps: SagaDeps) {
       const { step } = order;
       if (step === undefined) return 'rests';
       if (signal.aborted) return 'later';
-      const next = await attempt(order, step);
+      const next = await attempt(order, step, pauses === 0);
       if (next === 'pending') {
         const pause = Math.min(longestPause, firstPause * 2 ** pauses++);
         if (performance.now() + pause > until) return 'later';

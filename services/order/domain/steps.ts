@@ -83,7 +83,7 @@ export const steps: Readonly<Record<Step, StepRule>> = {
 /** The first step of a new order. */
 export const firstStep: Step = 'reserve';
 
-/** Steps that undo. The saga is past the pivot's refusal, or never came to it. */
+/** The steps that undo. */
 export const undoing: readonly Step[] = ['refund', 'release'];
 
 /**

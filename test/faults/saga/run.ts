@@ -54,7 +54,7 @@ export async function runSaga(options: {
   const system = await openSystem({
     shape: 'one process',
     services: ['cart', 'catalog', 'payment'],
-    env: { SIGNET_SERVICES: `order=${publicKey}`, SIGNET_PAYMENT_TIMEOUT: '500ms' },
+    env: { SIGNET_SERVICES: `order=${publicKey}`, SIGNET_PAYMENT_TIMEOUT: '500ms', SIGNET_ACCESS_TTL: '1h' },
   });
   const db = new Pool({ ...connection(system.database.url), max: 4 });
   let replicas: Replicas | undefined;
