@@ -16,6 +16,7 @@ import { growth } from './groups/growth.ts';
 import { grpc } from './groups/grpc.ts';
 import { imported } from './groups/imported.ts';
 import { login } from './groups/login.ts';
+import { orders } from './groups/orders.ts';
 import { refresh } from './groups/refresh.ts';
 import { rest } from './groups/rest.ts';
 import { revocation } from './groups/revocation.ts';
@@ -37,7 +38,7 @@ const loads: Record<string, (bench: Bench) => Promise<Group | Group[]>> = {
   verify,
   growth,
 };
-const others = ['start', 'revocation', 'imported'];
+const others = ['start', 'revocation', 'imported', 'orders'];
 
 const words = process.argv.slice(2);
 const unknown = words.filter((word) => !others.includes(word) && !Object.hasOwn(loads, word));
@@ -96,6 +97,7 @@ async function run(): Promise<Results> {
   }
   if (wanted('revocation')) facts.push(await reported('revocation', () => revocation(bench)));
   if (wanted('imported')) facts.push(await reported('imported', imported));
+  if (wanted('orders')) facts.push(...(await reported('orders', () => orders(bench))));
   return { date: new Date().toISOString(), commit: await commit(), machine, groups, facts };
 }
 

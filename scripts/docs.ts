@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Code } from '@connectrpc/connect';
 import type { Keys } from '#kit/config/config.ts';
 import { kitReasons, type Reasons } from '#kit/errors/reasons.ts';
+import { listenersOf, typeOf } from '#kit/events/types.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { keys as allKeys } from '../services/all/config.ts';
 import { services } from '../services/registry.ts';
@@ -25,6 +26,7 @@ const tableMarkers = ['<!-- table: made by npm run generate -->', '<!-- table en
 export const docs: Doc[] = [
   { file: 'docs/errors.md', markers: tableMarkers, part: async () => `\n${await errorTable()}\n` },
   { file: 'docs/configuration.md', markers: tableMarkers, part: async () => `\n${await keyTable()}\n` },
+  { file: 'docs/events.md', markers: tableMarkers, part: async () => `\n${await eventTable()}\n` },
   {
     file: 'docker-compose.yml',
     markers: ['  # services: made by npm run generate', '  # services end'],
@@ -55,6 +57,20 @@ async function errorTable(): Promise<string> {
     }),
   );
   return markdownTable(['Reason', 'HTTP', 'gRPC', 'Returned by', 'Meaning'], rows);
+}
+
+async function eventTable(): Promise<string> {
+  const comments = JSON.parse(await readFile(path.join(root, 'gen/comments.json'), 'utf8')) as Record<string, string>;
+  const rows = Object.values<AnyService>(services).flatMap(({ name, produces = [] }) =>
+    produces.map((payload) => [
+      `\`${typeOf(payload)}\``,
+      name,
+      // The first paragraph of the message's comment.
+      comments[payload.typeName]?.split('\n')[0] ?? '',
+      listenersOf(payload).toSorted().join(', ') || 'none yet',
+    ]),
+  );
+  return markdownTable(['Type', 'Producer', 'Meaning', 'Listeners'], rows);
 }
 
 async function keyTable(): Promise<string> {
