@@ -53,7 +53,8 @@ const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * Mounts routes behind a gate. The gate runs on the headers; the route reads the body
- * itself. Each request writes one log line.
+ * itself. Other HTTP methods on their paths are METHOD_NOT_ALLOWED; OPTIONS is left
+ * to CORS. Each request writes one log line.
  * @param gate without one, only public routes may be mounted, and the door counts requests as light
  * @throws Error on an invalid route
  */
@@ -89,7 +90,28 @@ export function mountRoutes(
         },
       });
     }
+    for (const [url, allowed] of methodsByPath(routes)) {
+      scope.route({
+        method: scope.supportedMethods.filter((method) => method !== 'OPTIONS' && !allowed.has(method)),
+        url,
+        handler: (_, reply) => {
+          reply.header('allow', [...allowed].toSorted().join(', '));
+          throw failure('METHOD_NOT_ALLOWED');
+        },
+      });
+    }
   });
+}
+
+function methodsByPath(routes: readonly HttpRoute[]): Map<string, Set<string>> {
+  const paths = new Map<string, Set<string>>();
+  for (const { path, methods } of routes) {
+    const allowed = paths.get(path) ?? new Set();
+    for (const method of methods) allowed.add(method);
+    if (allowed.has('GET')) allowed.add('HEAD');
+    paths.set(path, allowed);
+  }
+  return paths;
 }
 
 async function admit(

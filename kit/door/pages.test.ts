@@ -20,7 +20,7 @@ beforeAll(async () => {
     routes: () =>
       pageRoutes([
         { path: '/page', contentType: 'text/html', body, csp: "default-src 'self'" },
-        { path: '/small', contentType: 'text/plain', body: Buffer.from('small') },
+        { path: '/small', contentType: 'text/plain', body: Buffer.from('small'), cacheControl: 'no-store' },
       ]),
   });
 });
@@ -58,6 +58,8 @@ test('a page has its headers and an ETag, and supports 304', async () => {
   const etag = first.headers.get('etag')!;
   expect(first.headers.get('content-security-policy')).toBe("default-src 'self'");
   expect(first.headers.get('vary')).toBe('accept-encoding');
+  expect(first.headers.get('cache-control')).toBe('no-cache');
+  expect((await get('/small')).headers.get('cache-control')).toBe('no-store');
   const again = await get('/page', { 'if-none-match': etag });
   expect([again.status, again.body.length]).toEqual([304, 0]);
   const head = await get('/page', {}, 'HEAD');

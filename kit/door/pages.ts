@@ -12,6 +12,8 @@ export interface Page {
   readonly body: Buffer;
   /** Content-Security-Policy, instead of the default for data. */
   readonly csp?: string;
+  /** Cache-Control. Default: no-cache. */
+  readonly cacheControl?: string;
 }
 
 /** Minimum size of a compressed response, in bytes. */
@@ -41,14 +43,14 @@ export async function pageRoutes(pages: readonly Page[]): Promise<HttpRoute[]> {
   );
 }
 
-async function prepare({ contentType, body }: Page) {
+async function prepare({ contentType, body, cacheControl = 'no-cache' }: Page) {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   const coded = new Map<string, Buffer>();
   for (const [coding, make] of Object.entries(compress)) {
     if (body.length >= worthCompressing) coded.set(coding, await make(body));
   }
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    reply.headers({ 'cache-control': 'no-cache', etag, vary: 'accept-encoding' });
+    reply.headers({ 'cache-control': cacheControl, etag, vary: 'accept-encoding' });
     if (isUnchanged(request, etag)) return reply.code(304).send();
     const coding = [...coded.keys()].find((name) => accepts(request, name));
     if (coding !== undefined) reply.header('content-encoding', coding);

@@ -7,8 +7,9 @@ import type { HttpRoute } from '#kit/door/http-route.ts';
 import { type Page, pageRoutes } from '#kit/door/pages.ts';
 import type { DocumentedReasons } from '#kit/rest/openapi-errors.ts';
 import { openApiOf } from '#kit/rest/openapi.ts';
+import { webPages } from './web.ts';
 
-/** The edge's pages: `/openapi.json`, the API reference at `/docs`, and redirects to it. */
+/** The edge's pages: `/openapi.json`, the API reference at `/docs`, redirects to it, and the pages in web/. */
 export async function edgePages(services: readonly DescService[]): Promise<HttpRoute[]> {
   const files = ['gen/comments.json', 'gen/reasons.json', 'package.json'].map((name) => readJson(`../../${name}`));
   const [comments, reasons, about] = await Promise.all(files);
@@ -28,7 +29,8 @@ export async function edgePages(services: readonly DescService[]): Promise<HttpR
     rate: 'light',
     answer: (_, reply) => reply.redirect('/docs'),
   }));
-  const pages = await pageRoutes([{ path: '/openapi.json', ...json }, ...(await referencePages(document))]);
+  const [reference, web] = await Promise.all([referencePages(document), webPages()]);
+  const pages = await pageRoutes([{ path: '/openapi.json', ...json }, ...reference, ...web]);
   return [...redirects, ...pages];
 }
 

@@ -118,6 +118,19 @@ test('an error is a masked problem document with the same policy', async () => {
   expect(headers.get('content-security-policy')).toBe(csp);
 });
 
+test('another HTTP method on a known path is refused with the allowed ones, and counted as light', async () => {
+  for (const [method, path, allow] of [
+    ['POST', '/page', 'GET, HEAD'],
+    ['DELETE', '/own', 'GET, HEAD, POST'],
+    ['GET', '/form', 'POST'],
+  ] as const) {
+    const { status, headers, json } = await ask(path, { method });
+    expect([status, headers.get('allow')], `${method} ${path}`).toEqual([405, allow]);
+    expect(json.code).toBe('METHOD_NOT_ALLOWED');
+    expect(headers.get('ratelimit-policy')).toMatch(/^"light"/);
+  }
+});
+
 describe('the guard', () => {
   test('requires a token unless the route is public', async () => {
     const { status, headers, json } = await ask('/own');

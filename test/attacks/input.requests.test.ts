@@ -133,7 +133,7 @@ describe('methods and paths', () => {
     ['GET', '*', 302],
     ['OPTIONS', profile, 405],
     ['TRACE', profile, 405],
-    ['TRACE', '/', 404],
+    ['TRACE', '/', 405],
     ['PROPFIND', profile, 405],
     ['SEARCH', profile, 405],
     ['QUERY', profile, 405],

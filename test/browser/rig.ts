@@ -2,6 +2,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { expect } from 'vitest';
 import type { Environment } from '#kit/config/config.ts';
 import { findProgram } from '#kit/testing/programs.ts';
+import type { ServiceName } from '../../services/registry.ts';
 import { openSystem, type Person, type System } from '../system.ts';
 import { openSite, type Site } from './site.ts';
 
@@ -53,16 +54,19 @@ export interface Fetched {
 
 const edgeHost = 'shop.localhost';
 
-/** Opens the rig; `environment` may use the origins. */
+/** Opens the rig; `environment` may use the origins. Default services: those of `openSystem`. */
 export async function openRig(
   environment: (edgeOrigin: string, attackerOrigin: Rig['attackerOrigin']) => Environment = () => ({}),
-  { tls = false }: { readonly tls?: boolean } = {},
+  { tls = false, services }: { readonly tls?: boolean; readonly services?: readonly ServiceName[] } = {},
 ): Promise<Rig> {
   const [site, attacker, browser] = await Promise.all([openSite({ tls }), openSite({ tls }), launch()]);
   const scheme = tls ? 'https' : 'http';
   const edgeOrigin = `${scheme}://${edgeHost}:${site.port}`;
   const attackerOrigin = (host: string) => `${scheme}://${host}:${attacker.port}`;
-  const system = await openSystem({ env: { SIGNET_ISSUER: edgeOrigin, ...environment(edgeOrigin, attackerOrigin) } });
+  const system = await openSystem({
+    env: { SIGNET_ISSUER: edgeOrigin, ...environment(edgeOrigin, attackerOrigin) },
+    ...(services ? { services } : {}),
+  });
   site.proxyTo(system.edge);
   site.page('/home', 'home');
   return {
@@ -125,6 +129,24 @@ export async function signInAs(page: Page, edgeOrigin: string, { email, password
   const login = await fetchFrom(page, `${edgeOrigin}/api/v1/auth/login`, { method: 'POST', body, headers: jsonType });
   expect(login.status, login.text).toBe(200);
   return (JSON.parse(login.text) as { csrf_token: string }).csrf_token;
+}
+
+/**
+ * What a page does wrong from now on: errors and warnings on its console, among them violations of its policy, and
+ * requests that fail or leave the edge. Error responses of calls are not among them.
+ */
+export function faultsOf(page: Page, edgeOrigin: string): readonly string[] {
+  const faults: string[] = [];
+  page.on('console', (message) => {
+    const isRefusal = message.text().startsWith('Failed to load resource: the server responded with a status of');
+    if ((message.type() === 'error' || message.type() === 'warning') && !isRefusal) faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('request', (request) => {
+    const isLocal = /^(?:data|blob):/.test(request.url());
+    if (!isLocal && new URL(request.url()).origin !== edgeOrigin) faults.push(request.url());
+  });
+  return faults;
 }
 
 /** Content-Type of a JSON body. */
