@@ -37,7 +37,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{kit,services,cli,scripts}/**/*.test.ts'],
+          include: ['{kit,services,web,cli,scripts}/**/*.test.ts'],
           provide: { shape: 'one process' },
         },
       },

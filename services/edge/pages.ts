@@ -9,7 +9,7 @@ import type { DocumentedReasons } from '#kit/rest/openapi-errors.ts';
 import { openApiOf } from '#kit/rest/openapi.ts';
 import { webPages } from './web.ts';
 
-/** The edge's pages: `/openapi.json`, the API reference at `/docs`, redirects to it, and the pages in web/. */
+/** The edge's pages: `/openapi.json`, the API reference at `/docs`, the pages in web/, and redirects to these. */
 export async function edgePages(services: readonly DescService[]): Promise<HttpRoute[]> {
   const files = ['gen/comments.json', 'gen/reasons.json', 'package.json'].map((name) => readJson(`../../${name}`));
   const [comments, reasons, about] = await Promise.all(files);
@@ -22,13 +22,15 @@ export async function edgePages(services: readonly DescService[]): Promise<HttpR
     reasons: reasons as DocumentedReasons,
   });
   const json = { contentType: 'application/json; charset=utf-8', body: Buffer.from(JSON.stringify(document)) };
-  const redirects = ['/', '/docs/'].map((path): HttpRoute => ({
-    methods: ['GET'],
-    path,
-    access: 'public',
-    rate: 'light',
-    answer: (_, reply) => reply.redirect('/docs'),
-  }));
+  const redirects = Object.entries({ '/': '/docs', '/docs/': '/docs', '/shop/': '/shop' }).map(
+    ([path, to]): HttpRoute => ({
+      methods: ['GET'],
+      path,
+      access: 'public',
+      rate: 'light',
+      answer: (_, reply) => reply.redirect(to),
+    }),
+  );
   const [reference, web] = await Promise.all([referencePages(document), webPages()]);
   const pages = await pageRoutes([{ path: '/openapi.json', ...json }, ...reference, ...web]);
   return [...redirects, ...pages];

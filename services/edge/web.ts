@@ -15,6 +15,7 @@ const folders: readonly WebFolder[] = [
     folder: 'account',
     documents: { '/reset-password': 'reset-password.html', '/verify-email': 'verify-email.html' },
   },
+  { folder: 'shop', documents: { '/shop': 'index.html' } },
 ];
 
 /** Other files in web/ are not served. */

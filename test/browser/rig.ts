@@ -105,7 +105,8 @@ function launch(): Promise<Browser> {
 
 async function openProfile(browser: Browser, system: System, edgeOrigin: string): Promise<Profile> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  context.setDefaultTimeout(10_000);
+  // Ends what hangs. It is long, so that a loaded machine passes.
+  context.setDefaultTimeout(60_000);
   const open = async (url: string) => {
     const page = await context.newPage();
     await page.goto(url);
