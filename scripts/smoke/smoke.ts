@@ -56,6 +56,8 @@ async function run(): Promise<void> {
   const first = npmStart(clone, env);
   say(`a clean clone started in ${seconds(await first.running())}, including packages`);
   const [readme, ...others] = documents;
+  // README.md asks the reader to set this variable.
+  env['ADMIN_PASSWORD'] = / {3}password (\S+) {3}shown only once/.exec(first.output())?.[1] ?? '';
   await follow(readme, first);
   await stop(first);
 
