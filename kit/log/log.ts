@@ -1,3 +1,4 @@
+import { ConnectError } from '@connectrpc/connect';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
@@ -25,7 +26,19 @@ export function createLog(options: LogOptions): Log {
       : destination;
   const { isoTime: timestamp } = pino.stdTimeFunctions;
   const mixin = options.ids && { mixin: options.ids };
-  return pino({ level: options.level, base: null, timestamp, ...mixin }, stream);
+  return pino({ level: options.level, base: null, timestamp, serializers: { err: errorFields }, ...mixin }, stream);
+}
+
+/**
+ * The fields of an error. Those of a ConnectError leave out its headers and its details, which carry the descriptors of
+ * their messages; the reason stays.
+ */
+function errorFields(error: Error): object {
+  if (!(error instanceof ConnectError)) return pino.stdSerializers.err(error);
+  const { details, metadata: _, ...fields } = pino.stdSerializers.err(error);
+  const reason = (details as readonly { value?: { reason?: string } }[]).find(({ value }) => value?.reason)?.value
+    ?.reason;
+  return { ...fields, ...(reason === undefined ? {} : { reason }) };
 }
 
 /** Opens standard output. If it closes before the process ends (a terminal or pipe), lines are dropped. */
