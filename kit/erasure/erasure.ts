@@ -66,10 +66,13 @@ export function createErasure<Tx extends Statements>(deps: {
   return {
     apply,
     work: every('confirm erasures', confirmEvery, async (signal) => {
+      let failed: unknown;
       for (const userId of await tombstones.unconfirmed(batch)) {
         if (signal.aborted) return;
-        await confirm(userId, signal);
+        // One that cannot be confirmed must not keep back the others.
+        await confirm(userId, signal).catch((error: unknown) => (failed ??= error));
       }
+      if (failed !== undefined) throw failed;
     }),
     follow: (metrics) =>
       follow({

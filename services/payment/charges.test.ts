@@ -46,8 +46,9 @@ describe('with a provider that answers', () => {
     ['a fraction of a cent', newPayment('pm_card_ok', { ...euro(1), nanos: 1_000_000 }), 'amount'],
     ['an unknown currency', newPayment('pm_card_ok', { ...euro(1), currencyCode: 'ABC' }), 'amount.currency_code'],
   ])('%s is refused before anything is written', async (_, wanted, field) => {
-    for (const asked of [rig.charges.create(wanted), charge({ ...wanted, orderId: randomUUID(), attempt: 1 })]) {
-      const error = await rejection(asked);
+    const forOrder = { ...wanted, orderId: randomUUID(), attempt: 1 };
+    for (const ask of [() => rig.charges.create(wanted), () => charge(forOrder)]) {
+      const error = await rejection(ask());
       expect(reasonOf(error)).toBe('INVALID_ARGUMENT');
       expect(violationsOf(error)).toMatchObject([{ field }]);
     }

@@ -81,13 +81,13 @@ export async function signIn(email, password) {
   changed();
 }
 
-/** Ends the session. @throws Problem if the server cannot be reached */
+/** Ends the session. @throws Problem if the session may go on */
 export async function signOut() {
   try {
     await send('POST', '/auth/logout', {});
   } catch (error) {
-    // Another status means that the session was over already.
-    if (error instanceof Problem && (error.status === 0 || error.status >= 500)) throw error;
+    // 401: the session was over already. After any other error it may go on.
+    if (!(error instanceof Problem) || error.status !== 401) throw error;
   }
   forgetSession();
 }

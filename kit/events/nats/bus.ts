@@ -20,7 +20,7 @@ const timeout = 3_000;
 /**
  * Connects to NATS in the background, and again whenever the connection breaks. The log has one line when NATS is away and
  * one when it is back.
- * @param url nats://user:password@host:port, or tls:; several hosts separated by commas
+ * @param url nats://user:password@host:port, or tls:. A name may have several addresses
  */
 export function openBus(url: Secret, log: Log): Bus {
   let connected: { nats: NatsConnection; js: JetStreamClient; jsm: JetStreamManager } | undefined;
@@ -30,14 +30,13 @@ export function openBus(url: Secret, log: Log): Bus {
   let connecting: Promise<void> | undefined;
 
   async function attempt(): Promise<void> {
+    let nats: NatsConnection | undefined;
     try {
-      const servers = url.reveal().split(',');
-      const [first = ''] = servers;
-      const { username, password } = new URL(first);
-      const nats = await connect({
-        servers: servers.map((one) => new URL(one).host),
+      const { username, password, protocol, host } = new URL(url.reveal());
+      nats = await connect({
+        servers: host,
         ...(username === '' ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
-        ...(first.startsWith('tls:') ? { tls: {} } : {}),
+        ...(protocol === 'tls:' ? { tls: {} } : {}),
         timeout,
         // A broken connection is replaced below, with fresh consumers.
         reconnect: false,
@@ -52,6 +51,7 @@ export function openBus(url: Secret, log: Log): Bus {
       isAway = false;
       outlast(nats).catch(again);
     } catch (error) {
+      await nats?.close().catch(() => undefined);
       if (!isAway) log.warn({ err: error }, 'NATS is away; events are read from their producers');
       isAway = true;
       again();

@@ -35,16 +35,13 @@ export function relaying(options: {
   const { bus, db, schema, keep } = options;
   const stream = streamOf(schema);
   const read = createLogReader(db, schema);
+  /** In nanoseconds. */
+  const limits = { max_age: keep * 1e6, duplicate_window: Math.min(keep, 120_000) * 1e6 };
   /** Undefined where it must be read from the stream. */
   let end: End | undefined;
 
   async function make(): Promise<End> {
-    await bus.jsm().streams.add({
-      name: stream,
-      subjects: [subjectOf(schema)],
-      max_age: keep * 1e6,
-      duplicate_window: Math.min(keep, 120_000) * 1e6,
-    });
+    await bus.jsm().streams.add({ name: stream, subjects: [subjectOf(schema)], ...limits });
     return beginning;
   }
 
@@ -56,7 +53,10 @@ export function relaying(options: {
   async function findEnd(): Promise<End> {
     const info = await infoOf(bus, stream);
     if (!info) return make();
-    const { messages, last_seq: sequence } = info.state;
+    const { messages, last_seq: sequence, num_deleted: missing } = info.state;
+    // A message was removed by hand: positions and sequences no longer match.
+    if (missing > 0) return remake();
+    if (info.config.max_age !== limits.max_age) await bus.jsm().streams.update(stream, limits);
     // Emptied by its age: what the next event's sequence stands for is not known.
     if (messages === 0) return sequence === 0 ? beginning : remake();
     const last = await bus.jsm().streams.getMessage(stream, { seq: sequence });

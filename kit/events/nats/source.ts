@@ -106,7 +106,8 @@ interface Bounds {
 
 async function boundsOf(bus: Bus, source: string): Promise<Bounds | undefined> {
   const info = await infoOf(bus, streamOf(source));
-  if (!info || info.state.messages === 0) return undefined;
+  // Without gaps, sequences and positions differ by a constant.
+  if (!info || info.state.messages === 0 || info.state.num_deleted > 0) return undefined;
   const { first_seq: first, last_seq: last } = info.state;
   const oldest = await bus.jsm().streams.getMessage(streamOf(source), { seq: first });
   if (!oldest) return undefined;

@@ -11,8 +11,6 @@ import { toUser, userColumns, type UserRow } from '../users/public.ts';
 import { hashOfLink, type LinkPurpose, type LinkStore } from './rules.ts';
 
 const life = Prisma.sql`interval '30 minutes'`;
-/** How long after its request the token of a link can be issued: mail may be delayed. */
-const issuable = Prisma.sql`interval '1 day'`;
 
 /** Creates the store of links in PostgreSQL. A link becomes invalid when the account's email changes. */
 export function createLinkStore(db: PrismaClient): LinkStore & Swept {
@@ -28,7 +26,7 @@ export function createLinkStore(db: PrismaClient): LinkStore & Swept {
         const linkId = uuidv7();
         await tx.$executeRaw`
           INSERT INTO auth.links (id, purpose, user_id, email, requested_from, expires_at)
-          VALUES (${linkId}::uuid, ${purpose}, ${user.id}::uuid, ${email}, ${by.ip}, now() + ${issuable})`;
+          VALUES (${linkId}::uuid, ${purpose}, ${user.id}::uuid, ${email}, ${by.ip}, now() + ${life})`;
         const kind = purpose === 'password_reset' ? 'password_reset_requested' : 'email_verification_sent';
         await insertAudit(tx, { kind, outcome: 'success', actor: by, subjectId: user.id });
         const type = purpose === 'password_reset' ? PasswordResetRequestedSchema : EmailVerificationRequestedSchema;
@@ -40,7 +38,7 @@ export function createLinkStore(db: PrismaClient): LinkStore & Swept {
       const [row] = await db.$queryRaw<(UserRow & { expiresAt: Date; requestedFrom: string })[]>`
         UPDATE auth.links l SET hash = ${tokenHash}::bytea, expires_at = now() + ${life}
         FROM auth.users u
-        WHERE l.id = ${linkId}::uuid AND l.expires_at > now() AND u.id = l.user_id
+        WHERE l.id = ${linkId}::uuid AND l.issuable_until > now() AND u.id = l.user_id
           AND u.email = l.email AND u.disabled_at IS NULL
         RETURNING ${userColumns}, l.expires_at AS "expiresAt", l.requested_from AS "requestedFrom"`;
       return row && { user: toUser(row), expiresAt: row.expiresAt, requestedFrom: row.requestedFrom };
@@ -55,7 +53,7 @@ export function createLinkStore(db: PrismaClient): LinkStore & Swept {
     },
 
     async sweep() {
-      await db.$executeRaw`DELETE FROM auth.links WHERE expires_at < now()`;
+      await db.$executeRaw`DELETE FROM auth.links WHERE expires_at < now() AND issuable_until < now()`;
     },
   };
 }

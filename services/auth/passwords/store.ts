@@ -12,8 +12,8 @@ import { toUser, userColumns, type UserRow } from '../users/public.ts';
 import type { LoginRecord, MailRecord, PasswordStore } from './rules/authenticator.ts';
 
 /**
- * Whether the user `u` signed in from a network, or set the password from it, within 30 days. Sessions that a new
- * password ended do not count: they may be an attacker's.
+ * Whether the user `u` signed in from a network, or set the password from it, within 30 days. Sessions that were
+ * ended otherwise than by a sign-out there do not count: they may be an attacker's.
  */
 function isKnown(network: string): Prisma.Sql {
   return Prisma.sql`
@@ -21,7 +21,7 @@ function isKnown(network: string): Prisma.Sql {
       (u.password_from = ${network} AND u.password_at > now() - interval '30 days') OR EXISTS (
         SELECT FROM auth.sessions s
         WHERE s.user_id = u.id AND s.network = ${network} AND s.created_at > now() - interval '30 days'
-          AND (s.revoked_reason IS NULL OR s.revoked_reason NOT IN ('password_reset', 'password_change'))
+          AND (s.revoked_reason IS NULL OR s.revoked_reason IN ('logout', 'session_limit'))
       )
     )`;
 }

@@ -16,7 +16,7 @@ export function createRecipients(auth: Transport, user: Transport): Recipients {
     contact: (userId) =>
       unlessGone(async () => {
         const { email, emailVerified, name } = await accounts.getContact({ userId }, { timeoutMs });
-        return { email, name: emailVerified ? name : '' };
+        return { email, isVerified: emailVerified, name: emailVerified ? name : '' };
       }),
     link: (linkId) => unlessGone(() => accounts.issueLink({ linkId }, { timeoutMs })),
     phone: (userId) => unlessGone(async () => (await profiles.getPhone({ userId }, { timeoutMs })).phone || undefined),

@@ -16,17 +16,23 @@ export interface Addressed {
   readonly kind: Kind;
   readonly data: Facts;
   readonly locale: string;
+  /** Notifications of the user within a day, up to this one. */
+  readonly recent: number;
 }
+
+/** Mails to an address that is not verified, within a day: it may be a stranger's. Links have limits of their own. */
+const maxUnverified = 20;
 
 /** Where a mail goes. */
 export interface Contact {
   readonly email: string;
+  readonly isVerified: boolean;
   /** Empty where the email is not verified: a stranger may have chosen the name. */
   readonly name: string;
 }
 
 /** A link with its token. */
-export interface Link extends Contact {
+export interface Link extends Omit<Contact, 'isVerified'> {
   readonly token: string;
   /** Address of the client that requested it; empty if unknown. */
   readonly requestedFrom: string;
@@ -59,7 +65,8 @@ export interface SmsSender {
 
 /**
  * Creates the function that sends a message. Recipients are asked for just before, so that a change of the email is
- * followed, and no queue holds personal data. Without a recipient it sends nothing.
+ * followed, and no queue holds personal data. Without a recipient it sends nothing, nor more than 20 mails a day to an
+ * address that is not verified, apart from links.
  */
 export function createMessages(deps: {
   readonly find: (notificationId: string) => Promise<Addressed | undefined>;
@@ -71,9 +78,11 @@ export function createMessages(deps: {
 }): (job: MessageJob) => Promise<void> {
   const { find, recipients, mails, texts, site } = deps;
 
-  async function mail(id: string, { userId, ...notice }: Addressed, linkId: string | undefined): Promise<void> {
+  async function mail(id: string, { userId, recent, ...notice }: Addressed, linkId: string | undefined): Promise<void> {
     const link = linkId === undefined ? undefined : await recipients.link(linkId);
-    const contact = linkId === undefined ? await recipients.contact(userId) : link;
+    const address = linkId === undefined ? await recipients.contact(userId) : undefined;
+    if (address && !address.isVerified && recent > maxUnverified) return;
+    const contact = address ?? link;
     if (!contact) return;
     const rendered = mailOf({ ...notice, site, name: contact.name, link });
     await mails.send({ ...rendered, id, userId, to: contact.email });

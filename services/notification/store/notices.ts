@@ -1,8 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Prisma, PrismaClient } from '#gen/prisma/notification/client.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
-import type { Facts } from '../domain/inbox.ts';
-import { isSecurity, type Kind } from '../domain/kinds.ts';
+import { isSecurity } from '../domain/kinds.ts';
 import type { Addressed, MessageJob } from '../domain/messages.ts';
 import type { Notice } from '../domain/notices.ts';
 import { standard } from '../domain/preferences.ts';
@@ -62,8 +61,11 @@ export function createNoticeStore(db: PrismaClient) {
 
     /** A notification for its message. */
     async find(notificationId: string): Promise<Addressed | undefined> {
-      const [row] = await db.$queryRaw<{ userId: string; kind: Kind; data: Facts; locale: string }[]>`
-        SELECT n.user_id AS "userId", n.kind, n.data, coalesce(l.locale, '') AS locale
+      const [row] = await db.$queryRaw<Addressed[]>`
+        SELECT n.user_id AS "userId", n.kind, n.data, coalesce(l.locale, '') AS locale, (
+          SELECT count(*)::int FROM notification.notifications o
+          WHERE o.user_id = n.user_id AND o.place <= n.place AND o.created_at > now() - interval '1 day'
+        ) AS recent
         FROM notification.notifications n LEFT JOIN notification.languages l USING (user_id)
         WHERE n.id = ${notificationId}::uuid`;
       return row;

@@ -139,8 +139,11 @@ function ending({ captured, failure }: SagaState): Pick<Move, 'reaches'> {
   return { reaches: { state: captured ? 'refunded' : 'cancelled', actor, ...(failure ? { reason: failure } : {}) } };
 }
 
+/** The states after the pivot. Support may have shipped an order before its saga came to rest. */
+const sold: ReadonlySet<State> = new Set(['confirmed', 'shipped', 'delivered']);
+
 /** The state of an order whose payment support gave back before it was confirmed. */
 function settling({ state, paymentRefunded, cancelRequested }: SagaState): Pick<Move, 'reaches'> {
-  if (state !== 'confirmed' || !paymentRefunded || cancelRequested) return {};
+  if (!sold.has(state) || !paymentRefunded || cancelRequested) return {};
   return { reaches: { state: 'refunded', actor: 'support', reason: 'PAYMENT_REFUNDED' } };
 }

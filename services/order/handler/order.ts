@@ -44,11 +44,12 @@ export function orderHandler(deps: {
     listOrders: ({ state, ...page }, { values }) => list({ userId: userOf(values).subject, ...stateOf(state) }, page),
     getOrder: async ({ orderId }, { values }) => toMessage(await orders.read(orderId, userOf(values).subject)),
     cancelOrder: async ({ orderId, reason = '' }, { values }) =>
-      toMessage(await orders.cancel(orderId, userOf(values).subject, reason)),
+      toMessage(await orders.cancel(orderId.toLowerCase(), userOf(values).subject, reason)),
 
     async *watchOrder({ orderId }, { values, signal }) {
       const { subject } = userOf(values);
-      const watched = watch(orderId);
+      // Notifications name ids in lower case.
+      const watched = watch(orderId.toLowerCase());
       try {
         let order = await orders.read(orderId, subject);
         let sent = toMessage(order);

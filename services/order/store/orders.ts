@@ -109,7 +109,12 @@ export function createOrderStore(options: {
       });
     },
     ship: (id, trackingCode) =>
-      moveByHand(id, shipping, Prisma.sql`tracking_code = ${trackingCode},`, Prisma.sql`cancel_requested_at IS NULL`),
+      moveByHand(
+        id,
+        shipping,
+        Prisma.sql`tracking_code = ${trackingCode},`,
+        Prisma.sql`cancel_requested_at IS NULL AND NOT payment_refunded`,
+      ),
     deliver: (id) => moveByHand(id, delivering, Prisma.empty, Prisma.sql`true`),
   };
 }

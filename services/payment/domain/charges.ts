@@ -99,7 +99,8 @@ export function createCharges(deps: {
   return {
     resolve,
     async create(wanted) {
-      await assertChargeable(wanted);
+      // A payment that exists is continued, whatever the provider says of its method now.
+      if (!(await store.find(wanted.id))) await assertChargeable(wanted);
       const begun = await store.begin(wanted, dueIn);
       if (!begun) return undefined;
       const { payment: before, isNew } = begun;
@@ -110,20 +111,21 @@ export function createCharges(deps: {
       return payment;
     },
     async chargeOrder(wanted, id) {
-      await assertChargeable(wanted);
+      const known = await store.findByOrder(wanted.orderId);
       if (wanted.attempt === 1) {
+        if (!known) await assertChargeable(wanted);
         const begun = await store.begin({ ...wanted, id }, dueIn);
         if (!begun) return store.beginErased({ ...wanted, id }, 'provider_error');
         if (begun.isNew) return attempt(begun.payment);
         assertSame(begun.payment, wanted);
         return begun.payment;
       }
-      const found = await store.findByOrder(wanted.orderId);
-      if (!found) throw noAttemptBefore();
-      assertSame(found, wanted);
-      if (found.state !== 'failed' || found.attempt !== wanted.attempt - 1) return found;
-      const begun = await store.beginAttempt(found, wanted.paymentMethod, dueIn);
-      return begun ? attempt(begun) : ((await store.find(found.id)) ?? found);
+      if (!known) throw noAttemptBefore();
+      assertSame(known, wanted);
+      if (known.state !== 'failed' || known.attempt !== wanted.attempt - 1) return known;
+      await assertChargeable(wanted);
+      const begun = await store.beginAttempt(known, wanted.paymentMethod, dueIn);
+      return begun ? attempt(begun) : ((await store.find(known.id)) ?? known);
     },
   };
 }

@@ -48,7 +48,11 @@ export function createRefundStore(db: PrismaClient, record: PaymentEvents): Refu
         );
         if (!payment) throw new Error(`no payment of the order ${orderId}`);
         const left = decide(payment);
-        if (!left) return { payment, refund: undefined };
+        // A refund that the provider has just refused is not begun again at once: the saga asks often.
+        const [refused] = await tx.$queryRaw<unknown[]>`
+          SELECT id FROM payment.refunds
+          WHERE payment_id = ${payment.id}::uuid AND state = 'failed' AND settled_at > now() - interval '5 minutes' LIMIT 1`;
+        if (!left || refused) return { payment, refund: undefined };
         const begun = await insertRefund(tx, payment.id, refund, left, dueIn);
         return { refund: begun, payment: reserved(payment, left) };
       }),

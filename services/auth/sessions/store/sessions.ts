@@ -210,7 +210,8 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
             INSERT INTO auth.audit_events ${auditColumns}
             SELECT ${auditValues({ ...event, details: { session_id: id } })} FROM u
           )
-          SELECT ${signedInColumns}, NOT EXISTS (SELECT FROM auth.sessions o WHERE o.user_id = u.id) AS "isFirst"
+          SELECT ${signedInColumns}, u.created_at > now() - ${keptAfterEnd}
+            AND NOT EXISTS (SELECT FROM auth.sessions o WHERE o.user_id = u.id) AS "isFirst"
           FROM s, u`;
         if (!row) return undefined;
         const message = { userId, sessionId: id, first: row.isFirst, knownPlace: isKnownPlace };
