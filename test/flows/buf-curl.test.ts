@@ -87,7 +87,12 @@ describe('the user service', () => {
 
   test('lists its services', async () => {
     const { out } = await ask('', '--list-services');
-    expect(out.trim().split('\n')).toEqual(['grpc.health.v1.Health', 'signet.user.v1.UserService']);
+    expect(out.trim().split('\n')).toEqual([
+      'grpc.health.v1.Health',
+      'signet.events.v1.EventService',
+      'signet.user.v1.ProfileService',
+      'signet.user.v1.UserService',
+    ]);
   });
 
   test('serves a call with a token and refuses a missing or malformed token', async () => {
