@@ -34,7 +34,19 @@ test('every command has help with an example', async () => {
   const commandsOf = (help: string) =>
     Array.from(help.split('Commands:\n')[1]?.matchAll(/^ {2}([a-z]+)/gm) ?? [], ([, name = '']) => name);
   const groups = commandsOf(stdout).filter((name) => name !== 'help');
-  expect(groups).toEqual(['users', 'sessions', 'keys', 'roles', 'audit', 'db', 'events', 'jobs', 'analytics', 'config', 'services']);
+  expect(groups).toEqual([
+    'users',
+    'sessions',
+    'keys',
+    'roles',
+    'audit',
+    'db',
+    'events',
+    'jobs',
+    'analytics',
+    'config',
+    'services',
+  ]);
   const commands = groups.map(async (group) => {
     const { stdout: help } = await run([group, '--help']);
     return commandsOf(help).flatMap((name) => (name === 'help' ? [] : [[group, name] as const]));
