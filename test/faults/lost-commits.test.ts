@@ -53,7 +53,7 @@ const headOf = async () =>
 test('after a failover with lost commits, verifiers refuse sessions revoked before and after it', async () => {
   const [lost, later, bystanders] = [await three(), await three(), await three()];
   const all = [...lost, ...later, ...bystanders];
-  // A profile with a name of its own is read without a call to auth, so only guards answer.
+  // A profile that has a name is read without a call to auth, so only guards answer.
   for (const { access: token } of all) await system.rest('PATCH', '/users/profile', { token, body: { name: 'Ada' } });
   expect(await everywhere(all)).toEqual(all.flatMap(() => ['OK', 'OK']));
   const before = await headOf();

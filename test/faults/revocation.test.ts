@@ -20,7 +20,7 @@ beforeAll(async () => {
   replica = await fleet.startReplica();
   direct = createGrpcTransport(`127.0.0.1:${fleet.userPort}`, [UserService, Health]);
   await ask(`${fleet.edge}/api/v1/auth/register`, 'POST', { body: { ...credentials, name: 'Ada' } });
-  // A profile with a name of its own is read without a call to auth, so only the guard of the user service refuses the token.
+  // A profile that has a name is read without a call to auth, so only the guard of the user service refuses the token.
   const { access_token: token } = await login();
   await ask(`${fleet.edge}/api/v1/users/profile`, 'PATCH', { token, body: { name: 'Ada' } });
 });

@@ -9,7 +9,7 @@ export interface ProfileFields {
   readonly locale: string;
 }
 
-/** A stored profile. Without a name of its own it has the account's name. */
+/** A stored profile. Where `name` is undefined, the profile has the account's name. */
 export type StoredProfile = Omit<ProfileFields, 'name'> & { readonly name: string | undefined };
 
 /** Persistence port for profiles. Every method is atomic. */
