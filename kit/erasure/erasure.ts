@@ -38,14 +38,21 @@ export function createErasure<Tx extends Statements>(deps: {
   /** To the auth service, with this service's token. */
   readonly auth: Transport;
   /** Erases or anonymizes the users' rows by `tx` alone. Tombstones are written already. */
-  readonly erase: (userIds: readonly string[], tx: Tx) => Promise<void>;
+  readonly erase?: (userIds: readonly string[], tx: Tx) => Promise<void>;
+  /**
+   * Erases what may be too much for the transaction of the cursor, in steps, before each confirmation. It is repeated
+   * until it succeeds. No new rows appear meanwhile, because the tombstone is written.
+   */
+  readonly finish?: (userId: string, signal: AbortSignal) => Promise<void>;
   readonly log: Log;
 }): Erasure<Tx> {
-  const { service, db, auth, erase, log } = deps;
+  const { service, db, auth, erase, finish, log } = deps;
   const accounts = createClient(AccountService, auth);
   const tombstones = createTombstones(db, service);
 
   async function confirm(userId: string, signal: AbortSignal): Promise<void> {
+    await finish?.(userId, signal);
+    if (signal.aborted) return;
     try {
       await accounts.confirmErasure({ userId }, { signal });
     } catch (error) {
@@ -60,7 +67,7 @@ export function createErasure<Tx extends Statements>(deps: {
   async function apply(userIds: readonly string[], tx: Tx): Promise<void> {
     if (userIds.length === 0) return;
     await tombstones.write(tx, userIds);
-    await erase(userIds, tx);
+    await erase?.(userIds, tx);
   }
 
   return {

@@ -20,7 +20,13 @@ const producers = ['order', 'payment'] as const;
 /** Wires the analytics service. */
 export function build({ database, to, log, metrics }: ServiceDeps<typeof analytics>): BuiltService {
   const db = new PrismaClient(database.prisma);
-  const erasure = createErasure({ service: analytics.name, db, auth: to('auth'), erase: anonymize, log });
+  const erasure = createErasure({
+    service: analytics.name,
+    db,
+    auth: to('auth'),
+    finish: (id, signal) => anonymize(db, id, signal),
+    log,
+  });
   const shared = { consumer: analytics.name, db, log, metrics };
   const accounts = follow({
     ...shared,

@@ -19,12 +19,25 @@ export function visitorsOf(userIds: readonly string[]): Sql {
     )`;
 }
 
+/** Tracked events that one statement changes. */
+const batch = 5_000;
+
 /**
- * Cuts the link between users and their facts, and deletes what clients tracked about them, in the transaction that writes
- * the tombstones. Facts, names and times remain under an id that stands for no account any more.
+ * Deletes what clients tracked about an erased user, in batches, and then cuts the link between the user and their facts.
+ * Facts, names and times remain under an id that stands for no account any more. Idempotent.
  */
-export async function anonymize(userIds: readonly string[], tx: Transaction): Promise<void> {
-  await tx.$executeRaw`
-    WITH gone AS (DELETE FROM analytics.visitors WHERE user_id = ANY(${[...userIds]}::uuid[]) RETURNING id)
-    UPDATE analytics.tracked_events t SET properties = '{}' FROM gone WHERE t.visitor = gone.id`;
+export async function anonymize(db: Transaction, userId: string, signal: AbortSignal): Promise<void> {
+  let last: string | null = null;
+  do {
+    const changed: { id: string }[] = await db.$queryRaw`
+      UPDATE analytics.tracked_events SET properties = '{}'
+      WHERE id IN (
+        SELECT t.id FROM analytics.tracked_events t
+        WHERE t.visitor = (SELECT v.id FROM analytics.visitors v WHERE v.user_id = ${userId}::uuid)
+          AND (${last}::uuid IS NULL OR t.id > ${last}::uuid)
+        ORDER BY t.id LIMIT ${batch}
+      ) RETURNING id::text`;
+    last = changed.length < batch ? null : changed.reduce((most, { id }) => (id > most ? id : most), '');
+  } while (last !== null && !signal.aborted);
+  if (!signal.aborted) await db.$executeRaw`DELETE FROM analytics.visitors WHERE user_id = ${userId}::uuid`;
 }

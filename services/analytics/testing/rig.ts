@@ -23,7 +23,7 @@ export interface AnalyticsRig {
   apply(...facts: readonly Fact[]): Promise<void>;
   /** Tracks events of a user. Returns false if the account was deleted. */
   track(userId: string, ...events: readonly TrackedEvent[]): Promise<boolean>;
-  /** Erases users in a transaction, as a follower does. */
+  /** Erases users: their tombstones, as a follower, and the rest, as the work behind it. */
   erase(...userIds: readonly string[]): Promise<void>;
   summarize(fromDate: string, toDate: string, timeZone?: string): Promise<Summary>;
   close(): Promise<void>;
@@ -44,10 +44,11 @@ export async function openAnalyticsRig(): Promise<AnalyticsRig> {
     apply: (...facts) => db.$transaction((tx) => insertOnce(facts, tx)),
     track: (userId, ...events) => tracking.insert(userId, events),
     erase: (...userIds) =>
-      db.$transaction(async (tx) => {
-        await tombstones.write(tx, userIds);
-        await anonymize(userIds, tx);
-      }),
+      db
+        .$transaction((tx) => tombstones.write(tx, userIds))
+        .then(async () => {
+          for (const id of userIds) await anonymize(db, id, new AbortController().signal);
+        }),
     summarize: (fromDate, toDate, timeZone = 'UTC') => summarize(fromDate, toDate, timeZone),
     async close() {
       await database.close();
