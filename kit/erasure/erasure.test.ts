@@ -20,7 +20,11 @@ afterEach(() => events.close());
 type Transaction = Parameters<Parameters<EventDatabase['db']['$transaction']>[0]>[0];
 
 /** The erasure of notes, confirmed to an auth service that answers with a function. */
-function erasureTo(confirm: (userId: string) => void, log = silentLog) {
+function erasureTo(
+  confirm: (userId: string) => void,
+  log = silentLog,
+  finish: (userId: string) => Promise<void> = async () => undefined,
+) {
   const auth = createRouterTransport(({ service }) => {
     service(AccountService, {
       confirmErasure({ userId }) {
@@ -36,6 +40,7 @@ function erasureTo(confirm: (userId: string) => void, log = silentLog) {
     async erase(userIds, tx) {
       await tx.$executeRaw`DELETE FROM "user".notes WHERE user_id = ANY(${[...userIds]}::uuid[])`;
     },
+    finish,
     log,
   });
 }
@@ -103,4 +108,24 @@ test('logs an erasure that the auth service does not know, and does not confirm 
   await erasure.work.run(noSignal);
   await erasure.work.run(noSignal);
   expect([calls, lines.map(({ user }) => user)]).toEqual([1, [ada]]);
+});
+
+test('confirms an erasure only after it is finished, and others meanwhile', async () => {
+  const [ada, grace] = [randomUUID(), randomUUID()];
+  const confirmed: string[] = [];
+  let isStuck = true;
+  const erasure = erasureTo(
+    (userId) => void confirmed.push(userId),
+    silentLog,
+    async (userId) => {
+      if (userId === ada && isStuck) throw new Error('not yet');
+    },
+  );
+  await apply(erasure, ada);
+  await apply(erasure, grace);
+  await expect(erasure.work.run(noSignal)).rejects.toThrow('not yet');
+  expect(confirmed).toEqual([grace]);
+  isStuck = false;
+  await erasure.work.run(noSignal);
+  expect(confirmed).toEqual([grace, ada]);
 });

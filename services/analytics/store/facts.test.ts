@@ -128,6 +128,23 @@ test('after an erasure no row leads to the user, and past figures stay', async (
   expect((await day('2026-11-26')).totals).toMatchObject({ logins: 3, activeUsers: 2 });
 });
 
+test('an erasure clears more tracked events than one batch, and those of no other user', async () => {
+  const [ada, bob] = [randomUUID(), randomUUID()];
+  for (const user of [ada, bob]) await rig.track(user, tracked(noon, { note: 'first' }));
+  await rig.pool.query(
+    `INSERT INTO analytics.tracked_events (id, visitor, name, at, properties)
+     SELECT gen_random_uuid(), v.id, 'page.viewed', now(), '{"note": "more"}'
+     FROM analytics.visitors v, generate_series(1, 10_000) WHERE v.user_id = $1`,
+    [ada],
+  );
+  await rig.erase(ada);
+  const { rows } = await rig.pool.query(
+    `SELECT properties, count(*)::int AS count FROM analytics.tracked_events
+     WHERE properties <> '{}' AND properties->>'note' IN ('first', 'more') GROUP BY properties`,
+  );
+  expect(rows).toEqual([{ properties: { note: 'first' }, count: 1 }]);
+});
+
 test('50 writes that race with an erasure leave no link to the user', async () => {
   for (let round = 0; round < 5; round++) {
     const user = randomUUID();
