@@ -43,12 +43,10 @@ export async function openAnalyticsRig(): Promise<AnalyticsRig> {
     url: fresh.url,
     apply: (...facts) => db.$transaction((tx) => insertOnce(facts, tx)),
     track: (userId, ...events) => tracking.insert(userId, events),
-    erase: (...userIds) =>
-      db
-        .$transaction((tx) => tombstones.write(tx, userIds))
-        .then(async () => {
-          for (const id of userIds) await anonymize(db, id, new AbortController().signal);
-        }),
+    async erase(...userIds) {
+      await db.$transaction((tx) => tombstones.write(tx, userIds));
+      for (const id of userIds) await anonymize(db, id, new AbortController().signal);
+    },
     summarize: (fromDate, toDate, timeZone = 'UTC') => summarize(fromDate, toDate, timeZone),
     async close() {
       await database.close();
