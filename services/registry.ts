@@ -10,10 +10,11 @@ import { edgeOver } from './edge/service.ts';
 import { notification } from './notification/service.ts';
 import { order } from './order/service.ts';
 import { payment } from './payment/service.ts';
+import { ride } from './ride/service.ts';
 import { user } from './user/service.ts';
 
 /** The services behind the edge; those that follow the events of others come after them. Add a new service here. */
-const behind = { auth, user, catalog, cart, payment, order, notification, analytics } as const;
+const behind = { auth, user, catalog, cart, payment, order, ride, notification, analytics } as const;
 
 /** All services, in start order: auth first, because all others need it, and the edge last. */
 export const services = defineRegistry({ ...behind, edge: edgeOver(behind) });

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { digitsOf } from '#kit/money/currencies.ts';
 import { Secret } from '#kit/log/secret.ts';
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -67,6 +68,17 @@ function isNetwork(text: string): boolean {
   // /0 (all addresses) is not a valid proxy network.
   return Number(length) > 0 && Number(length) <= ({ 4: 32, 6: 128 }[isIP(address)] ?? 0);
 }
+
+/** A decimal number of 0 or more, as text: money is never a floating-point number. */
+export const decimal = z.string().regex(/^\d{1,9}(\.\d{1,9})?$/, 'must be a decimal number, such as 1.20');
+
+/** A decimal number above 0, as text. */
+export const positiveDecimal = decimal.refine((text) => /[1-9]/.test(text), 'must be above 0');
+
+/** A currency of ISO 4217. */
+export const currency = z
+  .string()
+  .refine((code) => digitsOf(code) !== undefined, 'must be a currency of ISO 4217, such as EUR');
 
 /** A share, from 0 to 1. */
 export const share = z

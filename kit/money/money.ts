@@ -35,6 +35,19 @@ export function times(a: Amount, factor: number): Amount {
   return amount(a.currencyCode, nanosOf(a) * BigInt(factor));
 }
 
+/**
+ * Returns the product with the fraction of two integers, rounded up to the smallest unit of the currency; for amounts
+ * and fractions of 0 or more.
+ * @throws RangeError if the currency is unknown or the units exceed int64
+ */
+export function timesRoundedUp(a: Amount, numerator: number, denominator: number): Amount {
+  const digits = digitsOf(a.currencyCode);
+  if (digits === undefined) throw new RangeError(`${a.currencyCode} is not a currency of ISO 4217`);
+  const smallest = 10n ** BigInt(9 - digits);
+  const divisor = BigInt(denominator) * smallest;
+  return amount(a.currencyCode, ((nanosOf(a) * BigInt(numerator) + divisor - 1n) / divisor) * smallest);
+}
+
 /** Returns a number below 0 if `a` is less than `b`, above 0 if it is more, else 0. @throws TypeError if the currencies differ */
 export function compare(a: Amount, b: Amount): number {
   assertSame(a, b);
