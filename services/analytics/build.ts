@@ -15,7 +15,7 @@ import { createTrackingStore } from './store/tracked-events.ts';
 import { anonymize, type Transaction } from './store/visitors.ts';
 
 /** The producers besides auth, whose events give rise to facts alone. */
-const producers = ['order', 'payment'] as const;
+const producers = ['order', 'payment', 'ride'] as const;
 
 /** Wires the analytics service. */
 export function build({ database, to, log, metrics }: ServiceDeps<typeof analytics>): BuiltService {

@@ -7,6 +7,7 @@ import {
 } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { OrderConfirmedSchema } from '#gen/proto/signet/events/v1/order_events_pb.ts';
 import { PaymentRefundedSchema, PaymentSucceededSchema } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
+import { RideCompletedSchema } from '#gen/proto/signet/events/v1/ride_events_pb.ts';
 import { type Build, defineService } from '#kit/service/service.ts';
 
 /** Usage figures. */
@@ -19,6 +20,7 @@ export const analytics = defineService({
     auth: [UserRegisteredSchema, SessionCreatedSchema, UserDeletedSchema],
     order: [OrderConfirmedSchema],
     payment: [PaymentSucceededSchema, PaymentRefundedSchema],
+    ride: [RideCompletedSchema],
   },
   load: async (): Promise<Build> => (await import('./build.ts')).build,
 });

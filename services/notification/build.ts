@@ -1,11 +1,9 @@
-import type { DescMessage } from '@bufbuild/protobuf';
 import { PrismaClient } from '#gen/prisma/notification/client.ts';
 import { NotificationService } from '#gen/proto/signet/notification/v1/notification_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createChanges } from '#kit/db/changes.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
 import { follow } from '#kit/events/follow.ts';
-import type { FollowedEvent } from '#kit/events/types.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
 import { createRecipients } from './clients/recipients.ts';
@@ -15,7 +13,7 @@ import { createInbox } from './domain/inbox.ts';
 import { createMailbox } from './domain/mailbox.ts';
 import { createMessages, type MessageJob } from './domain/messages.ts';
 import { createPreferences } from './domain/preferences.ts';
-import { noticeOf } from './handler/events.ts';
+import { noticesOf, type Payload, type PayloadSchema } from './handler/events.ts';
 import { notificationHandler } from './handler/notification.ts';
 import { notification } from './service.ts';
 import { createInboxStore } from './store/inbox.ts';
@@ -74,7 +72,7 @@ export async function build({
     transport: to('auth'),
     types: notification.consumes.auth,
     async apply(events, tx: Transaction) {
-      await notify(noticesOf(events, noticeOf), tx);
+      await notify(madeOf(events), tx);
       await erasure.apply(
         events.filter(({ type }) => type === 'user.deleted').map(({ subject }) => subject),
         tx,
@@ -90,19 +88,17 @@ export async function build({
       notices.setLocales(new Map(events.map(({ message }) => [message.userId, message.locale])), tx),
   });
 
-  const { order, payment } = notification.consumes;
   /** Follows a producer whose events only make notifications. */
-  const followShop = (
-    source: 'order' | 'payment',
-    types: readonly ((typeof order)[number] | (typeof payment)[number])[],
-  ) =>
-    follow({
+  const followOnly = (source: 'order' | 'payment' | 'ride') => {
+    const types: readonly PayloadSchema[] = notification.consumes[source];
+    return follow({
       ...shared,
       source,
       transport: to(source),
       types,
-      apply: (events, tx: Transaction) => notify(noticesOf(events, noticeOf), tx),
+      apply: (events, tx: Transaction) => notify(madeOf(events), tx),
     });
+  };
 
   const changes = createChanges(madeChannel);
   const closing = new AbortController();
@@ -116,7 +112,7 @@ export async function build({
   return {
     mounted: [mount(NotificationService, handler)],
     work: [erasure.work],
-    followers: [accounts, profiles, followShop('order', order), followShop('payment', payment)],
+    followers: [accounts, profiles, followOnly('order'), followOnly('payment'), followOnly('ride')],
     heard: changes.heard,
     async close() {
       closing.abort();
@@ -127,12 +123,6 @@ export async function build({
 }
 
 /** The notices of events, each with the id of its event. */
-function noticesOf<D extends DescMessage>(
-  events: readonly FollowedEvent<D>[],
-  of: (message: FollowedEvent<D>['message']) => ReturnType<typeof noticeOf>,
-): NoticeOfEvent[] {
-  return events.flatMap(({ id: eventId, message }) => {
-    const notice = of(message);
-    return notice ? [{ ...notice, eventId }] : [];
-  });
+function madeOf(events: readonly { readonly id: string; readonly message: Payload }[]): NoticeOfEvent[] {
+  return events.flatMap(({ id: eventId, message }) => noticesOf(message).map((notice) => ({ ...notice, eventId })));
 }

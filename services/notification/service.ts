@@ -16,6 +16,12 @@ import {
   OrderShippedSchema,
 } from '#gen/proto/signet/events/v1/order_events_pb.ts';
 import { PaymentFailedSchema } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
+import {
+  RideAcceptedSchema,
+  RideCancelledSchema,
+  RideCompletedSchema,
+  RideExpiredSchema,
+} from '#gen/proto/signet/events/v1/ride_events_pb.ts';
 import { ProfileUpdatedSchema } from '#gen/proto/signet/events/v1/user_events_pb.ts';
 import { NotificationService } from '#gen/proto/signet/notification/v1/notification_service_pb.ts';
 import { ProfileService } from '#gen/proto/signet/user/v1/profile_service_pb.ts';
@@ -42,6 +48,7 @@ export const notification = defineService({
     user: [ProfileUpdatedSchema],
     order: [OrderConfirmedSchema, OrderCancelledSchema, OrderShippedSchema, OrderDeliveredSchema, OrderRefundedSchema],
     payment: [PaymentFailedSchema],
+    ride: [RideAcceptedSchema, RideCompletedSchema, RideCancelledSchema, RideExpiredSchema],
   },
   keys: {
     linkUrl: key('SIGNET_LINK_URL', baseUrl, {

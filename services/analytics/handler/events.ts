@@ -7,6 +7,7 @@ import type {
 } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import type { OrderConfirmedSchema } from '#gen/proto/signet/events/v1/order_events_pb.ts';
 import type { PaymentRefundedSchema, PaymentSucceededSchema } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
+import type { RideCompletedSchema } from '#gen/proto/signet/events/v1/ride_events_pb.ts';
 import type { FollowedEvent } from '#kit/events/types.ts';
 import { times } from '#kit/money/money.ts';
 import type { Fact } from '../domain/facts.ts';
@@ -18,7 +19,8 @@ export type PayloadSchema =
   | typeof UserDeletedSchema
   | typeof OrderConfirmedSchema
   | typeof PaymentSucceededSchema
-  | typeof PaymentRefundedSchema;
+  | typeof PaymentRefundedSchema
+  | typeof RideCompletedSchema;
 
 /** A payload from which facts are made. */
 export type Payload = MessageShape<PayloadSchema>;
@@ -50,6 +52,8 @@ function factOf(payload: Payload, time: Date): Omit<Fact, 'id'> | undefined {
       return (
         payload.amount && { kind: 'refund', at: dateOf(payload.refundedAt, time), amount: times(payload.amount, -1) }
       );
+    case 'signet.events.v1.RideCompleted':
+      return { kind: 'ride', at: dateOf(payload.completedAt, time) };
     case 'signet.events.v1.UserDeleted':
       return undefined;
   }

@@ -8,6 +8,12 @@ import type {
 } from '#gen/proto/signet/events/v1/order_events_pb.ts';
 import type { PaymentFailedSchema } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
 import type {
+  RideAcceptedSchema,
+  RideCancelledSchema,
+  RideCompletedSchema,
+  RideExpiredSchema,
+} from '#gen/proto/signet/events/v1/ride_events_pb.ts';
+import type {
   EmailVerificationRequestedSchema,
   PasswordChangedSchema,
   PasswordResetRequestedSchema,
@@ -21,8 +27,8 @@ import type { Money } from '#gen/proto/signet/type/v1/money_pb.ts';
 import type { Kind } from '../domain/kinds.ts';
 import type { Notice } from '../domain/notices.ts';
 
-/** The payloads from which notices are made. */
-export type Payload = MessageShape<
+/** The messages of the payloads from which notices are made. */
+export type PayloadSchema =
   | typeof UserRegisteredSchema
   | typeof UserDeletedSchema
   | typeof SessionCreatedSchema
@@ -36,10 +42,25 @@ export type Payload = MessageShape<
   | typeof OrderDeliveredSchema
   | typeof OrderRefundedSchema
   | typeof PaymentFailedSchema
->;
+  | typeof RideAcceptedSchema
+  | typeof RideCompletedSchema
+  | typeof RideCancelledSchema
+  | typeof RideExpiredSchema;
 
-/** The notice that an event gives rise to; undefined for none. */
-export function noticeOf(payload: Payload): Notice | undefined {
+/** A payload from which notices are made. */
+export type Payload = MessageShape<PayloadSchema>;
+
+/** The notices that an event gives rise to, at most one for a user. */
+export function noticesOf(payload: Payload): Notice[] {
+  const notices = [noticeOf(payload)];
+  if (payload.$typeName === 'signet.events.v1.RideCancelled' && payload.cancelledBy === 'user') {
+    notices.push({ userId: payload.raiderId, kind: 'ride_cancelled', data: { ride_id: payload.rideId } });
+  }
+  // An event about an erased account has no user.
+  return notices.filter((notice): notice is Notice => notice !== undefined && notice.userId !== '');
+}
+
+function noticeOf(payload: Payload): Notice | undefined {
   switch (payload.$typeName) {
     case 'signet.events.v1.UserRegistered':
       // Imported accounts and those of an operator belong to users who have not asked for mail.
@@ -68,11 +89,19 @@ export function noticeOf(payload: Payload): Notice | undefined {
     case 'signet.events.v1.OrderRefunded':
       return ofOrder('order_refunded', payload, { total: textOf(payload.total) });
     case 'signet.events.v1.PaymentFailed':
-      return unlessErased({
+      return {
         userId: payload.userId,
         kind: 'payment_failed',
         data: { payment_id: payload.paymentId, amount: textOf(payload.amount) },
-      });
+      };
+    case 'signet.events.v1.RideAccepted':
+      return ofRide('ride_accepted', payload);
+    case 'signet.events.v1.RideCompleted':
+      return ofRide('ride_completed', payload, { fare: textOf(payload.fare) });
+    case 'signet.events.v1.RideCancelled':
+      return ofRide('ride_cancelled', payload);
+    case 'signet.events.v1.RideExpired':
+      return ofRide('ride_expired', payload);
   }
 }
 
@@ -80,13 +109,16 @@ function ofOrder(
   kind: Kind,
   { userId, orderId }: { readonly userId: string; readonly orderId: string },
   facts: Readonly<Record<string, string>> = {},
-): Notice | undefined {
-  return unlessErased({ userId, kind, data: { order_id: orderId, ...facts } });
+): Notice {
+  return { userId, kind, data: { order_id: orderId, ...facts } };
 }
 
-/** An event about an erased account has no user. */
-function unlessErased(notice: Notice): Notice | undefined {
-  return notice.userId === '' ? undefined : notice;
+function ofRide(
+  kind: Kind,
+  { userId, rideId }: { readonly userId: string; readonly rideId: string },
+  facts: Readonly<Record<string, string>> = {},
+): Notice {
+  return { userId, kind, data: { ride_id: rideId, ...facts } };
 }
 
 /** An amount as text: EUR 12.50. */

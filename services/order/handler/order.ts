@@ -1,4 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { OrderSchema, type Order as OrderMessage, OrderService } from '#gen/proto/signet/order/v1/order_service_pb.ts';
@@ -6,12 +6,10 @@ import type { Watched } from '#kit/db/changes.ts';
 import { userOf } from '#kit/guard/connect.ts';
 import { invalidToken } from '#kit/guard/error.ts';
 import type { Idempotency } from '#kit/idempotency/idempotency.ts';
+import { watching } from '#kit/service/watching.ts';
 import { isFinal, type Order, type OrderWithHistory, type State } from '../domain/order.ts';
 import { type OrderFilter, type Orders, sinceEntry } from '../domain/orders.ts';
 import { failure } from '../reasons.ts';
-
-/** Interval of looking at a watched order, ms. Its changes are also heard of. */
-const lookEvery = 5_000;
 
 /**
  * Implements OrderService: converts messages for the domain and back. The customer comes from the token, never from the
@@ -48,27 +46,15 @@ export function orderHandler(deps: {
 
     async *watchOrder({ orderId }, { values, signal }) {
       const { subject } = userOf(values);
-      // Notifications name ids in lower case.
-      const watched = watch(orderId.toLowerCase());
-      try {
-        let order = await orders.read(orderId, subject);
-        let sent = toMessage(order);
-        yield sent;
-        while (!isFinal(order.state) && !signal.aborted) {
-          await watched.next(lookEvery, signal);
-          if (signal.aborted) break;
-          const seen = order.history.length;
-          order = await orders.read(orderId, subject);
-          for (const one of sinceEntry(order, seen)) {
-            const next = toMessage(one);
-            if (isSame(sent, next)) continue;
-            sent = next;
-            yield sent;
-          }
-        }
-      } finally {
-        watched.close();
-      }
+      yield* watching(OrderSchema, {
+        // Notifications name ids in lower case.
+        watched: watch(orderId.toLowerCase()),
+        read: () => orders.read(orderId, subject),
+        since: (order, seen) => sinceEntry(order, seen.history.length),
+        toMessage,
+        isFinal: ({ state }) => isFinal(state),
+        signal,
+      });
     },
 
     shipOrder: async ({ orderId, trackingCode = '' }) => toMessage(await orders.ship(orderId, trackingCode)),
@@ -86,10 +72,6 @@ function stateOf(state: string | undefined): { state?: State } {
 
 function plain({ name, line1, line2, city, region, postalCode, countryCode }: Order['address']): Order['address'] {
   return { name, line1, line2, city, region, postalCode, countryCode };
-}
-
-function isSame(a: OrderMessage, b: OrderMessage): boolean {
-  return Buffer.from(toBinary(OrderSchema, a)).equals(toBinary(OrderSchema, b));
 }
 
 function toMessage(order: Order | OrderWithHistory): OrderMessage {

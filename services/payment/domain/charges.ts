@@ -23,6 +23,8 @@ export interface OrderCharge extends Omit<NewPayment, 'id'> {
 
 /** Charges users. */
 export interface Charges {
+  /** @throws INVALID_ARGUMENT if the provider does not know the payment method, SERVICE_UNAVAILABLE */
+  assertKnown(paymentMethod: string): Promise<void>;
   /**
    * Charges the caller. A payment that exists with the id is continued.
    * @returns a payment in state succeeded, or pending if the outcome is unknown; undefined if the account was erased
@@ -51,9 +53,7 @@ export function createCharges(deps: {
   // While a call may be under way, its outcome is not asked for, unless its process was killed.
   const dueIn = timeout + firstAsk;
 
-  /** Checks what the contract's rules cannot, before anything is written. */
-  async function assertChargeable({ amount, paymentMethod }: Pick<NewPayment, 'amount' | 'paymentMethod'>) {
-    assertPayable('amount', amount);
+  async function assertKnown(paymentMethod: string): Promise<void> {
     const isKnown = await within(timeout, (signal) => provider.knows(paymentMethod, signal)).catch((error: unknown) => {
       throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1, cause: error });
     });
@@ -61,6 +61,12 @@ export function createCharges(deps: {
     throw failure('INVALID_ARGUMENT', {
       fields: [{ field: 'payment_method', description: 'must be a payment method that the provider knows' }],
     });
+  }
+
+  /** Checks what the contract's rules cannot, before anything is written. */
+  async function assertChargeable({ amount, paymentMethod }: Pick<NewPayment, 'amount' | 'paymentMethod'>) {
+    assertPayable('amount', amount);
+    await assertKnown(paymentMethod);
   }
 
   /** Charges for a pending attempt. */
@@ -97,6 +103,7 @@ export function createCharges(deps: {
   }
 
   return {
+    assertKnown,
     resolve,
     async create(wanted) {
       // A payment that exists is continued, whatever the provider says of its method now.

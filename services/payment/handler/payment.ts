@@ -65,6 +65,10 @@ export function paymentHandler(deps: {
     refundOrder: async ({ orderId, reason = '' }) =>
       toMessage(await refunds.refundOrder(orderId, { id: uuidv7(), tombstoneId: uuidv7(), reason })),
     getOrderPayment: async ({ orderId }) => found(await payments.findByOrder(orderId)),
+    async checkPaymentMethod({ paymentMethod }) {
+      await charges.assertKnown(paymentMethod);
+      return {};
+    },
   };
 }
 

@@ -1,0 +1,54 @@
+import { Prisma, type PrismaClient } from '#gen/prisma/ride/client.ts';
+import type { Attempt, FareStore } from '../domain/charging.ts';
+import { changeRides } from './moves.ts';
+import type { Schedule } from './rides.ts';
+import { amountOf } from './rows.ts';
+
+interface FareRow {
+  readonly userId: string | null;
+  readonly fare: string;
+  readonly currencyCode: string;
+  readonly paymentMethod: string;
+}
+
+/** Creates the store of the payments of fares in PostgreSQL. Compare-and-set on the attempt makes its verbs idempotent. */
+export function createFareStore(db: PrismaClient, schedule: Schedule): FareStore {
+  return {
+    async due(attempt) {
+      const [row] = await db.$queryRaw<FareRow[]>`
+        SELECT user_id AS "userId", fare::text AS fare, currency_code AS "currencyCode", payment_method AS "paymentMethod"
+        FROM ride.rides WHERE ${isUnderWay(attempt)}`;
+      if (!row) return undefined;
+      const { userId, fare, currencyCode, paymentMethod } = row;
+      if (userId !== null) return { ...attempt, userId, paymentMethod, amount: amountOf(fare, currencyCode) };
+      await end(db, attempt, 'unpaid');
+      return undefined;
+    },
+    async paid(attempt) {
+      await end(db, attempt, 'paid');
+    },
+    async declined(attempt, nextIn) {
+      if (nextIn === undefined) {
+        await end(db, attempt, 'unpaid');
+        return;
+      }
+      await db.$transaction(async (tx) => {
+        const [ride] = await end(tx, attempt, 'unpaid');
+        if (ride) await schedule(tx, { rideId: attempt.rideId, attempt: attempt.attempt + 1 }, nextIn);
+      });
+    },
+  };
+}
+
+/** Ends an attempt that has no outcome yet. The next one has another number. */
+function end(db: Pick<Prisma.TransactionClient, '$queryRaw'>, attempt: Attempt, state: 'paid' | 'unpaid') {
+  return changeRides(
+    db,
+    Prisma.sql`UPDATE ride.rides AS r SET payment_state = ${state}, attempt = attempt + 1 WHERE ${isUnderWay(attempt)}`,
+  );
+}
+
+function isUnderWay({ rideId, attempt }: Attempt): Prisma.Sql {
+  return Prisma.sql`
+    id = ${rideId}::uuid AND attempt = ${attempt} AND payment_state IN ('pending', 'unpaid')`;
+}
