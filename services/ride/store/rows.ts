@@ -61,11 +61,22 @@ export const rideColumns = columns<RideRow>('r', {
 });
 
 /** Converts a row of `rideColumns`. */
-export function toRide(row: RideRow): Ride {
-  const { pickupLatitude, pickupLongitude, pickupAddress, dropoffLatitude, dropoffLongitude, dropoffAddress } = row;
-  const { currencyCode, estimatedFare, fare, positionLatitude, positionLongitude, ...plain } = row;
+export function toRide({
+  pickupLatitude,
+  pickupLongitude,
+  pickupAddress,
+  dropoffLatitude,
+  dropoffLongitude,
+  dropoffAddress,
+  currencyCode,
+  estimatedFare,
+  fare,
+  positionLatitude,
+  positionLongitude,
+  ...row
+}: RideRow): Ride {
   return {
-    ...present(plain),
+    ...present(row),
     pickup: placeOf(positionOf(pickupLatitude, pickupLongitude), pickupAddress),
     dropoff: placeOf(positionOf(dropoffLatitude, dropoffLongitude), dropoffAddress),
     position: positionOf(positionLatitude, positionLongitude),
