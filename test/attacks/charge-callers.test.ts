@@ -10,7 +10,8 @@ import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { serviceNames } from '../../services/registry.ts';
 import { openRig, type Rig } from './rig.ts';
 
-/** Only services that own an order may charge for it. */
+/** Only the services that sell charge. */
+const charging: readonly string[] = ['order', 'ride'];
 
 let rig: Rig;
 let direct: Transport & { close(): void };
@@ -47,14 +48,14 @@ async function charge(transport: Transport, headers: Record<string, string>) {
   return seen;
 }
 
-test('the order service charges, reads and refunds, without a user', async () => {
-  expect(await charge(direct, caller('order'))).toEqual(['succeeded', 'succeeded', 'refunded']);
+test.each(charging)('the service %s charges, reads and refunds, without a user', async (name) => {
+  expect(await charge(direct, caller(name))).toEqual(['succeeded', 'succeeded', 'refunded']);
 });
 
 const refused = Array<string>(3).fill('CALLER_NOT_ALLOWED');
 
 describe('at the payment service', () => {
-  test.each([...serviceNames.filter((name) => name !== ('order' as string)), 'stranger'])(
+  test.each([...serviceNames.filter((name) => !charging.includes(name)), 'stranger'])(
     'the service %s is refused, also for an admin',
     async (name) => {
       expect(await charge(direct, caller(name))).toEqual(refused);
