@@ -6,6 +6,7 @@ import path from 'node:path';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { root } from './check/check.ts';
+import { withKitTables } from './kit-tables.ts';
 import { schemaDiff } from './schema-diff.ts';
 
 const [service = '', name = ''] = process.argv.slice(2);
@@ -25,7 +26,7 @@ try {
     const stamp = new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14);
     const file = path.join('prisma', service, 'migrations', `${stamp}_${name}`, 'migration.sql');
     await mkdir(path.dirname(path.join(root, file)), { recursive: true });
-    await writeFile(path.join(root, file), `${sql}\n`);
+    await writeFile(path.join(root, file), `${withKitTables(sql, service)}\n`);
     console.log(`${file}: review it before committing; Prisma does not support partial indexes and check constraints`);
   }
 } finally {

@@ -1,8 +1,8 @@
 /** The name of a new service in its spellings. */
 export interface Names {
-  /** `ride`: folders, the PostgreSQL schema, the package. */
+  /** `parcel`: folders, the PostgreSQL schema, the package. */
   readonly lower: string;
-  /** `Ride`: RideService. */
+  /** `Parcel`: ParcelService. */
   readonly pascal: string;
 }
 
@@ -148,10 +148,10 @@ export function createVisitorStore(db: PrismaClient): VisitorStore {
 /** Adds a service to the text of the registry. @throws Error if the text has an unknown form */
 export function registryWith(text: string, { lower }: Names): string {
   const entry = /const behind = \{\s*([^}]*?),?\s*\} as const;/.exec(text);
-  const imports = [...text.matchAll(/^import \{ \w+ \} from '\.\/\w+\/service\.ts';\n/gm)].at(-1);
-  if (!entry || !imports) throw new Error('services/registry.ts has no line "const behind = { ... } as const;"');
   const line = `import { ${lower} } from './${lower}/service.ts';\n`;
-  return text
-    .replace(entry[0], `const behind = { ${entry[1]}, ${lower} } as const;`)
-    .replace(imports[0], imports[0] + line);
+  const imports = [...text.matchAll(/^import \{ \w+ \} from '\.\/\w+\/service\.ts';\n/gm)].map(([one]) => one);
+  const before = imports.findLast((one) => one < line) ?? imports.at(-1);
+  if (!entry || before === undefined)
+    throw new Error('services/registry.ts has no line "const behind = { ... } as const;"');
+  return text.replace(entry[0], `const behind = { ${entry[1]}, ${lower} } as const;`).replace(before, before + line);
 }
