@@ -22,7 +22,7 @@ export async function edgePages(services: readonly DescService[]): Promise<HttpR
     reasons: reasons as DocumentedReasons,
   });
   const json = { contentType: 'application/json; charset=utf-8', body: Buffer.from(JSON.stringify(document)) };
-  const redirects = Object.entries({ '/': '/docs', '/docs/': '/docs', '/shop/': '/shop' }).map(
+  const redirects = Object.entries({ '/': '/docs', '/docs/': '/docs', '/shop/': '/shop', '/ride/': '/ride' }).map(
     ([path, to]): HttpRoute => ({
       methods: ['GET'],
       path,

@@ -38,7 +38,7 @@ const ask = async (path: string, method = 'GET') => {
   return { status: answer.status, headers: answer.headers, text: await answer.text() };
 };
 
-const documents = ['/reset-password', '/verify-email', '/shop'];
+const documents = ['/reset-password', '/verify-email', '/shop', '/ride'];
 
 describe.each(documents)('%s', (path) => {
   test('is a page that no cache stores, no other site frames, and no link leaks', async () => {
@@ -77,6 +77,14 @@ describe.each(documents)('%s', (path) => {
   });
 });
 
+test.each(Object.entries({ '/': '/docs', '/docs/': '/docs', '/shop/': '/shop', '/ride/': '/ride' }))(
+  '%s leads to %s',
+  async (path, to) => {
+    const { status, headers } = await ask(path);
+    expect([status, headers.get('location')]).toEqual([302, to]);
+  },
+);
+
 test('a script has its type and may be cached after validation', async () => {
   const { headers } = await ask('/account/session.js');
   expect(headers.get('content-type')).toBe('text/javascript; charset=utf-8');
@@ -101,8 +109,10 @@ test('every imported module is served', async () => {
 
 test.each([
   '/account',
-  '/shop/money.test.ts',
+  '/shared',
+  '/shared/money.test.ts',
   '/shop/index.html',
+  '/ride/index.html',
   '/shop/views',
   '/account/',
   '/account/nothing.js',

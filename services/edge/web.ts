@@ -15,7 +15,9 @@ const folders: readonly WebFolder[] = [
     folder: 'account',
     documents: { '/reset-password': 'reset-password.html', '/verify-email': 'verify-email.html' },
   },
+  { folder: 'shared', documents: {} },
   { folder: 'shop', documents: { '/shop': 'index.html' } },
+  { folder: 'ride', documents: { '/ride': 'index.html' } },
 ];
 
 /** Other files in web/ are not served. */

@@ -81,6 +81,24 @@ export async function signIn(email, password) {
   changed();
 }
 
+/**
+ * Creates an account. It does not sign in.
+ * @param {{ email: string, password: string, name: string, role?: string }} account
+ * @throws Problem
+ */
+export async function register(account) {
+  await send('POST', '/auth/register', account);
+}
+
+/**
+ * The account of the session. Refreshes the session if its access token has expired.
+ * @returns {Promise<{ user: { id: string, name: string, roles: string[] } }>}
+ * @throws Problem
+ */
+export function verify() {
+  return call('GET', '/auth/verify');
+}
+
 /** Ends the session. @throws Problem if the session may go on */
 export async function signOut() {
   try {

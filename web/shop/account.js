@@ -1,9 +1,9 @@
 // @ts-check
 // The part of the header that belongs to the account: cart, notifications, orders, sign-out.
-import { isSignedIn, signOut } from '../account/session.js';
-import { getCart, listNotifications, markAllRead, markRead, verify } from './api.js';
-import { action, byId, h, report, toast } from './dom.js';
-import { watch } from './events.js';
+import { isSignedIn, signOut, verify } from '../account/session.js';
+import { action, byId, h, report, toast } from '../shared/dom.js';
+import { watch } from '../shared/events.js';
+import { getCart, listNotifications, markAllRead, markRead } from './api.js';
 
 /** @typedef {import('./api.js').Notification} Notification */
 

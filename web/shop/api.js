@@ -2,7 +2,7 @@
 // The methods of the API that the shop calls. Every field is described in /docs.
 import { call } from '../account/session.js';
 
-/** @typedef {import('./money.js').Money} Money */
+/** @typedef {import('../shared/money.js').Money} Money */
 /** @typedef {{ id: string, name: string, description: string, category: string, price: Money, stock: number }} Product */
 /** @typedef {{ product_id: string, name: string, quantity: number, unit_price: Money, line_total: Money, previous_unit_price?: Money, available_quantity: number, problem: string }} CartLine */
 /** @typedef {{ lines: CartLine[], total?: Money }} Cart */
@@ -61,9 +61,3 @@ export const markRead = (id) => call('POST', `/notifications/${id}:read`, {});
 
 /** Marks all notifications as read. */
 export const markAllRead = () => call('POST', '/notifications:readAll', {});
-
-/** @param {{ email: string, password: string, name: string }} account */
-export const register = (account) => call('POST', '/auth/register', account);
-
-/** The account of the session. @returns {Promise<{ user: { name: string } }>} */
-export const verify = () => call('GET', '/auth/verify');

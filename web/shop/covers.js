@@ -1,6 +1,6 @@
 // @ts-check
 // Pictures of products, drawn from name and category, so that the demo needs no image files and no other server.
-import { svg } from './dom.js';
+import { svg } from '../shared/dom.js';
 
 /** @typedef {(random: () => number, colors: string[]) => SVGElement[]} Motif */
 

@@ -2,16 +2,16 @@
 import { showCartCount } from '../account.js';
 import { getCart, removeItem, updateItem } from '../api.js';
 import { coverOf } from '../covers.js';
-import { action, h, report } from '../dom.js';
+import { action, h, report } from '../../shared/dom.js';
 import { readFacets } from '../facets.js';
-import { formatMoney } from '../money.js';
+import { formatMoney } from '../../shared/money.js';
 
 /** @typedef {import('../api.js').Cart} Cart */
 /** @typedef {import('../api.js').CartLine} CartLine */
 
 /**
  * The cart. Each change shows the cart that the API returns.
- * @returns {Promise<import('../main.js').View>}
+ * @returns {Promise<import('../../shared/router.js').View>}
  */
 export async function cartView() {
   const content = h('div', { class: 'cart' });

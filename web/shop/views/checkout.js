@@ -2,17 +2,12 @@
 import { Problem } from '../../account/session.js';
 import { showCartCount } from '../account.js';
 import { getCart, placeOrder } from '../api.js';
-import { action, h, report, textIn } from '../dom.js';
-import { formatMoney } from '../money.js';
+import { action, h, report, textIn } from '../../shared/dom.js';
+import { keyPerRequest } from '../../shared/idempotency.js';
+import { formatMoney } from '../../shared/money.js';
+import { paymentMethods } from '../../shared/payment-methods.js';
 
 /** @typedef {import('../api.js').Cart} Cart */
-
-/** Payment methods of the sandbox provider. @type {[value: string, text: string][]} */
-const methods = [
-  ['pm_card_ok', 'Card that works'],
-  ['pm_card_declined', 'Card that is declined'],
-  ['pm_timeout_then_ok', 'Card whose bank answers late'],
-];
 
 /** @type {[name: string, text: string, autocomplete: string, required: boolean, length: number][]} */
 const fields = [
@@ -42,7 +37,7 @@ const countries = [
 
 /**
  * Address and payment of an order.
- * @returns {Promise<import('../main.js').View>}
+ * @returns {Promise<import('../../shared/router.js').View>}
  */
 export async function checkoutView() {
   let cart = await getCart();
@@ -81,7 +76,7 @@ export async function checkoutView() {
       'fieldset',
       {},
       h('legend', {}, 'Pay with'),
-      ...methods.map(([value, text], index) =>
+      ...paymentMethods.map(([value, text], index) =>
         h(
           'label',
           { class: 'choice' },
@@ -144,20 +139,4 @@ export async function checkoutView() {
     button.textContent = cart.total ? `Order and pay ${formatMoney(cart.total)}` : 'The cart is empty';
     button.disabled = cart.total === undefined;
   }
-}
-
-/**
- * One idempotency key for each distinct request: a repeated one, after a lost response, places no second order, and a
- * changed one is a new order.
- */
-function keyPerRequest() {
-  let last = '';
-  let key = '';
-  return (/** @type {unknown} */ body) => {
-    const text = JSON.stringify(body);
-    if (text !== last)
-      key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
-    last = text;
-    return key;
-  };
 }

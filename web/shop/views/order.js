@@ -1,8 +1,8 @@
 // @ts-check
 import { cancelOrder, getOrder } from '../api.js';
-import { action, h } from '../dom.js';
-import { watch } from '../events.js';
-import { formatMoney } from '../money.js';
+import { action, h } from '../../shared/dom.js';
+import { watch } from '../../shared/events.js';
+import { formatMoney } from '../../shared/money.js';
 
 /** @typedef {import('../api.js').Order} Order */
 
@@ -21,8 +21,8 @@ const endings = { cancelled: 'Cancelled; nothing was charged', refunded: 'Refund
 
 /**
  * One order, which follows its changes (server-sent events) until its final state.
- * @param {import('../main.js').Visit} visit
- * @returns {Promise<import('../main.js').View>}
+ * @param {import('../../shared/router.js').Visit} visit
+ * @returns {Promise<import('../../shared/router.js').View>}
  */
 export async function orderView({ id, signal }) {
   const status = h('span', { id: 'order-state', role: 'status' });
@@ -34,7 +34,10 @@ export async function orderView({ id, signal }) {
   if (!signal.aborted) watch(`/orders/${id}:watch`, { signal: leaving.signal, onMessage: show });
   return {
     title: 'Order',
-    content: [h('a', { class: 'back', href: '#/orders' }, '← Orders'), h('div', { class: 'order' }, header, body)],
+    content: [
+      h('a', { class: 'back', href: '#/orders' }, '← Orders'),
+      h('div', { class: 'panel order' }, header, body),
+    ],
   };
 
   /** @param {Order} order */

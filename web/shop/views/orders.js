@@ -1,13 +1,13 @@
 // @ts-check
 import { listOrders } from '../api.js';
-import { action, h } from '../dom.js';
-import { formatMoney } from '../money.js';
+import { action, h } from '../../shared/dom.js';
+import { formatMoney } from '../../shared/money.js';
 
 /** @typedef {import('../api.js').Order} Order */
 
 /**
  * The orders of the account, newest first.
- * @returns {Promise<import('../main.js').View>}
+ * @returns {Promise<import('../../shared/router.js').View>}
  */
 export async function ordersView() {
   const list = h('ul', { class: 'lines orders' });

@@ -3,13 +3,13 @@ import { isSignedIn } from '../../account/session.js';
 import { showCartCount } from '../account.js';
 import { addItem, getProduct } from '../api.js';
 import { coverOf } from '../covers.js';
-import { action, h, toast } from '../dom.js';
-import { formatMoney } from '../money.js';
+import { action, h, toast } from '../../shared/dom.js';
+import { formatMoney } from '../../shared/money.js';
 
 /**
  * One product, which can be put into the cart.
- * @param {import('../main.js').Visit} visit
- * @returns {Promise<import('../main.js').View>}
+ * @param {import('../../shared/router.js').Visit} visit
+ * @returns {Promise<import('../../shared/router.js').View>}
  */
 export async function productView({ id }) {
   const product = await getProduct(id);

@@ -1,9 +1,9 @@
 // @ts-check
 import { listProducts } from '../api.js';
 import { coverOf } from '../covers.js';
-import { action, h } from '../dom.js';
+import { action, h } from '../../shared/dom.js';
 import { readFacets } from '../facets.js';
-import { formatMoney } from '../money.js';
+import { formatMoney } from '../../shared/money.js';
 
 /** @typedef {import('../api.js').Product} Product */
 
@@ -17,8 +17,8 @@ const orders = [
 
 /**
  * Products: all of them, of a category, or those that match a search.
- * @param {import('../main.js').Visit} visit
- * @returns {Promise<import('../main.js').View>}
+ * @param {import('../../shared/router.js').Visit} visit
+ * @returns {Promise<import('../../shared/router.js').View>}
  */
 export async function productsView({ query }) {
   const { categories, currency } = await readFacets();

@@ -1,6 +1,5 @@
 // @ts-check
-import { isSignedIn, Problem } from '../account/session.js';
-import { verify } from './api.js';
+import { isSignedIn, Problem, verify } from '../account/session.js';
 
 /**
  * Follows a stream of the API (server-sent events) until the signal aborts or the session ends. Opens it again when it

@@ -1,10 +1,10 @@
 // @ts-check
-import { Problem, signIn } from '../../account/session.js';
-import { register } from '../api.js';
-import { action, h, textIn } from '../dom.js';
+import { register, signIn } from '../account/session.js';
+import { action, h, textIn } from './dom.js';
+import { textOf } from './problems.js';
 
-/** @typedef {import('../main.js').Visit} Visit */
-/** @typedef {import('../main.js').View} View */
+/** @typedef {import('./router.js').Visit} Visit */
+/** @typedef {import('./router.js').View} View */
 
 /**
  * The sign-in. Afterwards the visitor returns to the page that required it.
@@ -20,10 +20,11 @@ export async function signInView({ query }) {
 
 /**
  * The registration, which also signs in.
- * @param {Visit} visit
+ * @param {Visit} visit `role` in its query is the role that is chosen at first
+ * @param {[role: string, text: string][]} [roles] the roles to choose from; none: the API's default
  * @returns {Promise<View>}
  */
-export async function signUpView({ query }) {
+export async function signUpView({ query }, roles = []) {
   const name = h(
     'label',
     {},
@@ -33,10 +34,16 @@ export async function signUpView({ query }) {
   /** @type {typeof signIn} */
   const signUp = async (address, secret) => {
     const given = name.querySelector('input')?.value ?? '';
-    await register({ email: address, password: secret, name: given });
+    const role = choices.find(({ checked }) => checked)?.value;
+    await register({ email: address, password: secret, name: given, ...(role ? { role } : {}) });
     await signIn(address, secret);
   };
-  return formView('Sign up', query, [name, email(), password('new-password')], signUp, [
+  const wanted = roles.find(([role]) => role === query.get('role')) ?? roles[0];
+  const choices = roles.map((role) =>
+    h('input', { type: 'radio', name: 'role', value: role[0], checked: role === wanted }),
+  );
+  const choice = roles.map(([, text], index) => h('label', { class: 'choice' }, choices[index], text));
+  return formView('Sign up', query, [...choice, name, email(), password('new-password')], signUp, [
     h('a', { href: `#/sign-in?${query}` }, 'I have an account'),
   ]);
 }
@@ -64,22 +71,14 @@ function formView(title, query, inputs, send, links) {
     // A password may begin and end with a space.
     const secret = form.querySelector('input[name=password]');
     await send(textIn(form, 'email'), secret instanceof HTMLInputElement ? secret.value : '');
-    // A path of the shop: a fragment leads nowhere else.
+    // A path of this page: a fragment leads nowhere else.
     location.hash = `#${query.get('next') ?? '/'}`;
   }
   /** @param {unknown} failure */
   function showError(failure) {
-    if (!(failure instanceof Problem)) console.warn(failure);
-    error.textContent = failure instanceof Problem ? textOf(failure) : 'The page failed. Reload it.';
+    error.textContent = textOf(failure);
   }
   return { title, content: [h('h1', {}, title), form] };
-}
-
-/** @param {Problem} problem */
-function textOf({ code, errors: [field], message }) {
-  if (code === 'PASSWORD_REJECTED' && field) return `The password ${field.description}.`;
-  if (code === 'INVALID_ARGUMENT' && field) return `The ${field.field} ${field.description}.`;
-  return message;
 }
 
 function email() {
