@@ -44,7 +44,7 @@ test('every process of a fleet survives clients of the edge that disconnect', as
     return fleet.secret(json.access_token);
   };
   const token = await signIn();
-  const senders = publicPortSenders('the edge', portOf(fleet.edge));
+  const senders = publicPortSenders('the edge', portOf(fleet.edge), []);
   const limit = pLimit(12);
   for (let round = 0; round < 3; round++) {
     await Promise.all(

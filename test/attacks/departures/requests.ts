@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf';
+import { type DescMethod, type DescService, getOption, hasOption } from '@bufbuild/protobuf';
 import { http } from '#gen/proto/google/api/annotations_pb.ts';
 
 /** How a client behaves. All times in milliseconds. */
@@ -19,6 +19,8 @@ export interface Sender {
   readonly name: string;
   /** Whether the protocol has a request for the method. */
   carries(method: DescMethod): boolean;
+  /** The protobuf services of the port, without those of every port (health, reflection). */
+  readonly serves: readonly DescService[];
   /** Sends one request. Resolves when it has ended, with any outcome. */
   send(method: DescMethod, message: unknown, token: string | undefined, behavior: Behavior): Promise<void>;
   close(): void;
@@ -28,15 +30,16 @@ export interface Sender {
 const longestWait = 1_000;
 
 /** REST, Connect, gRPC-Web and gRPC on a public port. */
-export function publicPortSenders(name: string, port: number): Sender[] {
+export function publicPortSenders(name: string, port: number, serves: readonly DescService[]): Sender[] {
+  const web: MakeRequest = (method, _, deadline) => ({
+    ...grpcRequest(method, deadline),
+    type: 'application/grpc-web+proto',
+  });
   return [
-    overHttp1(`REST at ${name}`, port, restRequest),
-    overHttp1(`Connect at ${name}`, port, connectRequest),
-    overHttp1(`gRPC-Web at ${name}`, port, (method, _, deadline) => ({
-      ...grpcRequest(method, deadline),
-      type: 'application/grpc-web+proto',
-    })),
-    grpcSender(`gRPC at ${name}`, port),
+    overHttp1(`REST at ${name}`, port, serves, restRequest),
+    overHttp1(`Connect at ${name}`, port, serves, connectRequest),
+    overHttp1(`gRPC-Web at ${name}`, port, serves, web),
+    grpcSender(`gRPC at ${name}`, port, serves),
   ];
 }
 
@@ -94,9 +97,10 @@ function framed(message: Buffer): Buffer {
   return Buffer.concat([head, message]);
 }
 
-function overHttp1(name: string, port: number, make: MakeRequest): Sender {
+function overHttp1(name: string, port: number, serves: readonly DescService[], make: MakeRequest): Sender {
   return {
     name,
+    serves,
     carries: (method) => make(method, {}, undefined) !== undefined,
     close: () => undefined,
     async send(method, message, token, { deadline, bodyAfter = 0, leavesAfter = longestWait }) {
@@ -129,7 +133,7 @@ function overHttp1(name: string, port: number, make: MakeRequest): Sender {
  * gRPC over HTTP/2 without a gRPC client. A client that leaves cancels the stream, and every third time closes the
  * connection.
  */
-export function grpcSender(name: string, port: number): Sender {
+export function grpcSender(name: string, port: number, serves: readonly DescService[]): Sender {
   let session: ClientHttp2Session | undefined;
   let departures = 0;
   function open(): ClientHttp2Session {
@@ -140,6 +144,7 @@ export function grpcSender(name: string, port: number): Sender {
   }
   return {
     name,
+    serves,
     carries: () => true,
     close: () => session?.destroy(),
     async send(method, _, token, { deadline, bodyAfter = 0, leavesAfter }) {
