@@ -26,6 +26,16 @@ test('the tables of the kit get its own SQL, once, after those of the service', 
   expect(sql).not.toContain('BIGSERIAL');
 });
 
+test('statements of the service that name a kit table stay', () => {
+  const reference =
+    '-- AddForeignKey\nALTER TABLE "parcel"."parcels" ADD CONSTRAINT "owner" FOREIGN KEY ("id") REFERENCES "parcel"."owners"("user_id");';
+  const extra = '-- CreateIndex\nCREATE INDEX "owners_extra" ON "parcel"."owners"("erased_at");';
+  const table = '-- CreateTable\nCREATE TABLE "parcel"."owners" (\n    "user_id" UUID NOT NULL\n);';
+  const sql = withKitTables([table, reference, extra].join('\n\n'), 'parcel');
+  expect(sql).toContain(reference);
+  expect(sql).toContain(extra);
+});
+
 test('a migration without them stays as it is, also one that changes such a table', () => {
   const change = '-- AlterTable\nALTER TABLE "parcel"."events" ADD COLUMN "note" TEXT;';
   const sql = [own, change, index].join('\n\n');

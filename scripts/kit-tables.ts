@@ -10,17 +10,20 @@ const kitTables: readonly (readonly [tables: readonly string[], sqlOf: (schema: 
 ];
 
 /**
- * Replaces Prisma's SQL of new kit tables (kit/events, kit/erasure, kit/idempotency) in a migration with the kit's own.
+ * Replaces Prisma's SQL of new kit tables (kit/events, kit/erasure, kit/idempotency) in a migration with the kit's own: the
+ * tables, and the indexes that the kit's SQL makes.
  * @param sql the statements, each after a comment and an empty line
  */
 export function withKitTables(sql: string, schema: string): string {
   let statements = sql.split(/\n\n(?=-- )/);
   const added: string[] = [];
   for (const [tables, sqlOf] of kitTables) {
-    const names = tables.map((table) => `"${schema}"."${table}"`);
-    if (!statements.some((statement) => statement.includes(`CREATE TABLE ${names[0]}`))) continue;
-    statements = statements.filter((statement) => !names.some((name) => statement.includes(name)));
-    added.push(`-- Tables of the kit: ${tables.join(', ')}.\n${sqlOf(schema).trim()}`);
+    const created = tables.map((table) => `CREATE TABLE "${schema}"."${table}"`);
+    if (!statements.some((statement) => statement.includes(created[0] ?? ''))) continue;
+    const sqlOfKit = sqlOf(schema).trim();
+    const made = [...sqlOfKit.matchAll(/INDEX "\w+"/g)].map(([index]) => `${index} ON`);
+    statements = statements.filter((statement) => ![...created, ...made].some((start) => statement.includes(start)));
+    added.push(`-- Tables of the kit: ${tables.join(', ')}.\n${sqlOfKit}`);
   }
   return [...statements, ...added].join('\n\n');
 }

@@ -26,6 +26,14 @@ test('an event is a row with a UUIDv7, its type, subject and payload, and no pos
   expect(fromBinary(UserDeletedSchema, row!.data)).toMatchObject({ userId: subject, deletedAt });
 });
 
+test('more events than a statement has parameters for are recorded in their order', async () => {
+  const subject = randomUUID();
+  const all = Array.from({ length: 16_500 }, () => ({ ...deleted(), subject }));
+  const ids = await events.db.$transaction((tx) => record(tx, ...all));
+  const rows = await events.rows<{ id: string }>('SELECT id FROM auth.events WHERE subject = $1 ORDER BY n', [subject]);
+  expect(rows.map(({ id }) => id)).toEqual(ids);
+});
+
 test('the commit notifies the sequencer, and a transaction that is rolled back does not', async () => {
   let heard = 0;
   const listening = listen({

@@ -7,6 +7,9 @@ import { typeOf } from './types.ts';
 /** Largest payload, bytes: ids and facts need a few hundred. */
 const maxBytes = 16 * 1024;
 
+/** Events of one statement, which has four parameters for each. PostgreSQL takes at most 65,535. */
+const batch = 1_000;
+
 /** What a producer tells of. */
 export interface Recorded<D extends DescMessage> {
   /** The payload message's descriptor: UserDeletedSchema. */
@@ -18,7 +21,7 @@ export interface Recorded<D extends DescMessage> {
 }
 
 /**
- * Records events in a transaction, in their order, with one statement. Returns their ids, UUIDv7s.
+ * Records events in a transaction, in their order, with one statement for each 1,000. Returns their ids, UUIDv7s.
  * @throws Error where a payload has more than 16 KiB
  */
 export type Record<P extends DescMessage> = <D extends P>(
@@ -47,11 +50,14 @@ export function createRecord<P extends DescMessage>(schema: string, produces: re
     return { id: uuidv7(), type, subject, data };
   };
   return async (tx, ...all) => {
-    if (all.length === 0) return [];
     const rows = all.map(rowOf);
-    const values = rows.map(({ id, type, subject, data }) => sql`(${id}::uuid, ${type}, ${subject}, ${data})`);
-    await tx.$executeRaw(sql`
-      INSERT INTO ${events} (id, type, subject, data) VALUES ${join(values)} RETURNING pg_notify(${recorded}, '')`);
+    for (let first = 0; first < rows.length; first += batch) {
+      const values = rows
+        .slice(first, first + batch)
+        .map(({ id, type, subject, data }) => sql`(${id}::uuid, ${type}, ${subject}, ${data})`);
+      await tx.$executeRaw(sql`
+        INSERT INTO ${events} (id, type, subject, data) VALUES ${join(values)} RETURNING pg_notify(${recorded}, '')`);
+    }
     return rows.map(({ id }) => id);
   };
 }

@@ -5,6 +5,8 @@ export interface States<State extends string> {
   allows(from: State, to: State): boolean;
   /** Returns the states with a transition to a state. */
   before(to: State): readonly State[];
+  /** Returns whether a state has no transition to another one. */
+  isFinal(state: State): boolean;
 }
 
 /**
@@ -30,6 +32,7 @@ export function defineStates<State extends string>(
     all,
     allows: (from, to) => table[from].includes(to),
     before: (to) => all.filter((from) => table[from].includes(to)),
+    isFinal: (state) => table[state].length === 0,
   };
 }
 

@@ -10,12 +10,12 @@ import { parseMoney } from '#kit/money/money.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
 import { every } from '#kit/work/work.ts';
 import { createPayments } from './clients/payments.ts';
-import { type Attempt, createCharging, nextAttemptIn } from './domain/charging.ts';
+import { type Attempt, createCharging } from './domain/charging.ts';
 import type { Tariff } from './domain/fares.ts';
 import { createRides } from './domain/rides.ts';
 import { rideHandler } from './handler/ride.ts';
 import { ride } from './service.ts';
-import { anonymize, cancelRides } from './store/erasure.ts';
+import { eraseRides } from './store/erasure.ts';
 import { createRecordRides } from './store/events.ts';
 import { createFareStore } from './store/fares.ts';
 import { createRideStore, type Schedule } from './store/rides.ts';
@@ -29,45 +29,37 @@ const chargers = 2;
 const expireEvery = 1_000;
 
 /** Wires the ride service. */
-export const build = buildWith({ nextIn: nextAttemptIn });
-
-/** Returns a `build` with other times between the attempts to charge a fare (`nextAttemptIn`). For tests. */
-export function buildWith({ nextIn }: { readonly nextIn: typeof nextAttemptIn }) {
-  return async ({ database, config, to, log, metrics }: ServiceDeps<typeof ride>): Promise<BuiltService> => {
-    const db = new PrismaClient(database.prisma);
-    const record = createRecordRides();
-    const jobs = await openJobs<{ charge: Attempt }>(
-      { url: config.databaseUrl, service: ride.name, log, metrics },
-      { charge: chargePolicy },
-    );
-    const schedule: Schedule = (tx, attempt, after) =>
-      jobs.send(tx, 'charge', attempt, after === undefined ? {} : { after: new Date(Date.now() + after) });
-    const store = createRideStore({ db, record, schedule, expiry: config.expiry });
-    const payments = createPayments(to('payment'));
-    const charge = createCharging({ store: createFareStore(db, schedule), charges: payments, nextIn });
-    await jobs.run('charge', chargers, ({ data }) => charge(data));
-    const changes = createChanges(changedChannel);
-    const idempotency = createIdempotency({ db, schema: ride.name });
-    const erasure = createErasure({
-      service: ride.name,
-      db,
-      auth: to('auth'),
-      async erase(accountIds, tx: Prisma.TransactionClient) {
-        await cancelRides(tx, record, accountIds);
-        await idempotency.erase(tx, accountIds);
-      },
-      finish: (accountId, signal) => anonymize(db, accountId, signal),
-      log,
-    });
-    const rides = createRides({ store, methods: payments, tariff: tariffOf(config) });
-    return {
-      mounted: [mount(RideService, rideHandler({ rides, idempotency, watch: changes.watch }))],
-      work: [every('expire rides', expireEvery, store.expire), idempotency.work, erasure.work],
-      followers: [erasure.follow(metrics)],
-      heard: changes.heard,
-      events: serveEvents({ db, schema: ride.name, produces: ride.produces, keep: config.eventsRetention }),
-      close: jobs.close,
-    };
+export async function build({ database, config, to, log, metrics }: ServiceDeps<typeof ride>): Promise<BuiltService> {
+  const db = new PrismaClient(database.prisma);
+  const record = createRecordRides();
+  const jobs = await openJobs<{ charge: Attempt }>(
+    { url: config.databaseUrl, service: ride.name, log, metrics },
+    { charge: chargePolicy },
+  );
+  const schedule: Schedule = (tx, attempt, after) =>
+    jobs.send(tx, 'charge', attempt, after === undefined ? {} : { after: new Date(Date.now() + after) });
+  const store = createRideStore({ db, record, schedule, expiry: config.expiry });
+  const payments = createPayments(to('payment'));
+  const charge = createCharging({ store: createFareStore(db, schedule), charges: payments });
+  await jobs.run('charge', chargers, ({ data }) => charge(data));
+  const changes = createChanges(changedChannel);
+  const idempotency = createIdempotency({ db, schema: ride.name });
+  const erasure = createErasure({
+    service: ride.name,
+    db,
+    auth: to('auth'),
+    erase: (accountIds, tx: Prisma.TransactionClient) => idempotency.erase(tx, accountIds),
+    finish: (accountId, signal) => eraseRides({ db, record }, accountId, signal),
+    log,
+  });
+  const rides = createRides({ store, methods: payments, tariff: tariffOf(config) });
+  return {
+    mounted: [mount(RideService, rideHandler({ rides, idempotency, watch: changes.watch }))],
+    work: [every('expire rides', expireEvery, store.expire), idempotency.work, erasure.work],
+    followers: [erasure.follow(metrics)],
+    heard: changes.heard,
+    events: serveEvents({ db, schema: ride.name, produces: ride.produces, keep: config.eventsRetention }),
+    close: jobs.close,
   };
 }
 

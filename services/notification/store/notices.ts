@@ -21,7 +21,7 @@ export interface NoticeOfEvent extends Notice {
 export function createNoticeStore(db: PrismaClient) {
   return {
     /**
-     * Inserts notifications in the transaction of the cursor, one for each event and kind, and none for erased accounts.
+     * Inserts notifications in the transaction of the cursor, one for each event, kind and user, and none for erased accounts.
      * Returns the messages to send, by the users' preferences.
      */
     async insertOnce(notices: readonly NoticeOfEvent[], tx: Transaction): Promise<MessageJob[]> {

@@ -25,6 +25,11 @@ test.each([
   expect(fareOf(tariff, 100_011)).toEqual(money(currency, units, nanos));
 });
 
+test('the largest fare of the longest distance is exact', () => {
+  const tariff = { perKm: money('EUR', 999_999_999n, 999_999_999), min: money('EUR', 1n) };
+  expect(fareOf(tariff, 20_015_115)).toEqual(money('EUR', 20_015_115_000_000n));
+});
+
 test('a minimum with more digits than its currency is rounded up, too', () => {
   expect(fareOf({ ...euros, min: money('EUR', 3n, 1) }, 0)).toEqual(money('EUR', 3n, 10_000_000));
 });

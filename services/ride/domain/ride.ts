@@ -23,11 +23,6 @@ export type State = StateOf<typeof states>;
 /** The states in which a party may cancel. */
 export const cancellableStates: readonly State[] = ['requested', 'accepted'];
 
-/** Returns whether a state is the last one. */
-export function isFinal(state: State): boolean {
-  return state === 'completed' || state === 'cancelled' || state === 'expired';
-}
-
 /** The parties of a ride: who booked it, and who accepted it. */
 export type Party = 'user' | 'raider';
 

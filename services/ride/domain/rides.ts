@@ -91,7 +91,7 @@ export function createRides(deps: {
   async function alreadyMoved(id: string, raiderId: string, to: State): Promise<Ride> {
     const ride = await store.find(id);
     if (ride?.raiderId !== raiderId) throw failure('NOT_FOUND');
-    if (ride.state !== to) throw wrongState(ride);
+    if (ride.state !== to) throw wrongState(ride, raiderId);
     return ride;
   }
 
@@ -108,8 +108,8 @@ export function createRides(deps: {
       if (accepted === 'erased') return undefined;
       if (accepted) return accepted;
       const ride = await read(id);
-      if (ride.state !== 'accepted' && ride.state !== 'started') throw wrongState(ride);
-      if (ride.userId === raiderId) throw wrongState(ride);
+      const isTaken = ride.state === 'accepted' || ride.state === 'started';
+      if (!isTaken || ride.userId === raiderId) throw wrongState(ride, raiderId);
       if (ride.raiderId !== raiderId) throw failure('RIDE_TAKEN', { metadata: { ride_id: ride.id } });
       return ride;
     },
@@ -120,7 +120,7 @@ export function createRides(deps: {
       if (cancelled) return cancelled;
       const ride = await read(id, accountId);
       const party: Party | undefined = partyOf(ride, accountId);
-      if (ride.state !== 'cancelled' || ride.cancelledBy !== party) throw wrongState(ride);
+      if (ride.state !== 'cancelled' || ride.cancelledBy !== party) throw wrongState(ride, accountId);
       return ride;
     },
     async setPosition(id, raiderId, position) {
@@ -141,6 +141,8 @@ export function createRides(deps: {
   };
 }
 
-function wrongState({ id, state }: Ride) {
-  return failure('RIDE_STATE', { metadata: { ride_id: id, state } });
+/** The state is named to parties only. */
+function wrongState(ride: Ride, accountId: string) {
+  const { id, state } = ride;
+  return failure('RIDE_STATE', { metadata: { ride_id: id, ...(partyOf(ride, accountId) ? { state } : {}) } });
 }

@@ -14,7 +14,7 @@ import { userOf } from '#kit/guard/connect.ts';
 import { invalidToken } from '#kit/guard/error.ts';
 import type { Idempotency } from '#kit/idempotency/idempotency.ts';
 import { watching } from '#kit/service/watching.ts';
-import { isFinal, type Place, type Position, type Ride, type State, sinceState } from '../domain/ride.ts';
+import { type Place, type Position, type Ride, type State, sinceState, states } from '../domain/ride.ts';
 import type { RideFilter, Rides } from '../domain/rides.ts';
 import { failure } from '../reasons.ts';
 
@@ -69,7 +69,7 @@ export function rideHandler(deps: {
         read: () => rides.read(rideId, subject),
         since: (ride, seen) => sinceState(ride, seen.state),
         toMessage,
-        isFinal: ({ state }) => isFinal(state),
+        isFinal: ({ state }) => states.isFinal(state),
         signal,
       });
     },

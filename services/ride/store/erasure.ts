@@ -1,57 +1,68 @@
 import { type PrismaClient, Prisma } from '#gen/prisma/ride/client.ts';
+import { moveFromAny } from '#kit/store/move.ts';
+import { states } from '../domain/ride.ts';
 import type { RecordRides } from './events.ts';
 import { moveRides } from './moves.ts';
 
-/** Rides that one statement anonymizes. */
-const batch = 1_000;
+const cancelling = moveFromAny(states, 'cancelled');
+
+/** Rides that one transaction cancels or anonymizes. */
+const batch = 500;
+
+/** Returns the statement of an account's rides as one of the parties. */
+const ridesOf = (party: 'user_id' | 'raider_id', accountId: string, condition = Prisma.sql`true`) => Prisma.sql`
+  SELECT id FROM ride.rides WHERE ${Prisma.raw(party)} = ${accountId}::uuid AND ${condition} LIMIT ${batch}`;
 
 /**
- * Cancels the rides of deleted accounts that have not ended, in the transaction that writes their tombstones. The events
- * name only the parties that remain.
+ * Cancels the rides of a deleted account that have not ended, then removes what identifies it from all of its rides, in
+ * batches. Rides keep states, times, distance and amounts, and those that it accepted keep the places of the other party. Its
+ * tombstone is written, so it has no new rides. Idempotent.
  */
-export async function cancelRides(
-  tx: Prisma.TransactionClient,
-  record: RecordRides,
-  accountIds: readonly string[],
+export async function eraseRides(
+  { db, record }: { readonly db: PrismaClient; readonly record: RecordRides },
+  accountId: string,
+  signal: AbortSignal,
 ): Promise<void> {
-  const remaining = (id: string | undefined) => (id === undefined || accountIds.includes(id) ? undefined : id);
-  const ids = Prisma.sql`ANY(${[...accountIds]}::uuid[])`;
-  await moveRides(
-    tx,
-    (_, ...rides) =>
-      record(
-        tx,
-        ...rides.map((ride) => ({ ...ride, userId: remaining(ride.userId), raiderId: remaining(ride.raiderId) })),
-      ),
-    Prisma.sql`UPDATE ride.rides AS r SET state = 'cancelled',
-        cancelled_by = CASE WHEN user_id = ${ids} THEN 'user' ELSE 'raider' END
-      WHERE (user_id = ${ids} OR raider_id = ${ids}) AND state IN ('requested', 'accepted', 'started')`,
-  );
-}
-
-/**
- * Removes what identifies a deleted account from its rides, in batches. Rides keep states, times, distance and amounts, and
- * those that it accepted keep the places of the other party.
- */
-export async function anonymize(db: PrismaClient, accountId: string, signal: AbortSignal): Promise<void> {
-  const position = Prisma.sql`position_latitude = NULL, position_longitude = NULL`;
-  const asUser = Prisma.sql`
-    user_id = NULL, payment_method = '', ${position},
-    pickup_latitude = NULL, pickup_longitude = NULL, pickup_address = '', cell = 0,
-    dropoff_latitude = NULL, dropoff_longitude = NULL, dropoff_address = '',
-    cancel_reason = CASE WHEN cancelled_by = 'user' THEN '' ELSE cancel_reason END`;
-  const asRaider = Prisma.sql`
-    raider_id = NULL, ${position},
-    cancel_reason = CASE WHEN cancelled_by = 'raider' THEN '' ELSE cancel_reason END`;
-  for (const [set, party] of [
-    [asUser, Prisma.sql`user_id`],
-    [asRaider, Prisma.sql`raider_id`],
-  ] as const) {
-    let changed = batch;
-    while (changed === batch && !signal.aborted) {
-      changed = await db.$executeRaw`
-        UPDATE ride.rides SET ${set}
-        WHERE id IN (SELECT id FROM ride.rides WHERE ${party} = ${accountId}::uuid LIMIT ${batch})`;
-    }
+  for (const party of ['user_id', 'raider_id'] as const) {
+    await inBatches(signal, () => cancel(db, record, party, accountId));
+    await inBatches(
+      signal,
+      () => db.$executeRaw`
+        UPDATE ride.rides SET ${anonymous[party]}, position_latitude = NULL, position_longitude = NULL, position_at = NULL
+        WHERE id IN (${ridesOf(party, accountId)})`,
+    );
   }
 }
+
+/** Cancels some rides, and returns how many. The events do not name the account. */
+function cancel(db: PrismaClient, record: RecordRides, party: 'user_id' | 'raider_id', accountId: string) {
+  const isUser = party === 'user_id';
+  return db.$transaction(async (tx) => {
+    const rides = await moveRides(
+      tx,
+      (_, ...moved) =>
+        record(
+          tx,
+          ...moved.map((ride) => ({ ...ride, ...(isUser ? { userId: undefined } : { raiderId: undefined }) })),
+        ),
+      Prisma.sql`UPDATE ride.rides AS r SET ${cancelling.set}, cancelled_by = ${isUser ? 'user' : 'raider'}
+        WHERE ${cancelling.where} AND id IN (${ridesOf(party, accountId, cancelling.where)})`,
+    );
+    return rides.length;
+  });
+}
+
+async function inBatches(signal: AbortSignal, change: () => PromiseLike<number>): Promise<void> {
+  let changed = batch;
+  while (changed === batch && !signal.aborted) changed = await change();
+}
+
+/** What is removed of a ride with its user, and with its raider. */
+const anonymous = {
+  user_id: Prisma.sql`user_id = NULL, payment_method = '', cell = 0,
+    pickup_latitude = NULL, pickup_longitude = NULL, pickup_address = '',
+    dropoff_latitude = NULL, dropoff_longitude = NULL, dropoff_address = '',
+    cancel_reason = CASE WHEN cancelled_by = 'user' THEN '' ELSE cancel_reason END`,
+  raider_id: Prisma.sql`raider_id = NULL,
+    cancel_reason = CASE WHEN cancelled_by = 'raider' THEN '' ELSE cancel_reason END`,
+} as const;

@@ -9,6 +9,7 @@ interface FareRow {
   readonly fare: string;
   readonly currencyCode: string;
   readonly paymentMethod: string;
+  readonly charge: number;
 }
 
 /** Creates the store of the payments of fares in PostgreSQL. Compare-and-set on the attempt makes its verbs idempotent. */
@@ -16,35 +17,33 @@ export function createFareStore(db: PrismaClient, schedule: Schedule): FareStore
   return {
     async due(attempt) {
       const [row] = await db.$queryRaw<FareRow[]>`
-        SELECT user_id AS "userId", fare::text AS fare, currency_code AS "currencyCode", payment_method AS "paymentMethod"
+        SELECT user_id AS "userId", fare::text AS fare, currency_code AS "currencyCode", payment_method AS "paymentMethod",
+          charge
         FROM ride.rides WHERE ${isUnderWay(attempt)}`;
       if (!row) return undefined;
-      const { userId, fare, currencyCode, paymentMethod } = row;
-      if (userId !== null) return { ...attempt, userId, paymentMethod, amount: amountOf(fare, currencyCode) };
-      await end(db, attempt, 'unpaid');
-      return undefined;
+      const { userId, fare, currencyCode, ...rest } = row;
+      return { ...attempt, ...rest, userId: userId ?? undefined, amount: amountOf(fare, currencyCode) };
     },
     async paid(attempt) {
-      await end(db, attempt, 'paid');
+      await end(db, attempt, Prisma.sql`payment_state = 'paid'`);
     },
-    async declined(attempt, nextIn) {
-      if (nextIn === undefined) {
-        await end(db, attempt, 'unpaid');
-        return;
-      }
+    async failed(attempt, outcome, nextIn) {
+      const next = Prisma.sql`payment_state = 'unpaid', charge = charge + ${outcome === 'declined' ? 1 : 0}`;
+      // One transaction, so that no attempt is lost or made twice.
       await db.$transaction(async (tx) => {
-        const [ride] = await end(tx, attempt, 'unpaid');
-        if (ride) await schedule(tx, { rideId: attempt.rideId, attempt: attempt.attempt + 1 }, nextIn);
+        const [ride] = await end(tx, attempt, next);
+        if (!ride || nextIn === undefined) return;
+        await schedule(tx, { rideId: attempt.rideId, attempt: attempt.attempt + 1 }, nextIn);
       });
     },
   };
 }
 
 /** Ends an attempt that has no outcome yet. The next one has another number. */
-function end(db: Pick<Prisma.TransactionClient, '$queryRaw'>, attempt: Attempt, state: 'paid' | 'unpaid') {
+function end(db: Pick<Prisma.TransactionClient, '$queryRaw'>, attempt: Attempt, set: Prisma.Sql) {
   return changeRides(
     db,
-    Prisma.sql`UPDATE ride.rides AS r SET payment_state = ${state}, attempt = attempt + 1 WHERE ${isUnderWay(attempt)}`,
+    Prisma.sql`UPDATE ride.rides AS r SET ${set}, attempt = attempt + 1 WHERE ${isUnderWay(attempt)}`,
   );
 }
 

@@ -29,6 +29,8 @@ const centers: readonly Position[] = [
   { latitude: 89.9, longitude: 40 },
   { latitude: -90, longitude: 0 },
   { latitude: 48.15, longitude: 11.6 },
+  // Beside the city.
+  { latitude: 48.08, longitude: 11.6 },
 ];
 
 beforeAll(async () => {

@@ -10,7 +10,7 @@ import { cancellableStates, type Ride, states } from '../domain/ride.ts';
 import type { RideFilter, RideStore } from '../domain/rides.ts';
 import type { RecordRides } from './events.ts';
 import { changeRides, moveRides } from './moves.ts';
-import { openSql } from './open.ts';
+import { openRides, openSql, radiiUpTo } from './open.ts';
 import { rideColumns, type RideRow, toRide } from './rows.ts';
 
 /** Ids are UUIDv7, so newest first is by descending id. */
@@ -129,7 +129,14 @@ export function createRideStore(options: {
       return ride;
     },
     page: (filter, query) => rows(pageSql(filter, query)),
-    open: (center, radius, raiderId) => rows(openSql(center, radius, raiderId)),
+    async open(center, radius, raiderId) {
+      let found: readonly Ride[] = [];
+      for (const within of radiiUpTo(radius)) {
+        found = await rows(openSql(center, within, raiderId));
+        if (found.length === openRides) break;
+      }
+      return found;
+    },
     async expire() {
       let expired: readonly Ride[];
       do {

@@ -18,6 +18,7 @@ CREATE TABLE "ride"."rides" (
     "payment_method" TEXT NOT NULL DEFAULT '',
     "payment_state" TEXT NOT NULL DEFAULT 'none',
     "attempt" INTEGER NOT NULL DEFAULT 0,
+    "charge" INTEGER NOT NULL DEFAULT 1,
     "cancelled_by" TEXT NOT NULL DEFAULT '',
     "cancel_reason" TEXT NOT NULL DEFAULT '',
     "position_latitude" DOUBLE PRECISION,
