@@ -31,14 +31,10 @@ const longestWait = 1_000;
 
 /** REST, Connect, gRPC-Web and gRPC on a public port. */
 export function publicPortSenders(name: string, port: number, serves: readonly DescService[]): Sender[] {
-  const web: MakeRequest = (method, _, deadline) => ({
-    ...grpcRequest(method, deadline),
-    type: 'application/grpc-web+proto',
-  });
   return [
     overHttp1(`REST at ${name}`, port, serves, restRequest),
     overHttp1(`Connect at ${name}`, port, serves, connectRequest),
-    overHttp1(`gRPC-Web at ${name}`, port, serves, web),
+    overHttp1(`gRPC-Web at ${name}`, port, serves, webRequest),
     grpcSender(`gRPC at ${name}`, port, serves),
   ];
 }
@@ -76,6 +72,11 @@ const connectRequest: MakeRequest = (method, message, deadline) => {
     body: isUnary ? json : framed(json),
   };
 };
+
+const webRequest: MakeRequest = (method, _, deadline) => ({
+  ...grpcRequest(method, deadline),
+  type: 'application/grpc-web+proto',
+});
 
 function grpcRequest(method: DescMethod, deadline: number | undefined): RequestParts {
   return {
