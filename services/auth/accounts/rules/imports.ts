@@ -14,6 +14,8 @@ export interface Import {
   readonly emailVerified: boolean;
   /** When the account was created in the other system; unset: now. */
   readonly createdAt: Date | undefined;
+  /** Whether the owner cannot sign in until an administrator enables the account. */
+  readonly disabled: boolean;
 }
 
 /** Why an account was rejected. */
@@ -67,6 +69,7 @@ export function createImports(store: ImportStore, clock: () => number): Imports 
       roles: roles.length === 0 ? ['user'] : roles.toSorted(),
       createdAt,
       verifiedAt: account.emailVerified ? now : undefined,
+      disabledAt: account.disabled ? now : undefined,
     };
     return { user, passwordHash: passwordHash || undefined };
   }

@@ -17,7 +17,7 @@ const eventOfRow = {
   id: Prisma.sql`g.event_id`,
   subject: Prisma.sql`g.id::text`,
   details: Prisma.sql`jsonb_build_object('roles', to_jsonb(g.roles), 'email_verified', g.verified_at IS NOT NULL,
-    'has_password', g.password_hash IS NOT NULL)`,
+    'has_password', g.password_hash IS NOT NULL, 'disabled', g.disabled_at IS NOT NULL)`,
 };
 
 /** Creates the store of imported accounts in PostgreSQL. */
@@ -32,15 +32,15 @@ export function createImportStore(db: PrismaClient): ImportStore {
         WITH given AS (
           SELECT * FROM jsonb_to_recordset(${JSON.stringify(accounts.map(toRow))}::jsonb) AS g (
             id uuid, event_id uuid, place int, email text, name text, password_hash text, roles text[],
-            verified_at timestamptz, created_at timestamptz
+            verified_at timestamptz, disabled_at timestamptz, created_at timestamptz
           )
         ), defined AS (
           SELECT name FROM auth.roles WHERE name = ANY (${roles}::text[]) FOR SHARE
         ), sound AS (
           SELECT * FROM given WHERE roles <@ (${[...builtInRoles]}::text[] || ARRAY(SELECT name FROM defined))
         ), made AS (
-          INSERT INTO auth.users (id, email, name, password_hash, roles, verified_at, created_at)
-          SELECT id, email, name, password_hash, roles, verified_at, created_at FROM sound
+          INSERT INTO auth.users (id, email, name, password_hash, roles, verified_at, disabled_at, created_at)
+          SELECT id, email, name, password_hash, roles, verified_at, disabled_at, created_at FROM sound
           ORDER BY email COLLATE "C", place
           ON CONFLICT DO NOTHING RETURNING id
         ), noted AS (
@@ -79,7 +79,7 @@ export function createImportStore(db: PrismaClient): ImportStore {
 }
 
 function toRow({ user, passwordHash }: NewAccount, place: number) {
-  const { id, email, name, roles, verifiedAt, createdAt } = user;
+  const { id, email, name, roles, verifiedAt, disabledAt, createdAt } = user;
   return {
     id,
     event_id: uuidv7(),
@@ -89,6 +89,7 @@ function toRow({ user, passwordHash }: NewAccount, place: number) {
     password_hash: passwordHash,
     roles,
     verified_at: verifiedAt,
+    disabled_at: disabledAt,
     created_at: createdAt,
   };
 }

@@ -1,11 +1,13 @@
 import { ConnectError } from '@connectrpc/connect';
 import * as argon2 from '@node-rs/argon2';
 import * as bcrypt from '@node-rs/bcrypt';
+import { pbkdf2Sync, scryptSync } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { faultOfHash } from '#kit/password-hash/password-hash.ts';
 import { createHasher } from './hasher.ts';
 
+const base64 = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '');
 const cost = { memory: 19_456, passes: 2, cores: 2 };
 
 test('creates a PHC string with the configured parameters', async () => {
@@ -34,11 +36,39 @@ test('checks a hash of every kind that can be imported', async () => {
       hashes.push(await argon2.hash('a password', options));
     }
   }
+  hashes.push(
+    '$pbkdf2-sha256$i=1,l=32$c2FsdHNhbHQ$' + base64(pbkdf2Sync('a password', 'saltsalt', 1, 32, 'sha256')),
+    '$scrypt$ln=4,r=1,p=1$c2FsdHNhbHQ$' + base64(scryptSync('a password', 'saltsalt', 32, { N: 16, r: 1, p: 1 })),
+    // openssl passwd -5
+    '$5$openssl$vq1dWBKaEiLL2JgoMlDejI/sdAUy/tPqUdhFsVm.fZD',
+  );
   expect(hashes.map(faultOfHash)).toEqual(hashes.map(() => undefined));
   for (const hash of hashes) {
     expect([hash, await hasher.verify(hash, 'a password')]).toEqual([hash, true]);
     expect([hash, await hasher.verify(hash, 'another')]).toEqual([hash, false]);
+    expect(hasher.isOutdated(hash), 'every imported hash is replaced').toBe(true);
   }
+});
+
+test('runs imported checks of every kind in the queue that bounds hashing', async () => {
+  const hasher = await createHasher({ ...cost, queue: 10, threadPool: 3 });
+  const hashes = [
+    '$pbkdf2-sha256$i=100000$c2FsdHNhbHQ$' + base64(Buffer.alloc(32)),
+    '$scrypt$ln=13,r=8,p=1$c2FsdHNhbHQ$' + base64(Buffer.alloc(32)),
+    `$6$rounds=20000$saltsalt$${'.'.repeat(86)}`,
+    '$P$BIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0',
+  ];
+  const checks = hashes.map((hash) => hasher.verify(hash, 'a password'));
+  await Promise.resolve();
+  expect(hasher.load()).toEqual({ running: 1, waiting: 3 });
+  expect(await Promise.all(checks)).toEqual([false, false, false, false]);
+});
+
+test('checks our own hashes, whatever the limits for imported ones are', async () => {
+  const hasher = await createHasher({ ...cost, memory: 131_073, passes: 1, queue: 10, threadPool: 4 });
+  const hash = await hasher.hash('a password');
+  expect(faultOfHash(hash)?.reason).toBe('HASH_TOO_COSTLY');
+  expect([await hasher.verify(hash, 'a password'), hasher.isOutdated(hash)]).toEqual([true, false]);
 });
 
 test('refuses further hashes when the queue is full, with Retry-After', async () => {

@@ -1,6 +1,6 @@
 import * as argon2 from '@node-rs/argon2';
-import * as bcrypt from '@node-rs/bcrypt';
 import pLimit from 'p-limit';
+import { readHash } from '#kit/password-hash/password-hash.ts';
 import { failure } from '../../reasons.ts';
 
 /** Hashes passwords off the event loop, with bounded concurrency and a bounded queue. */
@@ -12,9 +12,8 @@ export interface Hasher {
    */
   hash(password: string, signal?: AbortSignal): Promise<string>;
   /**
-   * Whether a password matches a hash. Without a hash it takes the same time and returns false, so that timing does
-   * not reveal an unknown email. Hashes are Argon2 or imported bcrypt; a password of more than 72 bytes never matches
-   * bcrypt. A malformed hash matches no password.
+   * Whether a password matches a hash. Without a hash it takes the time of one of ours and returns false, so that timing
+   * does not reveal an unknown email. Checks every format that can be imported. A malformed hash matches no password.
    * @param hash the hash, or a function that returns it, called when the queue reaches this check; if it throws, nothing is hashed
    * @throws SERVER_BUSY if the queue is full, CANCELLED
    */
@@ -45,16 +44,6 @@ export interface HasherOptions {
 /** The binding's number for Argon2id; its const enum is unavailable with type stripping. */
 const argon2id = 2;
 
-/** Formats of supported hashes. Imported bcrypt hashes are replaced at the next sign-in. */
-const isBcrypt = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
-const isArgon2 = /^\$argon2(?:id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+$/;
-
-/**
- * bcrypt reads at most this many bytes, and none after a NUL. A password that bcrypt would truncate never matches
- * (NIST 800-63B-4 section 3.1.1.2), because another password with the same start could then replace the hash.
- */
-const bcryptReads = 72;
-
 /** Creates the hasher (Argon2id, RFC 9106, one lane). */
 export async function createHasher({ memory, passes, queue, threadPool, cores }: HasherOptions): Promise<Hasher> {
   const options = { algorithm: argon2id, memoryCost: memory, timeCost: passes, parallelism: 1 };
@@ -78,12 +67,10 @@ export async function createHasher({ memory, passes, queue, threadPool, cores }:
     verify: (given, password, signal) =>
       enqueue(signal, async () => {
         const hash = typeof given === 'function' ? await given() : given;
-        if (hash !== undefined && isBcrypt.test(hash)) {
-          const isRead = Buffer.byteLength(password) <= bcryptReads && !password.includes('\0');
-          return (await bcrypt.verify(isRead ? password : '', hash)) && isRead;
-        }
-        const isReadable = hash !== undefined && isArgon2.test(hash);
-        return (await argon2.verify(isReadable ? hash : dummyHash, password)) && isReadable;
+        const read = hash === undefined ? undefined : readHash(hash);
+        if (read) return read.verify(password);
+        await argon2.verify(dummyHash, password);
+        return false;
       }),
     isOutdated(hash) {
       const [, m, t, p] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(hash) ?? [];
