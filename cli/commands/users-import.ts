@@ -1,48 +1,60 @@
 import { ConnectError } from '@connectrpc/connect';
-import type { Command } from 'commander';
-import { open } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
 import { setTimeout as wait } from 'node:timers/promises';
 import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { type Cli, example, remote, type RemoteOptions } from '../cli.ts';
 import type { Connection } from '../connect.ts';
 import { CommandFailure, misuse } from '../failures.ts';
-import { maxLineBytes, type Page, pagesOf } from '../import/accounts.ts';
-import { linesOf } from '../import/lines.ts';
+import type { Entry } from '../import/entry.ts';
+import { inputsOf, textOf } from '../import/input.ts';
+import { type Page, pagesOf } from '../import/pages.ts';
+import { type FileRecord, recordsOf } from '../import/records.ts';
+import type { Source } from '../import/source.ts';
+import { listOfSources, type SourceName, sources } from '../import/sources/sources.ts';
 import { createTally, type Tally } from '../import/tally.ts';
 
 /** Options of `users import`. */
 interface ImportOptions extends RemoteOptions {
+  readonly from: SourceName;
+  readonly hashConfig?: string;
+  readonly dropRefusedHashes?: boolean;
   readonly dryRun?: boolean;
 }
 
 /** How long a sign-in is used, ms; ImportUsers requires one at most five minutes old. */
 const sessionFor = 3 * 60_000;
-/** Lines between two progress messages. */
+/** Accounts between two progress messages. */
 const progressEvery = 1_000;
 
 /** `users import`: imports accounts with their password hashes. */
 export function addUsersImport(users: Command, cli: Cli): void {
   const command = users
-    .command('import <file>')
-    .description('import accounts from a JSON Lines file; - reads standard input');
-  command.option('--dry-run', 'validate every line without contacting the server');
-  example(remote(command), 'users import accounts.jsonl --dry-run').action((file: string, options: ImportOptions) =>
-    importUsers(cli, file, options),
+    .command('import <files...>')
+    .description('import accounts from the export of another system; - reads standard input')
+    .addOption(
+      new Option('--from <product>', 'what wrote the files')
+        .choices(Object.keys(sources))
+        .default('json' satisfies SourceName),
+    )
+    .option('--hash-config <file>', 'hash parameters of a Firebase project, as its console shows them')
+    .option('--drop-refused-hashes', 'import accounts whose hash is refused without a password')
+    .option('--dry-run', 'validate every account without contacting the server');
+  command.addHelpText('after', `\nProducts:\n${listOfSources()}`);
+  example(remote(command), 'users import shop-realm.json --from keycloak --dry-run').action(
+    (files: string[], options: ImportOptions) => importUsers(cli, files, options),
   );
 }
 
-async function importUsers(cli: Cli, file: string, options: ImportOptions): Promise<void> {
-  if (file === '-' && cli.terminal.isInteractive)
-    throw misuse('standard input is a terminal: pipe a file or pass its name.');
+async function importUsers(cli: Cli, files: readonly string[], options: ImportOptions): Promise<void> {
   const tally = createTally(Boolean(options.dryRun));
-  const pages = pagesOf(linesOf(bytesOf(file), maxLineBytes));
+  const pages = pagesOf(await entriesOf(cli, files, options));
   try {
     await (options.dryRun ? validate(cli, pages, tally) : send(cli, options, pages, tally));
   } catch (error) {
-    if (tally.lastLine > 0) {
+    if (tally.lastPlace !== undefined) {
       cli.output.note(
-        `stopped after line ${tally.lastLine}: ${tally.summary()}. Created accounts remain; run the command again to resume.`,
+        `stopped after ${tally.lastPlace}: ${tally.summary()}. Created accounts remain; run the command again to resume.`,
       );
     }
     throw error;
@@ -51,7 +63,49 @@ async function importUsers(cli: Cli, file: string, options: ImportOptions): Prom
     await pages.return(undefined);
   }
   tally.print(cli.output, options);
-  if (tally.rejected > 0) throw new CommandFailure(`rejected lines: ${tally.rejected}.`);
+  const { rejected, valid, created, email_taken } = tally.counts;
+  if (rejected > 0) throw new CommandFailure(`rejected accounts: ${rejected}.`);
+  if (valid + created + email_taken === 0) throw new CommandFailure('the files have no account to import.');
+}
+
+/** The entries of the files. @throws CommandFailure if the options do not fit the source */
+async function entriesOf(
+  { terminal }: Cli,
+  files: readonly string[],
+  { from, hashConfig, dropRefusedHashes }: ImportOptions,
+): Promise<AsyncIterable<Entry>> {
+  const source: Source = sources[from];
+  if (files.includes('-')) {
+    if (terminal.isInteractive) throw misuse('standard input is a terminal: pipe a file or pass its name.');
+    if (source.readsTwice)
+      throw misuse(`--from ${from} reads files twice: pass their names instead of standard input.`);
+  }
+  if (Boolean(source.takesHashConfig) !== (hashConfig !== undefined)) {
+    throw misuse(
+      source.takesHashConfig ? `--from ${from} needs --hash-config.` : `--from ${from} has no --hash-config.`,
+    );
+  }
+  const inputs = inputsOf(files);
+  async function* read(key = source.layout.key): AsyncGenerator<FileRecord> {
+    for (const input of inputs) {
+      const layout = key === undefined ? source.layout : { ...source.layout, key };
+      for await (const record of recordsOf(input, layout)) {
+        yield inputs.length === 1 ? record : { ...record, place: `${input.name}: ${record.place}` };
+      }
+    }
+  }
+  return source.entries(read, {
+    hashConfig: hashConfig === undefined ? undefined : await wholeText(hashConfig),
+    dropHashes: Boolean(dropRefusedHashes),
+  });
+}
+
+async function wholeText(file: string): Promise<string> {
+  const parts: string[] = [];
+  for (const input of inputsOf([file])) {
+    for await (const part of textOf(input.read(), input.name)) parts.push(part);
+  }
+  return parts.join('');
 }
 
 async function validate({ output }: Cli, pages: AsyncIterable<Page>, tally: Tally): Promise<void> {
@@ -95,17 +149,5 @@ async function sendPage({ client }: Connection, page: Page, tally: Tally): Promi
 }
 
 function reportProgress(output: Cli['output'], tally: Tally): void {
-  if (tally.isDue(progressEvery)) output.note(`line ${tally.lastLine}: ${tally.summary()}`);
-}
-
-/** Reads a file, or standard input. */
-async function* bytesOf(file: string): AsyncGenerator<Buffer> {
-  if (file === '-') return yield* process.stdin as AsyncIterable<Buffer>;
-  try {
-    const handle = await open(file);
-    yield* handle.createReadStream() as AsyncIterable<Buffer>;
-  } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error && 'code' in error)) throw error;
-    throw misuse(`${file} cannot be read (${String(error.code)}).`);
-  }
+  if (tally.isDue(progressEvery)) output.note(tally.summary());
 }

@@ -1,85 +1,136 @@
+import { hash } from 'node:crypto';
 import type { ImportResult } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import type { AnswerOptions } from '../cli.ts';
 import type { Output } from '../output.ts';
-import type { Page } from './accounts.ts';
+import type { LeftOut } from './entry.ts';
+import type { Page } from './pages.ts';
 
 /** Results of an import. */
 export interface Tally {
-  /** Number of rejected lines. */
-  readonly rejected: number;
-  /** Number of the last processed line. */
-  readonly lastLine: number;
+  readonly counts: Counts;
+  /** The place of the last processed entry; undefined before the first. */
+  readonly lastPlace: string | undefined;
   /** Counts a page and the server's results; no results in a dry run. */
   add(page: Page, results: readonly ImportResult[]): void;
-  /** Whether so many lines were processed since this last returned true. */
-  isDue(lines: number): boolean;
+  /** Whether so many entries were processed since this last returned true. */
+  isDue(entries: number): boolean;
   summary(): string;
   /** Prints the results. */
   print(output: Output, options: AnswerOptions): void;
 }
 
-/** Maximum number of rejected lines that are listed. */
+/** Numbers of accounts by outcome. */
+interface Counts {
+  /** Valid in a dry run. */
+  valid: number;
+  created: number;
+  /** Of the created or valid ones. */
+  without_password: number;
+  /** Of the created or valid ones. */
+  disabled: number;
+  /** Accounts that existed before. */
+  email_taken: number;
+  skipped: number;
+  rejected: number;
+}
+
+/** Maximum number of rejected and skipped accounts that are listed. */
 const maxListed = 1_000;
 
 /** Creates the tally of an import. @param isDry whether it is a dry run */
 export function createTally(isDry: boolean): Tally {
-  const counts = { sound: 0, created: 0, email_taken: 0, rejected: 0 };
-  const named: { readonly line: number; readonly reason: string }[] = [];
-  let lastLine = 0;
-  let reportedLine = 0;
+  const counts: Counts = {
+    valid: 0,
+    created: 0,
+    without_password: 0,
+    disabled: 0,
+    email_taken: 0,
+    skipped: 0,
+    rejected: 0,
+  };
+  const listed: LeftOut[] = [];
+  const seen = new Set<number>();
+  let lastPlace: string | undefined;
+  let processed = 0;
+  let reported = 0;
 
-  function reject(line: number, reason: string): void {
-    counts.rejected += 1;
-    if (named.length < maxListed) named.push({ line, reason });
+  function leaveOut(one: LeftOut): void {
+    counts[one.outcome] += 1;
+    if (listed.length < maxListed) listed.push(one);
   }
 
-  /** The counts by name. */
-  function counted() {
-    const { sound, created, email_taken, rejected } = counts;
-    return isDry ? { sound, rejected } : { created, email_taken, rejected };
+  /** Counts an account that was sent. */
+  function count({ place, user }: Page['users'][number], result: ImportResult | undefined): void {
+    const { email } = user;
+    const reject = (reason: string, description: string) =>
+      leaveOut({ place, outcome: 'rejected', reason, description, email });
+    if (!isDry && !result) return reject('NO_RESULT', 'no result from the server');
+    if (result?.outcome === 'rejected') return reject(result.reason, result.description);
+    // The first of two accounts may have been imported before.
+    const key = keyOf(email);
+    if (seen.has(key)) return reject('EMAIL_REPEATED', 'has the email of an earlier account of this import');
+    seen.add(key);
+    if (result?.outcome === 'email_taken') {
+      counts.email_taken += 1;
+      return;
+    }
+    counts[isDry ? 'valid' : 'created'] += 1;
+    if (user.passwordHash === '') counts.without_password += 1;
+    if (user.disabled) counts.disabled += 1;
+  }
+
+  /** The counts that apply, by name. */
+  function counted(): Partial<Counts> {
+    const { valid, created, email_taken, ...others } = counts;
+    return isDry ? { valid, ...others } : { created, email_taken, ...others };
   }
 
   return {
-    get rejected() {
-      return counts.rejected;
-    },
-    get lastLine() {
-      return lastLine;
+    counts,
+    get lastPlace() {
+      return lastPlace;
     },
     add(page, results) {
-      const before = named.length;
-      for (const { line, why } of page.rejected) reject(line, why);
-      for (const [place, { line }] of page.users.entries()) {
-        const result = results[place];
-        if (isDry) counts.sound += 1;
-        else if (result?.outcome === 'created') counts.created += 1;
-        else if (result?.outcome === 'email_taken') counts.email_taken += 1;
-        else reject(line, result ? `${result.description} (${result.reason})` : 'no result from the server');
-      }
-      named.splice(before, Infinity, ...named.slice(before).toSorted((a, b) => a.line - b.line));
-      lastLine = page.lastLine;
+      const before = listed.length;
+      for (const one of page.leftOut) leaveOut(one);
+      for (const [index, sent] of page.users.entries()) count(sent, results[index]);
+      const order = new Map(page.places.map((place, index) => [place, index]));
+      const indexOf = ({ place }: LeftOut) => order.get(place) ?? 0;
+      listed.splice(before, Infinity, ...listed.slice(before).toSorted((a, b) => indexOf(a) - indexOf(b)));
+      lastPlace = page.places.at(-1);
+      processed += page.places.length;
     },
-    isDue(lines) {
-      if (lastLine - reportedLine < lines) return false;
-      reportedLine = lastLine;
+    isDue(entries) {
+      if (processed - reported < entries) return false;
+      reported = processed;
       return true;
     },
     summary: () =>
-      Object.entries(counted())
-        .map(([name, count]) => `${count} ${words[name] ?? name}`)
-        .join(', '),
+      [`accounts: ${processed}`, ...Object.entries(counted()).map(([name, value]) => `${inWords(name)} ${value}`)].join(
+        ', ',
+      ),
     print(output, { json }) {
-      if (json) return output.json({ ...counted(), rejected_lines: named });
-      output.record(Object.entries(counted()).map(([name, count]) => [words[name] ?? name, String(count)]));
-      if (named.length === 0) return;
+      if (json) return output.json({ ...counted(), left_out: listed });
+      output.record(Object.entries(counted()).map(([name, value]) => [inWords(name), String(value)]));
+      if (listed.length === 0) return;
       output.table(
-        ['LINE', 'REASON'],
-        named.map(({ line, reason }) => [String(line), reason]),
+        ['PLACE', 'EMAIL', 'OUTCOME', 'REASON'],
+        listed.map(({ place, email, outcome, reason, description }) => [
+          place,
+          email,
+          outcome,
+          `${description} (${reason})`,
+        ]),
       );
-      if (counts.rejected > named.length)
-        output.note(`only the first ${named.length} of ${counts.rejected} rejected lines are listed`);
+      const leftOut = counts.rejected + counts.skipped;
+      if (leftOut > listed.length) output.note(`only the first ${listed.length} of ${leftOut} accounts are listed`);
     },
   };
 }
 
-const words: Readonly<Record<string, string>> = { sound: 'valid', email_taken: 'email taken' };
+const inWords = (name: string) => name.replaceAll('_', ' ');
+
+/** Identifies an email in 48 bits, so that an import of millions fits into memory. */
+function keyOf(email: string): number {
+  return hash('sha256', email.trim().normalize('NFKC').toLowerCase(), 'buffer').readUIntBE(0, 6);
+}

@@ -27,10 +27,7 @@ export const formats: readonly HashFormat[] = [
  */
 export function faultOfHash(hash: string): HashFault | undefined {
   const format = formatOf(hash);
-  if (!format) {
-    const known = formats.map(({ name }) => name).join(', ');
-    return { reason: 'HASH_UNSUPPORTED', description: `must be a hash of a supported format: ${known}` };
-  }
+  if (!format) return { reason: 'HASH_UNSUPPORTED', description: 'is of no supported format (docs/importing.md)' };
   const read = format.read(hash);
   return read ? read.excess : { reason: 'HASH_MALFORMED', description: `is not a valid hash (${format.name})` };
 }

@@ -1,0 +1,97 @@
+import { open } from 'node:fs/promises';
+import { misuse } from '../failures.ts';
+
+/** A file to import, or standard input (`-`). */
+export interface Input {
+  readonly name: string;
+  /** Reads from the start. @throws CommandFailure if the file cannot be read, or standard input a second time */
+  read(): AsyncGenerator<Buffer>;
+}
+
+/** Opens inputs by name. */
+export function inputsOf(files: readonly string[]): Input[] {
+  return files.map((name) => ({ name: name === '-' ? 'standard input' : name, read: () => bytesOf(name) }));
+}
+
+async function* bytesOf(file: string): AsyncGenerator<Buffer> {
+  if (file === '-') return yield* process.stdin as AsyncIterable<Buffer>;
+  try {
+    const handle = await open(file);
+    yield* handle.createReadStream() as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error && 'code' in error)) throw error;
+    throw misuse(`${file} cannot be read (${String(error.code)}).`);
+  }
+}
+
+/** Bytes that are looked at to recognize the kind of a file. */
+const looked = 4_096;
+
+/** What a file looks like by its first bytes. */
+export type Kind = 'empty' | 'array' | 'object' | 'lines' | 'text';
+
+/**
+ * Recognizes the kind of a file. lines: begins with a brace, and is not laid out over several lines, so that it may be
+ * JSON Lines. object: a JSON object over several lines. text: no JSON, such as CSV.
+ * Returns the kind and the bytes, complete.
+ * @throws CommandFailure if the file is UTF-16
+ */
+export async function recognized(
+  input: Input,
+): Promise<{ readonly kind: Kind; readonly bytes: AsyncGenerator<Buffer> }> {
+  const chunks = input.read();
+  const head: Buffer[] = [];
+  let size = 0;
+  while (size < looked) {
+    const next = await chunks.next();
+    if (next.done) break;
+    head.push(next.value);
+    size += next.value.length;
+  }
+  const start = Buffer.concat(head);
+  if (/^(fffe|feff)/.test(start.toString('hex', 0, 2))) {
+    await chunks.return(undefined);
+    throw misuse(`${input.name} is UTF-16: save it as UTF-8.`);
+  }
+  return {
+    kind: kindOf(
+      start
+        .toString('utf8')
+        .replace(/^\uFEFF/, '')
+        .trimStart(),
+    ),
+    bytes: rest(),
+  };
+
+  async function* rest(): AsyncGenerator<Buffer> {
+    try {
+      yield* head;
+      yield* chunks;
+    } finally {
+      // An open standard input would keep the process alive.
+      await chunks.return(undefined);
+    }
+  }
+}
+
+function kindOf(text: string): Kind {
+  if (text === '') return 'empty';
+  if (text.startsWith('[')) return 'array';
+  if (!text.startsWith('{')) return 'text';
+  const [first = '', ...others] = text.split('\n');
+  return others.length > 0 && /[{[,]\s*$/.test(first) ? 'object' : 'lines';
+}
+
+/** Decodes UTF-8, without the byte order mark. @throws CommandFailure if it is not UTF-8 */
+export async function* textOf(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decode = (chunk?: Buffer) => {
+    try {
+      return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
+    } catch {
+      throw misuse(`${name} is not UTF-8: save it as UTF-8.`);
+    }
+  };
+  for await (const chunk of bytes) yield decode(chunk);
+  yield decode();
+}
