@@ -44,17 +44,22 @@ test('imports accounts in pages with progress messages; a repeated import create
   const accounts = Array.from({ length: 1_250 }, (_, n) => ({ email: address(), name: `P ${n}`, password_hash: hash }));
   const name = await file(jsonLines(accounts));
   const first = await importing(name, '--json');
-  expect([first.exit, first.json()]).toEqual([0, { created: 1_250, email_taken: 0, rejected: 0, rejected_lines: [] }]);
-  expect(first.stderr).toBe('signet: line 1000: 1000 created, 0 email taken, 0 rejected\n');
+  const counts = { without_password: 0, disabled: 0, skipped: 0, rejected: 0, left_out: [] };
+  expect([first.exit, first.json()]).toEqual([0, { created: 1_250, email_taken: 0, ...counts }]);
+  expect(first.stderr).toBe(
+    'signet: accounts: 1000, created 1000, email taken 0, without password 0, disabled 0, skipped 0, rejected 0\n',
+  );
   const second = await importing(name);
   expect(second.exit).toBe(0);
-  expect(second.stdout).toBe('created      0\nemail taken  1250\nrejected     0\n');
+  expect(second.stdout).toBe(
+    'created           0\nemail taken       1250\nwithout password  0\ndisabled          0\nskipped           0\nrejected          0\n',
+  );
   const { email } = accounts[1_249]!;
   const login = await system.rest('POST', '/auth/login', { body: { email, password: 'an old password' } });
   expect(login.status).toBe(200);
 });
 
-test('rejects invalid lines with number and reason, without quoting them', async () => {
+test('rejects invalid lines with place and reason, without quoting them', async () => {
   const sound = { email: address(), name: 'Ada', password_hash: hash, roles: ['user'], email_verified: true };
   const secret = 'hunter2-in-plain-text';
   const lines: (string | Buffer)[] = [
@@ -68,7 +73,7 @@ test('rejects invalid lines with number and reason, without quoting them', async
     JSON.stringify([secret]),
     JSON.stringify({ email: address() }),
     JSON.stringify({ ...sound, password_hash: hash.replace('$04$', '$15$') }),
-    JSON.stringify({ ...sound, name: secret.repeat(1_000) }),
+    JSON.stringify({ ...sound, name: secret.repeat(4_000) }),
     Buffer.from([0x22, 0xff, 0x22]),
     JSON.stringify({ ...sound, email: address(), roles: ['nobody-defined-it'] }),
     JSON.stringify({ ...sound, email: sound.email.toUpperCase() }),
@@ -79,25 +84,37 @@ test('rejects invalid lines with number and reason, without quoting them', async
     ...lines.flatMap((line) => [Buffer.from(line), Buffer.from('\n')]),
   ]);
   const { exit, stdout, stderr, json } = await importing(await file(marked), '--json');
+  const { email } = sound;
+  const rejected = (line: number, reason: string, description: unknown, of = '') => ({
+    place: `line ${line}`,
+    email: of,
+    outcome: 'rejected',
+    reason,
+    description,
+  });
   expect(json()).toEqual({
     created: 2,
-    email_taken: 1,
-    rejected: 11,
-    rejected_lines: [
-      { line: 3, reason: expect.stringMatching(/^password_hash: must be a bcrypt hash/) },
-      { line: 4, reason: expect.stringMatching(/^email: /) },
-      { line: 5, reason: 'password: Unknown field.' },
-      { line: 6, reason: expect.stringMatching(/^password_hash: /) },
-      { line: 7, reason: 'Not valid JSON.' },
-      { line: 8, reason: expect.stringContaining('JSON object') },
-      { line: 9, reason: expect.stringMatching(/^name: /) },
-      { line: 10, reason: 'password_hash: must have a bcrypt cost of at most 14' },
-      { line: 11, reason: 'longer than 16384 bytes' },
-      { line: 12, reason: 'Not valid UTF-8.' },
-      { line: 13, reason: 'has an unknown role (ROLE_UNKNOWN)' },
+    email_taken: 0,
+    without_password: 0,
+    disabled: 0,
+    skipped: 0,
+    rejected: 12,
+    left_out: [
+      rejected(3, 'HASH_UNSUPPORTED', expect.stringMatching(/^password_hash: is of no supported format/), email),
+      rejected(4, 'EMAIL_INVALID', expect.stringMatching(/^email: /)),
+      rejected(5, 'INVALID_ARGUMENT', 'password: Unknown field.'),
+      rejected(6, 'INVALID_ARGUMENT', expect.stringMatching(/^password_hash: /)),
+      rejected(7, 'NOT_JSON', 'Not valid JSON.'),
+      rejected(8, 'INVALID_ARGUMENT', expect.stringContaining('JSON object')),
+      rejected(9, 'INVALID_ARGUMENT', expect.stringMatching(/^name: /), expect.any(String)),
+      rejected(10, 'HASH_TOO_COSTLY', 'password_hash: must have a bcrypt cost of at most 14', email),
+      rejected(11, 'NOT_JSON', 'longer than 65536 bytes'),
+      rejected(12, 'NOT_JSON', 'Not valid UTF-8.'),
+      rejected(13, 'ROLE_UNKNOWN', 'has an unknown role', expect.any(String)),
+      rejected(14, 'EMAIL_REPEATED', 'has the email of an earlier account of this import', email.toUpperCase()),
     ],
   });
-  expect([exit, stderr]).toEqual([1, 'signet: rejected lines: 11.\n']);
+  expect([exit, stderr]).toEqual([1, 'signet: rejected accounts: 12.\n']);
   for (const part of [secret, hash, hash.slice(7)]) expect(stdout).not.toContain(part);
 });
 
@@ -105,10 +122,142 @@ test('a dry run validates every line without contacting the server', async () =>
   const accounts = [{ email: address(), name: 'Ada', password_hash: hash }, { email: address() }];
   const name = await file(jsonLines(accounts));
   const dry = await run(['users', 'import', name, '--dry-run', '--url', 'http://localhost:1']);
-  expect([dry.exit, dry.stderr]).toEqual([1, 'signet: rejected lines: 1.\n']);
-  expect(dry.stdout).toMatch(/^valid +1\nrejected +1\nLINE +REASON\n2 +name: /);
+  expect([dry.exit, dry.stderr]).toEqual([1, 'signet: rejected accounts: 1.\n']);
+  expect(dry.stdout).toMatch(
+    /^valid +1\n(.+\n){3}rejected +1\nPLACE +EMAIL +OUTCOME +REASON\nline 2 +\S+ +rejected +name: /,
+  );
   const listed = await run(['users', 'show', accounts[0]!.email], { environment: as(system) });
   expect(listed.exit, 'nothing was made').toBe(1);
+});
+
+test.each([
+  ['an empty file', ''],
+  ['blank lines', '\n\n'],
+  ['an empty array', '[]'],
+])('an import of nothing fails: %s', async (_, text) => {
+  const name = await file(text);
+  for (const args of [[name], [name, '--dry-run']]) {
+    const { exit, stderr } = await importing(...args);
+    expect([exit, stderr]).toEqual([1, 'signet: the files have no account to import.\n']);
+  }
+});
+
+test.each([
+  ['a CSV', 'email,name\nada@example.com,Ada\n', 'is not JSON, but perhaps CSV'],
+  ['a JSON document', '{\n  "users": []\n}\n', 'is one JSON document'],
+  ['UTF-16', Buffer.from('\uFEFF{"email":"a"}', 'utf16le'), 'is UTF-16'],
+])('says once that a file is %s', async (_, text, message) => {
+  const { exit, stdout, stderr } = await importing(await file(text));
+  expect([exit, stdout, stderr]).toEqual([2, '', expect.stringContaining(message)]);
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+});
+
+test('reads a JSON array like JSON Lines', async () => {
+  const accounts = [{ email: address(), name: 'Ada', roles: ['support'], password_hash: hash }, { email: address() }];
+  const { exit, json } = await importing(await file(JSON.stringify(accounts, null, 2)), '--json');
+  expect([exit, json()]).toMatchObject([1, { created: 1, rejected: 1, left_out: [{ place: '[1]' }] }]);
+  const shown = await run(['users', 'show', accounts[0]!.email, '--json'], { environment: as(system) });
+  expect(shown.json().roles).toEqual(['support']);
+});
+
+test('one account of a Keycloak realm without credentialData and dates does not affect the next', async () => {
+  const [bad, good] = [address(), address()];
+  const realm = {
+    realm: 'shop',
+    users: [
+      {
+        email: bad,
+        enabled: true,
+        createdTimestamp: 1,
+        credentials: [{ type: 'password', hashedSaltedValue: 'AA', salt: 'AA' }],
+      },
+      { email: good, enabled: true, realmRoles: ['admin'] },
+    ],
+  };
+  const { exit, json } = await importing(await file(JSON.stringify(realm)), '--from', 'keycloak', '--json');
+  expect([exit, json()]).toMatchObject([
+    1,
+    {
+      created: 1,
+      without_password: 1,
+      rejected: 1,
+      left_out: [{ place: 'users[0]', email: bad, reason: 'HASH_MALFORMED' }],
+    },
+  ]);
+  const shown = await run(['users', 'show', good, '--json'], { environment: as(system) });
+  expect(shown.json()).toMatchObject({ roles: ['user'], name: good.split('@')[0] });
+});
+
+test('stops at a damaged JSON array and says what was imported', async () => {
+  const emails = Array.from({ length: 150 }, address);
+  const text = JSON.stringify(emails.map((email) => ({ email, name: 'Ada' })));
+  const { exit, stderr } = await importing(await file(text.slice(0, -10)));
+  expect([exit, stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /^signet: stopped after \[99\]: accounts: 100, created 100, .+\nsignet: \S+ is not valid JSON near \[1\d\d\], or not an array there\.\n$/,
+    ),
+  ]);
+});
+
+test('imports several files, and names the file of what it rejects', async () => {
+  const [first, second] = [
+    await file(jsonLines([{ email: address(), name: 'Ada' }])),
+    await file(jsonLines([{ email: 'none', name: 'Ada' }])),
+  ];
+  const { exit, json } = await importing(first, second, '--json');
+  expect([exit, json()]).toMatchObject([1, { created: 1, left_out: [{ place: `${second}: line 1` }] }]);
+});
+
+test('--drop-refused-hashes imports accounts whose hash is refused without a password', async () => {
+  const accounts = [
+    { email: address(), name: 'Ada', password_hash: '5f4dcc3b5aa765d61d8327deb882cf99' },
+    { email: address(), name: 'Ada', password_hash: hash },
+  ];
+  const { exit, json } = await importing(await file(jsonLines(accounts)), '--drop-refused-hashes', '--json');
+  expect([exit, json()]).toMatchObject([0, { created: 2, without_password: 1, rejected: 0 }]);
+});
+
+test('a disabled account is imported, cannot sign in, and can be enabled', async () => {
+  const email = address();
+  const account = { email, name: 'Ada', password_hash: hash, disabled: true };
+  const { json } = await importing(await file(jsonLines([account])), '--json');
+  expect(json()).toMatchObject({ created: 1, disabled: 1 });
+  const login = () => system.rest('POST', '/auth/login', { body: { email, password: 'an old password' } });
+  expect((await login()).json.code).toBe('INVALID_CREDENTIALS');
+  expect((await run(['users', 'enable', email], { environment: as(system) })).exit).toBe(0);
+  expect((await login()).status).toBe(200);
+});
+
+test('the same duplicate is reported again when the import is repeated', async () => {
+  const email = address();
+  const name = await file(
+    jsonLines([
+      { email, name: 'Ada' },
+      { email: email.toUpperCase(), name: 'Grace' },
+    ]),
+  );
+  for (const counts of [
+    { created: 1, email_taken: 0 },
+    { created: 0, email_taken: 1 },
+  ]) {
+    const { exit, json } = await importing(name, '--json');
+    expect([exit, json()]).toMatchObject([1, { ...counts, rejected: 1, left_out: [{ reason: 'EMAIL_REPEATED' }] }]);
+  }
+});
+
+test.each([
+  [['--from', 'firebase'], '--from firebase needs --hash-config.'],
+  [['--from', 'keycloak', '--hash-config', 'x'], '--from keycloak has no --hash-config.'],
+  [['--from', 'access'], /'--from <product>' argument 'access' is invalid/],
+])('refuses options that do not fit: %j', async (options, message) => {
+  const { exit, stderr } = await importing(await file('[]'), ...options);
+  expect([exit, stderr]).toEqual([2, expect.stringMatching(message)]);
+});
+
+test('refuses standard input for a source that reads twice', async () => {
+  const { exit, stderr } = await importing('-', '--from', 'auth0');
+  expect([exit, stderr]).toEqual([2, expect.stringContaining('reads files twice')]);
 });
 
 test('reads standard input and sends 100 accounts of maximum size in one call', async () => {

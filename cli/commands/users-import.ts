@@ -9,7 +9,7 @@ import { CommandFailure, misuse } from '../failures.ts';
 import type { Entry } from '../import/entry.ts';
 import { inputsOf, textOf } from '../import/input.ts';
 import { type Page, pagesOf } from '../import/pages.ts';
-import { type FileRecord, recordsOf } from '../import/records.ts';
+import { readerOf } from '../import/records.ts';
 import type { Source } from '../import/source.ts';
 import { listOfSources, type SourceName, sources } from '../import/sources/sources.ts';
 import { createTally, type Tally } from '../import/tally.ts';
@@ -86,15 +86,7 @@ async function entriesOf(
     );
   }
   const inputs = inputsOf(files);
-  async function* read(key = source.layout.key): AsyncGenerator<FileRecord> {
-    for (const input of inputs) {
-      const layout = key === undefined ? source.layout : { ...source.layout, key };
-      for await (const record of recordsOf(input, layout)) {
-        yield inputs.length === 1 ? record : { ...record, place: `${input.name}: ${record.place}` };
-      }
-    }
-  }
-  return source.entries(read, {
+  return source.entries(readerOf(inputs, source.layout), {
     hashConfig: hashConfig === undefined ? undefined : await wholeText(hashConfig),
     dropHashes: Boolean(dropRefusedHashes),
   });

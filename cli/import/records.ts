@@ -31,6 +31,20 @@ export interface Layout {
   readonly csv?: { readonly required: readonly string[] } | { readonly columns: readonly string[] };
 }
 
+/** Reads the records of all files from the start, or of another key of their objects. */
+export type Read = (key?: string) => AsyncIterable<FileRecord>;
+
+/** Creates the reader of files. The places name the file if there are several. */
+export function readerOf(inputs: readonly Input[], layout: Layout): Read {
+  return async function* read(key = layout.key) {
+    for (const input of inputs) {
+      for await (const record of recordsOf(input, key === undefined ? layout : { ...layout, key })) {
+        yield inputs.length === 1 ? record : { ...record, place: `${input.name}: ${record.place}` };
+      }
+    }
+  };
+}
+
 /** Maximum length of a JSON line, bytes. */
 const maxLineBytes = 64 * 1024;
 /** Maximum length of a CSV record, bytes. */
@@ -40,7 +54,7 @@ const maxCsvRecord = 1024 * 1024;
  * Reads the records of a file one by one.
  * @throws CommandFailure if the file has another layout, or breaks off
  */
-export async function* recordsOf(input: Input, layout: Layout): AsyncGenerator<FileRecord> {
+async function* recordsOf(input: Input, layout: Layout): AsyncGenerator<FileRecord> {
   const { kind, bytes } = await recognized(input);
   const isObject = kind === 'object' || kind === 'lines';
   if (kind === 'empty') yield* [];
@@ -110,7 +124,7 @@ async function* elementsOf(
   } catch (error) {
     // The library's error quotes nothing, but has no type.
     if (!(error instanceof Error) || error instanceof CommandFailure || error.constructor !== Error) throw error;
-    throw new CommandFailure(`${name} is not valid JSON at ${place()}, or not an array there.`);
+    throw new CommandFailure(`${name} is not valid JSON near ${place()}, or not an array there.`);
   }
 }
 

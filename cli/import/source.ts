@@ -1,10 +1,7 @@
 import type { Conversion, Found } from './account.ts';
 import { toEntry } from './account.ts';
 import { type Entry, rejected, skipped } from './entry.ts';
-import type { FileRecord, Layout } from './records.ts';
-
-/** Reads the records of all files from the start, or of another key of their objects. */
-export type Read = (key?: string) => AsyncIterable<FileRecord>;
+import type { FileRecord, Layout, Read } from './records.ts';
 
 /** What a source converts with. */
 export interface SourceOptions extends Conversion {

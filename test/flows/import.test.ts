@@ -35,6 +35,7 @@ interface Entry {
   readonly roles?: readonly string[];
   readonly email_verified?: boolean;
   readonly created_at?: string;
+  readonly disabled?: boolean;
 }
 
 const address = () => `i${randomBytes(6).toString('hex')}@example.com`;
@@ -75,6 +76,47 @@ test.each(['2a', '2b', '2y'] as const)(
     expect(await hashOf(email), 'it is replaced once').toBe(replaced);
   },
 );
+
+test.each([
+  // Made by hashlib, passlib, openssl and the example of github.com/firebase/scrypt (kit/password-hash).
+  ['PBKDF2', 'Grüße, 🦊 und Wärme', '$pbkdf2-sha1$i=1000,l=20$AAECAwQFBgcICQoLDA0ODw$7jbcb0LZEqp3Tr3o3yzb4XYEn7U'],
+  [
+    'scrypt',
+    'Grüße, 🦊 und Wärme',
+    '$scrypt$ln=4,r=8,p=5$AAECAwQFBgcICQoLDA0ODw$5xfugX18gXrjrLth6uQ67neK5H3l57Abi9B8fdXpmaQrwHsaybM6rYXkII0gboilH3s7ciZx3s2l/C1n0OcV/w',
+  ],
+  [
+    "Firebase's scrypt",
+    'user1password',
+    '$firebase-scrypt$ln=14,r=8,p=1$42xEC+ixf3L2lwc$GjH2+Jz+dglLj5NuFkZHgBvZnv8Z8VZE5sdIgEAbIgeXy+ZfSpJLu1A++pZcpx0OhX41mDwvu2Olmp+PnfLfyQ',
+  ],
+  ['phpass', 'test12345', '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0'],
+  [
+    'SHA-crypt',
+    'Hello world!',
+    '$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1',
+  ],
+  ['WordPress', 'Grüße, 🦊 und Wärme', '$wp$2y$04$umF3slV0JtcK7pDag4R/jOmzJPXb3PZ2jTuNi.Zj4x/bZNZ/MP6fa'],
+  [
+    "Django's bcrypt_sha256",
+    'ü'.repeat(60),
+    'bcrypt_sha256$$2b$04$dheoZz8yEJYPdueFp5YH/OkOTs7NHjxFxwrzQKxGgFhZ.mLDI0hWi',
+  ],
+  [
+    'Argon2i',
+    'Grüße, 🦊 und Wärme',
+    '$argon2i$v=19$m=64,t=2,p=2$BCBEyJkTotT6H+O8V0pJaQ$3dEjzcSw1w60eGv7A+hHVMNlubwXbfbRa7LZFfPTPaU',
+  ],
+])('an imported hash of %s signs in with the old password and is then replaced', async (_, password, hash) => {
+  const email = address();
+  [password, hash].forEach(system.secret);
+  expect(await bringOne({ email, password_hash: hash })).toMatchObject({ outcome: 'created' });
+  expect((await login(email, `${password}.`)).json.code).toBe('INVALID_CREDENTIALS');
+  expect(await hashOf(email), 'a wrong password does not replace the hash').toBe(hash);
+  expect((await login(email, password)).status).toBe(200);
+  expect(system.secret((await hashOf(email)) ?? '')).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  expect((await login(email, password)).status).toBe(200);
+});
 
 test('a sign-in replaces a weaker imported Argon2id hash and keeps a stronger one', async () => {
   const at = async (memoryCost: number, timeCost: number) => {
@@ -147,7 +189,7 @@ test('every imported account has an audit event with the importing admin and wit
       subject_id: id,
       ip: '127.0.0.1',
       request_id: expect.any(String),
-      details: { roles: ['raider'], email_verified: false, has_password: true },
+      details: { roles: ['raider'], email_verified: false, has_password: true, disabled: false },
     },
   ]);
   const bare = await bringOne({});
@@ -328,6 +370,23 @@ test('an account without a password responds like an unknown one until its owner
   });
   expect(changed.status, changed.text).toBe(200);
   expect((await login(email, 'a better new password')).status).toBe(200);
+});
+
+test('a disabled account responds like an unknown one, keeps its email, and works once it is enabled', async () => {
+  const [email, password_hash] = [address(), await bcrypt.hash('an old password', { cost: 4 })];
+  const { user_id: id } = await bringOne({ email, password_hash, disabled: true });
+  const { json: user } = await system.rest('GET', `/admin/users/${id}`, { token });
+  expect(user.disabled_at).toEqual(expect.any(String));
+  expect((await eventsOf(id))[0].details).toMatchObject({ disabled: true });
+  const [one, unknown] = [await login(email, 'an old password'), await login(address(), 'an old password')];
+  const { request_id: _, ...expected } = one.json;
+  expect([one.status, unknown.json]).toMatchObject([401, expected]);
+  const registered = await system.rest('POST', '/auth/register', {
+    body: { email, name: 'Ada', password: system.secret('a quite new password') },
+  });
+  expect(registered.status).toBe(409);
+  expect((await system.rest('POST', `/admin/users/${id}:enable`, { token })).status).toBe(200);
+  expect((await login(email, 'an old password')).status).toBe(200);
 });
 
 test('only an administrator can import accounts', async () => {

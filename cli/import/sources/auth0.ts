@@ -5,7 +5,8 @@ import { rejected } from '../entry.ts';
 import { type Fields, fieldsOf, fullName, textOf } from '../fields.ts';
 import { encoded } from '../hashes/base64.ts';
 import { logarithm } from '../hashes/spellings.ts';
-import { entryOf, type Read, type Source } from '../source.ts';
+import type { Read } from '../records.ts';
+import { entryOf, type Source } from '../source.ts';
 
 /** A record of the password export. */
 interface Password {
@@ -77,6 +78,8 @@ const unsupported = {
   description: 'is of an algorithm that is too fast for passwords, or of an unknown one',
 } as const;
 
+const malformed = { reason: 'HASH_MALFORMED', description: 'is not a complete custom_password_hash' } as const;
+
 /** The hash in a record of a bulk import. */
 function hashOf(user: Fields): Found['hash'] {
   const custom = user['custom_password_hash'];
@@ -86,6 +89,7 @@ function hashOf(user: Fields): Found['hash'] {
   // The password is transcoded or extended before it is hashed.
   const { encoding = 'utf8', ...extended } = fieldsOf(password);
   if (encoding !== 'utf8' || Object.keys(extended).length > 0) return unsupported;
+  if (value === '') return malformed;
   switch (algorithm) {
     case 'argon2':
     case 'bcrypt':
@@ -107,7 +111,7 @@ function scryptOf(
 ): Found['hash'] {
   const [output, saltBytes, ln] = [decoded(hash), decoded(salt), logarithm(String(cost))];
   if (!ln || (keylen !== undefined && keylen !== output.length)) {
-    return { reason: 'HASH_MALFORMED', description: 'is not a valid hash (scrypt of a bulk import)' };
+    return malformed;
   }
   return `$scrypt$ln=${ln},r=${String(blockSize)},p=${String(parallelization)}$${encoded(saltBytes)}$${encoded(output)}`;
 }
