@@ -130,6 +130,19 @@ test("accepts white space at the ends for WordPress's hashes only, because WordP
   expect(matching).toEqual(['phpass, not ASCII', "phpBB's phpass", "WordPress's bcrypt"]);
 });
 
+test.each([
+  // passlib: the hashes of 256 and of 257 characters
+  ['phpass', '$P$5RW68Xn8hZEPfJndp1kynpe8TOaM/O1', '$P$5E9IGFlRYBheOhN.B0MccYU70pxYK40'],
+  [
+    'SHA-crypt',
+    '$6$rounds=1000$92g3dlvgS4o5dn1A$otNhqQDrCBg7SUYKMhKcvNbqoFXv471EUOj0lnPylQpMT5dKwouZLBc0EQ/RDTw6z44SqZBgd1lgfakrMrxpm/',
+    '$6$rounds=1000$hfl359esV1coLerg$Qb7JMjyN67KfN3WGndmObK5yV9de7RRh6zqqtAgnrqyTidXPwUfWu/Z63lGiMpWSDH09Zfn6rc4CsGpc1POAb.',
+  ],
+])('a password over 256 bytes never matches a hash of %s, whose cost grows with it', async (_, of256, of257) => {
+  const matches = (hash: string, length: number) => readHash(hash)?.verify('x'.repeat(length));
+  expect([await matches(of256, 256), await matches(of257, 257)]).toEqual([true, false]);
+});
+
 test('checks a phpass hash of a password with white space at the ends, which other products keep', async () => {
   // passlib: the hash of '  two before'
   const read = readHash('$P$5cR4r5SVdi9tgXQlwZJtUDRGQ0qwX40');

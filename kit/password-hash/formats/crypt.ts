@@ -1,11 +1,17 @@
-import { excessOf, type HashFormat } from '../format.ts';
+import { excessOf, type HashFormat, type ReadHash } from '../format.ts';
 import { itoa64 } from '../crypt/itoa64.ts';
-import { runIterated } from '../crypt/pool.ts';
+import { type IteratedCheck, runIterated } from '../crypt/pool.ts';
 
 /** Maximum iterations of phpass, as a binary logarithm. WordPress uses 13. */
 const maximumLogarithm = 19;
 /** Maximum rounds of SHA-crypt: passlib's default is 656,000. */
 const maximumRounds = 700_000;
+
+/**
+ * Maximum length of a password, bytes: each iteration reads all of it, so the cost of a check grows with it. A longer one
+ * never matches. libxcrypt refuses passwords of 512 bytes.
+ */
+const maximumPassword = 256;
 
 // The last character encodes fewer bits; if the unused ones are set, no password matches.
 const wholePhpass = /^\$[PH]\$([./0-9A-Za-z])[./0-9A-Za-z]{8}[./0-9A-Za-z]{21}[./01]$/;
@@ -20,7 +26,7 @@ export const phpassFormat: HashFormat = {
     if (logarithm < 7 || logarithm > 30) return undefined;
     return {
       excess: excessOf(logarithm <= maximumLogarithm, `must have at most 2^${maximumLogarithm} phpass iterations`),
-      verify: (password) => runIterated({ algorithm: 'phpass', hash, password }),
+      verify: verifier('phpass', hash),
     };
   },
 };
@@ -38,7 +44,14 @@ export const shaCryptFormat: HashFormat = {
     const rounds = Number(found[1] ?? found[2] ?? 5_000);
     return {
       excess: excessOf(rounds <= maximumRounds, `must have at most ${maximumRounds} rounds of SHA-crypt`),
-      verify: (password) => runIterated({ algorithm: 'sha-crypt', hash, password }),
+      verify: verifier('sha-crypt', hash),
     };
   },
 };
+
+function verifier(algorithm: IteratedCheck['algorithm'], hash: string): ReadHash['verify'] {
+  return async (password) => {
+    const isRead = Buffer.byteLength(password) <= maximumPassword;
+    return (await runIterated({ algorithm, hash, password: isRead ? password : '' })) && isRead;
+  };
+}
