@@ -5,6 +5,8 @@ import { createHasher } from '../../services/auth/passwords/rules/hasher.ts';
 import type { Facts } from './bench.ts';
 
 const rounds = 31;
+/** A salt, or the output of a key derivation that no password has: 32 bytes in base64. */
+const bytes = Buffer.alloc(32, 7).toString('base64').replace('=', '');
 
 /**
  * Measures the check of a wrong password by kind of hash: the timing difference that reveals imported accounts which
@@ -25,6 +27,14 @@ export async function imported(): Promise<Facts> {
         hash: await bcrypt.hash('the password', { cost }),
       })),
     )),
+    { name: 'PBKDF2-SHA-256, 27500 iterations', hash: `$pbkdf2-sha256$i=27500$${bytes}$${bytes}` },
+    { name: 'PBKDF2-SHA-512, 210000 iterations', hash: `$pbkdf2-sha512$i=210000$${bytes}$${bytes}` },
+    { name: 'PBKDF2-SHA-256, 1200000 iterations', hash: `$pbkdf2-sha256$i=1200000$${bytes}$${bytes}` },
+    { name: "Firebase's scrypt, mem_cost 14", hash: `$firebase-scrypt$ln=14,r=8,p=1$${bytes}$${bytes}` },
+    { name: 'better-auth scrypt, N=16384 r=16', hash: `$scrypt$ln=14,r=16,p=1$${bytes}$${bytes}` },
+    { name: 'phpass, 2^13 iterations', hash: '$P$BIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0' },
+    { name: 'SHA-512-crypt, 5000 rounds', hash: `$6$saltsalt$${'.'.repeat(86)}` },
+    { name: 'SHA-512-crypt, 656000 rounds', hash: `$6$rounds=656000$saltsalt$${'.'.repeat(86)}` },
   ];
   const times = new Map(kinds.map(({ name }) => [name, [] as number[]]));
   // Each round measures all kinds, so that a busy moment affects all of them.
