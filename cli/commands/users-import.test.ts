@@ -78,6 +78,7 @@ test('rejects invalid lines with place and reason, without quoting them', async 
     JSON.stringify({ ...sound, email: address(), roles: ['nobody-defined-it'] }),
     JSON.stringify({ ...sound, email: sound.email.toUpperCase() }),
     `  ${JSON.stringify({ ...sound, email: address(), created_at: '2020-02-03T04:05:06Z' })}\r`,
+    `{"email": "${address()}", "name": "Ada", "name": "Grace"}`,
   ];
   const marked = Buffer.concat([
     Buffer.from([0xef, 0xbb, 0xbf]),
@@ -98,7 +99,7 @@ test('rejects invalid lines with place and reason, without quoting them', async 
     without_password: 0,
     disabled: 0,
     skipped: 0,
-    rejected: 12,
+    rejected: 13,
     left_out: [
       rejected(3, 'HASH_UNSUPPORTED', expect.stringMatching(/^password_hash: is of no supported format/), email),
       rejected(4, 'EMAIL_INVALID', expect.stringMatching(/^email: /)),
@@ -112,9 +113,10 @@ test('rejects invalid lines with place and reason, without quoting them', async 
       rejected(12, 'NOT_JSON', 'Not valid UTF-8.'),
       rejected(13, 'ROLE_UNKNOWN', 'has an unknown role', expect.any(String)),
       rejected(14, 'EMAIL_REPEATED', 'has the email of an earlier account of this import', email.toUpperCase()),
+      rejected(16, 'INVALID_ARGUMENT', expect.stringContaining('repeated')),
     ],
   });
-  expect([exit, stderr]).toEqual([1, 'signet: rejected accounts: 12.\n']);
+  expect([exit, stderr]).toEqual([1, 'signet: rejected accounts: 13.\n']);
   for (const part of [secret, hash, hash.slice(7)]) expect(stdout).not.toContain(part);
 });
 
@@ -279,17 +281,22 @@ test('reports an unreadable file as a usage error', async () => {
   }
 });
 
-test('stops when the server refuses, while standard input is still open', async () => {
+test.each([
+  ['json', (accounts: readonly object[]) => jsonLines(accounts)],
+  ['keycloak', (accounts: readonly object[]) => `{"users": ${JSON.stringify(accounts)},`],
+  ['csv', (accounts: readonly { email: string }[]) => `email\n${accounts.map(({ email }) => `${email}\n`).join('')}`],
+])('stops when the server refuses, while standard input is still open, --from %s', async (from, write) => {
   const main = fileURLToPath(new URL('../main.ts', import.meta.url));
   const ada = await system.person();
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'users', 'import', '-'], {
+  const args = ['--disable-warning=ExperimentalWarning', main, 'users', 'import', '-', '--from', from];
+  const child = spawn(process.execPath, args, {
     env: { ...childEnvironment, ...as(system, ada) },
     cwd: tmpdir(),
   });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
   // Standard input stays open.
-  child.stdin.write(jsonLines(Array.from({ length: 100 }, () => ({ email: address(), name: 'Ada' }))));
+  child.stdin.write(write(Array.from({ length: 200 }, () => ({ email: address(), name: 'Ada' }))));
   const [exit] = await once(child, 'close');
   expect([exit, stderr]).toEqual([1, expect.stringMatching(/^signet: .+ \(INSUFFICIENT_SCOPE\)\n$/)]);
 });

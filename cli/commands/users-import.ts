@@ -7,7 +7,7 @@ import { type Cli, example, remote, type RemoteOptions } from '../cli.ts';
 import type { Connection } from '../connect.ts';
 import { CommandFailure, misuse } from '../failures.ts';
 import type { Entry } from '../import/entry.ts';
-import { inputsOf, textOf } from '../import/input.ts';
+import { type Input, inputsOf, textOf } from '../import/input.ts';
 import { type Page, pagesOf } from '../import/pages.ts';
 import { readerOf } from '../import/records.ts';
 import type { Source } from '../import/source.ts';
@@ -48,7 +48,8 @@ export function addUsersImport(users: Command, cli: Cli): void {
 
 async function importUsers(cli: Cli, files: readonly string[], options: ImportOptions): Promise<void> {
   const tally = createTally(Boolean(options.dryRun));
-  const pages = pagesOf(await entriesOf(cli, files, options));
+  const inputs = inputsOf(files);
+  const pages = pagesOf(await entriesOf(cli, inputs, options));
   try {
     await (options.dryRun ? validate(cli, pages, tally) : send(cli, options, pages, tally));
   } catch (error) {
@@ -59,8 +60,7 @@ async function importUsers(cli: Cli, files: readonly string[], options: ImportOp
     }
     throw error;
   } finally {
-    // An open standard input would keep the process alive.
-    await pages.return(undefined);
+    for (const input of inputs) input.close();
   }
   tally.print(cli.output, options);
   const { rejected, valid, created, email_taken } = tally.counts;
@@ -71,11 +71,11 @@ async function importUsers(cli: Cli, files: readonly string[], options: ImportOp
 /** The entries of the files. @throws CommandFailure if the options do not fit the source */
 async function entriesOf(
   { terminal }: Cli,
-  files: readonly string[],
+  inputs: readonly Input[],
   { from, hashConfig, dropRefusedHashes }: ImportOptions,
 ): Promise<AsyncIterable<Entry>> {
   const source: Source = sources[from];
-  if (files.includes('-')) {
+  if (inputs.some(({ isStandardInput }) => isStandardInput)) {
     if (terminal.isInteractive) throw misuse('standard input is a terminal: pipe a file or pass its name.');
     if (source.readsTwice)
       throw misuse(`--from ${from} reads files twice: pass their names instead of standard input.`);
@@ -85,7 +85,6 @@ async function entriesOf(
       source.takesHashConfig ? `--from ${from} needs --hash-config.` : `--from ${from} has no --hash-config.`,
     );
   }
-  const inputs = inputsOf(files);
   return source.entries(readerOf(inputs, source.layout), {
     hashConfig: hashConfig === undefined ? undefined : await wholeText(hashConfig),
     dropHashes: Boolean(dropRefusedHashes),

@@ -1,27 +1,40 @@
 import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { misuse } from '../failures.ts';
 
 /** A file to import, or standard input (`-`). */
 export interface Input {
   readonly name: string;
-  /** Reads from the start. @throws CommandFailure if the file cannot be read, or standard input a second time */
+  readonly isStandardInput: boolean;
+  /** Reads from the start. @throws CommandFailure if the file cannot be read */
   read(): AsyncGenerator<Buffer>;
+  /** Ends what reads it. An open standard input would keep the process alive. */
+  close(): void;
 }
 
 /** Opens inputs by name. */
 export function inputsOf(files: readonly string[]): Input[] {
-  return files.map((name) => ({ name: name === '-' ? 'standard input' : name, read: () => bytesOf(name) }));
-}
-
-async function* bytesOf(file: string): AsyncGenerator<Buffer> {
-  if (file === '-') return yield* process.stdin as AsyncIterable<Buffer>;
-  try {
-    const handle = await open(file);
-    yield* handle.createReadStream() as AsyncIterable<Buffer>;
-  } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error && 'code' in error)) throw error;
-    throw misuse(`${file} cannot be read (${String(error.code)}).`);
-  }
+  return files.map((file) => {
+    const opened = new Set<Readable>();
+    const isStandardInput = file === '-';
+    return {
+      name: isStandardInput ? 'standard input' : file,
+      isStandardInput,
+      async *read() {
+        try {
+          const stream = isStandardInput ? process.stdin : (await open(file)).createReadStream();
+          opened.add(stream);
+          yield* stream as AsyncIterable<Buffer>;
+        } catch (error) {
+          if (!(error instanceof Error && 'syscall' in error && 'code' in error)) throw error;
+          throw misuse(`${file} cannot be read (${String(error.code)}).`);
+        }
+      },
+      close() {
+        for (const stream of opened) stream.destroy();
+      },
+    };
+  });
 }
 
 /** Bytes that are looked at to recognize the kind of a file. */
@@ -50,7 +63,6 @@ export async function recognized(
   }
   const start = Buffer.concat(head);
   if (/^(fffe|feff)/.test(start.toString('hex', 0, 2))) {
-    await chunks.return(undefined);
     throw misuse(`${input.name} is UTF-16: save it as UTF-8.`);
   }
   return {
@@ -64,13 +76,8 @@ export async function recognized(
   };
 
   async function* rest(): AsyncGenerator<Buffer> {
-    try {
-      yield* head;
-      yield* chunks;
-    } finally {
-      // An open standard input would keep the process alive.
-      await chunks.return(undefined);
-    }
+    yield* head;
+    yield* chunks;
   }
 }
 

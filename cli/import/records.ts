@@ -13,11 +13,13 @@ import { type Input, recognized, textOf } from './input.ts';
 import { linesOf } from './lines.ts';
 
 /** A record of a file. */
-export type FileRecord = { readonly place: string } & (
-  | { readonly value: unknown }
-  /** A line that is not JSON. */
-  | { readonly fault: string }
-);
+export type FileRecord = { readonly place: string } &
+  /** `text`: the line, of JSON Lines. */
+  (
+    | { readonly value: unknown; readonly text?: string }
+    /** A line that is not JSON. */
+    | { readonly fault: string }
+  );
 
 /** The layouts that the files of a product have. */
 export interface Layout {
@@ -63,7 +65,6 @@ async function* recordsOf(input: Input, layout: Layout): AsyncGenerator<FileReco
   else if (kind === 'lines' && layout.lines) yield* jsonLines(bytes);
   else if (kind === 'text' && layout.csv) yield* csvRecords(textOf(bytes, input.name), input.name, layout.csv);
   else {
-    await bytes.return(undefined);
     throw misuse(`${input.name} ${found[kind]}. Expected ${expectedOf(layout)}; --from names the product.`);
   }
 }
@@ -96,7 +97,7 @@ async function* jsonLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<FileReco
     }
     try {
       const text = jsonText(line).replace(/^\uFEFF/, '');
-      if (text.trim() !== '') yield { place, value: parseJson(text) };
+      if (text.trim() !== '') yield { place, value: parseJson(text), text };
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error;
       yield { place, fault: violationsOf(error).map(inWords).join('; ') };

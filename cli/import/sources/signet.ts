@@ -15,15 +15,15 @@ export const json: Source = {
   async *entries(read, options) {
     for await (const record of read()) {
       if ('fault' in record) yield rejected(record.place, 'NOT_JSON', record.fault);
-      else yield userOf(record.place, record.value, options);
+      else yield userOf(record.place, record.text ?? JSON.stringify(record.value), options);
     }
   },
 };
 
-/** Decodes an account strictly: an unknown field is an error. */
-function userOf(place: string, value: unknown, options: SourceOptions): Entry {
+/** Decodes an account strictly: an unknown field is an error, as is a repeated one in JSON Lines. */
+function userOf(place: string, text: string, options: SourceOptions): Entry {
   try {
-    const user = decode(ImportedUserSchema, JSON.stringify(value));
+    const user = decode(ImportedUserSchema, text);
     const { passwordHash } = user;
     // The spellings of other products may be longer than the contract allows.
     user.passwordHash = '';

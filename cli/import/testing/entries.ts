@@ -30,6 +30,8 @@ export function entriesOf(
   const source: Source = sources[name];
   const inputs = files.map((file, index) => ({
     name: `file ${index + 1}`,
+    isStandardInput: false,
+    close: () => undefined,
     async *read() {
       // In small chunks, as a slow pipe.
       const bytes = Buffer.from(typeof file === 'string' || Buffer.isBuffer(file) ? file : JSON.stringify(file));
