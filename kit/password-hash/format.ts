@@ -9,6 +9,8 @@ export interface HashFault {
 export interface ReadHash {
   /** Set if a check costs more than the limits allow. */
   readonly excess: HashFault | undefined;
+  /** The part of a password that counts; unset: all of it. */
+  readonly counted?: (password: string) => string;
   /** Whether a password matches. Computes off the event loop; the caller bounds the concurrency. */
   verify(password: string): Promise<boolean>;
 }

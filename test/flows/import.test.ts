@@ -118,6 +118,14 @@ test.each([
   expect((await login(email, password)).status).toBe(200);
 });
 
+test('a password of WordPress that was typed with white space at its ends works without it from then on', async () => {
+  const [email, password] = [address(), 'test12345'];
+  // The test of openwall.com/phpass.
+  await bringOne({ email, password_hash: '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0' });
+  expect((await login(email, `${password} `)).status).toBe(200);
+  expect((await login(email, password)).status).toBe(200);
+});
+
 test('a sign-in replaces a weaker imported Argon2id hash and keeps a stronger one', async () => {
   const at = async (memoryCost: number, timeCost: number) => {
     const email = address();

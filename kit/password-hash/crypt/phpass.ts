@@ -1,14 +1,9 @@
 import { hash as digest, timingSafeEqual } from 'node:crypto';
-import { trimmed } from '../trim.ts';
 import { encode64, itoa64 } from './itoa64.ts';
 
-/**
- * Whether a password matches a complete hash of phpass (openwall.com/phpass, crypt_private). WordPress trims what was
- * typed, other products do not, so both match.
- */
+/** Whether a password matches a complete hash of phpass (openwall.com/phpass, crypt_private). */
 export function matchesPhpass(hash: string, password: string): boolean {
-  const forms = new Set([password, trimmed(password)]);
-  return [...forms].some((form) => timingSafeEqual(Buffer.from(phpassOf(hash, form)), Buffer.from(hash)));
+  return timingSafeEqual(Buffer.from(phpassOf(hash, password)), Buffer.from(hash));
 }
 
 /** Hashes a password with the settings of a hash: its first 12 characters. */

@@ -36,15 +36,16 @@ export const djangoBcryptFormat: HashFormat = {
   },
 };
 
-/** WordPress since 6.8: bcrypt of an HMAC-SHA-384 in base64 (wp_hash_password). WordPress trims what was typed. */
+/** WordPress since 6.8: bcrypt of an HMAC-SHA-384 in base64 (wp_hash_password). */
 export const wordPressFormat: HashFormat = {
   name: 'WordPress',
   claims: /^\$wp/,
   read(hash) {
     const inner = hash.slice('$wp'.length);
-    return readBcrypt(inner, (password) =>
+    const read = readBcrypt(inner, (password) =>
       bcrypt.verify(createHmac('sha384', 'wp-sha384').update(trimmed(password)).digest('base64'), inner),
     );
+    return read && { ...read, counted: trimmed };
   },
 };
 

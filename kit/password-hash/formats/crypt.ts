@@ -1,4 +1,5 @@
 import { excessOf, type HashFormat, type ReadHash } from '../format.ts';
+import { trimmed } from '../trim.ts';
 import { itoa64 } from '../crypt/itoa64.ts';
 import { type IteratedCheck, runIterated } from '../crypt/pool.ts';
 
@@ -16,7 +17,10 @@ const maximumPassword = 256;
 // The last character encodes fewer bits; if the unused ones are set, no password matches.
 const wholePhpass = /^\$[PH]\$([./0-9A-Za-z])[./0-9A-Za-z]{8}[./0-9A-Za-z]{21}[./01]$/;
 
-/** phpass's portable hashes, of WordPress before 6.8 (`$P$`) and phpBB (`$H$`): iterated MD5. */
+/**
+ * phpass's portable hashes: iterated MD5. `$P$` is WordPress's before 6.8, which trims what was typed; `$H$` is phpBB's, which
+ * does not.
+ */
 export const phpassFormat: HashFormat = {
   name: 'phpass',
   claims: /^\$[PH]\$/,
@@ -26,7 +30,7 @@ export const phpassFormat: HashFormat = {
     if (logarithm < 7 || logarithm > 30) return undefined;
     return {
       excess: excessOf(logarithm <= maximumLogarithm, `must have at most 2^${maximumLogarithm} phpass iterations`),
-      verify: verifier('phpass', hash),
+      ...(hash.startsWith('$P$') ? trimming(verifier('phpass', hash)) : { verify: verifier('phpass', hash) }),
     };
   },
 };
@@ -48,6 +52,10 @@ export const shaCryptFormat: HashFormat = {
     };
   },
 };
+
+function trimming(verify: ReadHash['verify']): Pick<ReadHash, 'verify' | 'counted'> {
+  return { verify: (password) => verify(trimmed(password)), counted: trimmed };
+}
 
 function verifier(algorithm: IteratedCheck['algorithm'], hash: string): ReadHash['verify'] {
   return async (password) => {

@@ -131,7 +131,8 @@ export function createPasswordAuthenticator(deps: {
   /** Keeps the hash if another replica has replaced it. A changed password is detected later by the credentials version. */
   async function replaceWeakHash({ found, matches, typed, source }: Attempt): Promise<void> {
     if (!found || (matches === 'normalized' && !hasher.isOutdated(found.passwordHash))) return;
-    const better = await hasher.hash(normalizePassword(typed), source.signal);
+    const password = hasher.countedPart(found.passwordHash, normalizePassword(typed));
+    const better = await hasher.hash(password, source.signal);
     await store.rehash(found.account.id, found.passwordHash, better);
   }
 

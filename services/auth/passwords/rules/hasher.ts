@@ -22,6 +22,8 @@ export interface Hasher {
     password: string,
     signal?: AbortSignal,
   ): Promise<boolean>;
+  /** The part of a password that counts for a hash: WordPress trims. */
+  countedPart(hash: string, password: string): string;
   /** Whether a hash is weaker than the configuration, or of another kind. */
   isOutdated(hash: string): boolean;
   /** Numbers of running and queued hashes. */
@@ -72,6 +74,7 @@ export async function createHasher({ memory, passes, queue, threadPool, cores }:
         await argon2.verify(dummyHash, password);
         return false;
       }),
+    countedPart: (hash, password) => readHash(hash)?.counted?.(password) ?? password,
     isOutdated(hash) {
       const [, m, t, p] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(hash) ?? [];
       return p === undefined || Number(m) < memory || Number(t) < passes;
