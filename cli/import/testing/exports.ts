@@ -69,7 +69,7 @@ export const imports: Readonly<Record<string, Import>> = {
   'users-excel.csv': { from: 'csv' },
 };
 
-/** Hash configurations of Firebase that are expected to fail; they have a test of their own. */
+/** Hash configurations of Firebase that are expected to fail; they have separate tests. */
 export const failing = ['firebase-hash-config-costly.txt', 'firebase-hash-config-broken.txt'];
 
 /** Reasons that differ from the expected ones, by email, or by file and place. */
