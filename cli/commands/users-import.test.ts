@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
@@ -148,6 +149,7 @@ test.each([
   ['a CSV', 'email,name\nada@example.com,Ada\n', 'is not JSON, but perhaps CSV'],
   ['a JSON document', '{\n  "users": []\n}\n', 'is one JSON document'],
   ['UTF-16', Buffer.from('\uFEFF{"email":"a"}', 'utf16le'), 'is UTF-16'],
+  ['compressed', gzipSync('{"email":"ada@example.com"}'), 'unpack it with gunzip'],
 ])('says once that a file is %s', async (_, text, message) => {
   const { exit, stdout, stderr } = await importing(await file(text));
   expect([exit, stdout, stderr]).toEqual([2, '', expect.stringContaining(message)]);

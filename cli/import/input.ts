@@ -47,7 +47,7 @@ export type Kind = 'empty' | 'array' | 'object' | 'lines' | 'text';
  * Recognizes the kind of a file. lines: begins with a brace, and is not laid out over several lines, so that it may be
  * JSON Lines. object: a JSON object over several lines. text: no JSON, such as CSV.
  * Returns the kind and the bytes, complete.
- * @throws CommandFailure if the file is UTF-16
+ * @throws CommandFailure if the file is UTF-16 or compressed
  */
 export async function recognized(
   input: Input,
@@ -62,9 +62,9 @@ export async function recognized(
     size += next.value.length;
   }
   const start = Buffer.concat(head);
-  if (/^(fffe|feff)/.test(start.toString('hex', 0, 2))) {
-    throw misuse(`${input.name} is UTF-16: save it as UTF-8.`);
-  }
+  const magic = start.toString('hex', 0, 2);
+  if (magic === 'fffe' || magic === 'feff') throw misuse(`${input.name} is UTF-16: save it as UTF-8.`);
+  if (magic === '1f8b') throw misuse(`${input.name} is compressed: unpack it with gunzip.`);
   return {
     kind: kindOf(
       start
