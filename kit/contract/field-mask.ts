@@ -12,7 +12,7 @@ export type Cleared<Fields> = { readonly [Name in keyof Fields & string as Proto
 
 /**
  * Returns the changes that an update with a field mask makes: the fields that are set, or, with a mask, those that it
- * names. A field that the mask names and that is not set is cleared.
+ * names. A field that the mask names and that is not set is cleared. An empty mask is none (AIP-134).
  * @param set the fields that are set in the request; undefined ones are not
  * @param mask paths of the mask, in the proto's names; undefined without a mask
  * @param cleared the fields that may be written
@@ -24,7 +24,7 @@ export function changesOf<Fields extends object>(
   cleared: Cleared<Fields>,
 ): Partial<Fields> {
   const given = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined));
-  if (mask === undefined) return given as Partial<Fields>;
+  if (mask === undefined || mask.length === 0) return given as Partial<Fields>;
   const changes = mask.map((path) => {
     if (!Object.hasOwn(cleared, path)) throw refused('update_mask', 'names an unknown or read-only field');
     const name = path.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

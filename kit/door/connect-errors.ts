@@ -1,5 +1,10 @@
 import { type ConnectError, createConnectRouter, createContextKey, createContextValues } from '@connectrpc/connect';
-import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type {
+  Compression,
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from '@connectrpc/connect/protocol';
 import type { KitReason } from '#kit/errors/reasons.ts';
 import { failure } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/call/app.ts';
@@ -13,8 +18,13 @@ const whyKey = createContextKey<ConnectError | undefined>(undefined, {
  * Wraps Connect's handlers to replace its errors for unreadable requests. Connect
  * parses a request between the gate and the interceptors; its own errors have no
  * reason, quote the request, and report invalid input as INTERNAL.
+ * @param compressions those that requests may have
  */
-export function withOwnErrors(handlers: readonly UniversalHandler[], app: RpcApp): UniversalHandler[] {
+export function withOwnErrors(
+  handlers: readonly UniversalHandler[],
+  app: RpcApp,
+  compressions: readonly Pick<Compression, 'name'>[],
+): UniversalHandler[] {
   // The same methods with a gate that refuses, to serialize an error in each protocol.
   const refusing = createConnectRouter({
     requestGate: ({ values }) => {
@@ -35,6 +45,7 @@ export function withOwnErrors(handlers: readonly UniversalHandler[], app: RpcApp
       const requestId = app.abandoned({ values: contextValues }, why);
       const refusal = await refuse({ ...request, contextValues: createContextValues().set(whyKey, why) });
       if (requestId !== undefined) refusal.header?.set('x-request-id', requestId);
+      refusal.header?.set('grpc-accept-encoding', compressions.map(({ name }) => name).join());
       return refusal;
     };
     return Object.assign(handle, handler);
@@ -46,7 +57,8 @@ async function reasonIn({ status, trailer, body }: UniversalServerResponse): Pro
   let text = `${status} grpc-status: ${trailer?.get('grpc-status') ?? ''} `;
   for await (const chunk of body ?? []) text += Buffer.from(chunk).toString('latin1');
   if (/grpc-status: ?8\b|resource_exhausted/.test(text)) return 'PAYLOAD_TOO_LARGE';
-  if (/grpc-status: ?12\b|unimplemented/.test(text)) return 'UNIMPLEMENTED';
+  // The method exists, and so does its protocol.
+  if (/grpc-status: ?12\b|unimplemented/.test(text)) return 'UNSUPPORTED_COMPRESSION';
   if (/grpc-status: ?4\b|deadline_exceeded/.test(text)) return 'DEADLINE_EXCEEDED';
   if (/grpc-status: ?1\b|"canceled"/.test(text)) return 'CANCELLED';
   return 'INVALID_ARGUMENT';

@@ -21,7 +21,7 @@ import type { Ready } from '#kit/service/health.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
 import { createDoorServer, type DoorServer, httpLimits } from './h2c.ts';
 import { type HttpRoute, mountRoutes } from './http-route.ts';
-import { mountConnect } from './mount-connect.ts';
+import { isGrpc, mountConnect } from './mount-connect.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** Options of a door, the public port of an app. */
@@ -101,7 +101,8 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     if (isGone(request.raw)) return void reply.hijack();
     const authorization = joinedHeader(request.raw.rawHeaders, 'authorization');
     if (authorization !== undefined) request.raw.headers.authorization = authorization;
-    for (const [name, value] of headers) reply.header(name, value);
+    // They are for browsers, which cannot send gRPC.
+    if (!isGrpc(request)) for (const [name, value] of headers) reply.header(name, value);
     done(sizeOf(request.raw.rawHeaders) > httpLimits.maxHeaderSize ? failure('HEADERS_TOO_LARGE') : undefined);
   });
   // Connect builds a URL from the request. With an invalid one it would respond with an empty 200.

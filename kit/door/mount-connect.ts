@@ -6,6 +6,7 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/call/app.ts';
@@ -15,6 +16,9 @@ import { isGone } from '#kit/rest/request-body.ts';
 import { peerOf } from '#kit/rest/request-context.ts';
 import { withOwnErrors } from './connect-errors.ts';
 import { outsideErrors, outsideGate } from './outside.ts';
+
+/** The compressions of requests and responses. */
+const compressions = [compressionGzip, compressionBrotli];
 
 /** Time from the start of shutdown until the signals of open calls abort, in milliseconds. */
 const shutdownAfter = 1_000;
@@ -35,7 +39,7 @@ export function mountConnect(
   // One router per limit: options of a single service would replace the gate and the interceptors.
   const found = [...limits].flatMap((readMaxBytes) => {
     const router = createConnectRouter({
-      acceptCompression: [compressionGzip, compressionBrotli],
+      acceptCompression: [...compressions],
       requestGate: outsideGate(app.gate),
       interceptors: [outsideErrors, ...app.interceptors],
       readMaxBytes,
@@ -47,7 +51,27 @@ export function mountConnect(
     for (const { desc, impl } of app.mounted) router.service(desc, impl);
     return router.handlers.filter(({ method }) => edgeRuleOf(method).maxRequestBytes === readMaxBytes);
   });
-  const handlers = withOwnErrors(found, app);
+  const handlers = withOwnErrors(found, app, compressions);
+
+  /** Answers a gRPC call of a method that does not exist: its client reads the status from trailers. */
+  async function answerUnknown(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await limit(request, reply);
+    const status = setTrailerStatus(new Headers({ 'x-request-id': request.id }), failure('UNIMPLEMENTED'));
+    const header = new Headers({ 'content-type': String(request.headers['content-type']) });
+    for (const [name, value] of Object.entries(reply.getHeaders())) header.set(name, String(value));
+    const isWeb = isGrpcWeb(request);
+    // gRPC-Web without a message has its status in the headers.
+    if (isWeb) status.forEach((value, name) => header.set(name, value));
+    reply.hijack();
+    const response = { status: 200, header, ...(isWeb ? {} : { trailer: status }) };
+    await universalResponseToNodeResponse(response, reply.raw);
+  }
+
+  fastify.addHook('onRequest', async (request, reply) => {
+    // REST has the paths that nothing else has.
+    if (request.routeOptions.url !== '/*' || !(isGrpc(request) || isGrpcWeb(request))) return;
+    await answerUnknown(request, reply);
+  });
 
   async function serve(handler: UniversalHandler, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { raw } = request;
@@ -90,4 +114,13 @@ export function mountConnect(
 /** Returns whether Connect treats a request as a call, which the gate counts. */
 function isCall({ allowedMethods, supportedContentType }: UniversalHandler, { method, headers }: FastifyRequest) {
   return allowedMethods.includes(method) && supportedContentType(headers['content-type'] ?? null);
+}
+
+/** Returns whether a request is gRPC over HTTP/2, which no browser sends. */
+export function isGrpc({ headers }: FastifyRequest): boolean {
+  return /^application\/grpc(?:[+;]|$)/i.test(headers['content-type'] ?? '');
+}
+
+function isGrpcWeb({ headers }: FastifyRequest): boolean {
+  return /^application\/grpc-web(?:[+;]|$)/i.test(headers['content-type'] ?? '');
 }

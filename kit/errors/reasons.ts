@@ -91,6 +91,11 @@ export const kitReasons = {
     status: 413,
     title: 'The request body is too large.',
   },
+  UNSUPPORTED_COMPRESSION: {
+    code: Code.Unimplemented,
+    status: 415,
+    title: 'The request must be uncompressed, or compressed with gzip or br.',
+  },
   UNSUPPORTED_MEDIA_TYPE: {
     code: Code.InvalidArgument,
     status: 415,

@@ -8,7 +8,11 @@ import type { Acr } from './acr.ts';
 import { type AccessRule, faultsOf, type UserRule } from './rule.ts';
 
 /** Public standard services. Their definitions cannot carry our option. */
-const publicServices: ReadonlySet<string> = new Set([Health.typeName, ServerReflection.typeName]);
+const publicServices: ReadonlySet<string> = new Set([
+  Health.typeName,
+  ServerReflection.typeName,
+  'grpc.reflection.v1alpha.ServerReflection',
+]);
 
 /** Cache of access rules, because `getOption` decodes the option on every call. */
 const rules = new WeakMap<DescMethod, AccessRule>();

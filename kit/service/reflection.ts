@@ -1,16 +1,27 @@
-import { create, createRegistry, type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
+import {
+  create,
+  createFileRegistry,
+  createRegistry,
+  type DescFile,
+  type DescService,
+  fromJsonString,
+  toBinary,
+  toJsonString,
+} from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
 import { file_google_rpc_error_details } from '#gen/proto/google/rpc/error_details_pb.ts';
-import {
-  type ServerReflectionRequest,
-  ServerReflection,
-  ServerReflectionResponseSchema,
-} from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
+import { type ServerReflectionRequest, ServerReflection } from '#gen/proto/grpc/reflection/v1/reflection_pb.ts';
 import { mount, type Mounted } from '#kit/call/app.ts';
 
-/** Creates grpc.reflection.v1, with which buf curl and grpcurl call services without their protos. */
-export function reflectionOf(services: readonly DescService[]): Mounted {
+/**
+ * grpc.reflection.v1alpha, for tools that do not know v1. It has the same messages, and its file is the one of v1 with
+ * another package.
+ */
+export const ServerReflectionAlpha = alphaOf(ServerReflection);
+
+/** Creates grpc.reflection, v1 and v1alpha, with which buf curl and grpcurl call services without their protos. */
+export function reflectionOf(services: readonly DescService[]): Mounted[] {
   // Errors carry these details, but no service refers to them.
   const files = withImports([...services.map(({ file }) => file), file_google_rpc_error_details]);
   const registry = createRegistry(...files.values());
@@ -51,17 +62,29 @@ export function reflectionOf(services: readonly DescService[]): Mounted {
     return registry.get(name)?.file ?? registry.get(name.slice(0, name.lastIndexOf('.')))?.file;
   }
 
-  return mount(ServerReflection, {
-    async *serverReflectionInfo(requests) {
-      for await (const request of requests) {
-        yield create(ServerReflectionResponseSchema, {
-          validHost: request.host,
-          originalRequest: request,
-          messageResponse: answer(request),
-        });
-      }
-    },
-  });
+  return [ServerReflection, ServerReflectionAlpha].map((desc) =>
+    mount(desc, {
+      async *serverReflectionInfo(requests) {
+        for await (const request of requests) {
+          yield create(desc.method.serverReflectionInfo.output, {
+            validHost: request.host,
+            originalRequest: request,
+            messageResponse: answer(request),
+          });
+        }
+      },
+    }),
+  );
+}
+
+function alphaOf(v1: typeof ServerReflection): typeof ServerReflection {
+  const text = toJsonString(FileDescriptorProtoSchema, v1.file.proto);
+  const renamed = text.replaceAll(/grpc([./])reflection\1v1\b/g, '$&alpha');
+  const file = fromJsonString(FileDescriptorProtoSchema, renamed);
+  const found = createFileRegistry(file, () => undefined).getService(`${file.package}.${v1.name}`);
+  if (!found) throw new Error('grpc.reflection.v1alpha is not made');
+  // With the messages of v1, whose types it has.
+  return found as typeof ServerReflection;
 }
 
 /** Returns a file with all of its imports, so that a client needs no further requests. */

@@ -50,7 +50,7 @@ export function createService(options: {
   readonly ready: Ready;
   /** Limits of open streaming calls. */
   readonly streams?: Bounds;
-  /** Whether to serve grpc.reflection.v1. */
+  /** Whether to serve grpc.reflection, v1 and v1alpha. */
   readonly reflection: boolean;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
@@ -65,7 +65,7 @@ export function createService(options: {
   assertCovered(own, builtInRoles);
   for (const method of own.flatMap(({ methods }) => methods)) edgeRuleOf(method);
   const mounted = [...options.mounted, healthOf(own, options.ready)];
-  if (options.reflection) mounted.push(reflectionOf(mounted.map(({ desc }) => desc)));
+  if (options.reflection) mounted.push(...reflectionOf(mounted.map(({ desc }) => desc)));
   return createRpcApp({
     mounted,
     gate: gateOf(checks, guard, calls),
