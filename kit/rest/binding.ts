@@ -28,6 +28,8 @@ export interface Binding {
   readonly name: string;
   /** HTTP status of success. */
   readonly status: number;
+  /** Whether a request may be a form, with errors of OAuth. */
+  readonly oauth: boolean;
   /** Whether the response is a stream of server-sent events. */
   readonly streams: boolean;
   /** Content type of the response, or of one event's data. */
@@ -90,6 +92,7 @@ function bind(method: DescMethod, rule: Rule, name: string): Binding {
     template: rule.template,
     name,
     status: statusOf(method, rule),
+    oauth: isOAuth(method, body),
     streams: method.methodKind === 'server_streaming',
     contentType: isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
     body,
@@ -125,6 +128,14 @@ function fieldOf(desc: DescMessage, name: string, what: string): DescField {
   const field = desc.fields.find((candidate) => candidate.name === name);
   if (!field) throw new Error(`${what}: ${desc.typeName} has no field "${name}"`);
   return field;
+}
+
+function isOAuth(method: DescMethod, body: Binding['body']): boolean {
+  const { oauth } = getOption(method, rest);
+  if (oauth && (body !== '*' || method.methodKind !== 'unary')) {
+    throw new Error('an endpoint of OAuth is a unary method whose body is the whole message');
+  }
+  return oauth;
 }
 
 function statusOf(method: DescMethod, rule: Rule): number {

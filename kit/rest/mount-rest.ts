@@ -10,6 +10,8 @@ import { callEnded } from '#kit/call/call-ended.ts';
 import { copyHeaders, pathOf, problemFor, queryOf, sendAnswer, sendProblem } from './answer.ts';
 import { type Binding, bindMethod } from './binding.ts';
 import { eventText, openStream } from './events.ts';
+import { isJsonMediaType } from './media-type.ts';
+import { formText, isFormMediaType, sendOAuthError } from './oauth.ts';
 import { jsonText } from './json-text.ts';
 import { drain, hasBody, readBody } from './request-body.ts';
 import { openContext, type RestContext } from './request-context.ts';
@@ -76,7 +78,10 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
     let body = '';
     if (hasBody(request.raw)) {
       const { maxRequestBytes } = limitsOf(match.target.method);
-      body = jsonText(await readBody(request.raw, context.requestHeader, maxRequestBytes, context.signal));
+      const isForm = isOAuthForm(request, match);
+      const accepts = isForm ? isFormMediaType : isJsonMediaType;
+      const bytes = await readBody(request.raw, context.requestHeader, accepts, maxRequestBytes, context.signal);
+      body = isForm ? formText(bytes, match.target.method.input) : jsonText(bytes);
     }
     return match.target.request(match.values, queryOf(request.raw.url ?? ''), body);
   }
@@ -97,7 +102,8 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       });
     } catch (error) {
       rpc.abandoned(context, outward(error));
-      refuse(request, reply, error, context.responseHeader);
+      const send = isOAuthForm(request, match) ? sendOAuthError : sendProblem;
+      refuse(request, reply, error, context.responseHeader, send);
     } finally {
       context.abort(callEnded);
     }
@@ -208,13 +214,24 @@ function endOf(context: RestContext, reply: FastifyReply): Promise<never> {
   return ended;
 }
 
-function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown, header?: Headers): void {
+function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: unknown,
+  header?: Headers,
+  send: typeof sendProblem = sendProblem,
+): void {
   if (reply.raw.destroyed) {
     reply.hijack();
     return;
   }
   logUnexpected(request, error);
-  sendProblem(request, reply, error, header);
+  send(request, reply, error, header);
+}
+
+/** Returns whether the request is a form, to an endpoint that accepts forms. */
+function isOAuthForm({ headers }: FastifyRequest, { target }: Match<Binding>): boolean {
+  return target.oauth && isFormMediaType(headers['content-type'] ?? '');
 }
 
 /** Logs an internal error without a reason. All others come from the gate and the interceptors, which log them. */

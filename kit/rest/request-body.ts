@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { failure } from '#kit/errors/failure.ts';
-import { isJsonMediaType } from './media-type.ts';
 
 /** A request of node:http or node:http2. */
 export type RawRequest = IncomingMessage | Http2ServerRequest;
@@ -22,15 +21,22 @@ export function hasBody(raw: RawRequest): boolean {
 }
 
 /**
- * Reads a whole JSON body.
+ * Reads a whole body.
+ * @param accepts whether a Content-Type value is accepted
  * @param limit in bytes
  * @throws UNSUPPORTED_MEDIA_TYPE before reading, or after reading a non-empty body without a type
  * @throws PAYLOAD_TOO_LARGE at the first byte past the limit, or before reading if Content-Length exceeds it
  * @throws the signal's reason if it aborts
  */
-export async function readBody(raw: RawRequest, header: Headers, limit: number, signal: AbortSignal): Promise<Buffer> {
+export async function readBody(
+  raw: RawRequest,
+  header: Headers,
+  accepts: (type: string) => boolean,
+  limit: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
   const type = header.get('content-type');
-  if (type !== null && !isJsonMediaType(type)) throw failure('UNSUPPORTED_MEDIA_TYPE');
+  if (type !== null && !accepts(type)) throw failure('UNSUPPORTED_MEDIA_TYPE');
   const encoding = header.get('content-encoding');
   if (encoding !== null && encoding.toLowerCase() !== 'identity') throw failure('UNSUPPORTED_MEDIA_TYPE');
   if (Number(header.get('content-length') ?? 0) > limit) throw failure('PAYLOAD_TOO_LARGE');

@@ -30,7 +30,7 @@ export async function buildKeys({ config, db, log }: Ground, master: MasterKey) 
   const maxAge = Math.max(1, Math.floor(Math.min(60_000, pending / 4) / 1_000));
   return {
     keyring,
-    methods: publicKeyHandler(keyring, maxAge),
+    methods: publicKeyHandler({ keyring, issuer: config.issuer, alg, maxAge }),
     mounted: [mount(KeyService, keyHandler(keys))],
     work: [reload, every('rotate signing keys', period, keys.tick)],
     /** Reads the keys now, because another replica changed them. */

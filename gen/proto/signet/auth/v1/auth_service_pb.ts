@@ -18,7 +18,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/auth_service.proto.
  */
 export const file_signet_auth_v1_auth_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFzaWduZXQvYXV0aC92MS9hdXRoX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIogCCg9SZWdpc3RlclJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESHAoIcGFzc3dvcmQYAiABKAlCCrpIB3IFEAEYgAgSigEKBG5hbWUYAyABKAlCfLpIeXJ3EAEYZDJxXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSpbXlx4MDAtXHgyMFx4N2YtXHhhMFx4YWTYnOGagOGgjuKAgC3igI/igKgt4oCv4oGfLeKBr+OAgO+7v++/uS3vv7tdW15ceDAwLVx4MWZceDdmLVx4OWZdKiQSJgoEcm9sZRgEIAEoCUITukgQcg5SBHVzZXJSBnJhaWRlckgAiAEBQgcKBV9yb2xlIjYKEFJlZ2lzdGVyUmVzcG9uc2USIgoEdXNlchgBIAEoCzIULnNpZ25ldC5hdXRoLnYxLlVzZXIiowIKDExvZ2luUmVxdWVzdBIzCgVlbWFpbBgBIAEoCUIkukghch8QARj+ATIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokEhwKCHBhc3N3b3JkGAIgASgJQgq6SAdyBRABGIAIEisKCXRyYW5zcG9ydBgDIAEoCUITukgQcg5SBGJvZHlSBmNvb2tpZUgAiAEBEjwKDGRldmljZV9sYWJlbBgEIAEoCUIhukgechwYZDIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokSAGIAQESJQoMZGV2aWNlX3Rva2VuGAUgASgJQgq6SAdyBRABGIACSAKIAQFCDAoKX3RyYW5zcG9ydEIPCg1fZGV2aWNlX2xhYmVsQg8KDV9kZXZpY2VfdG9rZW4i9QEKDVRva2VuUmVzcG9uc2USGQoMYWNjZXNzX3Rva2VuGAEgASgJSACIAQESGgoNcmVmcmVzaF90b2tlbhgCIAEoCUgBiAEBEhIKCmNzcmZfdG9rZW4YAyABKAkSEgoKdG9rZW5fdHlwZRgEIAEoCRISCgpleHBpcmVzX2luGAUgASgFEiIKBHVzZXIYBiABKAsyFC5zaWduZXQuYXV0aC52MS5Vc2VyEhkKDGRldmljZV90b2tlbhgHIAEoCUgCiAEBQg8KDV9hY2Nlc3NfdG9rZW5CEAoOX3JlZnJlc2hfdG9rZW5CDwoNX2RldmljZV90b2tlbiJKCg5SZWZyZXNoUmVxdWVzdBImCg1yZWZyZXNoX3Rva2VuGAEgASgJQgq6SAdyBRABGIACSACIAQFCEAoOX3JlZnJlc2hfdG9rZW4iSQoNTG9nb3V0UmVxdWVzdBImCg1yZWZyZXNoX3Rva2VuGAEgASgJQgq6SAdyBRABGIACSACIAQFCEAoOX3JlZnJlc2hfdG9rZW4iEAoOTG9nb3V0UmVzcG9uc2UiDwoNVmVyaWZ5UmVxdWVzdCKAAQoOVmVyaWZ5UmVzcG9uc2USDQoFdmFsaWQYASABKAgSEgoKY3NyZl92YWxpZBgCIAEoCBIiCgR1c2VyGAMgASgLMhQuc2lnbmV0LmF1dGgudjEuVXNlchInCgZjbGFpbXMYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IhAKDkdldEp3a3NSZXF1ZXN0IisKBkp3a1NldBIhCgRrZXlzGAEgAygLMhMuc2lnbmV0LmF1dGgudjEuSndrIqsBCgNKd2sSCwoDa3R5GAEgASgJEgsKA3VzZRgCIAEoCRILCgNhbGcYAyABKAkSCwoDa2lkGAQgASgJEg4KAW4YBSABKAlIAIgBARIOCgFlGAYgASgJSAGIAQESEAoDY3J2GAcgASgJSAKIAQESDgoBeBgIIAEoCUgDiAEBEg4KAXkYCSABKAlIBIgBAUIECgJfbkIECgJfZUIGCgRfY3J2QgQKAl94QgQKAl95IhUKE0dldFB1YmxpY0tleVJlcXVlc3QiIwoUR2V0UHVibGljS2V5UmVzcG9uc2USCwoDcGVtGAEgASgJMpELCgtBdXRoU2VydmljZRKRAgoIUmVnaXN0ZXISHy5zaWduZXQuYXV0aC52MS5SZWdpc3RlclJlcXVlc3QaIC5zaWduZXQuYXV0aC52MS5SZWdpc3RlclJlc3BvbnNlIsEBirUYAgoAkrUYAwjJAZi1GAKitRhyeyJlbWFpbCI6ICJhZGFAZXhhbXBsZS5jb20iLCAicGFzc3dvcmQiOiAiY29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZSIsICJuYW1lIjogIkFkYSBMb3ZlbGFjZSIsICJyb2xlIjogInJhaWRlciJ9gtPkkwI0OgEqWhg6ASoiEy9hcGkvdjEvYXV0aC9zaWdudXAiFS9hcGkvdjEvYXV0aC9yZWdpc3RlchKLAgoFTG9naW4SHC5zaWduZXQuYXV0aC52MS5Mb2dpblJlcXVlc3QaHS5zaWduZXQuYXV0aC52MS5Ub2tlblJlc3BvbnNlIsQBirUYAgoAmLUYAqK1GGF7ImVtYWlsIjogImFkYUBleGFtcGxlLmNvbSIsICJwYXNzd29yZCI6ICJjb3JyZWN0IGhvcnNlIGJhdHRlcnkgc3RhcGxlIiwgImRldmljZV9sYWJlbCI6ICJQaG9uZSJ9qrUYNAoNc2lnbmV0X2RldmljZRIJc2lnbmV0X2F0EglzaWduZXRfcnQSDXNpZ25ldF9kZXZpY2WC0+STAhc6ASoiEi9hcGkvdjEvYXV0aC9sb2dpbhLZAQoHUmVmcmVzaBIeLnNpZ25ldC5hdXRoLnYxLlJlZnJlc2hSZXF1ZXN0Gh0uc2lnbmV0LmF1dGgudjEuVG9rZW5SZXNwb25zZSKOAYq1GAIKAKK1GDJ7InJlZnJlc2hfdG9rZW4iOiAic3IxLjxzZXNzaW9uPi48Y291bnRlcj4uPG1hYz4ifaq1GC8KCXNpZ25ldF9ydBIJc2lnbmV0X2F0EglzaWduZXRfcnQaDHgtY3NyZi10b2tlboLT5JMCGToBKiIUL2FwaS92MS9hdXRoL3JlZnJlc2gS1wEKBkxvZ291dBIdLnNpZ25ldC5hdXRoLnYxLkxvZ291dFJlcXVlc3QaHi5zaWduZXQuYXV0aC52MS5Mb2dvdXRSZXNwb25zZSKNAYq1GAIKAKK1GDJ7InJlZnJlc2hfdG9rZW4iOiAic3IxLjxzZXNzaW9uPi48Y291bnRlcj4uPG1hYz4ifaq1GC8KCXNpZ25ldF9ydBIJc2lnbmV0X2F0EglzaWduZXRfcnQaDHgtY3NyZi10b2tlboLT5JMCGDoBKiITL2FwaS92MS9hdXRoL2xvZ291dBKeAQoGVmVyaWZ5Eh0uc2lnbmV0LmF1dGgudjEuVmVyaWZ5UmVxdWVzdBoeLnNpZ25ldC5hdXRoLnYxLlZlcmlmeVJlc3BvbnNlIlWQAgGKtRgCEgCitRgCe32qtRgOGgx4LWNzcmYtdG9rZW6C0+STAi5aFxIVL2FwaS92MS9hdXRoL3ZhbGlkYXRlEhMvYXBpL3YxL2F1dGgvdmVyaWZ5EnQKB0dldEp3a3MSHi5zaWduZXQuYXV0aC52MS5HZXRKd2tzUmVxdWVzdBoWLnNpZ25ldC5hdXRoLnYxLkp3a1NldCIxkAIBirUYAgoAmLUYA6K1GAJ7fYLT5JMCGBIWLy53ZWxsLWtub3duL2p3a3MuanNvbhKSAQoMR2V0UHVibGljS2V5EiMuc2lnbmV0LmF1dGgudjEuR2V0UHVibGljS2V5UmVxdWVzdBokLnNpZ25ldC5hdXRoLnYxLkdldFB1YmxpY0tleVJlc3BvbnNlIjeQAgGKtRgCCgCYtRgDorUYAnt9gtPkkwIeYgNwZW0SFy9hcGkvdjEvYXV0aC9wdWJsaWMta2V5YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_signet_auth_v1_user, file_signet_policy_v1_policy]);
+  fileDesc("CiFzaWduZXQvYXV0aC92MS9hdXRoX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIogCCg9SZWdpc3RlclJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESHAoIcGFzc3dvcmQYAiABKAlCCrpIB3IFEAEYgAgSigEKBG5hbWUYAyABKAlCfLpIeXJ3EAEYZDJxXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSpbXlx4MDAtXHgyMFx4N2YtXHhhMFx4YWTYnOGagOGgjuKAgC3igI/igKgt4oCv4oGfLeKBr+OAgO+7v++/uS3vv7tdW15ceDAwLVx4MWZceDdmLVx4OWZdKiQSJgoEcm9sZRgEIAEoCUITukgQcg5SBHVzZXJSBnJhaWRlckgAiAEBQgcKBV9yb2xlIjYKEFJlZ2lzdGVyUmVzcG9uc2USIgoEdXNlchgBIAEoCzIULnNpZ25ldC5hdXRoLnYxLlVzZXIiowIKDExvZ2luUmVxdWVzdBIzCgVlbWFpbBgBIAEoCUIkukghch8QARj+ATIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokEhwKCHBhc3N3b3JkGAIgASgJQgq6SAdyBRABGIAIEisKCXRyYW5zcG9ydBgDIAEoCUITukgQcg5SBGJvZHlSBmNvb2tpZUgAiAEBEjwKDGRldmljZV9sYWJlbBgEIAEoCUIhukgechwYZDIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokSAGIAQESJQoMZGV2aWNlX3Rva2VuGAUgASgJQgq6SAdyBRABGIACSAKIAQFCDAoKX3RyYW5zcG9ydEIPCg1fZGV2aWNlX2xhYmVsQg8KDV9kZXZpY2VfdG9rZW4i9QEKDVRva2VuUmVzcG9uc2USGQoMYWNjZXNzX3Rva2VuGAEgASgJSACIAQESGgoNcmVmcmVzaF90b2tlbhgCIAEoCUgBiAEBEhIKCmNzcmZfdG9rZW4YAyABKAkSEgoKdG9rZW5fdHlwZRgEIAEoCRISCgpleHBpcmVzX2luGAUgASgFEiIKBHVzZXIYBiABKAsyFC5zaWduZXQuYXV0aC52MS5Vc2VyEhkKDGRldmljZV90b2tlbhgHIAEoCUgCiAEBQg8KDV9hY2Nlc3NfdG9rZW5CEAoOX3JlZnJlc2hfdG9rZW5CDwoNX2RldmljZV90b2tlbiJKCg5SZWZyZXNoUmVxdWVzdBImCg1yZWZyZXNoX3Rva2VuGAEgASgJQgq6SAdyBRABGIACSACIAQFCEAoOX3JlZnJlc2hfdG9rZW4iSQoNTG9nb3V0UmVxdWVzdBImCg1yZWZyZXNoX3Rva2VuGAEgASgJQgq6SAdyBRABGIACSACIAQFCEAoOX3JlZnJlc2hfdG9rZW4iEAoOTG9nb3V0UmVzcG9uc2UiDwoNVmVyaWZ5UmVxdWVzdCKAAQoOVmVyaWZ5UmVzcG9uc2USDQoFdmFsaWQYASABKAgSEgoKY3NyZl92YWxpZBgCIAEoCBIiCgR1c2VyGAMgASgLMhQuc2lnbmV0LmF1dGgudjEuVXNlchInCgZjbGFpbXMYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IhAKDkdldEp3a3NSZXF1ZXN0IhoKGEdldFNlcnZlck1ldGFkYXRhUmVxdWVzdCLEAgoOU2VydmVyTWV0YWRhdGESDgoGaXNzdWVyGAEgASgJEhAKCGp3a3NfdXJpGAIgASgJEhYKDnRva2VuX2VuZHBvaW50GAMgASgJEh0KFWdyYW50X3R5cGVzX3N1cHBvcnRlZBgEIAMoCRIgChhyZXNwb25zZV90eXBlc19zdXBwb3J0ZWQYBSADKAkSHwoXc3ViamVjdF90eXBlc19zdXBwb3J0ZWQYBiADKAkSLQolaWRfdG9rZW5fc2lnbmluZ19hbGdfdmFsdWVzX3N1cHBvcnRlZBgHIAMoCRItCiV0b2tlbl9lbmRwb2ludF9hdXRoX21ldGhvZHNfc3VwcG9ydGVkGAggAygJEjgKMHRva2VuX2VuZHBvaW50X2F1dGhfc2lnbmluZ19hbGdfdmFsdWVzX3N1cHBvcnRlZBgJIAMoCSIrCgZKd2tTZXQSIQoEa2V5cxgBIAMoCzITLnNpZ25ldC5hdXRoLnYxLkp3ayKrAQoDSndrEgsKA2t0eRgBIAEoCRILCgN1c2UYAiABKAkSCwoDYWxnGAMgASgJEgsKA2tpZBgEIAEoCRIOCgFuGAUgASgJSACIAQESDgoBZRgGIAEoCUgBiAEBEhAKA2NydhgHIAEoCUgCiAEBEg4KAXgYCCABKAlIA4gBARIOCgF5GAkgASgJSASIAQFCBAoCX25CBAoCX2VCBgoEX2NydkIECgJfeEIECgJfeSIVChNHZXRQdWJsaWNLZXlSZXF1ZXN0IiMKFEdldFB1YmxpY0tleVJlc3BvbnNlEgsKA3BlbRgBIAEoCTLaDAoLQXV0aFNlcnZpY2USkQIKCFJlZ2lzdGVyEh8uc2lnbmV0LmF1dGgudjEuUmVnaXN0ZXJSZXF1ZXN0GiAuc2lnbmV0LmF1dGgudjEuUmVnaXN0ZXJSZXNwb25zZSLBAYq1GAIKAJK1GAMIyQGYtRgCorUYcnsiZW1haWwiOiAiYWRhQGV4YW1wbGUuY29tIiwgInBhc3N3b3JkIjogImNvcnJlY3QgaG9yc2UgYmF0dGVyeSBzdGFwbGUiLCAibmFtZSI6ICJBZGEgTG92ZWxhY2UiLCAicm9sZSI6ICJyYWlkZXIifYLT5JMCNDoBKloYOgEqIhMvYXBpL3YxL2F1dGgvc2lnbnVwIhUvYXBpL3YxL2F1dGgvcmVnaXN0ZXISiwIKBUxvZ2luEhwuc2lnbmV0LmF1dGgudjEuTG9naW5SZXF1ZXN0Gh0uc2lnbmV0LmF1dGgudjEuVG9rZW5SZXNwb25zZSLEAYq1GAIKAJi1GAKitRhheyJlbWFpbCI6ICJhZGFAZXhhbXBsZS5jb20iLCAicGFzc3dvcmQiOiAiY29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZSIsICJkZXZpY2VfbGFiZWwiOiAiUGhvbmUifaq1GDQKDXNpZ25ldF9kZXZpY2USCXNpZ25ldF9hdBIJc2lnbmV0X3J0Eg1zaWduZXRfZGV2aWNlgtPkkwIXOgEqIhIvYXBpL3YxL2F1dGgvbG9naW4S2QEKB1JlZnJlc2gSHi5zaWduZXQuYXV0aC52MS5SZWZyZXNoUmVxdWVzdBodLnNpZ25ldC5hdXRoLnYxLlRva2VuUmVzcG9uc2UijgGKtRgCCgCitRgyeyJyZWZyZXNoX3Rva2VuIjogInNyMS48c2Vzc2lvbj4uPGNvdW50ZXI+LjxtYWM+In2qtRgvCglzaWduZXRfcnQSCXNpZ25ldF9hdBIJc2lnbmV0X3J0Ggx4LWNzcmYtdG9rZW6C0+STAhk6ASoiFC9hcGkvdjEvYXV0aC9yZWZyZXNoEtcBCgZMb2dvdXQSHS5zaWduZXQuYXV0aC52MS5Mb2dvdXRSZXF1ZXN0Gh4uc2lnbmV0LmF1dGgudjEuTG9nb3V0UmVzcG9uc2UijQGKtRgCCgCitRgyeyJyZWZyZXNoX3Rva2VuIjogInNyMS48c2Vzc2lvbj4uPGNvdW50ZXI+LjxtYWM+In2qtRgvCglzaWduZXRfcnQSCXNpZ25ldF9hdBIJc2lnbmV0X3J0Ggx4LWNzcmYtdG9rZW6C0+STAhg6ASoiEy9hcGkvdjEvYXV0aC9sb2dvdXQSngEKBlZlcmlmeRIdLnNpZ25ldC5hdXRoLnYxLlZlcmlmeVJlcXVlc3QaHi5zaWduZXQuYXV0aC52MS5WZXJpZnlSZXNwb25zZSJVkAIBirUYAhIAorUYAnt9qrUYDhoMeC1jc3JmLXRva2VugtPkkwIuWhcSFS9hcGkvdjEvYXV0aC92YWxpZGF0ZRITL2FwaS92MS9hdXRoL3ZlcmlmeRJ0CgdHZXRKd2tzEh4uc2lnbmV0LmF1dGgudjEuR2V0Sndrc1JlcXVlc3QaFi5zaWduZXQuYXV0aC52MS5Kd2tTZXQiMZACAYq1GAIKAJi1GAOitRgCe32C0+STAhgSFi8ud2VsbC1rbm93bi9qd2tzLmpzb24SxgEKEUdldFNlcnZlck1ldGFkYXRhEiguc2lnbmV0LmF1dGgudjEuR2V0U2VydmVyTWV0YWRhdGFSZXF1ZXN0Gh4uc2lnbmV0LmF1dGgudjEuU2VydmVyTWV0YWRhdGEiZ5ACAYq1GAIKAJi1GAOitRgCe32C0+STAk5aIxIhLy53ZWxsLWtub3duL29wZW5pZC1jb25maWd1cmF0aW9uEicvLndlbGwta25vd24vb2F1dGgtYXV0aG9yaXphdGlvbi1zZXJ2ZXISkgEKDEdldFB1YmxpY0tleRIjLnNpZ25ldC5hdXRoLnYxLkdldFB1YmxpY0tleVJlcXVlc3QaJC5zaWduZXQuYXV0aC52MS5HZXRQdWJsaWNLZXlSZXNwb25zZSI3kAIBirUYAgoAmLUYA6K1GAJ7fYLT5JMCHmIDcGVtEhcvYXBpL3YxL2F1dGgvcHVibGljLWtleWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_signet_auth_v1_user, file_signet_policy_v1_policy]);
 
 /**
  * The account to create.
@@ -333,6 +333,99 @@ export const GetJwksRequestSchema: GenMessage<GetJwksRequest> = /*@__PURE__*/
   messageDesc(file_signet_auth_v1_auth_service, 9);
 
 /**
+ * Empty request.
+ *
+ * @generated from message signet.auth.v1.GetServerMetadataRequest
+ */
+export type GetServerMetadataRequest = Message<"signet.auth.v1.GetServerMetadataRequest"> & {
+};
+
+/**
+ * Describes the message signet.auth.v1.GetServerMetadataRequest.
+ * Use `create(GetServerMetadataRequestSchema)` to create a new message.
+ */
+export const GetServerMetadataRequestSchema: GenMessage<GetServerMetadataRequest> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_auth_service, 10);
+
+/**
+ * Metadata of the authorization server (RFC 8414 section 2). It has no
+ * authorization endpoint: users sign in with AuthService.Login.
+ *
+ * @generated from message signet.auth.v1.ServerMetadata
+ */
+export type ServerMetadata = Message<"signet.auth.v1.ServerMetadata"> & {
+  /**
+   * Issuer of all tokens.
+   *
+   * @generated from field: string issuer = 1;
+   */
+  issuer: string;
+
+  /**
+   * URL of the public keys.
+   *
+   * @generated from field: string jwks_uri = 2;
+   */
+  jwksUri: string;
+
+  /**
+   * URL of IssueServiceToken.
+   *
+   * @generated from field: string token_endpoint = 3;
+   */
+  tokenEndpoint: string;
+
+  /**
+   * Always client_credentials.
+   *
+   * @generated from field: repeated string grant_types_supported = 4;
+   */
+  grantTypesSupported: string[];
+
+  /**
+   * Empty, because there is no authorization endpoint.
+   *
+   * @generated from field: repeated string response_types_supported = 5;
+   */
+  responseTypesSupported: string[];
+
+  /**
+   * Always public: a subject is the same for all clients.
+   *
+   * @generated from field: repeated string subject_types_supported = 6;
+   */
+  subjectTypesSupported: string[];
+
+  /**
+   * Algorithms of the published keys.
+   *
+   * @generated from field: repeated string id_token_signing_alg_values_supported = 7;
+   */
+  idTokenSigningAlgValuesSupported: string[];
+
+  /**
+   * Always private_key_jwt.
+   *
+   * @generated from field: repeated string token_endpoint_auth_methods_supported = 8;
+   */
+  tokenEndpointAuthMethodsSupported: string[];
+
+  /**
+   * Algorithms of client assertions: EdDSA.
+   *
+   * @generated from field: repeated string token_endpoint_auth_signing_alg_values_supported = 9;
+   */
+  tokenEndpointAuthSigningAlgValuesSupported: string[];
+};
+
+/**
+ * Describes the message signet.auth.v1.ServerMetadata.
+ * Use `create(ServerMetadataSchema)` to create a new message.
+ */
+export const ServerMetadataSchema: GenMessage<ServerMetadata> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_auth_service, 11);
+
+/**
  * A JWK Set (RFC 7517).
  *
  * @generated from message signet.auth.v1.JwkSet
@@ -351,7 +444,7 @@ export type JwkSet = Message<"signet.auth.v1.JwkSet"> & {
  * Use `create(JwkSetSchema)` to create a new message.
  */
 export const JwkSetSchema: GenMessage<JwkSet> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_auth_service, 10);
+  messageDesc(file_signet_auth_v1_auth_service, 12);
 
 /**
  * A public key (RFC 7517, 7518, 8037).
@@ -428,7 +521,7 @@ export type Jwk = Message<"signet.auth.v1.Jwk"> & {
  * Use `create(JwkSchema)` to create a new message.
  */
 export const JwkSchema: GenMessage<Jwk> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_auth_service, 11);
+  messageDesc(file_signet_auth_v1_auth_service, 13);
 
 /**
  * Empty request.
@@ -443,7 +536,7 @@ export type GetPublicKeyRequest = Message<"signet.auth.v1.GetPublicKeyRequest"> 
  * Use `create(GetPublicKeyRequestSchema)` to create a new message.
  */
 export const GetPublicKeyRequestSchema: GenMessage<GetPublicKeyRequest> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_auth_service, 12);
+  messageDesc(file_signet_auth_v1_auth_service, 14);
 
 /**
  * A public key.
@@ -464,7 +557,7 @@ export type GetPublicKeyResponse = Message<"signet.auth.v1.GetPublicKeyResponse"
  * Use `create(GetPublicKeyResponseSchema)` to create a new message.
  */
 export const GetPublicKeyResponseSchema: GenMessage<GetPublicKeyResponse> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_auth_service, 13);
+  messageDesc(file_signet_auth_v1_auth_service, 15);
 
 /**
  * Registration, login, refresh, logout, token verification and public keys.
@@ -551,6 +644,18 @@ export const AuthService: GenService<{
     methodKind: "unary";
     input: typeof GetJwksRequestSchema;
     output: typeof JwkSetSchema;
+  },
+  /**
+   * Returns the metadata of the authorization server (RFC 8414), which is also the
+   * minimum of OpenID Connect Discovery. Libraries find the public keys by it from
+   * the issuer alone.
+   *
+   * @generated from rpc signet.auth.v1.AuthService.GetServerMetadata
+   */
+  getServerMetadata: {
+    methodKind: "unary";
+    input: typeof GetServerMetadataRequestSchema;
+    output: typeof ServerMetadataSchema;
   },
   /**
    * Returns the public key that verifies new tokens, as PEM.
