@@ -1,4 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import { httpStatusOf } from '#kit/errors/error-info.ts';
 import { outward, reasonOf } from '#kit/errors/failure.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
@@ -15,7 +16,10 @@ export interface CallLog {
 
 const internal = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
 
-/** Creates the call log. It writes one line per call, counts the call and ends its span. */
+/**
+ * Creates the call log. It writes one line per call, counts the call and ends its span. A call between services is logged at
+ * level debug, unless the service fails: its line at the public port has the same request id.
+ */
 export function createCallLog(log: Log, metrics: ServiceMetrics): CallLog {
   return {
     end(call, error) {
@@ -35,14 +39,25 @@ export function createCallLog(log: Log, metrics: ServiceMetrics): CallLog {
 
 /** Internal errors are logged as errors, unavailable dependencies as warnings; only these lines include the cause. */
 function logCall(log: Log, call: Call, ms: number, error: unknown): void {
-  const { method, requestId: request_id, trace } = call;
-  const line = { method, request_id, trace_id: trace.traceId, ms };
-  if (error === undefined) return log.info({ ...line, code: 'ok' }, 'call');
+  const { method, protocol, peer, identity, requestId: request_id, trace } = call;
+  const { route, status = 200 } = peer.rest ?? {};
+  const line = {
+    method,
+    ...(route === undefined ? {} : { route }),
+    protocol,
+    user: identity.user?.subject,
+    caller: identity.caller?.service,
+    request_id,
+    trace_id: trace.traceId,
+    ms,
+  };
+  const level = peer.via === 'door' ? 'info' : 'debug';
+  if (error === undefined) return log[level]({ ...line, status, code: 'ok' }, 'call');
   const known = ConnectError.from(error);
-  const outcome = { ...line, code: Code[known.code], reason: reasonOf(known) };
+  const outcome = { ...line, status: httpStatusOf(known), code: Code[known.code], reason: reasonOf(known) };
   if (internal.has(known.code)) log.error({ ...outcome, err: known.cause ?? error }, 'call');
   else if (known.code === Code.Unavailable) log.warn({ ...outcome, err: known.cause }, 'call');
-  else log.info(outcome, 'call');
+  else log[level](outcome, 'call');
 }
 
 function snakeCase(name: string): string {

@@ -6,7 +6,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Identity } from '#kit/guard/policy.ts';
 import { inSpan, placeOf, serverSpan } from '#kit/telemetry/spans.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
-import { peerKey } from './peer.ts';
+import { type Peer, peerKey } from './peer.ts';
 import { randomPart } from '#kit/telemetry/random-part.ts';
 import { callersTrace, continueTrace, type Trace } from '#kit/telemetry/trace.ts';
 
@@ -14,6 +14,9 @@ import { callersTrace, continueTrace, type Trace } from '#kit/telemetry/trace.ts
 export interface Call {
   /** Full name of the method: `signet.auth.v1.AuthService/Login`. */
   readonly method: string;
+  /** Where it came in: `rest`, `connect`, `grpc`, `grpc-web`; and whether at a public port. */
+  readonly protocol: string;
+  readonly peer: Peer;
   /** Id of the request in logs, errors and audit, across services. */
   readonly requestId: string;
   readonly trace: Trace;
@@ -121,6 +124,8 @@ export async function beginCall(
   });
   return {
     method,
+    protocol: context.protocolName,
+    peer,
     requestId,
     trace: span ? placeOf(span, parent?.state ?? null) : continueTrace(parent),
     span,

@@ -8,6 +8,8 @@ export interface Peer {
   readonly via: 'door' | 'mesh';
   /** Request id that the public port assigned. */
   readonly requestId?: string;
+  /** HTTP method and path template of a REST request, and its status of success. */
+  readonly rest?: { readonly route: string; readonly status: number };
 }
 
 /** Context key of the peer, which every transport sets. */

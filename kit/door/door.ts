@@ -13,6 +13,7 @@ import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { addressOf, trustIn } from '#kit/net/peer-address.ts';
 import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
+import { pathOf } from '#kit/rest/answer.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import type { GateCheck } from '#kit/call/gate-check.ts';
@@ -23,6 +24,9 @@ import { createDoorServer, type DoorServer, httpLimits } from './h2c.ts';
 import { type HttpRoute, mountRoutes } from './http-route.ts';
 import { isGrpc, mountConnect } from './mount-connect.ts';
 import { securityHeaders } from './security-headers.ts';
+
+/** Longest part of an unknown path in the log, in characters. */
+const longestPath = 200;
 
 /** Options of a door, the public port of an app. */
 export interface DoorOptions {
@@ -83,6 +87,8 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   // Warnings and errors only: calls write their own log lines.
   const logger: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
   const headers = await securityHeaders();
+  /** Requests that are no calls: the calls have log lines of their handlers. */
+  const unknown = new WeakSet<FastifyRequest>();
   const fastify = Fastify({
     serverFactory: (handler) => createDoorServer(handler, httpLimits, connections) as never,
     trustProxy: trustedProxies.length > 0 && trustIn(trustedProxies),
@@ -92,7 +98,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),
     exposeHeadRoutes: true,
     frameworkErrors: answerFrameworkError,
-    clientErrorHandler: clientErrorAnswer(headers),
+    clientErrorHandler: clientErrorAnswer(headers, log),
   });
   fastify.setErrorHandler(answerError);
   fastify.setNotFoundHandler(answerNotFound);
@@ -103,7 +109,9 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     if (authorization !== undefined) request.raw.headers.authorization = authorization;
     // They are for browsers, which cannot send gRPC.
     if (!isGrpc(request)) for (const [name, value] of headers) reply.header(name, value);
-    done(sizeOf(request.raw.rawHeaders) > httpLimits.maxHeaderSize ? failure('HEADERS_TOO_LARGE') : undefined);
+    const isTooLarge = sizeOf(request.raw.rawHeaders) > httpLimits.maxHeaderSize;
+    if (isTooLarge) unknown.add(request);
+    done(isTooLarge ? failure('HEADERS_TOO_LARGE') : undefined);
   });
   // Connect builds a URL from the request. With an invalid one it would respond with an empty 200.
   fastify.addHook('onRequest', ({ raw }, _, done) => {
@@ -126,8 +134,19 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     if (missing === undefined) return { status: 'ready' };
     return reply.code(503).send({ status: 'not ready', missing });
   });
-  mountConnect(fastify, app, count);
-  mountRest(fastify, app, { unmatched: count });
+  const unmatched = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    unknown.add(request);
+    await count(request, reply);
+  };
+  fastify.addHook('onResponse', async (request, { statusCode: status, elapsedTime }) => {
+    if (!unknown.has(request)) return;
+    const { method, id: request_id } = request;
+    // Without the query, which may hold a secret.
+    const route = pathOf(request.raw.url ?? '').slice(0, longestPath);
+    log.info({ method, route, request_id, status, ms: Math.round(elapsedTime) }, 'request');
+  });
+  mountConnect(fastify, app, unmatched);
+  mountRest(fastify, app, { unmatched });
   return fastify;
 }
 

@@ -1,6 +1,7 @@
 import { ConnectError } from '@connectrpc/connect';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { callLine } from './call-line.ts';
 
 /** A structured logger. */
 export type Log = Logger;
@@ -20,13 +21,20 @@ export interface LogOptions {
 /** Creates a logger. Secrets print as `[redacted]` because of their type (secret.ts). */
 export function createLog(options: LogOptions): Log {
   const destination = options.destination ?? standardOutput();
-  const stream =
-    options.format === 'pretty'
-      ? pretty({ destination, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true })
-      : destination;
+  const stream = options.format === 'pretty' ? readable(destination) : destination;
   const { isoTime: timestamp } = pino.stdTimeFunctions;
   const mixin = options.ids && { mixin: options.ids };
   return pino({ level: options.level, base: null, timestamp, serializers: { err: errorFields }, ...mixin }, stream);
+}
+
+/** Lines for people: one short line for a request, and pino-pretty's for others. */
+function readable(destination: pino.DestinationStream): pino.DestinationStream {
+  const others = pretty.prettyFactory({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true });
+  return {
+    write(line) {
+      destination.write(callLine(line) ?? others(line));
+    },
+  };
 }
 
 /**

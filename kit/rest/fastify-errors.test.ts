@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLog } from '#kit/log/log.ts';
 import { clientErrorAnswer } from './fastify-errors.ts';
 import { type EchoDoor, openEchoDoor } from './testing/echo-door.ts';
 
@@ -77,7 +78,7 @@ describe('errors of Fastify itself', () => {
 
   it('answer headers that take too long with 408 and close', async () => {
     const server = createServer({ headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 50 });
-    server.on('clientError', (error, socket) => clientErrorAnswer([])(error, socket as Socket));
+    server.on('clientError', (error, socket) => clientErrorAnswer([], silentLog)(error, socket as Socket));
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const answer = await raw('GET / HTTP/1.1\r\nhost: x\r\n', (server.address() as AddressInfo).port);
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { KitReason } from '#kit/errors/reasons.ts';
+import type { Log } from '#kit/log/log.ts';
 import { failure, reasonOf } from '#kit/errors/failure.ts';
 import { sendProblem } from './answer.ts';
 import { problemOf } from './problem.ts';
@@ -44,10 +45,10 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
 
 /**
  * Returns Fastify's `clientErrorHandler` option. It responds to malformed HTTP, too
- * large headers and request timeouts, and closes the connection.
+ * large headers and request timeouts, closes the connection, and writes a log line.
  * @param headers headers of every response
  */
-export function clientErrorAnswer(headers: readonly (readonly [string, string])[]) {
+export function clientErrorAnswer(headers: readonly (readonly [string, string])[], log: Pick<Log, 'info'>) {
   const always = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   return (error: Error & { code?: string }, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
@@ -58,6 +59,7 @@ export function clientErrorAnswer(headers: readonly (readonly [string, string])[
     // HTTP has a separate status for a request timeout.
     const status = problem.status === 504 ? 408 : problem.status;
     const body = JSON.stringify({ ...problem.body, status });
+    log.info({ status, reason: problem.body.code, address: socket.remoteAddress }, 'malformed request');
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n` +
         `${always}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,

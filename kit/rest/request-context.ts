@@ -32,7 +32,8 @@ export function openContext(
   binding: Binding,
   options: { readonly timeoutMs: number | undefined; readonly shutdown: AbortSignal | undefined },
 ): RestContext {
-  const contextValues: ContextValues = createContextValues().set(peerKey, peerOf(request));
+  const rest = { route: `${binding.httpMethod} ${binding.template.text}`, status: binding.status };
+  const contextValues: ContextValues = createContextValues().set(peerKey, { ...peerOf(request), rest });
   const host = request.headers[':authority'] ?? request.headers.host ?? '';
   const init = {
     service: binding.method.parent,

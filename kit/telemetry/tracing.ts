@@ -1,4 +1,5 @@
 import type { DiagLogger } from '@opentelemetry/api';
+import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 
@@ -43,9 +44,17 @@ export async function startTracing(options: TracingOptions): Promise<() => Promi
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.reveal()])),
     timeoutMillis: flushTimeout,
   });
+  const ratio = new sdk.TraceIdRatioBasedSampler(share);
+  // Incoming calls begin traces. Background work, which polls the database all the time, begins none.
+  const root: Sampler = {
+    shouldSample: (context, traceId, _name, kind) =>
+      kind === api.SpanKind.SERVER
+        ? ratio.shouldSample(context, traceId)
+        : { decision: sdk.SamplingDecision.NOT_RECORD },
+  };
   const provider = new sdk.TracerProvider({
     resource: resources.defaultResource().merge(resources.resourceFromAttributes({ 'service.name': service })),
-    sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(share) }),
+    sampler: new sdk.ParentBasedSampler({ root }),
     spanProcessors: [new sdk.BatchSpanProcessor({ exporter, scheduledDelayMillis: sendEvery })],
   });
   api.diag.setLogger(diagLogger(log), api.DiagLogLevel.WARN);

@@ -58,7 +58,7 @@ const app = createService({
     }),
   ],
   checks: [(context) => at('the first check', context), (context) => at('the last check', context)],
-  log: createLog({ level: 'info', format: 'json', destination: { write: (line) => void lines.push(line) } }),
+  log: createLog({ level: 'debug', format: 'json', destination: { write: (line) => void lines.push(line) } }),
   metrics: { ...noMetrics, strayError: () => (stray += 1) },
   ready: async () => undefined,
   reflection: false,

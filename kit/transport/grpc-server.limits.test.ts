@@ -30,7 +30,7 @@ beforeAll(async () => {
     checks: [],
     ready: async () => undefined,
     reflection: false,
-    log: createLog({ level: 'info', format: 'json', destination: { write: (line) => void lines.push(line) } }),
+    log: createLog({ level: 'debug', format: 'json', destination: { write: (line) => void lines.push(line) } }),
     metrics: noMetrics,
   });
   server = await serveGrpc(app, { port: 0, host: '127.0.0.1' });

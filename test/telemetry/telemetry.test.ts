@@ -18,6 +18,8 @@ beforeAll(async () => {
     OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=the%20key',
     OTEL_TRACES_SAMPLER_ARG: '0',
     SIGNET_METRICS_PORT: '0',
+    // Calls between services.
+    SIGNET_LOG_LEVEL: 'debug',
   });
   await rest('POST', '/auth/register', { body: { ...credentials, name: 'Ada' } });
   token = fleet.secret((await rest('POST', '/auth/login', { body: credentials })).json.access_token);
@@ -150,4 +152,20 @@ test('without a collector, calls succeed, the failure is logged, and processes s
   fleet.secret('the key');
   await fleet.close();
   expect(performance.now() - before).toBeLessThan(8_000);
+});
+
+test('background work begins no trace', async () => {
+  const [own, all] = await Promise.all([freshDatabase(), openCollector()]);
+  const alone = await startFleet(own, { OTEL_EXPORTER_OTLP_ENDPOINT: all.endpoint }, ['auth']);
+  const call = async () => {
+    const { status } = await ask(`${alone.auth}/.well-known/jwks.json`, 'GET');
+    expect(status).toBe(200);
+    return all.spans.filter(({ kind }) => kind === 'server').length;
+  };
+  // Spans of the polls before a call have arrived when the one of the call has.
+  await expect.poll(call, { timeout: 30_000, interval: 500 }).toBeGreaterThan(3);
+  expect(all.spans.filter(({ parentId, kind }) => parentId === '' && kind !== 'server')).toEqual([]);
+  await alone.close();
+  await all.close();
+  await own.drop();
 });

@@ -8,6 +8,7 @@ import { createRpcApp, type Gate, mount } from '#kit/call/app.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { testFailure } from '#kit/testing/reasons.ts';
+import { silentLog } from '#kit/log/log.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '../fastify-errors.ts';
 import { mountRest, type RestOptions } from '../mount-rest.ts';
 
@@ -85,7 +86,9 @@ export async function openEchoDoor(options: EchoDoorOptions = {}): Promise<EchoD
   });
 
   const frameworkErrors = answerFrameworkError as NonNullable<FastifyServerOptions['frameworkErrors']>;
-  const clientErrorHandler = clientErrorAnswer([]) as NonNullable<FastifyServerOptions['clientErrorHandler']>;
+  const clientErrorHandler = clientErrorAnswer([], silentLog) as NonNullable<
+    FastifyServerOptions['clientErrorHandler']
+  >;
   const app = (
     options.http2 ? Fastify({ http2: true }) : Fastify({ frameworkErrors, clientErrorHandler })
   ) as FastifyInstance;
