@@ -63,8 +63,8 @@ export function databaseOf(
   service: string,
   environment: Cli['environment'],
 ): { readonly url: Secret; readonly isEmbedded: boolean } {
-  const { databaseUrl, dataDir } = readConfig(keys, environmentFor(service, environment));
-  if (databaseUrl) return { url: databaseUrl, isEmbedded: false };
+  const { databaseUrl, databaseDirectUrl, dataDir } = readConfig(keys, environmentFor(service, environment));
+  if (databaseUrl) return { url: databaseDirectUrl ?? databaseUrl, isEmbedded: false };
   const folder = path.resolve(root, dataDir);
   const found = runningServer(folder);
   if (found) return { url: found, isEmbedded: true };

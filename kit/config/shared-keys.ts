@@ -1,7 +1,9 @@
 import { key } from './config.ts';
+import { databaseUrl } from './database-url.ts';
 import {
   baseUrl,
   headers,
+  onOff,
   oneOf,
   port,
   positiveDuration,
@@ -124,13 +126,21 @@ export const eventKeys = {
   }),
 } as const;
 
-/** Key of every service with a database. */
+/** Keys of every service with a database. */
 export const databaseKeys = {
-  databaseUrl: key('DATABASE_URL', url('postgres', 'postgresql').pipe(secret), {
+  databaseUrl: key('DATABASE_URL', databaseUrl, {
     doc: 'URL of the PostgreSQL database. Unset: `npm start` runs its own PostgreSQL in the data directory.',
+  }),
+  databaseDirectUrl: key('DATABASE_DIRECT_URL', databaseUrl, {
+    optional: true,
+    doc: 'URL of the same database without a connection pooler, for notifications, jobs and migrations. Required if DATABASE_URL leads to a pooler in transaction mode.',
   }),
   databasePool: key('SIGNET_DATABASE_POOL', whole(2, 1_000), {
     default: '10',
     doc: 'Maximum number of connections in the pool of a service; 4 by default in `npm start`. A service opens up to 3 more, for notifications and jobs.',
+  }),
+  databasePrepared: key('SIGNET_DATABASE_PREPARED', onOff, {
+    default: 'on',
+    doc: 'Named prepared statements, `on` or `off`. Set it to `off` for a pooler in transaction mode that does not manage them, such as PgBouncer before 1.21.',
   }),
 } as const;

@@ -104,6 +104,9 @@ export function oneOf<const T extends readonly [string, ...string[]]>(...words: 
   return z.enum(words, `must be one of ${words.join(', ')}`) as unknown as z.ZodType<T[number], string>;
 }
 
+/** A switch: `on` or `off`. */
+export const onOff = oneOf('on', 'off').pipe(z.transform((word) => word === 'on'));
+
 /** Text that is never printed. */
 export const secret = z.string().transform((value) => new Secret(value));
 

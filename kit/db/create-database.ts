@@ -1,6 +1,6 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { Secret } from '#kit/log/secret.ts';
-import { connection } from './database.ts';
+import { connectTo } from './database.ts';
 
 /**
  * Creates a database if it does not exist.
@@ -26,9 +26,7 @@ export async function dropDatabase(admin: Secret, name: string): Promise<void> {
 
 /** Runs work on an administrative connection. */
 export async function withAdmin(admin: Secret, work: (client: Client) => Promise<void>): Promise<void> {
-  const client = new Client({ ...connection(admin), connectionTimeoutMillis: 10_000 });
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await connectTo(admin);
   try {
     await work(client);
   } finally {

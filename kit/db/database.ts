@@ -1,8 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { type ClientConfig, Pool } from 'pg';
+import { Client, type ClientConfig, Pool } from 'pg';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { noMetrics, type ServiceMetrics } from '#kit/telemetry/metrics.ts';
+import { pinSession } from './session.ts';
 import { createStatementNames } from './statements.ts';
 import { createWritable } from './writable.ts';
 
@@ -10,6 +11,13 @@ import { createWritable } from './writable.ts';
 export interface DatabaseOptions {
   /** postgres://user:password@host:port/database */
   readonly url: Secret;
+  /**
+   * Whether other callers may get the session of a connection between two transactions (a pooler in transaction mode).
+   * Its settings are then those of the role. Default: no.
+   */
+  readonly shared?: boolean;
+  /** Whether hot statements are named and prepared once per connection. Default: yes. */
+  readonly prepared?: boolean;
   /** Maximum number of connections. Default 10. */
   readonly max?: number;
   /** Timeout of a statement, ms. Default 30,000. */
@@ -56,16 +64,21 @@ const transactionOptions = { maxWait: connectTimeout, timeout: 10_000 } as const
 /** Opens a pool. It connects on first use. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, max = 10, applicationName, log, metrics = noMetrics, statementTimeout = 30_000 } = options;
+  const { shared = false, prepared = true } = options;
+  const limits = {
+    lock_timeout: lockTimeout,
+    statement_timeout: statementTimeout,
+    idle_in_transaction_session_timeout: idleInTransactionTimeout,
+  };
   const pool = new Pool({
-    ...connection(url, `-c lock_timeout=${lockTimeout}`),
+    ...connection(url),
     max,
     application_name: applicationName,
     connectionTimeoutMillis: connectTimeout,
-    statement_timeout: statementTimeout,
     query_timeout: statementTimeout + answerGrace,
-    idle_in_transaction_session_timeout: idleInTransactionTimeout,
     keepAlive: true,
     maxLifetimeSeconds: connectionLife,
+    ...(shared ? {} : { onConnect: (client) => pinSession(client, url, limits) }),
   });
   // A broken idle connection emits 'error', which without a listener would end the
   // process. The pool has removed the connection already.
@@ -78,7 +91,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   metrics.watch('signet_database_connections_idle', () => pool.idleCount);
   metrics.watch('signet_database_waiting', () => pool.waitingCount);
   const writable = createWritable(pool);
-  const adapter = new PrismaPg(pool, { statementNameGenerator: createStatementNames(preparedStatements) });
+  const adapter = new PrismaPg(
+    pool,
+    prepared ? { statementNameGenerator: createStatementNames(preparedStatements) } : {},
+  );
   let closing: Promise<void> | undefined;
   return {
     pool,
@@ -93,18 +109,41 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 /**
- * Returns pg's options for a URL. The session time zone is UTC, because the adapter
- * reads timestamps as UTC.
- * @param defaults settings that the URL's settings override: `-c name=value`
+ * Returns pg's options for a URL. Pin the session of each new connection (session.ts) before statements that rely on its
+ * settings. TLS, once required, includes the verification of the server's certificate and name, except with
+ * `sslmode=no-verify`.
  */
-export function connection(url: Secret, defaults?: string): ClientConfig {
+export function connection(url: Secret): ClientConfig {
   // The error of `new URL` would contain the URL and its password.
   if (!URL.canParse(url.reveal())) throw new TypeError('the database URL is not a URL');
   const parsed = new URL(url.reveal());
-  // Set in the URL, because its parameters override the other options.
-  const options = [defaults, parsed.searchParams.get('options'), '-c TimeZone=UTC'].filter(Boolean).join(' ');
-  parsed.searchParams.set('options', options);
+  // pg treats these as verify-full, with a warning at each start that they will not be.
+  const { searchParams } = parsed;
+  if (/^(prefer|require|verify-ca)$/.test(searchParams.get('sslmode') ?? '') && !searchParams.has('uselibpqcompat')) {
+    searchParams.set('sslmode', 'verify-full');
+  }
   return { connectionString: parsed.href };
+}
+
+/**
+ * Opens a single connection, which the caller ends.
+ * @param options.pin sets the required settings; by default. Not for a session that other callers may get
+ */
+export async function connectTo(
+  url: Secret,
+  { pin = true, ...config }: Omit<ClientConfig, 'connectionString'> & { readonly pin?: boolean } = {},
+): Promise<Client> {
+  const client = new Client({ ...connection(url), connectionTimeoutMillis: 10_000, ...config });
+  // A broken connection also fails the query in progress, so the event can be ignored.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    if (pin) await pinSession(client, url);
+  } catch (error) {
+    await client.end();
+    throw error;
+  }
+  return client;
 }
 
 /** Returns the loggable part of a connection's error. The pool attaches the connection, including its password. */

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connection } from './database.ts';
+import { pinSession } from './session.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 
@@ -44,6 +45,7 @@ export function listen(options: {
     try {
       // If a client is ended while it connects, its `connect` never settles.
       await Promise.race([client.connect(), broken]);
+      await pinSession(client, url);
       for (const channel of Object.keys(heard)) await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
       for (const catchUp of Object.values(heard)) catchUp();
       await broken;

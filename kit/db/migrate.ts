@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Client, DatabaseError } from 'pg';
+import { type Client, DatabaseError } from 'pg';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
-import { connection } from './database.ts';
+import { connectTo } from './database.ts';
 import { type Comparison, compareHistory, type Migration, MigrationError, readMigrations } from './history.ts';
 
 /** A service's migrations and their database. */
@@ -29,8 +29,8 @@ export function migrationsOf(service: string): { schema: string; directory: stri
 
 /**
  * Applies pending migrations in order, each in its own transaction, and records them
- * in `_prisma_migrations`. Safe to run in several processes at once: one migrates,
- * the others wait.
+ * in `_prisma_migrations`. Safe to run in several processes at once: each migration is applied by one, and all return when
+ * none is pending.
  * @returns names of the migrations that this call applied
  * @throws MigrationError if the history does not match the directory, or a migration fails (it is rolled back)
  */
@@ -38,17 +38,13 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
   const { schema, log } = options;
   const migrations = await readMigrations(options.directory);
   return withClient(options, async (client) => {
-    // Held until the connection closes. pg_advisory_lock obeys lock_timeout.
-    await client.query(`SET lock_timeout = ${lockTimeout}`);
-    await client.query(`SELECT pg_advisory_lock(hashtextextended($1, 0))`, [`signet migrations of ${schema}`]);
-    await prepare(client, schema);
-    const { pending, problems } = await compare(client, schema, migrations);
-    if (problems.length > 0) throw new MigrationError(`migrations of ${schema}:\n  ${problems.join('\n  ')}`);
-    for (const migration of pending) {
-      await apply(client, schema, migration);
-      log.info({ schema, migration: migration.name }, 'migration applied');
+    const applied: string[] = [];
+    for (;;) {
+      const name = await applyNext(client, schema, migrations);
+      if (name === undefined) return { applied };
+      log.info({ schema, migration: name }, 'migration applied');
+      applied.push(name);
     }
-    return { applied: pending.map(({ name }) => name) };
   });
 }
 
@@ -64,14 +60,7 @@ export async function migrationStatus(
 }
 
 async function withClient<T>(options: { url: Secret }, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({
-    ...connection(options.url),
-    application_name: 'signet-migrate',
-    connectionTimeoutMillis: 10_000,
-  });
-  // A broken connection also fails the query in progress, so the event can be ignored.
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await connectTo(options.url, { application_name: 'signet-migrate' });
   try {
     return await work(client);
   } finally {
@@ -110,9 +99,35 @@ async function compare(client: Client, schema: string, migrations: readonly Migr
   return compareHistory(migrations, rows);
 }
 
+/** Applies the first pending migration in a transaction, and returns its name; undefined if none is pending. */
+async function applyNext(
+  client: Client,
+  schema: string,
+  migrations: readonly Migration[],
+): Promise<string | undefined> {
+  await client.query('BEGIN');
+  try {
+    await client.query(`SET LOCAL lock_timeout = ${lockTimeout}`);
+    // For this transaction and not for the session: a pooler may keep a session, and with it the lock, after its client
+    // has left. pg_advisory_xact_lock obeys lock_timeout.
+    await client.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`signet migrations of ${schema}`]);
+    await prepare(client, schema);
+    const { pending, problems } = await compare(client, schema, migrations);
+    if (problems.length > 0) throw new MigrationError(`migrations of ${schema}:\n  ${problems.join('\n  ')}`);
+    const [next] = pending;
+    if (next) await apply(client, schema, next);
+    else await client.query('COMMIT');
+    return next?.name;
+  } catch (error) {
+    // Fails only if the connection is lost, in which case the server rolls back.
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Applies a migration, records it and commits. @throws MigrationError if it fails */
 async function apply(client: Client, schema: string, migration: Migration): Promise<void> {
   const name = client.escapeIdentifier(schema);
-  await client.query('BEGIN');
   try {
     await client.query(`SET LOCAL search_path = ${name}`);
     await client.query(migration.sql);
@@ -124,8 +139,6 @@ async function apply(client: Client, schema: string, migration: Migration): Prom
     );
     await client.query('COMMIT');
   } catch (error) {
-    // Fails only if the connection is lost, in which case the server rolls back.
-    await client.query('ROLLBACK').catch(() => undefined);
     throw new MigrationError(`migration ${migration.name} of ${schema} failed: ${explain(error, migration.sql)}`, {
       cause: error,
     });

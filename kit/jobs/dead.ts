@@ -1,8 +1,8 @@
-import { Client } from 'pg';
 import { PgBoss } from 'pg-boss';
-import { connection } from '#kit/db/database.ts';
+import { connectTo } from '#kit/db/database.ts';
 import { jobsSchemaOf } from '#kit/db/service-roles.ts';
 import type { Secret } from '#kit/log/secret.ts';
+import { bossConnection } from './boss-connection.ts';
 import { deadOf } from './queue.ts';
 
 /** A job that has failed for good. */
@@ -50,7 +50,7 @@ export function replayDead(boss: PgBoss, queue: string): Promise<number> {
 export async function openDeadJobs(url: Secret, service: string): Promise<DeadJobs | undefined> {
   if (!(await hasJobs(url, service))) return undefined;
   const boss = new PgBoss({
-    connectionString: connection(url).connectionString ?? '',
+    ...bossConnection(url),
     application_name: 'signet-cli',
     schema: jobsSchemaOf(service),
     max: 1,
@@ -71,8 +71,7 @@ export async function openDeadJobs(url: Secret, service: string): Promise<DeadJo
 }
 
 async function hasJobs(url: Secret, service: string): Promise<boolean> {
-  const client = new Client(connection(url));
-  await client.connect();
+  const client = await connectTo(url);
   try {
     const { rows } = await client.query<{ found: string | null }>('SELECT to_regclass($1) AS found', [
       `${jobsSchemaOf(service)}.job`,

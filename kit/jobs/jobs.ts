@@ -1,10 +1,10 @@
 import { fromPrisma, PgBoss } from 'pg-boss';
 import { outsideCalls } from '#kit/call/call.ts';
-import { connection } from '#kit/db/database.ts';
 import { jobsSchemaOf } from '#kit/db/service-roles.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
+import { bossConnection } from './boss-connection.ts';
 import { type DeadJob, listDead, replayDead } from './dead.ts';
 import { deadOf, type QueuePolicy, queueOptions } from './queue.ts';
 
@@ -100,7 +100,7 @@ export async function openJobs<Queues extends Readonly<Record<string, object>>>(
 ): Promise<Jobs<Queues>> {
   const schema = jobsSchemaOf(service);
   const boss = new PgBoss({
-    connectionString: connection(url).connectionString ?? '',
+    ...bossConnection(url),
     application_name: `signet-${service}-jobs`,
     schema,
     max: maxConnections,

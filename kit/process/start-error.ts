@@ -1,5 +1,4 @@
-import { isDatabaseAway } from '#kit/errors/away.ts';
-import { sqlStateOf } from '#kit/errors/sql-state.ts';
+import { databaseFault } from '#kit/errors/database-fault.ts';
 
 /** A start error with a message for the operator. */
 export class StartError extends Error {
@@ -37,22 +36,9 @@ const withoutStack = new Set([
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (withoutStack.has(error.name)) return error.message;
-  const code = sqlStateOf(error) ?? ('code' in error ? String(error.code) : '');
-  const known = databaseErrors[code];
-  if (known) return `${known}: ${error.message}`;
-  if (isDatabaseAway(error)) return `the database of DATABASE_URL does not respond (${code || error.message})`;
+  const fault = databaseFault(error, 'DATABASE_URL');
+  if (fault !== undefined) return fault;
+  const code = 'code' in error ? String(error.code) : '';
   if (/^(EACCES|EROFS|EPERM|ENOSPC)$/.test(code)) return `cannot write a file: ${error.message}`;
   return error.stack ?? error.message;
 }
-
-/** Errors of connecting to DATABASE_URL, by SQLSTATE (PostgreSQL manual, appendix A) or Node's code. */
-const databaseErrors: Record<string, string> = {
-  '25006': 'the database of DATABASE_URL is read-only',
-  '53100': 'the database of DATABASE_URL has no disk space left',
-  '53300': 'the database of DATABASE_URL has no free connection',
-  '28000': 'PostgreSQL rejected the user of DATABASE_URL',
-  '28P01': 'PostgreSQL rejected the password of DATABASE_URL',
-  '3D000': 'the database of DATABASE_URL does not exist',
-  '42501': 'the user of DATABASE_URL may not create tables',
-  ENOTFOUND: 'the host of DATABASE_URL is unknown',
-};

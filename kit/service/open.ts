@@ -1,10 +1,9 @@
 import type { Transport } from '@connectrpc/connect';
 import { type Config, readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
-import { assertConnections } from '#kit/db/connections.ts';
+import { directUrl, poolOptions } from '#kit/db/configured.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
-import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { openBus } from '#kit/events/nats/bus.ts';
 import { overBus } from '#kit/events/nats/source.ts';
 import { connectGate } from '#kit/guard/connect.ts';
@@ -23,6 +22,7 @@ import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
 import { startWork } from '#kit/work/work.ts';
 import { channelsTo } from './channels.ts';
+import { prepareDatabase } from './own-database.ts';
 import { environmentFor, targetOf } from './registry.ts';
 import type { BuiltService, DomainService, ServiceDeps } from './service.ts';
 
@@ -47,8 +47,7 @@ export async function openService(
 ): Promise<{ readonly app: RpcApp; readonly port: number }> {
   const { config, guard, to, log, metrics, closing } = host;
   const database = openDatabase({
-    url: config.databaseUrl,
-    max: config.databasePool,
+    ...poolOptions(config),
     applicationName: `signet-${service.name}`,
     log,
     metrics,
@@ -69,7 +68,7 @@ export async function openService(
   const heard = { ...built.heard, ...events?.heard };
   if (Object.keys(heard).length > 0) {
     const applicationName = `signet-${service.name}-listen`;
-    const notifications = listen({ url: config.databaseUrl, applicationName, heard, log });
+    const notifications = listen({ url: directUrl(config), applicationName, heard, log });
     closing.add(() => notifications.close());
   }
   if (events) closing.add(() => events.close());
@@ -100,11 +99,11 @@ export async function openService(
 export function runService(service: DomainService): Promise<void> {
   const { name, calls, keys, ports } = service;
   return runProcess(async (closing) => {
-    const config = readConfig(keys, environmentFor(name, readEnvironment()));
+    const environment = readEnvironment();
+    const config = readConfig(keys, environmentFor(name, environment));
     const log = processLog(config).child({ service: name });
     const metrics = (await openTelemetry(config, name, log, closing)).of(name);
-    await migrate({ url: config.databaseUrl, ...migrationsOf(name), log });
-    await assertConnections([{ url: config.databaseUrl, pool: config.databasePool }]);
+    await prepareDatabase(name, config, environment, log);
     const auth = linkToAuth(name, { ...config, authTarget: targetOf(config, 'auth') }, calls['auth'] ?? []);
     closing.add(() => auth.close());
     const guard = guardFor(config, { keys: jwksFor(config), revocations: auth.revocations, metrics, log });

@@ -60,8 +60,21 @@ function targetKey(called: string, grpc: Key<number>): Key<string> {
   });
 }
 
-/** Returns the environment of one service, in which `<SERVICE>_DATABASE_URL`, if set, replaces DATABASE_URL. */
+/**
+ * Returns the environment of one service, in which `<SERVICE>_DATABASE_URL`, if set, replaces DATABASE_URL, and
+ * `<SERVICE>_DATABASE_DIRECT_URL` replaces DATABASE_DIRECT_URL. A direct URL belongs to the URL of the same prefix.
+ */
 export function environmentFor(name: string, environment: Environment): Environment {
-  const own = environment[`${envName(name)}_DATABASE_URL`];
-  return own ? { ...environment, DATABASE_URL: own } : environment;
+  const [url, direct] = [`${envName(name)}_DATABASE_URL`, `${envName(name)}_DATABASE_DIRECT_URL`];
+  if (!environment[url]) return environment;
+  return { ...environment, DATABASE_URL: environment[url], DATABASE_DIRECT_URL: environment[direct] };
+}
+
+/** Returns the names of the variables that set a service's database. */
+export function databaseVariables(
+  name: string,
+  environment: Environment,
+): { readonly url: string; readonly direct: string } {
+  const prefix = environment[`${envName(name)}_DATABASE_URL`] ? `${envName(name)}_` : '';
+  return { url: `${prefix}DATABASE_URL`, direct: `${prefix}DATABASE_DIRECT_URL` };
 }

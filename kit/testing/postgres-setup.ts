@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { createDatabase, dropDatabase } from '#kit/db/create-database.ts';
-import { connection } from '#kit/db/database.ts';
+import { connectTo } from '#kit/db/database.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { silentLog } from '#kit/log/log.ts';
@@ -44,9 +44,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 /** Marks a run as alive by an advisory lock, and drops the databases of dead runs. */
 async function holdRun(admin: Secret, run: string): Promise<Client> {
-  const client = new Client(connection(admin));
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await connectTo(admin);
   await client.query('SELECT pg_advisory_lock($1)', [lockOf(run)]);
   const { rows } = await client.query<{ run: string }>(
     String.raw`SELECT DISTINCT substring(datname FROM '^signet_test_([0-9a-f]{8})_') AS run FROM pg_database

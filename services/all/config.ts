@@ -12,6 +12,7 @@ export const keys = {
     doc: 'Data directory of `npm start`: embedded PostgreSQL, master key.',
   }),
   databaseUrl: { ...databaseKeys.databaseUrl, optional: true },
+  databaseDirectUrl: databaseKeys.databaseDirectUrl,
 } as const;
 
 /** The configuration of `npm start`. */

@@ -1,5 +1,6 @@
 import { type Config, type Environment, type Keys, readConfigs } from '#kit/config/config.ts';
 import { oneOf } from '#kit/config/types.ts';
+import { poolOptions } from '#kit/db/configured.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { failure } from '#kit/errors/failure.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
@@ -86,11 +87,9 @@ export async function openAll(
   }));
 
   const authLog = logOf('auth');
-  const { databaseUrl, databasePool } = configs.auth;
   const authMetrics = metrics.of('auth');
   const database = openDatabase({
-    url: databaseUrl,
-    max: databasePool,
+    ...poolOptions(configs.auth),
     applicationName: 'signet-auth',
     log: authLog,
     metrics: authMetrics,

@@ -14,7 +14,7 @@ import { servicesWithData } from '../registry.ts';
 import { type AllConfig, keys } from './config.ts';
 import { masterKeyOf } from './master-key-file.ts';
 import { unknownKeys, withOwnDatabase } from './environment.ts';
-import { assertAllConnections, migrateAll, type SomeConfigs } from './migrate.ts';
+import { assertAllConnections, assertAllDatabases, migrateAll, type SomeConfigs } from './migrate.ts';
 
 /** Environment and configuration of services that run on one machine. */
 export interface Prepared<C> {
@@ -74,6 +74,7 @@ export async function prepare<C extends SomeConfigs>(
     SIGNET_MASTER_KEY: masterKey,
   };
   const configs = read(environment);
+  await assertAllDatabases(configs, environment);
   await step(
     'migrations',
     () => migrateAll(configs, log),

@@ -3,6 +3,7 @@ import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { anyOriginGate } from '#kit/browser/any-origin.ts';
 import { cookieNames } from '#kit/browser/cookies.ts';
+import { directUrl } from '#kit/db/configured.ts';
 import type { Database } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
 import { connectGate } from '#kit/guard/connect.ts';
@@ -97,7 +98,7 @@ export async function buildAuth(deps: {
     { log, metrics },
   );
   const notifications = listen({
-    url: config.databaseUrl,
+    url: directUrl(config),
     applicationName: 'signet-auth-listen',
     heard: {
       signet_revocations: revocation.changed,

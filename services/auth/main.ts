@@ -1,11 +1,11 @@
 import { readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
-import { assertConnections } from '#kit/db/connections.ts';
+import { poolOptions } from '#kit/db/configured.ts';
 import { openDatabase } from '#kit/db/database.ts';
-import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { runProcess } from '#kit/process/run.ts';
 import { processLog } from '#kit/service/process-log.ts';
 import { isSupervised } from '#kit/process/supervisor.ts';
+import { prepareDatabase } from '#kit/service/own-database.ts';
 import { environmentFor } from '#kit/service/registry.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
 import { adminLine, createAdminNotice } from '#kit/process/admin-notice.ts';
@@ -14,14 +14,13 @@ import { keys } from './config.ts';
 import { openAuth } from './open.ts';
 
 await runProcess(async (closing) => {
-  const config = readConfig(keys, environmentFor('auth', readEnvironment()));
+  const environment = readEnvironment();
+  const config = readConfig(keys, environmentFor('auth', environment));
   const log = processLog(config).child({ service: 'auth' });
   const metrics = (await openTelemetry(config, 'auth', log, closing)).of('auth');
-  await migrate({ url: config.databaseUrl, ...migrationsOf('auth'), log });
-  await assertConnections([{ url: config.databaseUrl, pool: config.databasePool }]);
+  await prepareDatabase('auth', config, environment, log);
   const database = openDatabase({
-    url: config.databaseUrl,
-    max: config.databasePool,
+    ...poolOptions(config),
     applicationName: 'signet-auth',
     log,
     metrics,

@@ -2,6 +2,7 @@ import { PrismaClient } from '#gen/prisma/notification/client.ts';
 import { NotificationService } from '#gen/proto/signet/notification/v1/notification_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createChanges } from '#kit/db/changes.ts';
+import { directUrl } from '#kit/db/configured.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
 import { follow } from '#kit/events/follow.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
@@ -46,7 +47,7 @@ export async function build({
 
   const mails = openMails();
   const jobs = await openJobs<{ message: MessageJob }>(
-    { url: config.databaseUrl, service: notification.name, log, metrics },
+    { url: directUrl(config), service: notification.name, log, metrics },
     { message: messagePolicy },
   );
   const send = createMessages({

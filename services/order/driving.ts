@@ -1,5 +1,6 @@
 import type { PrismaClient } from '#gen/prisma/order/client.ts';
 import { type Changes, createChanges } from '#kit/db/changes.ts';
+import { directUrl } from '#kit/db/configured.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
 import type { ServiceDeps } from '#kit/service/service.ts';
 import { createSagaCalls } from './clients/saga-calls.ts';
@@ -60,7 +61,7 @@ export async function openDriving(
   const { db, events, change } = options;
   const { hold, wait, patience, jobPatience } = options.times;
   const jobs = await openJobs<Queues>(
-    { url: config.databaseUrl, service: order.name, log, metrics },
+    { url: directUrl(config), service: order.name, log, metrics },
     { saga: sagaPolicy },
   );
   const schedule: Schedule = async (tx, orderId) => {
