@@ -18,7 +18,13 @@ import { services, servicesWithData } from '../services/registry.ts';
 const missing = 'run npm run --silent compose:env >> .env';
 
 /** Keys that the image sets (deploy/Dockerfile), or that would need a volume. */
-export const notInCompose: ReadonlySet<string> = new Set(['SIGNET_HOST', 'SIGNET_LOG_FORMAT', 'UV_THREADPOOL_SIZE']);
+export const notInCompose: ReadonlySet<string> = new Set([
+  'SIGNET_HOST',
+  'SIGNET_LOG_FORMAT',
+  'UV_THREADPOOL_SIZE',
+  // The PostgreSQL of Compose has no pooler in front of it.
+  'DATABASE_DIRECT_URL',
+]);
 
 /** The keys in the hand-written anchors of docker-compose.yml. */
 const anchors: readonly [anchor: string, envs: ReadonlySet<string>][] = [

@@ -78,6 +78,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     query_timeout: statementTimeout + answerGrace,
     keepAlive: true,
     maxLifetimeSeconds: connectionLife,
+    // oxlint-disable-next-line typescript/no-misused-promises -- the pool awaits it, which its types leave out
     ...(shared ? {} : { onConnect: (client) => pinSession(client, url, limits) }),
   });
   // A broken idle connection emits 'error', which without a listener would end the
@@ -136,11 +137,12 @@ export async function connectTo(
   const client = new Client({ ...connection(url), connectionTimeoutMillis: 10_000, ...config });
   // A broken connection also fails the query in progress, so the event can be ignored.
   client.on('error', () => undefined);
-  await client.connect();
   try {
+    await client.connect();
     if (pin) await pinSession(client, url);
   } catch (error) {
-    await client.end();
+    // Not awaited: an unresponsive server would delay the error. Without it, the server waits for a password for a minute.
+    client.end().catch(() => undefined);
     throw error;
   }
   return client;

@@ -17,6 +17,7 @@ const required: readonly Setting[] = [
   { name: 'transform_null_equals', value: 'off' },
   // Stricter isolation fails concurrent statements with 40001, and waiting statements see no newer rows.
   { name: 'default_transaction_isolation', value: 'read committed' },
+  { name: 'default_transaction_deferrable', value: 'off' },
   // A service's connections are idle between calls, and it limits its transactions itself.
   { name: 'idle_session_timeout', value: '0' },
   { name: 'transaction_timeout', value: '0' },

@@ -26,7 +26,6 @@ export async function startPgBouncer(
     program: pgbouncerProgram,
     args(port, folder) {
       const users = path.join(folder, 'users.txt');
-      const quoted = (text: string) => `"${decodeURIComponent(text).replaceAll('"', '""')}"`;
       writeFileSync(users, `${quoted(target.username)} ${quoted(target.password)}\n`);
       const lines = {
         listen_addr: '127.0.0.1',
@@ -52,6 +51,11 @@ export async function startPgBouncer(
   });
   target.host = `127.0.0.1:${server.port}`;
   return { ...server, url: new Secret(target.href) };
+}
+
+/** Writes a part of a URL as PgBouncer's user list has it. */
+function quoted(text: string): string {
+  return `"${decodeURIComponent(text).replaceAll('"', '""')}"`;
 }
 
 /** The user and group `nobody` of Debian. */
