@@ -3,8 +3,10 @@ import { ConfigError, key, readConfig, readConfigs } from './config.ts';
 import {
   baseUrl,
   duration,
+  issuerUrl,
   list,
   networks,
+  onOff,
   oneOf,
   origins,
   port,
@@ -40,6 +42,21 @@ test('names all invalid keys, without values', () => {
   expect(read).not.toThrow(/for-ever|loud/);
 });
 
+test.each([
+  ['"hunter2"', 'PASSWORD: must not have quotation marks around it'],
+  ["'hunter2'", 'PASSWORD: must not have quotation marks around it'],
+  ['hunter2\r', 'PASSWORD: must not have spaces or line breaks around it'],
+  [' hunter2', 'PASSWORD: must not have spaces or line breaks around it'],
+])('refuses %j, as files of variables that are not shells pass it on', (PASSWORD, message) => {
+  expect(() => readConfig(keys, { PASSWORD })).toThrow(`configuration:\n  ${message}`);
+});
+
+test('reads values with quotation marks and spaces in them', () => {
+  for (const PASSWORD of [`it's "quoted"`, '"', 'a b', `'a"`]) {
+    expect(readConfig(keys, { PASSWORD }).password.reveal()).toBe(PASSWORD);
+  }
+});
+
 test('reads several services, and names a shared key once', () => {
   const services = { a: keys, b: keys };
   expect(readConfigs(services, () => ({ PASSWORD: 'x', TTL: '1s' })).b.ttl).toBe(1_000);
@@ -67,6 +84,11 @@ describe('types', () => {
     [list, 'a, b,,c ', ['a', 'b', 'c']],
     [list, '', []],
     [baseUrl, 'https://id.example.com/', 'https://id.example.com'],
+    [baseUrl, 'https://example.com/mail/', 'https://example.com/mail'],
+    [issuerUrl, 'https://id.example.com/', 'https://id.example.com'],
+    [issuerUrl, 'http://localhost:8080', 'http://localhost:8080'],
+    [onOff, 'off', false],
+    [onOff, 'on', true],
     [origins, 'https://a.example, http://localhost:3000', ['https://a.example', 'http://localhost:3000']],
     [networks, '10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
     [url('postgres'), 'postgres://u:p@h/d', 'postgres://u:p@h/d'],
@@ -86,10 +108,17 @@ describe('types', () => {
     [whole(8, 64), '1e1'],
     [baseUrl, 'id.example.com'],
     [baseUrl, 'ftp://id.example.com'],
+    [issuerUrl, 'id.example.com'],
+    [issuerUrl, 'https://example.com/id'],
+    [issuerUrl, 'https://example.com?a'],
+    [issuerUrl, 'https://Id.example.com'],
+    [issuerUrl, 'https://id.example.com:443'],
+    [issuerUrl, 'https://user@id.example.com'],
     [url('postgres'), 'mysql://h/d'],
     [url('postgres'), 'postgres:5432'],
     [url('postgres'), 'postgres:/h/d'],
     [oneOf('a', 'b'), 'c'],
+    [onOff, 'true'],
     [origins, '*'],
     [origins, 'https://a.example/'],
     [origins, 'https://A.example'],

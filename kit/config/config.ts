@@ -77,11 +77,22 @@ function read<K extends Keys>(keys: K, env: Environment, problems: Set<string>):
       if (!spec.optional) problems.add(`${spec.env}: must be set`);
       continue;
     }
+    const wrapped = wrapping(text);
+    if (wrapped !== undefined) {
+      problems.add(`${spec.env}: must not have ${wrapped} around it`);
+      continue;
+    }
     const result = spec.schema.safeParse(text);
     if (result.success) values[name] = result.data;
     else problems.add(`${spec.env}: ${result.error.issues.map((issue) => issue.message).join('; ')}`);
   }
   return Object.freeze(values) as Config<K>;
+}
+
+/** Returns what is around a value that files of variables, such as those of Docker, do not remove; usually undefined. */
+function wrapping(text: string): string | undefined {
+  if (/^(["'`]).*\1$/s.test(text)) return 'quotation marks';
+  return text.trim() === text ? undefined : 'spaces or line breaks';
 }
 
 function assertNone(problems: ReadonlySet<string>): void {

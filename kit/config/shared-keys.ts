@@ -1,8 +1,8 @@
 import { key } from './config.ts';
 import { databaseUrl } from './database-url.ts';
 import {
-  baseUrl,
   headers,
+  issuerUrl,
   onOff,
   oneOf,
   port,
@@ -77,7 +77,7 @@ export const telemetryKeys = {
 
 /** Keys of every service that verifies tokens. */
 export const tokenKeys = {
-  issuer: key('SIGNET_ISSUER', baseUrl, {
+  issuer: key('SIGNET_ISSUER', issuerUrl, {
     default: 'http://localhost:8080',
     doc: 'Public URL of the edge, and the `iss` of every token. On plain-HTTP localhost, cookies have neither Secure nor the __Host- prefix.',
   }),

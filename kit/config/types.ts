@@ -40,8 +40,15 @@ export function url(...schemes: string[]) {
     );
 }
 
-/** An http(s) origin, kept without a trailing slash, as issuers are written. */
+/** An http(s) URL below which there are pages, kept without a trailing slash. */
 export const baseUrl = url('http', 'https').transform((text) => text.replace(/\/+$/, ''));
+
+/** An http(s) origin, as browsers write it (RFC 6454 section 6.2), kept without a trailing slash, as issuers are written. */
+export const issuerUrl = baseUrl.refine(
+  (text) => new URL(text).origin === text,
+  // Routes, cookies, redirects and the pages of the edge begin at the root of a host.
+  'must be an origin in lower case, such as https://id.example.com, without a path: Signet is not served under a path',
+);
 
 /** Comma-separated values. Whitespace around them is ignored. */
 export const list = z.string().transform((text) =>

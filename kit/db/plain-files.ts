@@ -17,6 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 
 /**
  * Files in folders that a less privileged user can write to. If this process runs as root, such a user must not be able
@@ -89,7 +90,7 @@ export function look(file: string): Stats | undefined {
 export function ownFolder(dir: string, mode: number): string {
   const link = look(dir);
   if (isRoot && link && link.uid !== 0) throw untrusted(dir, `belongs to user ${link.uid}`);
-  mkdirSync(dir, { recursive: true, mode });
+  makeFolder(dir, mode);
   const real = realpathSync(dir);
   if (!isRoot) return real;
   const found = statSync(real);
@@ -99,6 +100,18 @@ export function ownFolder(dir: string, mode: number): string {
   // With the sticky bit, as on /tmp, only owners may rename files.
   if (above.mode & 0o002 && !(above.mode & 0o1000)) throw untrusted(`${real}/..`, 'is writable by every user');
   return real;
+}
+
+/** Creates a folder and those above it. Node's `recursive` never returns where the file system refuses a folder with ENOENT, as /proc does. */
+function makeFolder(dir: string, mode: number): void {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
+  makeFolder(path.dirname(dir), mode);
+  try {
+    mkdirSync(dir, { mode });
+  } catch (error) {
+    // Another process created it.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw error;
+  }
 }
 
 /**

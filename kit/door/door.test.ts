@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import { silentLog } from '#kit/log/log.ts';
+import { createLog, silentLog } from '#kit/log/log.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { mount } from '#kit/call/app.ts';
 import { currentCall } from '#kit/call/call.ts';
@@ -291,6 +291,38 @@ describe('X-Forwarded-For', () => {
     expect(await ask(door.port)).toBe('127.0.0.1');
     expect(await ask(trusting.port)).toBe('203.0.113.7');
     await trusting.close();
+  });
+
+  /** Opens a door with a key of trusted proxies. Returns its port and its warnings. */
+  async function noticing(trustedProxies: readonly string[]): Promise<{ port: number; warnings: string[] }> {
+    const lines: string[] = [];
+    const log = createLog({ level: 'warn', format: 'json', destination: { write: (line) => void lines.push(line) } });
+    const options = { app, ready: async () => undefined, log, port: 0, trustedProxies, trustedProxiesKey: 'PROXIES' };
+    const opened = await openDoor({ ...options, host: '127.0.0.1' });
+    onTestFinished(() => opened.close());
+    return { port: opened.port, warnings: lines };
+  }
+  const send = (port: number, headers: Record<string, string>) => fetch(`http://127.0.0.1:${port}/health`, { headers });
+
+  test.each([
+    ['X-Forwarded-For', { 'x-forwarded-for': '203.0.113.7' }],
+    ['Forwarded', { forwarded: 'for=203.0.113.7' }],
+  ])('%s from an unlisted address is warned about once, with the key', async (name, headers) => {
+    const { port, warnings } = await noticing(['10.0.0.0/8']);
+    await send(port, {});
+    expect(warnings).toEqual([]);
+    await send(port, headers);
+    await send(port, headers);
+    expect(warnings.map((line) => JSON.parse(line).msg)).toEqual([
+      `a request from 127.0.0.1 has ${name}, which is ignored: if this is a proxy in front of Signet, add it to PROXIES, ` +
+        'or all its clients count as one (logged once)',
+    ]);
+  });
+
+  test('from a listed address is not warned about', async () => {
+    const { port, warnings } = await noticing(['127.0.0.1']);
+    await send(port, { 'x-forwarded-for': '203.0.113.7' });
+    expect(warnings).toEqual([]);
   });
 });
 

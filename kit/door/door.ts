@@ -18,6 +18,7 @@ import { isGone } from '#kit/rest/request-body.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import type { GateCheck } from '#kit/call/gate-check.ts';
 import { requestIdFrom } from '#kit/call/call.ts';
+import { createProxyNotice } from '#kit/net/proxy-notice.ts';
 import type { Ready } from '#kit/service/health.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
 import { createDoorServer, type DoorServer, httpLimits } from './h2c.ts';
@@ -35,6 +36,8 @@ export interface DoorOptions {
   readonly log: Log;
   /** Proxies whose X-Forwarded-For is trusted: addresses or CIDR ranges. */
   readonly trustedProxies?: readonly string[];
+  /** The configuration key of `trustedProxies`: a warning names it if another proxy forwards requests. Default: no warning. */
+  readonly trustedProxiesKey?: string;
   /** Limit of open connections. */
   readonly connections?: ConnectionLimit;
   /**
@@ -83,7 +86,8 @@ export async function openDoor(
 }
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
-  const { app, ready, log, trustedProxies = [], connections, limit, extend, routes, gate } = options;
+  const { app, ready, log, trustedProxies = [], trustedProxiesKey, connections, limit, extend, routes, gate } = options;
+  const notice = trustedProxiesKey && createProxyNotice(trustedProxies, trustedProxiesKey, log);
   // Warnings and errors only: calls write their own log lines.
   const logger: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
   const headers = await securityHeaders();
@@ -105,6 +109,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   fastify.addHook('onRequest', (request, reply, done) => {
     // The client has disconnected, so the request can be neither answered nor counted by address.
     if (isGone(request.raw)) return void reply.hijack();
+    if (notice) notice(request.raw);
     const authorization = joinedHeader(request.raw.rawHeaders, 'authorization');
     if (authorization !== undefined) request.raw.headers.authorization = authorization;
     // They are for browsers, which cannot send gRPC.

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type Environment, readConfig } from '#kit/config/config.ts';
+import { ConfigError, type Environment, readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
@@ -8,6 +8,7 @@ import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { createProgress } from '#kit/process/progress.ts';
 import { type Closing } from '#kit/process/run.ts';
+import { inDataDirectory } from '#kit/process/start-error.ts';
 import { processLog } from '#kit/service/process-log.ts';
 import { envName } from '#kit/service/service.ts';
 import { servicesWithData } from '../registry.ts';
@@ -39,6 +40,9 @@ export async function prepare<C extends SomeConfigs>(
   read: (environment: Environment) => C,
 ): Promise<Prepared<C>> {
   const given = readEnvironment();
+  if (given['DATABASE_DIRECT_URL'] && !given['DATABASE_URL']) {
+    throw new ConfigError('DATABASE_DIRECT_URL is set without DATABASE_URL, which it belongs to');
+  }
   // Placeholders for values that are generated below.
   read({
     ...given,
@@ -53,14 +57,14 @@ export async function prepare<C extends SomeConfigs>(
   }
   const step = createProgress();
 
-  const lock = lockDataDir(dataDir);
+  const lock = await inDataDirectory(dataDir, () => lockDataDir(dataDir));
   closing.add(() => lock.release());
-  const masterKey = given['SIGNET_MASTER_KEY'] || (await masterKeyOf(dataDir));
+  const masterKey = given['SIGNET_MASTER_KEY'] || (await inDataDirectory(dataDir, () => masterKeyOf(dataDir)));
   const database = await step(
     'database',
     async () => {
       if (config.databaseUrl) return { urls: {}, summary: describeDatabases(given) };
-      const server = await startEmbedded({ dataDir, log });
+      const server = await inDataDirectory(dataDir, () => startEmbedded({ dataDir, log }));
       closing.add(() => server.stop(), server.interrupt);
       const urls = await ownUrls(server.url(), given);
       return { urls, summary: server.reused ? 'PostgreSQL, already running' : 'PostgreSQL' };

@@ -16,7 +16,9 @@ export async function openEdge(
   const { host, port, trustedProxies } = config;
   const bounds = { total: config.connectionLimit, perAddress: config.connectionLimitAddress };
   const connections = createConnectionLimit(bounds, edge.log, trustIn(trustedProxies));
-  const door = await onPort(port, keys.port.env, () => openDoor({ ...edge, host, port, trustedProxies, connections }));
+  const door = await onPort(port, keys.port.env, () =>
+    openDoor({ ...edge, host, port, trustedProxies, trustedProxiesKey: keys.trustedProxies.env, connections }),
+  );
   closing.add(() => edge.close());
   closing.add(() => door.close());
   return door;
