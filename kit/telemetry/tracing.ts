@@ -76,9 +76,19 @@ function diagLogger(log: Log): DiagLogger {
   const warn = (message: string) => {
     if (performance.now() - loggedAt < logEvery) return;
     loggedAt = performance.now();
-    log.warn({ reason: message.slice(0, 500) }, 'failed to send traces');
+    log.warn({ reason: plain(message).slice(0, 500) }, 'failed to send traces to OTEL_EXPORTER_OTLP_ENDPOINT');
   };
   return { error: warn, warn, info: ignore, debug: ignore, verbose: ignore };
+}
+
+/** Returns the message of an error, which the SDK passes as JSON with its stack. */
+function plain(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { readonly message?: unknown };
+    return typeof message === 'string' ? message : text;
+  } catch {
+    return text;
+  }
 }
 
 function ignore(): void {}

@@ -52,7 +52,10 @@ export function openBus(url: Secret, log: Log): Bus {
       outlast(nats).catch(again);
     } catch (error) {
       await nats?.close().catch(() => undefined);
-      if (!isAway) log.warn({ err: error }, 'NATS is away; events are read from their producers');
+      if (!isAway) {
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn({ reason }, 'NATS_URL does not respond; events are read from their producers');
+      }
       isAway = true;
       again();
     }
