@@ -78,6 +78,12 @@ export function signetReasonOf(error: unknown): string | undefined {
   return error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === errorDomain)?.reason;
 }
 
+/** Returns the ErrorInfo.metadata of a Signet error; undefined for other errors. */
+export function metadataOf(error: unknown): Readonly<Record<string, string>> | undefined {
+  if (!(error instanceof ConnectError)) return undefined;
+  return error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === errorDomain)?.metadata;
+}
+
 /** Returns the guard's reason of an error; undefined for other errors. */
 export function refusalReasonOf(error: unknown): GuardReason | undefined {
   const reason = signetReasonOf(error);

@@ -67,8 +67,9 @@ const checkEvery = 1_000;
 export function createGuard(options: GuardOptions): Guard {
   checkOptions('the guard', guardOptions, options);
   const { onTrouble = warn, ...verifying } = options;
-  const { keys, observe, clock = Date.now } = options;
+  const { keys, observe } = options;
   const revocations = options.revocations === 'none' ? undefined : options.revocations;
+  const clock = options.clock ?? revocations?.time?.now ?? Date.now;
   const verifier = createVerifier(verifying);
   const deps: PolicyDeps = { verifier, revocations, clock };
   const byMethod = new WeakMap<DescMethod, Check>();

@@ -1,3 +1,4 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { createClient, type Transport } from '@connectrpc/connect';
 import { z } from 'zod';
 import { RevocationService, type WatchResponse } from '../../gen/proto/signet/auth/v1/revocation_service_pb.ts';
@@ -5,10 +6,13 @@ import { signetReasonOf } from './error.ts';
 import { checkOptions, func, having, milliseconds } from './options.ts';
 import { createRevocationSet } from './revocation-set.ts';
 import type { Revocations } from './revocations.ts';
+import { createServerTime, type ServerTime } from './server-time.ts';
 import { reasonsOf, type Trouble } from './trouble.ts';
 
 /** Revocations streamed from an auth service. */
 export interface RevocationFeed extends Revocations {
+  /** The auth service's time, from its heartbeats. */
+  readonly time: Pick<ServerTime, 'now' | 'skew'>;
   /** Resolves once all revocations are loaded; rejects if closed before. Waiting does not keep the process alive. */
   ready(): Promise<void>;
   /**
@@ -63,7 +67,8 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
   const first = Promise.withResolvers<void>();
   // Prevents an unhandled rejection if `ready` is never called.
   first.promise.catch(() => undefined);
-  const set = createRevocationSet();
+  const time = createServerTime();
+  const set = createRevocationSet({ clock: time.now });
   let position = { history: '', sequence: '0', lastId: '' };
   let currentAt = -Infinity;
   let isCurrent = false;
@@ -71,6 +76,7 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
   let trouble: Trouble | undefined;
 
   function take(message: WatchResponse): void {
+    if (message.sentAt) time.sample(timestampMs(message.sentAt));
     // Added also after a reset: entries that the auth service has lost stay valid.
     set.add(message.revocations);
     position = { history: message.history, sequence: message.sequence, lastId: message.lastId };
@@ -116,6 +122,7 @@ export function watchRevocations(options: RevocationFeedOptions): RevocationFeed
   return {
     isRevoked: (token) => set.isRevoked(token),
     age: () => (clock() - currentAt) / 1_000,
+    time,
     ready: () => first.promise,
     isReady: () => isCurrent,
     trouble: () => trouble,

@@ -1,3 +1,5 @@
+import type { ServerTime } from './server-time.ts';
+
 /** Claims of a token that a revocation can refer to. */
 export interface Revocable {
   readonly sub: string;
@@ -16,4 +18,6 @@ export interface Revocations {
   isRevoked(token: Revocable): boolean;
   /** Returns the age of the data in seconds; Infinity before the first load. */
   age(): number;
+  /** The auth service's time, by which the guard judges tokens. Default: this machine's. */
+  readonly time?: Pick<ServerTime, 'now' | 'skew'>;
 }

@@ -4,7 +4,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { ServiceTokenService } from '../../gen/proto/signet/auth/v1/service_token_service_pb.ts';
+import { metadataOf } from './error.ts';
 import { checkOptions, func, having } from './options.ts';
+import { createServerTime } from './server-time.ts';
 import { privateServiceKey, type SecretText } from './service-key.ts';
 
 /** A service's name and credentials. */
@@ -17,7 +19,7 @@ export interface ServiceIdentityOptions {
   readonly issuer: string;
   /** Transport to the auth service, without a caller token (it serves to get one). */
   readonly transport: Transport;
-  /** The time, ms since 1970. */
+  /** The time, ms since 1970. Default: this machine's, corrected by the auth service's if that refuses it. */
   readonly clock?: () => number;
 }
 
@@ -50,12 +52,16 @@ const minimumAge = 1_000;
  * Creates a service identity, which gets tokens by the client credentials grant
  * with private_key_jwt (RFC 7523). Concurrent calls share one request. The token is
  * cached and renewed before it expires; if the auth service is unavailable, the
- * current token is used until it expires.
+ * current token is used until it expires. If the auth service refuses only the times
+ * of the assertion, the request is repeated with the auth service's time.
  * @throws Error on unknown or invalid options
  */
 export function createServiceIdentity(options: ServiceIdentityOptions): ServiceIdentity {
   checkOptions('createServiceIdentity', identityOptions, options);
-  const { name, issuer, transport, clock = Date.now } = options;
+  const { name, issuer, transport } = options;
+  const time = createServerTime(options.clock ? { wall: options.clock } : {});
+  // Lifetimes are measured by the monotonic clock: this machine's may be set at any time.
+  const elapsed = options.clock ?? (() => performance.now());
   const client = createClient(ServiceTokenService, transport);
   const key = privateServiceKey(options.key);
   let held: { token: string; since: number; renewAt: number; endsAt: number } | undefined;
@@ -65,7 +71,19 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
   const outsideCalls = AsyncLocalStorage.snapshot();
 
   async function request(): Promise<string> {
-    const now = Math.floor(clock() / 1_000);
+    try {
+      return await requestAt(time.now());
+    } catch (error) {
+      const serverTime = Date.parse(metadataOf(error)?.['server_time'] ?? '');
+      if (Number.isNaN(serverTime)) throw error;
+      time.sample(serverTime);
+      return requestAt(time.now());
+    }
+  }
+
+  /** @param at time of the assertion, ms since 1970 */
+  async function requestAt(at: number): Promise<string> {
+    const now = Math.floor(at / 1_000);
     const clientAssertion = await new SignJWT({ jti: randomUUID() })
       .setProtectedHeader({ alg: 'EdDSA' })
       .setIssuer(name)
@@ -80,7 +98,8 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
       clientAssertion,
     });
     const life = expiresIn * 1_000;
-    held = { token: accessToken, since: clock(), renewAt: clock() + life * renewAt, endsAt: clock() + life };
+    const since = elapsed();
+    held = { token: accessToken, since, renewAt: since + life * renewAt, endsAt: since + life };
     return accessToken;
   }
 
@@ -91,7 +110,7 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
 
   return {
     async token() {
-      const now = clock();
+      const now = elapsed();
       if (!held || now >= held.endsAt) return requestOnce();
       if (now >= held.renewAt && now >= notBefore) {
         notBefore = now + retryAfter;
@@ -101,7 +120,7 @@ export function createServiceIdentity(options: ServiceIdentityOptions): ServiceI
     },
     refused(token) {
       if (held?.token !== token) return true;
-      if (clock() - held.since < minimumAge) return false;
+      if (elapsed() - held.since < minimumAge) return false;
       held = undefined;
       return true;
     },

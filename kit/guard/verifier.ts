@@ -42,7 +42,7 @@ export interface VerifierOptions {
   readonly cacheSize?: number;
   /** Callbacks for metrics. */
   readonly observe?: GuardObserver;
-  /** The time, in milliseconds since 1970. */
+  /** The time, in milliseconds since 1970. Default: that of `revocations`, otherwise this machine's. */
   readonly clock?: () => number;
 }
 
@@ -108,9 +108,10 @@ export const verifierOptions = {
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   checkOptions('the verifier', z.strictObject(verifierOptions), options);
-  const { issuer, audience, algorithms, keys, observe, types = ['at+jwt'], clock = Date.now } = options;
+  const { issuer, audience, algorithms, keys, observe, types = ['at+jwt'] } = options;
   const { fleetAudience = fleetAudienceOf(audience) } = options;
   const revocations = options.revocations === 'none' ? undefined : options.revocations;
+  const clock = options.clock ?? revocations?.time?.now ?? Date.now;
   const { clockSkew = 5_000, maxTokenLife = longestTokenLife, cacheSize = 10_000 } = options;
   checkAlgorithms(algorithms);
   if (fleetAudience === audience) throw new Error('fleetAudience must differ from audience.');

@@ -5,14 +5,15 @@ import type { KeySource } from '#kit/guard/keys.ts';
 import { safeUrl } from '#kit/guard/plain-http.ts';
 import type { Need, Trouble } from '#kit/guard/trouble.ts';
 import type { Log } from '#kit/log/log.ts';
+import { watchSkew } from './clock-skew.ts';
 import { StartError } from '#kit/process/start-error.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 
 type Counted = Exclude<GuardOptions['revocations'], 'none'> & { readonly size: number };
 
 /**
- * Creates the guard of a service from its configuration, with metrics of decisions
- * and revocations, and a log of missing data.
+ * Creates the guard of a service from its configuration, with metrics of decisions,
+ * revocations and the clock, and a log of missing data.
  */
 export function guardFor(
   config: { readonly issuer: string; readonly audience: string; readonly alg: Algorithm },
@@ -25,7 +26,8 @@ export function guardFor(
   const { keys, revocations, metrics, log } = options;
   metrics.watch('signet_revocations', () => revocations.size);
   metrics.watch('signet_revocations_age_seconds', () => revocations.age());
-  return createGuard({
+  const stop = revocations.time && watchSkew(revocations.time, { log, metrics });
+  const guard = createGuard({
     keys,
     revocations,
     observe: metrics.guard,
@@ -34,6 +36,13 @@ export function guardFor(
     audience: config.audience,
     algorithms: [config.alg],
   });
+  return {
+    ...guard,
+    close() {
+      stop?.();
+      guard.close();
+    },
+  };
 }
 
 /** Creates the key source of the auth service's keys, for another process. @throws StartError on an insecure URL */

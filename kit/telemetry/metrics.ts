@@ -8,6 +8,8 @@ const gauges = {
   signet_revocations_age_seconds: 'Age of the revocation data, in seconds.',
   signet_password_hashes_running: 'Password hashes being computed.',
   signet_password_hashes_waiting: 'Password hashes waiting to be computed.',
+  signet_clock_skew_seconds:
+    "How far this machine's clock is ahead of the auth service's database, in seconds; negative if behind.",
   signet_database_connections: 'Open database connections.',
   signet_database_connections_idle: 'Idle database connections.',
   signet_database_waiting: 'Statements waiting for a database connection.',

@@ -3,6 +3,7 @@ import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { anyOriginGate } from '#kit/browser/any-origin.ts';
 import { cookieNames } from '#kit/browser/cookies.ts';
+import { createDatabaseClock } from '#kit/db/clock.ts';
 import { directUrl } from '#kit/db/configured.ts';
 import type { Database } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
@@ -14,7 +15,7 @@ import { guardFor } from '#kit/identity/guard-for.ts';
 import type { Ready } from '#kit/service/health.ts';
 import { assertServes, createService } from '#kit/service/stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
-import { startWork } from '#kit/work/work.ts';
+import { every, startWork } from '#kit/work/work.ts';
 import { buildAccounts } from './accounts/build.ts';
 import type { FirstAdmin } from './accounts/public.ts';
 import { buildAudit } from './audit/build.ts';
@@ -36,6 +37,9 @@ import type { KnownService } from './service-identity/public.ts';
 import { buildSessions } from './sessions/build.ts';
 import { buildSignIn } from './sign-in/build.ts';
 import { buildUsers } from './users/build.ts';
+
+/** Interval of reading the database's clock, ms. */
+const clockEvery = 2_000;
 
 /** The auth service, wired. */
 export interface Auth {
@@ -60,7 +64,9 @@ export async function buildAuth(deps: {
 }): Promise<Auth> {
   const { config, database, log, metrics } = deps;
   const db = new PrismaClient(database.prisma);
-  const ground: Ground = { config, db, cookies: cookieNames(config.issuer), log, metrics };
+  const clock = createDatabaseClock(database.pool);
+  await clock.read();
+  const ground: Ground = { config, db, cookies: cookieNames(config.issuer), clock, log, metrics };
 
   const rooms: Room[] = [];
   function add<R extends object>(room: R & Room): R {
@@ -93,10 +99,10 @@ export async function buildAuth(deps: {
   );
   const accounts = add(buildAccounts(ground, { hasher: passwords.hasher, users: users.store, links: links.links }));
   // Before the notifications, which wake this work.
-  const work = startWork(
-    rooms.flatMap((room) => room.work ?? []),
-    { log, metrics },
-  );
+  const work = startWork([every('read clock', clockEvery, clock.read), ...rooms.flatMap((room) => room.work ?? [])], {
+    log,
+    metrics,
+  });
   const notifications = listen({
     url: directUrl(config),
     applicationName: 'signet-auth-listen',

@@ -1,5 +1,6 @@
 import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import type { CookieNames } from '#kit/browser/cookies.ts';
+import type { DatabaseClock } from '#kit/db/clock.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Mounted } from '#kit/call/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
@@ -11,6 +12,8 @@ export interface Ground {
   readonly config: AuthConfig;
   readonly db: PrismaClient;
   readonly cookies: CookieNames;
+  /** The database's clock, by which the service issues and judges. */
+  readonly clock: DatabaseClock;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
 }

@@ -22,14 +22,14 @@ import { createRegistrationStore } from './store/registration.ts';
 
 /** Builds the room `accounts`: registration, administration, import and deletion. */
 export function buildAccounts(
-  { config, db }: Ground,
+  { config, db, clock }: Ground,
   { hasher, users, links }: { readonly hasher: Hasher; readonly users: UserStore; readonly links: Links },
 ) {
   const { passwordMin, adminEmail: email, adminPassword: password } = config;
   const store = createRegistrationStore(db);
-  const accounts = createAccounts({ store, hasher, passwordMin, clock: Date.now });
+  const accounts = createAccounts({ store, hasher, passwordMin, clock: clock.now });
   const admin = createAdmin(createAdminStore(db));
-  const imports = createImports(createImportStore(db), Date.now);
+  const imports = createImports(createImportStore(db), clock.now);
   const erasures = createErasures(createErasureStore(db), listenersOf(UserDeletedSchema));
   return {
     ensureFirstAdmin: () => ensureFirstAdmin({ store, accounts }, { email, password }),

@@ -13,7 +13,7 @@ import { generateSigningKey } from './rules/signing-key.ts';
 import { createKeyStore } from './store.ts';
 
 /** Builds the room `keys`: the keyring in memory and the key rotation. */
-export async function buildKeys({ config, db, log }: Ground, master: MasterKey) {
+export async function buildKeys({ config, db, clock, log }: Ground, master: MasterKey) {
   const { alg, keyPending: pending, keyRotation: rotation } = config;
   const store = createKeyStore(db);
   const keyring = await openKeyring({ store, master, alg, sourceOf: localJwks, log });
@@ -21,6 +21,7 @@ export async function buildKeys({ config, db, log }: Ground, master: MasterKey) 
     store,
     generate: () => generateSigningKey(alg, master),
     reload: () => keyring.reload(),
+    clock: clock.now,
     times: { rotation, pending, tokenLife: longestTokenLife },
     log,
   });

@@ -7,7 +7,7 @@ import { createLimits } from './rules/limits.ts';
 import { createAttemptStore } from './store.ts';
 
 /** Builds the room `limits`: limits on sign-in attempts and mails, and device tokens. */
-export function buildLimits({ config, db }: Ground, macs: Macs) {
+export function buildLimits({ config, db, clock }: Ground, macs: Macs) {
   const store = createAttemptStore(db);
   const limits = createLimits({
     store,
@@ -17,5 +17,5 @@ export function buildLimits({ config, db }: Ground, macs: Macs) {
       await insertAudit(db, { kind: 'login', outcome: 'limited', actor: { ...by, id: '' }, details: { budget } });
     },
   });
-  return { limits, devices: createDeviceTokens(macs, Date.now), work: [sweeping('attempts', store)] };
+  return { limits, devices: createDeviceTokens(macs, clock.now), work: [sweeping('attempts', store)] };
 }

@@ -11,9 +11,9 @@ import { createRevocationStore } from './store/revocations.ts';
 const pollEvery = 1_000;
 
 /** Builds the room `revocation`. Resolves when the table has been read. */
-export async function buildRevocation({ db }: Ground) {
+export async function buildRevocation({ db, clock }: Ground) {
   const store = createRevocationStore(db);
-  const known = createLocalRevocations(store);
+  const known = createLocalRevocations(store, clock);
   const poll = every('read revocations', pollEvery, known.pull);
   await known.ready();
   const closing = new AbortController();
@@ -22,7 +22,7 @@ export async function buildRevocation({ db }: Ground) {
     work: [poll, sweeping('revocations', store)],
     /** Reads the table now, because another replica wrote to it. */
     changed: poll.wake,
-    mounted: [mount(RevocationService, revocationHandler(known, closing.signal))],
+    mounted: [mount(RevocationService, revocationHandler(known, closing.signal, clock.now))],
     close() {
       closing.abort();
       known.close();

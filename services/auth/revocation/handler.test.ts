@@ -10,6 +10,8 @@ import { revocationHandler } from './handler.ts';
 import { createLocalRevocations, type LocalRevocations, type SequencedRevocation } from './rules.ts';
 
 let known: LocalRevocations;
+/** A day ahead of this machine. */
+const time = { now: () => Date.now() + 86_400_000, skew: () => -86_400 };
 const closing = new AbortController();
 afterEach(() => known.close());
 
@@ -19,16 +21,19 @@ async function makeReplica() {
   const sequence = () => table.rows.at(-1)?.sequence ?? 0n;
   /** Blocks reads of pages while set. */
   const reading: { gate?: Promise<void> | undefined; begun?: () => void } = {};
-  known = createLocalRevocations({
-    head: async () => ({ history: table.history, sequence: sequence(), lastId: table.rows.at(-1)?.id ?? '' }),
-    idAt: async (at) => table.rows.find((row) => row.sequence === at)?.id,
-    async after(at, limit) {
-      const page = table.rows.filter((row) => row.sequence > at).slice(0, limit);
-      reading.begun?.();
-      await reading.gate;
-      return page;
+  known = createLocalRevocations(
+    {
+      head: async () => ({ history: table.history, sequence: sequence(), lastId: table.rows.at(-1)?.id ?? '' }),
+      idAt: async (at) => table.rows.find((row) => row.sequence === at)?.id,
+      async after(at, limit) {
+        const page = table.rows.filter((row) => row.sequence > at).slice(0, limit);
+        reading.begun?.();
+        await reading.gate;
+        return page;
+      },
     },
-  });
+    time,
+  );
   await known.ready();
   /** @param mark distinguishes entries with the same sequence */
   const write = (count: number, mark = '') => {
@@ -63,7 +68,7 @@ async function makeReplica() {
 
 /** The messages to a watcher with this position. */
 async function* watching(history: string, sequence: string, lastId: string): AsyncGenerator<WatchResponse> {
-  const { watch } = revocationHandler(known, closing.signal);
+  const { watch } = revocationHandler(known, closing.signal, time.now);
   const leave = new AbortController();
   const context = createHandlerContext({
     service: RevocationService,

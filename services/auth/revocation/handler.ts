@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import {
   type RevocationService,
@@ -11,10 +12,14 @@ import { failure } from '../reasons.ts';
 /** Heartbeat interval, ms. Watchers consider a silent stream as disconnected. */
 const heartbeatEvery = 1_000;
 
-/** Implements RevocationService. Each watcher reads at its own pace; a slow one does not delay others. */
+/**
+ * Implements RevocationService. Each watcher reads at its own pace; a slow one does not delay others.
+ * @param now the time that watchers adopt, ms since 1970
+ */
 export function revocationHandler(
   known: LocalRevocations,
   closing: AbortSignal,
+  now: () => number,
 ): ServiceImpl<typeof RevocationService> {
   /** Whether a watcher's position is in the current history. Reads the table first if this replica may lag behind the watcher's last one. */
   async function placeOf(position: RevocationPosition): Promise<{ generation: number; isKnown: boolean }> {
@@ -53,7 +58,13 @@ export function revocationHandler(
         if (reset || page.length > 0 || current) {
           const revocations = page.map(({ revocation }) => revocation);
           const position = { history: at.history, sequence: String(at.sequence), lastId: at.lastId };
-          yield create(WatchResponseSchema, { ...position, reset, current, revocations });
+          yield create(WatchResponseSchema, {
+            ...position,
+            reset,
+            current,
+            revocations,
+            sentAt: timestampFromMs(Math.floor(now())),
+          });
           reset = false;
         }
         if (isLast && known.head()?.sequence === at.sequence) await known.changed(heartbeatEvery, ended);

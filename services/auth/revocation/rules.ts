@@ -34,6 +34,7 @@ export interface RevocationStore {
 
 /** The revocations known to this replica, written by any replica. */
 export interface LocalRevocations extends Revocations {
+  readonly time: NonNullable<Revocations['time']>;
   /** The last position read; undefined before the first read. */
   head(): RevocationPosition | undefined;
   /** Changes when the table has lost commits or was restored: earlier positions may be invalid. */
@@ -66,9 +67,13 @@ const currentFor = 2_500;
  * Follows the table of revocations. Call `pull` when it may have changed. If the
  * table has lost commits (failover) or was restored, reads it completely and merges
  * it: no entry is dropped before it expires.
+ * @param time the database's
  */
-export function createLocalRevocations(store: RevocationStore): LocalRevocations {
-  const set = createRevocationSet();
+export function createLocalRevocations(
+  store: RevocationStore,
+  time: NonNullable<Revocations['time']>,
+): LocalRevocations {
+  const set = createRevocationSet({ clock: time.now });
   const news = new EventEmitter().setMaxListeners(0);
   let head: RevocationPosition | undefined;
   let generation = 0;
@@ -145,6 +150,7 @@ export function createLocalRevocations(store: RevocationStore): LocalRevocations
   return {
     isRevoked: (token) => set.isRevoked(token),
     age: () => age() / 1_000,
+    time,
     head: () => head,
     get generation() {
       return generation;

@@ -9,7 +9,7 @@ import { createAssertionStore } from './store.ts';
 
 /** Builds the room `service-identity`: service tokens. */
 export function buildServiceIdentity(
-  { config, db }: Ground,
+  { config, db, clock, log }: Ground,
   deps: Pick<Parameters<typeof createServiceTokens>[0], 'services' | 'signer' | 'scopesFor'>,
 ) {
   const { issuer, audience, accessTtl } = config;
@@ -21,6 +21,13 @@ export function buildServiceIdentity(
     audience,
     fleetAudience: fleetAudienceOf(audience),
     accessTtl,
+    now: clock.now,
+    onSkew(service, seconds) {
+      log.warn(
+        { client: service, clock_skew: seconds },
+        `the clock of ${service} is ${Math.abs(seconds).toFixed(1)} s ${seconds > 0 ? 'ahead of' : 'behind'} the database's; synchronize both (NTP)`,
+      );
+    },
   });
   return {
     mounted: [mount(ServiceTokenService, serviceTokenHandler(tokens))],

@@ -1,4 +1,4 @@
-import { decodeJwt, jwtVerify } from 'jose';
+import { decodeJwt, errors, jwtVerify } from 'jose';
 import { randomUUID, type KeyObject } from 'node:crypto';
 import type { Actor } from '../audit/public.ts';
 import type { Signer } from '../keys/public.ts';
@@ -32,7 +32,7 @@ export interface ServiceToken {
 
 /** Issues service tokens. */
 export interface ServiceTokens {
-  /** @throws INVALID_CLIENT; only the log has the cause */
+  /** @throws INVALID_CLIENT; only the log has the cause. With `server_time` if only the times of the assertion are wrong */
   issue(assertion: string, by: Actor): Promise<ServiceToken>;
 }
 
@@ -54,8 +54,12 @@ export function createServiceTokens(deps: {
   readonly accessTtl: number;
   /** The scopes of roles. */
   readonly scopesFor: (roles: readonly string[]) => Promise<readonly string[]>;
+  /** The database's time, ms since 1970. */
+  readonly now: () => number;
+  /** Called for a genuine assertion whose times are wrong: how far the clock of the service is ahead, s. */
+  readonly onSkew: (service: string, seconds: number) => void;
 }): ServiceTokens {
-  const { store, signer, issuer, audience, fleetAudience, accessTtl, scopesFor } = deps;
+  const { store, signer, issuer, audience, fleetAudience, accessTtl, scopesFor, now, onSkew } = deps;
   const known = new Map(deps.services.map((service) => [service.name, service]));
 
   async function verified(assertion: string, service: KnownService): Promise<void> {
@@ -65,6 +69,7 @@ export function createServiceTokens(deps: {
       subject: service.name,
       // `aud` is checked below: it must be exactly the issuer.
       requiredClaims: ['jti', 'exp', 'iat'],
+      currentDate: new Date(now()),
       maxTokenAge: maxAssertionLife,
       clockTolerance: skew,
     });
@@ -84,10 +89,14 @@ export function createServiceTokens(deps: {
         await verified(assertion, service);
       } catch (error) {
         await store.note(service.name, 'failure', by);
-        throw failure('INVALID_CLIENT', { cause: error });
+        if (!isAboutTime(error)) throw failure('INVALID_CLIENT', { cause: error });
+        // The signature is genuine. The service corrects its assertion by this time and tries again.
+        const { iat = 0 } = decodeJwt(assertion);
+        onSkew(service.name, iat - now() / 1_000);
+        throw failure('INVALID_CLIENT', { metadata: { server_time: new Date(now()).toISOString() }, cause: error });
       }
       const { name, roles } = service;
-      const iat = Math.floor(Date.now() / 1_000);
+      const iat = Math.floor(now() / 1_000);
       const expiresIn = Math.floor(accessTtl / 1_000);
       const accessToken = await signer().sign({
         iss: issuer,
@@ -104,6 +113,12 @@ export function createServiceTokens(deps: {
       return { accessToken, expiresIn };
     },
   };
+}
+
+/** Whether jose refused only the times of an assertion. It verifies the signature first. */
+function isAboutTime(error: unknown): boolean {
+  if (error instanceof errors.JWTExpired) return true;
+  return error instanceof errors.JWTClaimValidationFailed && ['iat', 'nbf'].includes(error.claim);
 }
 
 /** The issuer of an assertion, not verified. */

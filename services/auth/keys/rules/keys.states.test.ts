@@ -30,7 +30,7 @@ beforeEach(async () => {
     const times = { rotation: 30 * 24 * hour, pending: hour, tokenLife: hour / 4 };
     return {
       database: opened,
-      keys: createKeys({ store, generate, reload: async () => undefined, times, log: silentLog }),
+      keys: createKeys({ store, generate, reload: async () => undefined, clock: Date.now, times, log: silentLog }),
     };
   });
   const opened = openDatabase({ url: database.url, applicationName: 'first', log: silentLog, metrics: noMetrics });

@@ -92,16 +92,18 @@ export function createKeys(deps: {
   readonly generate: () => Promise<StoredKey>;
   /** Called after this replica changed a key. */
   readonly reload: () => Promise<void>;
+  /** The database's time, ms since 1970. */
+  readonly clock: () => number;
   readonly times: KeyTimes;
   readonly log: Log;
 }): Keys {
-  const { store, generate, reload, times, log } = deps;
+  const { store, generate, reload, clock, times, log } = deps;
   const { rotation, pending, tokenLife } = times;
 
   async function isDue(): Promise<boolean> {
     const active = await store.findActive();
     const since = active?.activatedAt ?? active?.createdAt;
-    return since !== undefined && Date.now() - since.getTime() >= rotation - pending;
+    return since !== undefined && clock() - since.getTime() >= rotation - pending;
   }
 
   async function makeNext(by: Actor): Promise<KeyRecord | undefined> {

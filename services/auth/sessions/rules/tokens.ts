@@ -3,6 +3,7 @@ import type { Signer } from '../../keys/public.ts';
 import type { Macs } from '../../secrets/public.ts';
 import { formatRefreshToken } from './refresh-token.ts';
 import type { SignedIn } from './session.ts';
+import { failure } from '../../reasons.ts';
 
 /** The tokens of a session. */
 export interface IssuedTokens {
@@ -17,6 +18,7 @@ export interface IssuedTokens {
 
 /** Issues the tokens of sessions. */
 export interface Tokens {
+  /** @throws SERVICE_UNAVAILABLE if guards would refuse the token, because the database's clock was ahead */
   issue(signedIn: SignedIn): Promise<IssuedTokens>;
   /** The CSRF token of a session, which never changes. */
   csrfFor(sessionId: string): string;
@@ -48,6 +50,15 @@ export function createTokens(deps: {
       // the change has `tokensFrom` as its time of issue, up to two seconds in the future.
       const now = seconds(at);
       const iat = Math.max(now, tokensFrom ? seconds(tokensFrom) : 0);
+      if (iat > now + longestAhead) {
+        // Every guard would refuse the token, so the client must not get it as valid.
+        throw failure('SERVICE_UNAVAILABLE', {
+          retryAfter: 60,
+          cause: new Error(
+            `a change of account ${user.id} or of its roles is dated ${iat - now} s in the future: the database's clock was ahead (docs/operating.md)`,
+          ),
+        });
+      }
       const sessionEnd = seconds(session.expiresAt);
       // A token does not outlive its session.
       const exp = Math.min(iat + Math.floor(accessTtl / 1_000), Math.max(sessionEnd, iat + 1));
@@ -69,7 +80,7 @@ export function createTokens(deps: {
         email_verified: user.verifiedAt !== undefined,
         amr: session.amr,
         acr: acrOf(session.amr),
-        auth_time: seconds(session.authTime),
+        auth_time: authTimeOf(session, iat),
         // Lets the edge check a CSRF token without a key or a call.
         csrf: createHash('sha256').update(csrfToken).digest('base64url'),
       });
@@ -87,6 +98,20 @@ export function createTokens(deps: {
       };
     },
   };
+}
+
+/** Clock skew that guards allow, s. */
+const skew = 5;
+/** Time that `iat` may be in the future, s: two by a change of the account, and one by rounding. */
+const longestAhead = 3;
+
+/**
+ * The time of the authentication. If it is long after the token's time of issue, the database's clock was ahead then and the
+ * true time is not known. The epoch stands for it, so that what needs a recent sign-in asks for one.
+ */
+function authTimeOf({ authTime }: SignedIn['session'], iat: number): number {
+  const time = seconds(authTime);
+  return time > iat + skew ? 0 : Math.min(time, iat);
 }
 
 function seconds(time: Date): number {

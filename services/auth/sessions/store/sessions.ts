@@ -124,7 +124,8 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
       WITH found AS (
         SELECT ${signedInColumns},
                ${live} AND u.disabled_at IS NULL AS live,
-               s.counter = ${token.counter}::int + 1 AND s.rotated_at > clock_timestamp() - ${grace} AS in_grace,
+               s.counter = ${token.counter}::int + 1
+                 AND s.rotated_at > clock_timestamp() - ${grace} AND s.rotated_at <= clock_timestamp() + ${grace} AS in_grace,
                coalesce(s.refreshed_from <> ${networkOf(ip)}, false) AS other_network,
                coalesce(s.refreshed_by <> ${agentOf(agent)}, false) AS other_agent,
                coalesce(s.replayed_at >= s.rotated_at, false) AS is_noted

@@ -7,6 +7,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_signet_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/revocation_service.proto.
  */
 export const file_signet_auth_v1_revocation_service: GenFile = /*@__PURE__*/
-  fileDesc("CidzaWduZXQvYXV0aC92MS9yZXZvY2F0aW9uX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIk8KDFdhdGNoUmVxdWVzdBIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwARIYCgdsYXN0X2lkGAMgASgJQge6SARyAhhAIpgBCg1XYXRjaFJlc3BvbnNlEg8KB2hpc3RvcnkYASABKAkSFAoIc2VxdWVuY2UYAiABKARCAjABEg0KBXJlc2V0GAMgASgIEg8KB2N1cnJlbnQYBCABKAgSLwoLcmV2b2NhdGlvbnMYBSADKAsyGi5zaWduZXQuYXV0aC52MS5SZXZvY2F0aW9uEg8KB2xhc3RfaWQYBiABKAkisQEKClJldm9jYXRpb24SFAoKc2Vzc2lvbl9pZBgBIAEoCUgAEhIKCHRva2VuX2lkGAIgASgJSAASEQoHc3ViamVjdBgDIAEoCUgAEhAKBmtleV9pZBgEIAEoCUgAEg4KBHJvbGUYCCABKAlIABISCgpub3RfYmVmb3JlGAUgASgNEhIKCnJldm9rZWRfYXQYBiABKA0SEgoKZXhwaXJlc19hdBgHIAEoDUIICgZ0YXJnZXQybAoRUmV2b2NhdGlvblNlcnZpY2USVwoFV2F0Y2gSHC5zaWduZXQuYXV0aC52MS5XYXRjaFJlcXVlc3QaHS5zaWduZXQuYXV0aC52MS5XYXRjaFJlc3BvbnNlIg+QAgGKtRgCGgCitRgCe30wAWIGcHJvdG8z", [file_buf_validate_validate, file_signet_policy_v1_policy]);
+  fileDesc("CidzaWduZXQvYXV0aC92MS9yZXZvY2F0aW9uX3NlcnZpY2UucHJvdG8SDnNpZ25ldC5hdXRoLnYxIk8KDFdhdGNoUmVxdWVzdBIPCgdoaXN0b3J5GAEgASgJEhQKCHNlcXVlbmNlGAIgASgEQgIwARIYCgdsYXN0X2lkGAMgASgJQge6SARyAhhAIsUBCg1XYXRjaFJlc3BvbnNlEg8KB2hpc3RvcnkYASABKAkSFAoIc2VxdWVuY2UYAiABKARCAjABEg0KBXJlc2V0GAMgASgIEg8KB2N1cnJlbnQYBCABKAgSLwoLcmV2b2NhdGlvbnMYBSADKAsyGi5zaWduZXQuYXV0aC52MS5SZXZvY2F0aW9uEg8KB2xhc3RfaWQYBiABKAkSKwoHc2VudF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAisQEKClJldm9jYXRpb24SFAoKc2Vzc2lvbl9pZBgBIAEoCUgAEhIKCHRva2VuX2lkGAIgASgJSAASEQoHc3ViamVjdBgDIAEoCUgAEhAKBmtleV9pZBgEIAEoCUgAEg4KBHJvbGUYCCABKAlIABISCgpub3RfYmVmb3JlGAUgASgNEhIKCnJldm9rZWRfYXQYBiABKA0SEgoKZXhwaXJlc19hdBgHIAEoDUIICgZ0YXJnZXQybAoRUmV2b2NhdGlvblNlcnZpY2USVwoFV2F0Y2gSHC5zaWduZXQuYXV0aC52MS5XYXRjaFJlcXVlc3QaHS5zaWduZXQuYXV0aC52MS5XYXRjaFJlc3BvbnNlIg+QAgGKtRgCGgCitRgCe30wAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
 
 /**
  * The position to start at.
@@ -102,6 +104,15 @@ export type WatchResponse = Message<"signet.auth.v1.WatchResponse"> & {
    * @generated from field: string last_id = 6;
    */
   lastId: string;
+
+  /**
+   * The auth service's time when it sent the message. A watcher judges tokens by
+   * this clock, so that the clock of its own machine does not matter. Unset by
+   * earlier releases.
+   *
+   * @generated from field: google.protobuf.Timestamp sent_at = 7;
+   */
+  sentAt?: Timestamp | undefined;
 };
 
 /**
