@@ -1,3 +1,4 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { create } from '@bufbuild/protobuf';
 import { createHandlerContext, type HandlerContext } from '@connectrpc/connect';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -10,8 +11,8 @@ import { revocationHandler } from './handler.ts';
 import { createLocalRevocations, type LocalRevocations, type SequencedRevocation } from './rules.ts';
 
 let known: LocalRevocations;
-/** A day ahead of this machine. */
-const time = { now: () => Date.now() + 86_400_000, skew: () => -86_400 };
+/** Ahead of this machine. */
+const time = { now: () => Date.now() + 60_000, skew: () => -60 };
 const closing = new AbortController();
 afterEach(() => known.close());
 
@@ -105,6 +106,14 @@ test('sends everything to a new watcher and the missing entries to a returning o
   const rest = await first('first', '2', 'entry 2');
   expect([rest.reset, valuesOf(rest), rest.lastId]).toEqual([false, ['session 3'], 'entry 3']);
   expect(await first('first', '3', 'entry 3')).toMatchObject({ reset: false, current: true, revocations: [] });
+});
+
+test("every message carries the database's time", async () => {
+  await makeReplica();
+  await known.pull();
+  const message = await first('', '0', '');
+  const sentAt = message.sentAt ? timestampMs(message.sentAt) : 0;
+  expect(Math.abs(sentAt - time.now())).toBeLessThan(5_000);
 });
 
 test('a replica that lags behind its watcher reads the table and does not reset the watcher', async () => {

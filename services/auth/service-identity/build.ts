@@ -25,7 +25,7 @@ export function buildServiceIdentity(
     onSkew(service, seconds) {
       log.warn(
         { client: service, clock_skew: seconds },
-        `the clock of ${service} is ${Math.abs(seconds).toFixed(1)} s ${seconds > 0 ? 'ahead of' : 'behind'} the database's; synchronize both (NTP)`,
+        `the clock of ${service} is about ${Math.abs(Math.round(seconds))} s ${seconds > 0 ? 'ahead of' : 'behind'} the database's; synchronize both (NTP)`,
       );
     },
   });
