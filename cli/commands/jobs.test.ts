@@ -23,7 +23,7 @@ const jobs = (...args: string[]) => run(['jobs', ...args], { environment: { DATA
 /** Lets one job of notification die. Returns its id. */
 async function letDie(): Promise<string | undefined> {
   const opened = await openJobs<{ message: { readonly n: number } }>(
-    { url: database.url, service: 'notification', log: silentLog, metrics: noMetrics },
+    { database: { databaseUrl: database.url }, service: 'notification', log: silentLog, metrics: noMetrics },
     { message: { retries: 1, delay: 1, maxDelay: 1, timeout: 30 } },
   );
   await opened.run('message', 1, async () => {

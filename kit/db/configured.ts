@@ -17,11 +17,14 @@ export function poolOptions(config: DatabaseConfig): Pick<DatabaseOptions, 'url'
   };
 }
 
+/** The URLs of a service's database. */
+export interface DatabaseUrls {
+  readonly databaseUrl: Secret;
+  readonly databaseDirectUrl?: Secret | undefined;
+}
+
 /** Returns the URL of a service's database for notifications, jobs and migrations, which need a session of their own. */
-export function directUrl({
-  databaseUrl,
-  databaseDirectUrl,
-}: Pick<DatabaseConfig, 'databaseUrl' | 'databaseDirectUrl'>): Secret {
+export function directUrl({ databaseUrl, databaseDirectUrl }: DatabaseUrls): Secret {
   return databaseDirectUrl ?? databaseUrl;
 }
 

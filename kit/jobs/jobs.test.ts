@@ -38,7 +38,7 @@ afterEach(async () => {
 async function openOne(policy: Partial<QueuePolicy> = {}): Promise<Jobs<Queues>> {
   const log = createLog({ level: 'info', format: 'json', destination: { write: (line) => void lines.push(line) } });
   const jobs = await openJobs<Queues>(
-    { url: database.url, service: 'user', log, metrics: noMetrics },
+    { database: { databaseUrl: database.url }, service: 'user', log, metrics: noMetrics },
     { greet: { ...quick, ...policy } },
   );
   open.push(jobs);

@@ -1,8 +1,8 @@
 import { fromPrisma, PgBoss } from 'pg-boss';
 import { outsideCalls } from '#kit/call/call.ts';
+import { type DatabaseUrls, directUrl } from '#kit/db/configured.ts';
 import { jobsSchemaOf } from '#kit/db/service-roles.ts';
 import type { Log } from '#kit/log/log.ts';
-import type { Secret } from '#kit/log/secret.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { bossConnection } from './boss-connection.ts';
 import { type DeadJob, listDead, replayDead } from './dead.ts';
@@ -72,8 +72,8 @@ export interface Jobs<Queues extends Readonly<Record<string, object>>> {
 
 /** Where jobs are kept and who hears of them. */
 export interface JobsOptions {
-  /** The database of the service. */
-  readonly url: Secret;
+  /** The database of the service. The jobs need a session of their own, so they use its direct URL. */
+  readonly database: DatabaseUrls;
   /** The service; its jobs are in the schema `<service>_jobs`. */
   readonly service: string;
   readonly log: Log;
@@ -95,12 +95,12 @@ const drainMs = 10_000;
  * @throws Error on an invalid queue name, or if the database is unavailable
  */
 export async function openJobs<Queues extends Readonly<Record<string, object>>>(
-  { url, service, log, metrics }: JobsOptions,
+  { database, service, log, metrics }: JobsOptions,
   queues: Readonly<Record<keyof Queues & string, QueuePolicy>>,
 ): Promise<Jobs<Queues>> {
   const schema = jobsSchemaOf(service);
   const boss = new PgBoss({
-    ...bossConnection(url),
+    ...bossConnection(directUrl(database)),
     application_name: `signet-${service}-jobs`,
     schema,
     max: maxConnections,

@@ -2,7 +2,6 @@ import { PrismaClient } from '#gen/prisma/notification/client.ts';
 import { NotificationService } from '#gen/proto/signet/notification/v1/notification_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createChanges } from '#kit/db/changes.ts';
-import { directUrl } from '#kit/db/configured.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
 import { follow } from '#kit/events/follow.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
@@ -47,7 +46,7 @@ export async function build({
 
   const mails = openMails();
   const jobs = await openJobs<{ message: MessageJob }>(
-    { url: directUrl(config), service: notification.name, log, metrics },
+    { database: config, service: notification.name, log, metrics },
     { message: messagePolicy },
   );
   const send = createMessages({

@@ -1,6 +1,5 @@
 import type { PrismaClient } from '#gen/prisma/order/client.ts';
 import { type Changes, createChanges } from '#kit/db/changes.ts';
-import { directUrl } from '#kit/db/configured.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
 import type { ServiceDeps } from '#kit/service/service.ts';
 import { createSagaCalls } from './clients/saga-calls.ts';
@@ -60,10 +59,7 @@ export async function openDriving(
 ): Promise<Driving> {
   const { db, events, change } = options;
   const { hold, wait, patience, jobPatience } = options.times;
-  const jobs = await openJobs<Queues>(
-    { url: directUrl(config), service: order.name, log, metrics },
-    { saga: sagaPolicy },
-  );
+  const jobs = await openJobs<Queues>({ database: config, service: order.name, log, metrics }, { saga: sagaPolicy });
   const schedule: Schedule = async (tx, orderId) => {
     await jobs.send(tx, 'saga', { orderId }, { after: new Date(Date.now() + hold) });
   };

@@ -33,7 +33,7 @@ export async function build({ database, config, to, log, metrics }: ServiceDeps<
   const db = new PrismaClient(database.prisma);
   const record = createRecordRides();
   const jobs = await openJobs<{ charge: Attempt }>(
-    { url: config.databaseUrl, service: ride.name, log, metrics },
+    { database: config, service: ride.name, log, metrics },
     { charge: chargePolicy },
   );
   const schedule: Schedule = (tx, attempt, after) =>

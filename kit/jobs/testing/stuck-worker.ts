@@ -7,7 +7,7 @@ import { openJobs } from '../jobs.ts';
 
 const url = new Secret(process.env['DATABASE_URL'] ?? '');
 const jobs = await openJobs<{ greet: { name: string } }>(
-  { url, service: 'user', log: silentLog, metrics: noMetrics },
+  { database: { databaseUrl: url }, service: 'user', log: silentLog, metrics: noMetrics },
   { greet: { retries: 2, delay: 1, maxDelay: 1, timeout: 30 } },
 );
 await jobs.run('greet', 1, ({ id }) => {
