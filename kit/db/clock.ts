@@ -1,9 +1,12 @@
 import type { Pool } from 'pg';
 import { createServerTime, type ServerTime } from '#kit/guard/server-time.ts';
 
+/** Interval of reading a database's time, ms. */
+export const clockEvery = 2_000;
+
 /** The time of a database, in this process. */
 export interface DatabaseClock extends Pick<ServerTime, 'now' | 'skew'> {
-  /** Reads the time of the database. Call it from time to time. @throws Error if the database is unavailable */
+  /** Reads the time of the database. Call it every `clockEvery`. @throws Error if the database is unavailable */
   read(): Promise<void>;
 }
 

@@ -3,6 +3,7 @@ import { Client, type ClientConfig, Pool } from 'pg';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { noMetrics, type ServiceMetrics } from '#kit/telemetry/metrics.ts';
+import { createDatabaseClock, type DatabaseClock } from './clock.ts';
 import { pinSession } from './session.ts';
 import { createStatementNames } from './statements.ts';
 import { createWritable } from './writable.ts';
@@ -38,6 +39,8 @@ export interface Database {
   readonly prisma: { readonly adapter: PrismaPg; readonly transactionOptions: { maxWait: number; timeout: number } };
   /** Returns whether the database responds and accepts writes. Cheap: the result is cached for a second. */
   readonly writable: () => Promise<boolean>;
+  /** Its time, for what is compared with times that statements write. */
+  readonly clock: DatabaseClock;
   /** Waits for running statements and closes all connections. Idempotent. */
   readonly close: () => Promise<void>;
 }
@@ -102,6 +105,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     adapter,
     prisma: { adapter, transactionOptions },
     writable,
+    clock: createDatabaseClock(pool),
     close() {
       closing ??= pool.end();
       return closing;

@@ -1,6 +1,7 @@
 import type { Transport } from '@connectrpc/connect';
 import { type Config, readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
+import { clockEvery } from '#kit/db/clock.ts';
 import { directUrl, poolOptions } from '#kit/db/configured.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
@@ -20,7 +21,7 @@ import { guardFor, jwksFor, logWhenReady } from '#kit/identity/guard-for.ts';
 import { assertServes, createService } from './stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
-import { startWork } from '#kit/work/work.ts';
+import { every, startWork } from '#kit/work/work.ts';
 import { channelsTo } from './channels.ts';
 import { prepareDatabase } from './own-database.ts';
 import { environmentFor, targetOf } from './registry.ts';
@@ -53,6 +54,7 @@ export async function openService(
     metrics,
   });
   closing.add(() => database.close());
+  await database.clock.read();
   const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
   const bus = config.natsUrl && openBus(config.natsUrl, log);
   if (bus) closing.add(() => bus.close());
@@ -63,7 +65,8 @@ export async function openService(
   const mounted = events ? [...built.mounted, events.mounted] : built.mounted;
   assertServes(service.name, service.contract, mounted);
   const relay = bus && events ? [events.relay(bus)] : [];
-  const running = startWork([...(built.work ?? []), ...(events?.work ?? []), ...relay], { log, metrics });
+  const clock = every('read clock', clockEvery, database.clock.read);
+  const running = startWork([clock, ...(built.work ?? []), ...(events?.work ?? []), ...relay], { log, metrics });
   closing.add(() => running.close());
   const heard = { ...built.heard, ...events?.heard };
   if (Object.keys(heard).length > 0) {

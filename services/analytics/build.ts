@@ -50,7 +50,7 @@ export function build({ database, to, log, metrics }: ServiceDeps<typeof analyti
     });
   });
   const handler = analyticsHandler({
-    track: createTracking({ store: createTrackingStore(db) }),
+    track: createTracking({ store: createTrackingStore(db), now: database.clock.now }),
     summarize: createSummaries(createSummaryStore(db)),
   });
   return {

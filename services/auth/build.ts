@@ -3,7 +3,7 @@ import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { anyOriginGate } from '#kit/browser/any-origin.ts';
 import { cookieNames } from '#kit/browser/cookies.ts';
-import { createDatabaseClock } from '#kit/db/clock.ts';
+import { clockEvery } from '#kit/db/clock.ts';
 import { directUrl } from '#kit/db/configured.ts';
 import type { Database } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
@@ -38,9 +38,6 @@ import { buildSessions } from './sessions/build.ts';
 import { buildSignIn } from './sign-in/build.ts';
 import { buildUsers } from './users/build.ts';
 
-/** Interval of reading the database's clock, ms. */
-const clockEvery = 2_000;
-
 /** The auth service, wired. */
 export interface Auth {
   readonly app: RpcApp;
@@ -64,7 +61,7 @@ export async function buildAuth(deps: {
 }): Promise<Auth> {
   const { config, database, log, metrics } = deps;
   const db = new PrismaClient(database.prisma);
-  const clock = createDatabaseClock(database.pool);
+  const { clock } = database;
   await clock.read();
   const ground: Ground = { config, db, cookies: cookieNames(config.issuer), clock, log, metrics };
 

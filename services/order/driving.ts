@@ -49,7 +49,13 @@ export interface Driving {
  * @param options.change changes the parts of the saga; for tests
  */
 export async function openDriving(
-  { config, to, log, metrics }: Pick<ServiceDeps<typeof order>, 'config' | 'to' | 'log' | 'metrics'>,
+  {
+    database,
+    config,
+    to,
+    log,
+    metrics,
+  }: Pick<ServiceDeps<typeof order>, 'database' | 'config' | 'to' | 'log' | 'metrics'>,
   options: {
     readonly db: PrismaClient;
     readonly events: StateEvents;
@@ -61,7 +67,7 @@ export async function openDriving(
   const { hold, wait, patience, jobPatience } = options.times;
   const jobs = await openJobs<Queues>({ database: config, service: order.name, log, metrics }, { saga: sagaPolicy });
   const schedule: Schedule = async (tx, orderId) => {
-    await jobs.send(tx, 'saga', { orderId }, { after: new Date(Date.now() + hold) });
+    await jobs.send(tx, 'saga', { orderId }, { after: new Date(database.clock.now() + hold) });
   };
   const changes = createChanges(changedChannel);
   const store = createOrderStore({ db, events, schedule, deadline: config.deadline });
@@ -75,7 +81,7 @@ export async function openDriving(
       },
       onUnknown: (error, step, orderId) =>
         log.warn({ err: error, step, order: orderId }, 'the outcome of a call of the saga is unknown; it is repeated'),
-      clock: () => new Date(),
+      clock: () => new Date(database.clock.now()),
     }),
   );
   const drivers = createDrivers({

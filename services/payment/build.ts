@@ -28,7 +28,7 @@ export async function build({
     log,
     deliver: async (body, signature) => payments.due.wake(provider.receive(body, signature).key),
   });
-  const payments = createPayments({ db, provider, timeout, log });
+  const payments = createPayments({ db, provider, timeout, now: database.clock.now, log });
   const keys = createIdempotency({ db, schema: payment.name });
   const erasure = createErasure({
     service: payment.name,

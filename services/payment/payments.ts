@@ -29,13 +29,15 @@ export function createPayments(deps: {
   readonly db: PrismaClient;
   readonly provider: Provider;
   readonly timeout: number;
+  /** The database's time, ms since 1970. */
+  readonly now: () => number;
   readonly log: Log;
 }): Payments {
-  const { db, provider, timeout, log } = deps;
+  const { db, provider, timeout, now, log } = deps;
   const events = createPaymentEvents();
   const store = createPaymentStore(db, events, uuidv7);
   const refundStore = createRefundStore(db, events);
-  const charges = createCharges({ store, provider, timeout, log });
+  const charges = createCharges({ store, provider, timeout, now, log });
   const resolveCharge = charges.resolve;
   const refunds = createRefunds({ store: refundStore, provider, resolveCharge, timeout, log });
   const due = createDue({ payments: store, refundStore, charges, refunds });

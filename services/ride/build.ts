@@ -37,7 +37,7 @@ export async function build({ database, config, to, log, metrics }: ServiceDeps<
     { charge: chargePolicy },
   );
   const schedule: Schedule = (tx, attempt, after) =>
-    jobs.send(tx, 'charge', attempt, after === undefined ? {} : { after: new Date(Date.now() + after) });
+    jobs.send(tx, 'charge', attempt, after === undefined ? {} : { after: new Date(database.clock.now() + after) });
   const store = createRideStore({ db, record, schedule, expiry: config.expiry });
   const payments = createPayments(to('payment'));
   const charge = createCharging({ store: createFareStore(db, schedule), charges: payments });

@@ -47,9 +47,11 @@ export function createCharges(deps: {
   readonly provider: Provider;
   /** Timeout of a call to the provider, ms. */
   readonly timeout: number;
+  /** The database's time, ms since 1970. */
+  readonly now: () => number;
   readonly log: Log;
 }): Charges {
-  const { store, provider, timeout, log } = deps;
+  const { store, provider, timeout, now, log } = deps;
   // While a call may be under way, its outcome is not asked for, unless its process was killed.
   const dueIn = timeout + firstAsk;
 
@@ -93,7 +95,7 @@ export function createCharges(deps: {
       const status = await within(timeout, (signal) => provider.query(key, signal));
       if (status.state === 'processing') return payment;
       if (status.state !== 'absent') return await store.settle(payment, status);
-      if (!isGivenUp(payment)) return await attempt(payment);
+      if (!isGivenUp(payment, now())) return await attempt(payment);
       return await store.settle(payment, await within(timeout, (signal) => provider.cancel(key, signal)));
     } catch (error) {
       // The next question is scheduled already.
@@ -156,8 +158,8 @@ function assertSame({ amounts, userId, description, paymentMethod, attempt }: Pa
 }
 
 /** Whether the provider must not be asked to charge: the money would have to be given back, or the user is gone. */
-function isGivenUp({ refundRequestedAt, userId, attemptedAt }: Payment): boolean {
-  return refundRequestedAt !== undefined || userId === undefined || Date.now() - attemptedAt.getTime() > giveUpAfter;
+function isGivenUp({ refundRequestedAt, userId, attemptedAt }: Payment, now: number): boolean {
+  return refundRequestedAt !== undefined || userId === undefined || now - attemptedAt.getTime() > giveUpAfter;
 }
 
 function noAttemptBefore() {

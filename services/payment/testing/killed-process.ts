@@ -40,7 +40,7 @@ const provider: Provider = {
     return outcome;
   },
 };
-const { charges, refunds } = createPayments({ db, provider, timeout, log: silentLog });
+const { charges, refunds } = createPayments({ db, provider, timeout, now: database.clock.now, log: silentLog });
 await charges.chargeOrder(orderCharge('pm_card_ok', { orderId, userId }), id);
 await dieAt('after its outcome was recorded');
 await refunds.refundOrder(orderId, { id: refundId, tombstoneId: refundId, reason: '' });

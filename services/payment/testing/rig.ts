@@ -53,7 +53,7 @@ export async function openPaymentRig(
   const db = new PrismaClient(database.prisma);
   const webhooks = createWebhooks(async (body, signature) => payments.due.wake(webhooks.receive(body, signature).key));
   const sandbox = createSandbox({ ledger: await openLedger(db), webhooks, timeout });
-  const payments = createPayments({ db, provider: wrap(sandbox), timeout, log: silentLog });
+  const payments = createPayments({ db, provider: wrap(sandbox), timeout, now: database.clock.now, log: silentLog });
   let running: RunningWork | undefined;
   const rows: Rows = async (text, ...values) => (await database.pool.query(text, [...values])).rows;
   return {
