@@ -1,6 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '#kit/config/config.ts';
-import { type Connection, identify, promptForReauthentication, type Identity, signIn } from './connect.ts';
+import {
+  accessTokenOf,
+  type Connection,
+  identify,
+  promptForReauthentication,
+  type Identity,
+  signIn,
+} from './connect.ts';
 import { misuse } from './failures.ts';
 import type { Output } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -13,6 +20,8 @@ export interface Cli {
   readonly terminal: Terminal;
   /** Signs in, runs the work, and ends the opened session, also on failure. */
   signedIn<T>(options: RemoteOptions, work: (connection: Connection) => Promise<T>): Promise<T>;
+  /** Signs a person in and returns the access token of a session that stays open. */
+  openSession(options: RemoteOptions): Promise<string>;
   /** Ends open sessions when the process receives a signal. */
   stop(): Promise<void>;
 }
@@ -49,11 +58,22 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
   async function end(connection: Connection): Promise<void> {
     if (open.delete(connection)) await connection.end();
   }
+  function urlOf({ url: given }: RemoteOptions): string {
+    const url = serverUrl(given ?? (environment['SIGNET_URL'] || standardUrl));
+    if (isReadable(url)) output.note(`the connection to ${url} is not encrypted`);
+    return url;
+  }
+
   return {
     ...parts,
+    async openSession(options) {
+      const url = urlOf(options);
+      const caller = await identify({ ...environment, SIGNET_CLI_TOKEN: '' }, terminal);
+      if (!('email' in caller)) throw misuse('a session belongs to a person: set SIGNET_CLI_EMAIL.');
+      return accessTokenOf(url, caller);
+    },
     async signedIn(options, work) {
-      const url = serverUrl(options.url ?? (environment['SIGNET_URL'] || standardUrl));
-      if (isReadable(url)) output.note(`the connection to ${url} is not encrypted`);
+      const url = urlOf(options);
       identity ??= identify(environment, terminal);
       const caller = await identity;
       const reauthenticate = () => promptForReauthentication(environment, terminal, caller);
@@ -95,9 +115,17 @@ export function answering(command: Command): Command {
   return command.option('--json', 'print one JSON document on standard output');
 }
 
+/** The option --url, of the program and of commands. */
+export const urlOption = ['--url <url>', `URL of the edge (default: SIGNET_URL, or ${standardUrl})`] as const;
+
+/** Adds --url. */
+export function reachable(command: Command): Command {
+  return command.option(...urlOption);
+}
+
 /** Adds --url and --json. */
 export function remote(command: Command): Command {
-  return answering(command.option('--url <url>', `URL of the edge (default: SIGNET_URL, or ${standardUrl})`));
+  return answering(reachable(command));
 }
 
 /** Adds --limit. */

@@ -28,6 +28,9 @@ export interface SignInOptions {
   readonly reauthenticate: () => Promise<PersonIdentity | undefined>;
 }
 
+/** Label of the command line's sessions. */
+const deviceLabel = 'signet command line';
+
 /** Timeout of a call, ms; longer than the edge's timeout for a service. */
 const timeout = 20_000;
 
@@ -46,6 +49,12 @@ export interface PersonIdentity {
   readonly password: string;
 }
 
+/** Signs a person in and returns the access token. The session stays open. */
+export async function accessTokenOf(url: string, person: PersonIdentity): Promise<string> {
+  const auth = createClient(AuthService, transportTo(url));
+  return (await auth.login({ ...person, deviceLabel })).accessToken ?? '';
+}
+
 /** Signs in at the edge. If a method requires a more recent sign-in, signs in again and repeats the call once. */
 export async function signIn({ url, environment, identity, reauthenticate }: SignInOptions): Promise<Connection> {
   const open = transportTo(url);
@@ -54,7 +63,7 @@ export async function signIn({ url, environment, identity, reauthenticate }: Sig
   let token: string;
 
   async function logIn(person: PersonIdentity): Promise<string> {
-    const { accessToken = '', refreshToken = '' } = await auth.login({ ...person, deviceLabel: 'signet command line' });
+    const { accessToken = '', refreshToken = '' } = await auth.login({ ...person, deviceLabel });
     refreshTokens.push(refreshToken);
     return accessToken;
   }

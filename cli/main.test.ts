@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { childEnvironment } from '#kit/testing/child.ts';
+import about from '../package.json' with { type: 'json' };
 import { run } from './testing/run.ts';
 
 const token = { SIGNET_CLI_TOKEN: 'a.b.c' };
@@ -46,6 +48,7 @@ test('every command has help with an example', async () => {
     'analytics',
     'config',
     'services',
+    'completion',
   ]);
   const commands = groups.map(async (group) => {
     const { stdout: help } = await run([group, '--help']);
@@ -65,6 +68,43 @@ test.each([
 ])('%s %s requires --yes without a terminal', async (...args) => {
   const { exit, stderr } = await run([...args, '--url', 'http://localhost:1'], { environment: token });
   expect([exit, stderr]).toEqual([2, 'signet: confirmation required, but no terminal is attached; add --yes.\n']);
+});
+
+test('--version prints the version of the package', async () => {
+  const { exit, stdout } = await run(['--version']);
+  expect([exit, stdout]).toEqual([0, `${about.version}\n`]);
+});
+
+test('--url may stand before the command; a command that contacts no server refuses it', async () => {
+  const before = await run(['--url', 'http://127.0.0.1:1', 'users', 'list'], { environment: token });
+  expect([before.exit, before.stderr]).toEqual([3, 'signet: The server cannot be reached (ECONNREFUSED).\n']);
+  const both = await run(['--url', 'http://x', 'users', 'list', '--url', 'http://127.0.0.1:1'], { environment: token });
+  expect(both.stderr).toContain('ECONNREFUSED');
+  const local = await run(['--url', 'http://127.0.0.1:1', 'config', 'print']);
+  expect([local.exit, local.stderr]).toEqual([2, expect.stringContaining('does not contact the server')]);
+});
+
+test.each(['bash', 'zsh', 'fish'])('the completion script for %s has every command and option', async (shell) => {
+  const { exit, stdout } = await run(['completion', shell]);
+  expect(exit).toBe(0);
+  for (const word of ['users', 'import', 'revoke', 'completion', 'url', 'yes', 'version']) {
+    expect(stdout, word).toContain(word);
+  }
+});
+
+test.runIf(existsSync('/bin/bash'))('bash accepts its script, and completes commands and options', async () => {
+  const { stdout: script } = await run(['completion', 'bash']);
+  const complete = (words: string) =>
+    execFileSync('/bin/bash', [
+      '-c',
+      `${script}\nCOMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _signet; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    ])
+      .toString()
+      .split('\n')
+      .filter(Boolean);
+  expect(complete(`signet us`)).toEqual(['users']);
+  expect(complete(`signet users li`)).toEqual(['list']);
+  expect(complete(`signet users list --ema`)).toEqual(['--email']);
 });
 
 test('without credentials and terminal, explains how to sign in', async () => {

@@ -11,6 +11,8 @@ export interface Output {
   table(head: readonly string[], rows: readonly (readonly string[])[]): void;
   /** Fields of one item, one per line. */
   record(fields: readonly (readonly [name: string, value: string])[]): void;
+  /** Whether standard output is a terminal, where a secret must not appear. */
+  readonly isTerminal: boolean;
   /** A line on standard output. */
   line(text: string): void;
   /** A line on standard error, prefixed with `signet:`. */
@@ -31,6 +33,7 @@ export function createOutput(stdout: OutputStream, stderr: OutputStream): Output
   const line = (text: string) => void stdout.write(`${text}\n`);
   const json = (value: unknown) => line(harmlessJson(JSON.stringify(value, null, 2)));
   return {
+    isTerminal: stdout.isTTY,
     json,
     message: (desc, message) => json(toJson(desc, message, { useProtoFieldName: true, alwaysEmitImplicit: true })),
     table(head, rows) {

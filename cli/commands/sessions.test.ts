@@ -60,3 +60,33 @@ test('ends all sessions of another account, by email', async () => {
   expect([exit, stdout]).toEqual([0, 'sessions ended: 1\n']);
   expect(await isLive(ada.access)).toBe(false);
 });
+
+test('a session that is opened serves several commands, until it is closed', async () => {
+  const ada = await system.person();
+  const opened = await run(['sessions', 'open'], { environment: as(system, ada) });
+  expect(opened.exit, opened.stderr).toBe(0);
+  const [, token = ''] = /^export SIGNET_CLI_TOKEN='([\w.-]+)'\n$/.exec(opened.stdout) ?? [];
+  system.secret(token);
+  const environment = { SIGNET_URL: system.edge, SIGNET_CLI_TOKEN: token };
+  const ids: string[] = [];
+  for (let count = 0; count < 2; count++) {
+    const { json } = await run(['sessions', 'list', '--json'], { environment });
+    ids.push(json().sessions.find(({ current }: { current: boolean }) => current).id);
+  }
+  expect(ids[0]).toBe(ids[1]);
+  const closed = await run(['sessions', 'close'], { environment });
+  expect([closed.exit, closed.stdout]).toEqual([0, 'unset SIGNET_CLI_TOKEN\n']);
+  expect(await isLive(token)).toBe(false);
+});
+
+test('a session is opened for a person, and closed by its token', async () => {
+  const service = {
+    SIGNET_URL: system.edge,
+    SIGNET_SERVICE_NAME: 'x',
+    SIGNET_SERVICE_KEY: system.service.key.reveal(),
+  };
+  const opened = await run(['sessions', 'open'], { environment: service });
+  expect([opened.exit, opened.stderr]).toEqual([2, expect.stringContaining('a session belongs to a person')]);
+  const closed = await run(['sessions', 'close'], { environment: { SIGNET_URL: system.edge } });
+  expect([closed.exit, closed.stderr]).toEqual([2, 'signet: SIGNET_CLI_TOKEN is not set.\n']);
+});

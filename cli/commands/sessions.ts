@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import { AdminService, RevokeUserSessionsResponseSchema } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import {
   ListSessionsResponseSchema,
@@ -8,7 +9,16 @@ import {
   SessionService,
 } from '#gen/proto/signet/auth/v1/session_service_pb.ts';
 import { accountId } from '../accounts.ts';
-import { type Cli, confirmed, type ConfirmedOptions, example, listing, type ListOptions } from '../cli.ts';
+import {
+  type Cli,
+  confirmed,
+  type ConfirmedOptions,
+  example,
+  listing,
+  type ListOptions,
+  reachable,
+  type RemoteOptions,
+} from '../cli.ts';
 import { misuse } from '../failures.ts';
 import { when } from '../output.ts';
 import { collect } from '../pages.ts';
@@ -20,9 +30,9 @@ interface RevokeOptions extends ConfirmedOptions {
   readonly user?: string;
 }
 
-/** `sessions`: lists and ends sessions. */
+/** `sessions`: lists, opens and ends sessions. */
 export function addSessions(program: Command, cli: Cli): void {
-  const sessions = program.command('sessions').description('list and end sessions');
+  const sessions = program.command('sessions').description('list, open and end sessions');
 
   const list = sessions.command('list').description('list your sessions, newest first');
   list.option('--ended', 'also sessions that ended or expired within 30 days');
@@ -36,6 +46,24 @@ export function addSessions(program: Command, cli: Cli): void {
   example(confirmed(revoke), 'sessions revoke --all --user ada@example.com --yes').action(
     (session: string | undefined, options: RevokeOptions) => revokeSessions(cli, session, options),
   );
+
+  const open = sessions.command('open').description('open a session for several commands of this shell');
+  example(reachable(open), 'sessions open').action((options: RemoteOptions) => openSession(cli, options));
+
+  const close = sessions.command('close').description('end the session of SIGNET_CLI_TOKEN');
+  example(reachable(close), 'sessions close').action((options: RemoteOptions) => closeSession(cli, options));
+}
+
+/** Prints a line for `eval`, because a command cannot set a variable of its shell. */
+async function openSession({ openSession: open, output }: Cli, options: RemoteOptions): Promise<void> {
+  if (output.isTerminal) throw misuse('it would show a token; run: eval "$(npm run -s signet -- sessions open)"');
+  output.line(`export SIGNET_CLI_TOKEN='${await open(options)}'`);
+}
+
+async function closeSession({ environment, signedIn, output }: Cli, options: RemoteOptions): Promise<void> {
+  if (!environment['SIGNET_CLI_TOKEN']) throw misuse('SIGNET_CLI_TOKEN is not set.');
+  await signedIn(options, ({ client }) => client(AuthService).logout({}));
+  output.line('unset SIGNET_CLI_TOKEN');
 }
 
 async function listSessions({ signedIn, output }: Cli, options: ListOptions & { ended?: boolean }): Promise<void> {
