@@ -9,6 +9,7 @@ import { documented } from './check/docs.ts';
 import { examples } from './check/examples.ts';
 import { generated } from './check/generated.ts';
 import { imports } from './check/imports.ts';
+import { links } from './check/links.ts';
 import { machine } from './check/machine.ts';
 import { migrations } from './check/migrations.ts';
 import { tools } from './check/tools.ts';
@@ -28,6 +29,7 @@ const all: Check[] = [
   imports,
   compose,
   documented,
+  links,
   machine,
 ];
 const words = process.argv.slice(2);
