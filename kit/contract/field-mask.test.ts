@@ -26,7 +26,7 @@ test('without a mask, the fields that are set change', () => {
 test('with a mask, only its fields change, and those that are not set are cleared', () => {
   expect(change({ name: 'a', active: false }, ['active'])).toEqual({ active: false });
   expect(change({ name: 'a' }, ['name', 'page_url'])).toEqual({ name: 'a', pageUrl: '' });
-  expect(change({ name: 'a' }, [])).toEqual({});
+  expect(change({ name: 'a' }, []), 'an empty mask is none').toEqual({ name: 'a' });
 });
 
 test('refuses a mask with an unknown field, also one of every object, or the name of the code', () => {

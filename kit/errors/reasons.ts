@@ -93,7 +93,7 @@ export const kitReasons = {
   },
   UNSUPPORTED_COMPRESSION: {
     code: Code.Unimplemented,
-    status: 415,
+    status: 501,
     title: 'The request must be uncompressed, or compressed with gzip or br.',
   },
   UNSUPPORTED_MEDIA_TYPE: {

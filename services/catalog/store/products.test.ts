@@ -63,7 +63,7 @@ test('an update without changes returns the product as it is', async () => {
   const { id } = await catalog.product();
   const before = await products.getAny(id);
   expect(await products.update(id, {}, undefined)).toEqual(before);
-  expect(await products.update(id, { name: 'x' }, [])).toEqual(before);
+  expect(await products.update(id, {}, [])).toEqual(before);
 });
 
 test('an inactive product is not found by customers, and found by administrators', async () => {
