@@ -13,7 +13,6 @@ import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { addressOf, trustIn } from '#kit/net/peer-address.ts';
 import { mountRest } from '#kit/rest/mount-rest.ts';
 import { answerError, answerFrameworkError, answerNotFound, clientErrorAnswer } from '#kit/rest/fastify-errors.ts';
-import { pathOf } from '#kit/rest/answer.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import type { GateCheck } from '#kit/call/gate-check.ts';
@@ -25,9 +24,6 @@ import { createDoorServer, type DoorServer, httpLimits } from './h2c.ts';
 import { type HttpRoute, mountRoutes } from './http-route.ts';
 import { isGrpc, mountConnect } from './mount-connect.ts';
 import { securityHeaders } from './security-headers.ts';
-
-/** Longest part of an unknown path in the log, in characters. */
-const longestPath = 200;
 
 /** Options of a door, the public port of an app. */
 export interface DoorOptions {
@@ -146,9 +142,8 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   fastify.addHook('onResponse', async (request, { statusCode: status, elapsedTime }) => {
     if (!unknown.has(request)) return;
     const { method, id: request_id } = request;
-    // Without the query, which may hold a secret.
-    const route = pathOf(request.raw.url ?? '').slice(0, longestPath);
-    log.info({ method, route, request_id, status, ms: Math.round(elapsedTime) }, 'request');
+    // Never the path, which may hold a secret.
+    log.info({ method, route: 'unknown', request_id, status, ms: Math.round(elapsedTime) }, 'request');
   });
   mountConnect(fastify, app, unmatched);
   mountRest(fastify, app, { unmatched });
