@@ -88,6 +88,7 @@ export async function startTogether(database: FreshDatabase, environment: Record
     ...anyPorts,
     SIGNET_METRICS_PORT: '0',
     SIGNET_RATE_LIMIT: '0',
+    SIGNET_RATE_LIMIT_USER: '0',
     ...environment,
   });
   const ports = await waitFor((text) => {
@@ -144,7 +145,10 @@ export async function startFleet(
   const named = serviceNames.filter((name) => name !== services.auth.name);
   const pairs = Object.fromEntries(named.map((name) => [name, generateServiceKey()]));
   const secrets = new Set([...Object.values(hidden), ...Object.values(pairs).map(({ key }) => key.reveal())]);
-  const environment = withKeyPairs({ ...hidden, ...anyPorts, SIGNET_RATE_LIMIT: '0', ...extra }, pairs);
+  const environment = withKeyPairs(
+    { ...hidden, ...anyPorts, SIGNET_RATE_LIMIT: '0', SIGNET_RATE_LIMIT_USER: '0', ...extra },
+    pairs,
+  );
   const opened = new Map<string, number>();
   const portOf = async (env: string) => opened.get(env) ?? closedPort;
 

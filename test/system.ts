@@ -101,6 +101,7 @@ export async function openSystem(options: SystemOptions = {}): Promise<System> {
       SIGNET_MASTER_KEY: masterKey,
       ...anyPorts,
       SIGNET_RATE_LIMIT: '0',
+      SIGNET_RATE_LIMIT_USER: '0',
       SIGNET_SEED_SHOP: 'false',
       SIGNET_SERVICES: `${service.name}=${service.publicKey}`,
       SIGNET_ADMIN_EMAIL: admin.email,

@@ -28,7 +28,12 @@ export interface Place {
 }
 
 /** A production configuration without the rate limit, because the load comes from one address. */
-const common = { NODE_ENV: 'production', SIGNET_LOG_FORMAT: 'json', SIGNET_RATE_LIMIT: '0' };
+const common = {
+  NODE_ENV: 'production',
+  SIGNET_LOG_FORMAT: 'json',
+  SIGNET_RATE_LIMIT: '0',
+  SIGNET_RATE_LIMIT_USER: '0',
+};
 
 /** A port for each key that sets one. */
 async function choosePorts(): Promise<ReadonlyMap<string, number>> {

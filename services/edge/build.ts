@@ -16,7 +16,7 @@ import { type BrowserOptions, cookieGate, csrfGate, originGate } from './browser
 import type { EdgeConfig } from './config.ts';
 import { edgePages } from './pages.ts';
 import { createRateCounters } from './rate-counters.ts';
-import { createRateLimit } from './rate-limit.ts';
+import { allBudgets, createRateLimit } from './rate-limit.ts';
 import { forward, type Upstream } from './upstream.ts';
 
 /** The edge, wired. */
@@ -54,15 +54,17 @@ export function buildEdge(deps: {
   };
   const mounted = upstreams.map((upstream) => forward(upstream, names));
 
-  const { rateLimit: perMinute, redisUrl } = config;
-  const counters = perMinute > 0 ? createRateCounters({ redisUrl, perMinute, log }) : undefined;
-  const rateLimit = counters && createRateLimit(counters, perMinute);
-  // All requests pass these checks. The guard runs between the cookie and CSRF gates.
+  const budgets = allBudgets({ perAddress: config.rateLimit, perUser: config.rateLimitUser });
+  const isLimited = Object.keys(budgets).length > 0;
+  const counters = isLimited ? createRateCounters({ redisUrl: config.redisUrl, budgets, log }) : undefined;
+  const rateLimit = counters && createRateLimit(counters, budgets);
+  // All requests pass these checks, before and after the guard.
   const before = [
     originGate(browser, async (address) => rateLimit?.light(address)),
-    ...(rateLimit ? [rateLimit.gate] : []),
+    ...(rateLimit ? [rateLimit.addressGate] : []),
   ];
-  const [cookies, csrf] = [cookieGate(browser), csrfGate(browser)];
+  const cookies = cookieGate(browser);
+  const after = [...(rateLimit ? [rateLimit.userGate] : []), csrfGate(browser)];
   const ready: Ready = async () => guard.obstacle();
   return {
     app: createService({
@@ -73,7 +75,7 @@ export function buildEdge(deps: {
         forwardedGate(mounted),
         toGate(cookies),
         connectGate(guard),
-        toGate(csrf),
+        ...after.map(toGate),
       ],
       guard,
       ready,
@@ -89,7 +91,7 @@ export function buildEdge(deps: {
     async gate(asked) {
       for (const gate of [...before, cookies]) await gate(asked);
       asked.values.set(identityKey, await guard.check(asked.access, asked.requestHeader));
-      await csrf(asked);
+      for (const gate of after) await gate(asked);
     },
     close: () => counters?.close(),
     async extend(fastify) {

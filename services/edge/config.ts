@@ -26,6 +26,10 @@ export const keys = {
     default: '300',
     doc: 'Rate limit of the edge: requests per minute per client address (IPv6: per /64). Methods open to guessing, such as sign-in, get a third of it; cheap methods, such as the JWKS, ten times. 0 turns it off.',
   }),
+  rateLimitUser: key('SIGNET_RATE_LIMIT_USER', whole(0, 1_000_000), {
+    default: '600',
+    doc: 'Rate limit of the edge for a signed-in user, from all addresses together, in addition to SIGNET_RATE_LIMIT: requests per minute, with the same shares for other methods. 0 turns it off.',
+  }),
   redisUrl: key('REDIS_URL', url('redis', 'rediss').pipe(secret), {
     optional: true,
     doc: 'Redis server in which edges share rate limit counters: redis://host:6379. Unset or unavailable: each edge counts in its own memory.',

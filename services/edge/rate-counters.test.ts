@@ -5,6 +5,7 @@ import { createLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { redisProgram, startRedis, type TestRedis } from '#kit/testing/redis.ts';
 import { createRateCounters, type RateCounters } from './rate-counters.ts';
+import { allBudgets, type RateName } from './rate-limit.ts';
 
 /** Counters of one edge, with their log. */
 interface Counting extends RateCounters {
@@ -19,7 +20,11 @@ afterEach(() => {
 function counting(redisUrl: Secret, perMinute: number): Counting {
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
-  const counters = createRateCounters({ redisUrl, perMinute, log });
+  const counters = createRateCounters({
+    redisUrl,
+    budgets: allBudgets({ perAddress: perMinute, perUser: perMinute }),
+    log,
+  });
   open.push(counters);
   return { ...counters, logged: () => lines.join('') };
 }
@@ -60,14 +65,16 @@ describeWith([redisProgram], 'counters in Redis', () => {
     expect(again.msBeforeNext).toBeLessThanOrEqual(60_000);
   });
 
-  test('counts each class and address separately', async () => {
+  test('counts each class, address and user separately', async () => {
     const edges = [await connected(redis.url, 30), await connected(redis.url, 30)] as const;
     const address = fresh();
-    const through = async (name: 'standard' | 'credentials', from: string) =>
+    const through = async (name: RateName, from: string) =>
       (await passed(60, (index) => edges[index % 2 === 0 ? 0 : 1].count(name, from))).through;
     expect(await through('credentials', address)).toBe(10);
     expect(await through('standard', address)).toBe(30);
     expect(await through('standard', fresh())).toBe(30);
+    // A user's id that looks like an address is another counter.
+    expect(await through('user-standard', address)).toBe(30);
   });
 
   test('a busy event loop does not turn a timely response into a timeout', async () => {

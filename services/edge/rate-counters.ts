@@ -2,12 +2,12 @@ import { Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
-import type { RateClassName } from '#kit/contract/rate-class.ts';
-import { budgetsOf, type Counted, rateWindow } from './rate-limit.ts';
+import { type Budgets, type Counted, type RateName, rateWindow } from './rate-limit.ts';
 
-/** Counts requests by class and address. */
+/** Counts requests by limit, and by address or user. */
 export interface RateCounters {
-  count(name: RateClassName, network: string): Promise<Counted>;
+  /** @param key the network of the address, or the user's id */
+  count(name: RateName, key: string): Promise<Counted>;
   close(): void;
 }
 
@@ -28,39 +28,38 @@ const handshakeTimeout = 1_000;
  */
 export function createRateCounters(options: {
   readonly redisUrl: Secret | undefined;
-  readonly perMinute: number;
+  readonly budgets: Budgets;
   readonly log: Log;
 }): RateCounters {
-  const { redisUrl, perMinute, log } = options;
+  const { redisUrl, budgets, log } = options;
   const link = redisUrl && connect(redisUrl, log);
-  const budgets = Object.entries(budgetsOf(perMinute)) as [RateClassName, number][];
   const limiters = new Map(
-    budgets.map(([name, points]) => {
+    (Object.entries(budgets) as [RateName, number][]).map(([name, points]) => {
       const base = { points, duration: rateWindow, keyPrefix: `signet:rate:${name}` };
       const shared = link && new RateLimiterRedis({ ...base, storeClient: link.redis, rejectIfRedisNotReady: true });
       return [name, { shared, local: new RateLimiterMemory(base) }];
     }),
   );
   return {
-    async count(name, network) {
+    async count(name, key) {
       const { shared, local } = limiters.get(name)!;
       if (shared && link?.isAvailable()) {
         try {
-          return await within(countTimeout, () => consume(shared, network));
+          return await within(countTimeout, () => consume(shared, key));
         } catch (error) {
           link.reconnect(error);
         }
       }
-      return consume(local, network);
+      return consume(local, key);
     },
     close: () => link?.redis.disconnect(),
   };
 }
 
 /** Counts one request. @throws the store's error if it fails */
-async function consume(limiter: RateLimiterAbstract, network: string): Promise<Counted> {
+async function consume(limiter: RateLimiterAbstract, key: string): Promise<Counted> {
   try {
-    const { msBeforeNext, remainingPoints } = await limiter.consume(network);
+    const { msBeforeNext, remainingPoints } = await limiter.consume(key);
     return { msBeforeNext, remainingPoints, isOver: false };
   } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal;

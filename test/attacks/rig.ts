@@ -132,6 +132,7 @@ export async function openSplitEdge(
   const { calls, keys: edgeKeys } = services.edge;
   const config = readConfig(edgeKeys, {
     SIGNET_RATE_LIMIT: '0',
+    SIGNET_RATE_LIMIT_USER: '0',
     SIGNET_SERVICE_KEY: key.reveal(),
     SIGNET_AUTH_TARGET: `127.0.0.1:${authPort}`,
     SIGNET_USER_TARGET: `127.0.0.1:${system.userPort}`,
