@@ -3,7 +3,8 @@ import { type Client, createClient, type Interceptor, type Transport } from '@co
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
 import type { Environment } from '#kit/config/config.ts';
-import { serviceKey } from '#kit/config/types.ts';
+import { givenFor } from '#kit/config/secret-file.ts';
+import { secret, serviceKey } from '#kit/config/types.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { createServiceIdentity } from '#kit/guard/service-identity.ts';
@@ -118,7 +119,7 @@ export async function signIn({ url, environment, identity, reauthenticate }: Sig
  * @throws CommandFailure without credentials and terminal
  */
 export async function identify(environment: Environment, terminal: Terminal): Promise<Identity> {
-  const given = (name: string) => environment[name] || undefined;
+  const given = (name: string) => credential(environment, name);
   const token = given('SIGNET_CLI_TOKEN');
   if (token !== undefined) return { token };
   const email = given('SIGNET_CLI_EMAIL');
@@ -151,13 +152,20 @@ export async function promptForReauthentication(
   identity: Identity,
 ): Promise<PersonIdentity | undefined> {
   if ('name' in identity) return undefined;
-  const given = environment['SIGNET_CLI_PASSWORD'] || undefined;
+  const given = credential(environment, 'SIGNET_CLI_PASSWORD');
   if (given === undefined && !terminal.isInteractive) return undefined;
   const known = 'email' in identity ? identity.email : environment['SIGNET_CLI_EMAIL'] || emailOf(identity.token);
   const email = known ?? (terminal.isInteractive ? (await terminal.ask('email: ')).trim() : undefined);
   if (email === undefined) return undefined;
   const password = given ?? (await terminal.askHidden(`recent sign-in required; password of ${email}: `));
   return { email, password };
+}
+
+/** The text of a variable or of the file of its `_FILE` twin. @throws CommandFailure if the file cannot be read */
+function credential(environment: Environment, env: string): string | undefined {
+  const { text, problem } = givenFor({ env, schema: secret }, environment);
+  if (problem !== undefined) throw misuse(`${env} ${problem}`);
+  return text;
 }
 
 /** The email in an access token, shown in the password prompt. */

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Code } from '@connectrpc/connect';
-import type { Keys } from '#kit/config/config.ts';
+import type { Key, Keys } from '#kit/config/config.ts';
+import { variablesOf } from '#kit/config/secret-file.ts';
 import { kitReasons, type Reasons } from '#kit/errors/reasons.ts';
 import { listenersOf, typeOf } from '#kit/events/types.ts';
 import type { AnyService } from '#kit/service/service.ts';
@@ -74,10 +75,11 @@ async function eventTable(): Promise<string> {
 }
 
 async function keyTable(): Promise<string> {
-  const found = new Map<string, { doc: string; defaults: Map<string, string[]> }>();
+  const found = new Map<string, { key: Key; doc: string; defaults: Map<string, string[]> }>();
   for (const [service, keys] of await serviceKeys()) {
-    for (const { env, default: standard, optional, doc } of Object.values(keys)) {
-      const known = found.get(env) ?? { doc, defaults: new Map<string, string[]>() };
+    for (const key of Object.values(keys)) {
+      const { env, default: standard, optional, doc } = key;
+      const known = found.get(env) ?? { key, doc, defaults: new Map<string, string[]>() };
       found.set(env, known);
       if (known.doc !== doc) throw new Error(`${env} has two descriptions, one of them in ${service}`);
       const value = standard === undefined ? (optional ? 'unset' : 'must be set') : `\`${standard}\``;
@@ -87,8 +89,10 @@ async function keyTable(): Promise<string> {
   const rows = [...found].toSorted(([a], [b]) => a.localeCompare(b, 'en'));
   return markdownTable(
     ['Variable', 'Default', 'Read by', 'Meaning'],
-    rows.map(([env, { defaults, doc }]) => [
-      `\`${env}\``,
+    rows.map(([, { key, defaults, doc }]) => [
+      variablesOf(key)
+        .map((variable) => `\`${variable}\``)
+        .join(', '),
       [...defaults].map(([value, by]) => (defaults.size > 1 ? `${value} (${by.join(', ')})` : value)).join('; '),
       [...defaults.values()].flat().join(', '),
       doc,

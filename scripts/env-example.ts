@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Key } from '#kit/config/config.ts';
+import { isSecret, twinOf } from '#kit/config/secret-file.ts';
 import { serviceKeys } from './docs.ts';
 
 /** A template for .env with every key of every service and its default. */
@@ -8,7 +9,8 @@ export const envExampleFile = fileURLToPath(new URL('../.env.example', import.me
 
 const head = `# Signet's configuration with all defaults. Copy this file to .env and uncomment the
 # lines to change. The environment takes precedence over .env. An empty value counts
-# as unset. See docs/configuration.md.
+# as unset. A secret has a second key, with _FILE: the path of a file with the value.
+# See docs/configuration.md.
 #
 # Docker Compose requires SIGNET_MASTER_KEY: openssl rand -base64 32.
 `;
@@ -32,9 +34,11 @@ export async function envExample(): Promise<string> {
   return head + sections.join('');
 }
 
-function entry({ env, doc, default: standard = '' }: Key): string {
+function entry(key: Key): string {
+  const { env, doc, default: standard = '' } = key;
+  const twin = isSecret(key) ? `#${twinOf(env)}=\n` : '';
   // The code writes an empty list as a comma.
-  return `# ${doc}\n#${env}=${standard === ',' ? '' : standard}\n`;
+  return `# ${doc}\n#${env}=${standard === ',' ? '' : standard}\n${twin}`;
 }
 
 /** Writes .env.example. */

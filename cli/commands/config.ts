@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Key } from '#kit/config/config.ts';
+import { givenFor } from '#kit/config/secret-file.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { serviceKeys } from '../../scripts/docs.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
@@ -10,7 +11,7 @@ interface Shown {
   readonly name: string;
   /** Text of the value. Secrets are redacted; so are invalid values, which may be misplaced secrets. */
   readonly value: string;
-  readonly source: 'environment' | '.env' | 'default' | 'unset';
+  readonly source: 'environment' | '.env' | 'file' | 'default' | 'unset';
   readonly read_by: string[];
   /** Why the value is invalid. */
   readonly problem?: string;
@@ -51,11 +52,13 @@ async function printConfig({ environment, output }: Cli, { json }: AnswerOptions
 }
 
 function show(key: Key, environment: Cli['environment'], readBy: string[]): Shown {
-  const given = environment[key.env] || undefined;
+  const { text: given, problem: unreadable, isFromFile } = givenFor(key, environment);
   const text = given ?? key.default;
   const about = { name: key.env, read_by: readBy };
+  if (unreadable !== undefined) return { ...about, value: '[invalid]', source: 'file', problem: unreadable };
   if (text === undefined) return { ...about, value: '', source: 'unset' };
-  const source = given === undefined ? 'default' : process.env[key.env] === given ? 'environment' : '.env';
+  const variable = process.env[key.env] === given ? 'environment' : '.env';
+  const source = isFromFile ? 'file' : given === undefined ? 'default' : variable;
   const read = key.schema.safeParse(text);
   if (!read.success) {
     const problem = read.error.issues.map(({ message }) => message).join('; ');

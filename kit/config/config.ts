@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import { Secret } from '#kit/log/secret.ts';
+import { givenFor, isSecret } from './secret-file.ts';
 
 /** One key of a service's configuration. */
 export interface Key<T = unknown> {
@@ -59,7 +61,8 @@ export function readConfigs<S extends Record<string, Keys>>(
 }
 
 /**
- * Reads a service's configuration. An empty variable counts as unset.
+ * Reads a service's configuration. An empty variable counts as unset. The variable `<KEY>_FILE` of a secret key names a
+ * file with its value.
  * @throws ConfigError naming all missing or invalid keys
  */
 export function readConfig<K extends Keys>(keys: K, env: Environment): Config<K> {
@@ -72,7 +75,12 @@ export function readConfig<K extends Keys>(keys: K, env: Environment): Config<K>
 function read<K extends Keys>(keys: K, env: Environment, problems: Set<string>): Config<K> {
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(keys)) {
-    const text = env[spec.env] || spec.default;
+    const given = givenFor(spec, env);
+    if (given.problem !== undefined) {
+      problems.add(`${spec.env}: ${given.problem}`);
+      continue;
+    }
+    const text = given.text ?? spec.default;
     if (text === undefined) {
       if (!spec.optional) problems.add(`${spec.env}: must be set`);
       continue;
@@ -83,6 +91,9 @@ function read<K extends Keys>(keys: K, env: Environment, problems: Set<string>):
       continue;
     }
     const result = spec.schema.safeParse(text);
+    if (result.data instanceof Secret && !isSecret(spec)) {
+      throw new Error(`${spec.env}: its schema creates a Secret and must be marked with asSecret`);
+    }
     if (result.success) values[name] = result.data;
     else problems.add(`${spec.env}: ${result.error.issues.map((issue) => issue.message).join('; ')}`);
   }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { digitsOf } from '#kit/money/currencies.ts';
 import { Secret } from '#kit/log/secret.ts';
+import { asSecret } from './secret-file.ts';
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -94,14 +95,16 @@ export const share = z
   .transform(Number);
 
 /** Headers in OpenTelemetry's format: comma-separated `name=value`, values percent-encoded. Values may be credentials. */
-export const headers = list
-  .refine((all) => all.every((one) => /^[\w!#$%&'*+.^`|~-]+=([^%]|%[\da-f]{2})*$/i.test(one)), {
-    error: 'must be comma-separated name=value',
-  })
-  .transform((all) => {
-    const pairs = all.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)] as const);
-    return Object.fromEntries(pairs.map(([name, value]) => [name, new Secret(decodeURIComponent(value))]));
-  });
+export const headers = asSecret(
+  list
+    .refine((all) => all.every((one) => /^[\w!#$%&'*+.^`|~-]+=([^%]|%[\da-f]{2})*$/i.test(one)), {
+      error: 'must be comma-separated name=value',
+    })
+    .transform((all) => {
+      const pairs = all.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)] as const);
+      return Object.fromEntries(pairs.map(([name, value]) => [name, new Secret(decodeURIComponent(value))]));
+    }),
+);
 
 /** Any text. */
 export const text = z.string();
@@ -115,7 +118,7 @@ export function oneOf<const T extends readonly [string, ...string[]]>(...words: 
 export const onOff = oneOf('on', 'off').pipe(z.transform((word) => word === 'on'));
 
 /** Text that is never printed. */
-export const secret = z.string().transform((value) => new Secret(value));
+export const secret = asSecret(z.string().transform((value) => new Secret(value)));
 
 /** An Ed25519 private key (RFC 8037 `d`): 32 bytes in base64url. */
 export const serviceKey = z

@@ -1,3 +1,4 @@
+import { isGiven, twinOf } from '#kit/config/secret-file.ts';
 import { type Config, type Environment, type Key, key, type Keys } from '#kit/config/config.ts';
 import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { text } from '#kit/config/types.ts';
@@ -66,8 +67,14 @@ function targetKey(called: string, grpc: Key<number>): Key<string> {
  */
 export function environmentFor(name: string, environment: Environment): Environment {
   const [url, direct] = [`${envName(name)}_DATABASE_URL`, `${envName(name)}_DATABASE_DIRECT_URL`];
-  if (!environment[url]) return environment;
-  return { ...environment, DATABASE_URL: environment[url], DATABASE_DIRECT_URL: environment[direct] };
+  if (!isGiven(url, environment)) return environment;
+  return {
+    ...environment,
+    DATABASE_URL: environment[url],
+    [twinOf('DATABASE_URL')]: environment[twinOf(url)],
+    DATABASE_DIRECT_URL: environment[direct],
+    [twinOf('DATABASE_DIRECT_URL')]: environment[twinOf(direct)],
+  };
 }
 
 /** Returns the names of the variables that set a service's database. */
@@ -75,6 +82,6 @@ export function databaseVariables(
   name: string,
   environment: Environment,
 ): { readonly url: string; readonly direct: string } {
-  const prefix = environment[`${envName(name)}_DATABASE_URL`] ? `${envName(name)}_` : '';
+  const prefix = isGiven(`${envName(name)}_DATABASE_URL`, environment) ? `${envName(name)}_` : '';
   return { url: `${prefix}DATABASE_URL`, direct: `${prefix}DATABASE_DIRECT_URL` };
 }

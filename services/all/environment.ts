@@ -1,4 +1,5 @@
-import type { Environment } from '#kit/config/config.ts';
+import type { Environment, Key } from '#kit/config/config.ts';
+import { isGiven, variablesOf } from '#kit/config/secret-file.ts';
 import { envName } from '#kit/service/service.ts';
 import { services, servicesWithData } from '../registry.ts';
 import { keys as allKeys } from './config.ts';
@@ -7,7 +8,7 @@ import { keys as allKeys } from './config.ts';
 export function unknownKeys(environment: Environment): string[] {
   const known = new Set(
     [allKeys, ...Object.values(services).map(({ keys }) => keys)].flatMap((keys) =>
-      Object.values(keys).map(({ env }) => env),
+      Object.values<Key>(keys).flatMap(variablesOf),
     ),
   );
   return Object.keys(environment).filter((name) => /^SIGNET_(?!CLI_|URL$)/.test(name) && !known.has(name));
@@ -15,5 +16,7 @@ export function unknownKeys(environment: Environment): string[] {
 
 /** Services with a separate database in the environment (<NAME>_DATABASE_URL). */
 export function withOwnDatabase(environment: Environment): string[] {
-  return servicesWithData.map(({ name }) => name).filter((name) => environment[`${envName(name)}_DATABASE_URL`]);
+  return servicesWithData
+    .map(({ name }) => name)
+    .filter((name) => isGiven(`${envName(name)}_DATABASE_URL`, environment));
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { ConfigError, type Environment, readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
+import { isGiven } from '#kit/config/secret-file.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { ensureServiceRoles } from '#kit/db/service-roles.ts';
@@ -40,14 +41,14 @@ export async function prepare<C extends SomeConfigs>(
   read: (environment: Environment) => C,
 ): Promise<Prepared<C>> {
   const given = readEnvironment();
-  if (given['DATABASE_DIRECT_URL'] && !given['DATABASE_URL']) {
+  if (isGiven('DATABASE_DIRECT_URL', given) && !isGiven('DATABASE_URL', given)) {
     throw new ConfigError('DATABASE_DIRECT_URL is set without DATABASE_URL, which it belongs to');
   }
   // Placeholders for values that are generated below.
   read({
     ...given,
-    DATABASE_URL: given['DATABASE_URL'] || 'postgres://embedded',
-    SIGNET_MASTER_KEY: given['SIGNET_MASTER_KEY'] || Buffer.alloc(32).toString('base64'),
+    ...(!isGiven('DATABASE_URL', given) && { DATABASE_URL: 'postgres://embedded' }),
+    ...(!isGiven('SIGNET_MASTER_KEY', given) && { SIGNET_MASTER_KEY: Buffer.alloc(32).toString('base64') }),
   });
   const config = readConfig(keys, given);
   const log = processLog(config);
@@ -59,7 +60,9 @@ export async function prepare<C extends SomeConfigs>(
 
   const lock = await inDataDirectory(dataDir, () => lockDataDir(dataDir));
   closing.add(() => lock.release());
-  const masterKey = given['SIGNET_MASTER_KEY'] || (await inDataDirectory(dataDir, () => masterKeyOf(dataDir)));
+  const masterKey = isGiven('SIGNET_MASTER_KEY', given)
+    ? {}
+    : { SIGNET_MASTER_KEY: await inDataDirectory(dataDir, () => masterKeyOf(dataDir)) };
   const database = await step(
     'database',
     async () => {
@@ -75,7 +78,7 @@ export async function prepare<C extends SomeConfigs>(
   const environment = {
     ...given,
     ...database.urls,
-    SIGNET_MASTER_KEY: masterKey,
+    ...masterKey,
   };
   const configs = read(environment);
   await assertAllDatabases(configs, environment);

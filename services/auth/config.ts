@@ -9,6 +9,7 @@ import {
   telemetryKeys,
   tokenKeys,
 } from '#kit/config/shared-keys.ts';
+import { asSecret } from '#kit/config/secret-file.ts';
 import { duration, list, port, positiveDuration, secret, whole } from '#kit/config/types.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { keyTimes } from '#kit/guard/keys.ts';
@@ -17,11 +18,13 @@ import { Secret } from '#kit/log/secret.ts';
 import { publicServiceKey } from '#kit/identity/service-key.ts';
 
 /** 32 bytes, written in base64. */
-const key256 = z
-  .string()
-  .transform((written) => Buffer.from(written, 'base64'))
-  .refine((bytes) => bytes.length === 32, 'must be 32 bytes in base64: openssl rand -base64 32')
-  .transform((bytes) => new Secret<Buffer>(bytes));
+const key256 = asSecret(
+  z
+    .string()
+    .transform((written) => Buffer.from(written, 'base64'))
+    .refine((bytes) => bytes.length === 32, 'must be 32 bytes in base64: openssl rand -base64 32')
+    .transform((bytes) => new Secret<Buffer>(bytes)),
+);
 
 /** SIGNET_PASSWORD_MIN cannot be below 8, so a shorter password is reported here as an invalid key, not later as a failed start. */
 const adminPassword = z

@@ -103,7 +103,7 @@ test('each limit can be off', async () => {
   await onlyUser(context);
   expect(context.responseHeader.get('ratelimit')).toBe('"user-standard";r=1;t=60');
   await onlyUser(from('192.0.2.1', getProfile, 'ann'));
-  await expect(onlyUser(from('192.0.2.1', getProfile, 'ann'))).rejects.toThrow();
+  await expect(onlyUser(from('192.0.2.1', getProfile, 'ann'))).rejects.toThrow(/Too many requests/);
   const onlyAddress = bothOf(9, 0);
   const other = from('192.0.2.1', getProfile, 'ann');
   await onlyAddress(other);

@@ -36,6 +36,10 @@ export function allBudgets({ perAddress, perUser }: RateLimits): Budgets {
 /** Response headers by name. */
 type RateHeaders = Readonly<Record<string, string>>;
 
+function state(headers: RateHeaders, responseHeader: Headers): void {
+  for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
+}
+
 /** The rate limiter of an edge. */
 export interface RateLimit {
   /** Limits the requests of an address by the rate class of their method, on all protocols. Runs before the guard. */
@@ -70,10 +74,6 @@ export function createRateLimit(counters: RateCounters, budgets: Budgets): RateL
     for (const header of Object.keys(headers)) before?.delete(header);
     throw failure('RATE_LIMITED', { retryAfter: counted.msBeforeNext / 1_000, headers });
   }
-  function state(headers: RateHeaders, responseHeader: Headers): void {
-    for (const [header, value] of Object.entries(headers)) responseHeader.set(header, value);
-  }
-
   return {
     async addressGate({ rate, values, responseHeader }) {
       state(await take(rate, networkOf(values.get(peerKey).address)), responseHeader);

@@ -14,6 +14,8 @@ const operators = {
   SIGNET_SERVICES: `catalog=${generateServiceKey().publicKey},user=${generateServiceKey().publicKey}`,
   SIGNET_DATA_DIR: '.data',
 };
+/** The operator's secrets, in files that this process does not read. */
+const inFiles = { SIGNET_MASTER_KEY_FILE: '/run/master', SIGNET_SERVICE_KEY_FILE: '/run/key' };
 const ports: Record<string, number> = { SIGNET_AUTH_PORT: 1, SIGNET_AUTH_GRPC_PORT: 2, SIGNET_USER_PORT: 3 };
 const portOf = async (env: string) => ports[env] ?? NaN;
 const of = (name: (typeof serviceNames)[number], environment: Record<string, string> = operators) =>
@@ -33,6 +35,13 @@ test('the edge receives no database; only auth receives the master key', async (
   for (const given of [edge, user]) expect(JSON.stringify(given)).not.toContain(operators.SIGNET_MASTER_KEY);
   expect(edge['SIGNET_SERVICE_KEY']).toBe(pairs.edge.key.reveal());
   expect(JSON.stringify(edge)).not.toContain(pairs.user.key.reveal());
+});
+
+test('a process receives the path of its own secrets only, and of no key that the fleet replaces', async () => {
+  const { SIGNET_MASTER_KEY: _, ...others } = operators;
+  expect(await of('auth', { ...others, ...inFiles })).toMatchObject({ SIGNET_MASTER_KEY_FILE: '/run/master' });
+  const user = await of('user', { ...others, ...inFiles });
+  expect(Object.keys(user).filter((env) => env.endsWith('_FILE'))).toEqual([]);
 });
 
 test('derives targets from the ports, unless the operator sets them', async () => {

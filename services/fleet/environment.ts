@@ -1,4 +1,5 @@
-import type { Environment } from '#kit/config/config.ts';
+import type { Environment, Key } from '#kit/config/config.ts';
+import { twinOf, variablesOf } from '#kit/config/secret-file.ts';
 import { jwksKeys, processKeys, serviceKeys, telemetryKeys } from '#kit/config/shared-keys.ts';
 import type { ServiceKeyPair } from '#kit/identity/service-key.ts';
 import { environmentFor, targetEnv } from '#kit/service/registry.ts';
@@ -19,7 +20,7 @@ const servicesKey = services.auth.keys.services.env;
 
 /** The names of the variables that a service reads. */
 export function keysOf(name: ServiceName): ReadonlySet<string> {
-  return new Set(Object.values(services[name].keys).map(({ env }) => env));
+  return new Set(Object.values<Key>(services[name].keys).flatMap(variablesOf));
 }
 
 /** Adds the public keys of a run to SIGNET_SERVICES. Other services keep the entries that the operator set. */
@@ -45,6 +46,8 @@ export async function environmentOf(
 ): Promise<Record<string, string>> {
   const arranged: Record<string, () => string | undefined> = {
     [serviceKeys.serviceKey.env]: () => pairs[name]?.key.reveal(),
+    // The fleet's key replaces the operator's file.
+    [twinOf(serviceKeys.serviceKey.env)]: () => '',
     [telemetryKeys.metricsPort.env]: () => String(metricsPort && metricsPort + metricsOrder.indexOf(name)),
   };
   const variables = Object.entries(environment).filter(([env]) => systemVariables.test(env));

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Config, type Environment, type Keys, readConfigs } from '#kit/config/config.ts';
+import { twinOf } from '#kit/config/secret-file.ts';
 import { serviceKeys } from '#kit/config/shared-keys.ts';
 import type { Log } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
@@ -19,7 +20,8 @@ import { supervise } from './supervise.ts';
 export function readFleet(environment: Environment): Configs {
   const keys = Object.values(services).map((service) => [service.name, service.keys] as const);
   // The fleet generates a key for each service; this is a placeholder.
-  const given = { ...environment, [serviceKeys.serviceKey.env]: standIn };
+  const { env } = serviceKeys.serviceKey;
+  const given = { ...environment, [env]: standIn, [twinOf(env)]: undefined };
   return readConfigs(Object.fromEntries<Keys>(keys), (name) => environmentFor(name, given)) as unknown as Configs;
 }
 
