@@ -58,8 +58,8 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
   async function end(connection: Connection): Promise<void> {
     if (open.delete(connection)) await connection.end();
   }
-  function urlOf({ url: given }: RemoteOptions): string {
-    const url = serverUrl(given ?? (environment['SIGNET_URL'] || standardUrl));
+  function urlOf(options: RemoteOptions): string {
+    const url = serverUrl(environment, options);
     if (isReadable(url)) output.note(`the connection to ${url} is not encrypted`);
     return url;
   }
@@ -68,7 +68,7 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
     ...parts,
     async openSession(options) {
       const url = urlOf(options);
-      const caller = await identify({ ...environment, SIGNET_CLI_TOKEN: '' }, terminal);
+      const caller = await identify({ ...environment, SIGNET_CLI_TOKEN: '', SIGNET_CLI_TOKEN_FILE: '' }, terminal);
       if (!('email' in caller)) throw misuse('a session belongs to a person: set SIGNET_CLI_EMAIL.');
       return accessTokenOf(url, caller);
     },
@@ -92,7 +92,9 @@ export function createCli(parts: Pick<Cli, 'environment' | 'output' | 'terminal'
   };
 }
 
-function serverUrl(text: string): string {
+/** The URL of the edge: --url, SIGNET_URL or the default. @throws CommandFailure if it is not one */
+export function serverUrl(environment: Environment, options: RemoteOptions): string {
+  const text = options.url ?? (environment['SIGNET_URL'] || standardUrl);
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
     throw misuse('the server URL must begin with http:// or https://.');
   }
@@ -100,7 +102,7 @@ function serverUrl(text: string): string {
 }
 
 /** Whether traffic to a URL leaves this machine unencrypted. */
-function isReadable(url: string): boolean {
+export function isReadable(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }

@@ -1,10 +1,23 @@
 import type { Command } from 'commander';
+import { readFile } from 'node:fs/promises';
 import { type Key, KeySchema, KeyService, ListKeysResponseSchema } from '#gen/proto/signet/auth/v1/key_service_pb.ts';
-import { type Cli, confirmed, type ConfirmedOptions, example, listing, type ListOptions, remote } from '../cli.ts';
-import type { RemoteOptions } from '../cli.ts';
+import { isEncryptedPem, PrivateKeyError, readPrivatePem } from '#kit/identity/private-pem.ts';
+import {
+  type Cli,
+  confirmed,
+  type ConfirmedOptions,
+  example,
+  isReadable,
+  listing,
+  type ListOptions,
+  remote,
+  type RemoteOptions,
+  serverUrl,
+} from '../cli.ts';
+import { misuse } from '../failures.ts';
 import { type Output, when } from '../output.ts';
 import { collect } from '../pages.ts';
-import { confirm } from '../terminal.ts';
+import { confirm, type Terminal } from '../terminal.ts';
 
 /** `keys`: manages signing keys. */
 export function addKeys(program: Command, cli: Cli): void {
@@ -40,6 +53,16 @@ export function addKeys(program: Command, cli: Cli): void {
     printKey(output, await signedIn(options, ({ client }) => client(KeyService).rotateKey({})), options);
   });
 
+  const imported = keys
+    .command('import <pem>')
+    .description('make a private key of openssl the next signing key; prompts for the passphrase of an encrypted one');
+  example(remote(imported), 'keys import signing-key.pem').action(async (file: string, options: RemoteOptions) => {
+    const url = serverUrl(cli.environment, options);
+    if (isReadable(url)) throw misuse(`a private key is not sent to ${url}: the connection is not encrypted.`);
+    const pem = await readKeyFile(file, terminal);
+    printKey(output, await signedIn(options, ({ client }) => client(KeyService).importKey({ pem })), options);
+  });
+
   const revoke = keys.command('revoke <kid>').description('revoke a compromised key immediately');
   example(confirmed(revoke), 'keys revoke 4H0P3mfXq1M2rvyCRjTBhZ2ZsWMnfnQwmBJDjQvRtF0 --yes').action(
     async (kid: string, options: ConfirmedOptions) => {
@@ -47,6 +70,21 @@ export function addKeys(program: Command, cli: Cli): void {
       printKey(output, await signedIn(options, ({ client }) => client(KeyService).revokeKey({ kid })), options);
     },
   );
+}
+
+/** Reads a private key. Returns it in PKCS#8, decrypted. @throws CommandFailure if the file has none, or no passphrase can be asked for */
+async function readKeyFile(file: string, terminal: Terminal): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw misuse(`${file} cannot be read: ${error.code}.`);
+  });
+  const isLocked = isEncryptedPem(text) && terminal.isInteractive;
+  const passphrase = isLocked ? await terminal.askHidden(`passphrase of ${file}: `) : undefined;
+  try {
+    return String(readPrivatePem(text, passphrase).export({ type: 'pkcs8', format: 'pem' }));
+  } catch (error) {
+    if (error instanceof PrivateKeyError) throw misuse(`${file}: ${error.message}`);
+    throw error;
+  }
 }
 
 function printKey(output: Output, key: Key, { json }: RemoteOptions): void {

@@ -46,6 +46,10 @@ export interface Given {
   readonly isFromFile: boolean;
 }
 
+function fail(problem: string): Given {
+  return { problem, isFromFile: true };
+}
+
 /**
  * Returns what an environment has for a key. An empty variable counts as unset. The text of a secret key comes from its
  * variable or from the file that its twin names, without a trailing line break. In production, warns on standard error
@@ -55,7 +59,6 @@ export function givenFor(key: Pick<Key, 'env' | 'schema'>, environment: Environm
   const twin = twinOf(key.env);
   const [text, file] = [environment[key.env] || undefined, environment[twin] || undefined];
   if (file === undefined || !isSecret(key)) return { text, isFromFile: false };
-  const fail = (problem: string): Given => ({ problem, isFromFile: true });
   if (text !== undefined) return fail(`must not be set together with ${twin}`);
   try {
     const stat = statSync(file);

@@ -39,6 +39,11 @@ export const reasons = defineReasons({
     status: 409,
     title: 'An account with this email already exists.',
   },
+  KEY_PENDING: {
+    code: Code.FailedPrecondition,
+    status: 409,
+    title: 'Another signing key is pending. It must become active, or be revoked, first.',
+  },
   LAST_ADMIN: {
     code: Code.FailedPrecondition,
     status: 409,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import * as bcrypt from '@node-rs/bcrypt';
 import { createHash, randomUUID } from 'node:crypto';
 import { Client } from 'pg';
@@ -201,6 +202,13 @@ const acts: Record<Exclude<AuditKind, 'master_key_changed'>, (ada: Person) => Pr
       retired_at = now() - interval '1 day' WHERE state = 'retired' RETURNING kid`;
     const { rows } = await db.query<{ kid: string }>(sql);
     return { subject: rows[0]?.kid ?? 'none', background: true };
+  },
+  async key_imported() {
+    await signInAdmin();
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+    const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    hidden.push(...pem.split('\n').filter((line) => line.length === 64));
+    return byAdmin((await asAdmin('POST', '/keys:import', { pem })).json.kid);
   },
   async key_revoked() {
     // The previous act expires the key that signed the current token.

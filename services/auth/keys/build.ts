@@ -7,6 +7,7 @@ import type { Ground } from '../ground.ts';
 import type { MasterKey } from '../secrets/public.ts';
 import { keyHandler } from './handler/keys.ts';
 import { publicKeyHandler } from './handler/public-keys.ts';
+import { importSigningKey } from './rules/imported-key.ts';
 import { openKeyring } from './rules/keyring.ts';
 import { createKeys } from './rules/keys.ts';
 import { generateSigningKey } from './rules/signing-key.ts';
@@ -20,6 +21,7 @@ export async function buildKeys({ config, db, clock, log }: Ground, master: Mast
   const keys = createKeys({
     store,
     generate: () => generateSigningKey(alg, master),
+    fromPem: (pem) => importSigningKey(pem, alg, master),
     reload: () => keyring.reload(),
     clock: clock.now,
     times: { rotation, pending, tokenLife: longestTokenLife },

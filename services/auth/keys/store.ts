@@ -8,7 +8,7 @@ import { move, moveFromAny } from '#kit/store/move.ts';
 import { where } from '#kit/store/where.ts';
 import { type Actor, type AuditKind, insertAudit } from '../audit/public.ts';
 import type { SealedTable } from '../secrets/public.ts';
-import { type KeyRecord, type KeyState, keyStates, type KeyStore } from './rules/keys.ts';
+import { type KeyOrigin, type KeyRecord, type KeyState, keyStates, type KeyStore } from './rules/keys.ts';
 import { contextOf, type SigningAlgorithm, type StoredKey } from './rules/signing-key.ts';
 
 interface Row {
@@ -78,7 +78,7 @@ export function createKeyStore(db: PrismaClient): KeyStore {
         if (retired !== (previous === undefined ? 0 : 1)) return false;
         return insert(tx, key, 'active', by);
       }),
-    insertPending: (key, by) => db.$transaction((tx) => insert(tx, key, 'pending', by)),
+    insertPending: (key, by, origin) => db.$transaction((tx) => insert(tx, key, 'pending', by, origin)),
     promotePending: (pendingFor, by) =>
       db.$transaction(async (tx) => {
         // A concurrent call waits here and then finds no pending key.
@@ -143,14 +143,20 @@ function audit(tx: Transaction, actor: Actor, kind: AuditKind, kid: string, alg:
   return insertAudit(tx, { kind, outcome: 'success', actor, subjectId: kid, details: { alg } });
 }
 
-async function insert(tx: Transaction, key: StoredKey, state: 'active' | 'pending', by: Actor): Promise<boolean> {
+async function insert(
+  tx: Transaction,
+  key: StoredKey,
+  state: 'active' | 'pending',
+  by: Actor,
+  origin: KeyOrigin = 'generated',
+): Promise<boolean> {
   const { kid, alg, publicJwk, sealedPrivate } = key;
   const inserted = await tx.$executeRaw`
     INSERT INTO auth.signing_keys (kid, alg, state, public_jwk, sealed_private, activated_at)
     VALUES (${kid}, ${alg}, ${state}, ${JSON.stringify(publicJwk)}::jsonb, ${sealedPrivate}::bytea,
             CASE WHEN ${state} = 'active' THEN now() END)
     ON CONFLICT DO NOTHING`;
-  if (inserted === 1) await audit(tx, by, 'key_created', kid, alg);
+  if (inserted === 1) await audit(tx, by, origin === 'imported' ? 'key_imported' : 'key_created', kid, alg);
   if (inserted === 1 && state === 'active') await audit(tx, by, 'key_activated', kid, alg);
   return inserted === 1;
 }

@@ -22,6 +22,7 @@ export const auditKinds = [
   'user_imported',
   'account_deleted',
   'key_created',
+  'key_imported',
   'key_activated',
   'key_gone',
   'key_revoked',

@@ -26,6 +26,7 @@ export function keyHandler(keys: Keys): ServiceImpl<typeof KeyService> {
       return { keys: items.map(toMessage), nextPageToken };
     },
     rotateKey: async () => toMessage(await keys.rotate(currentActor())),
+    importKey: async ({ pem }) => toMessage(await keys.importKey(pem, currentActor())),
     revokeKey: async ({ kid }) => toMessage(await keys.revoke(kid, currentActor())),
   };
 }

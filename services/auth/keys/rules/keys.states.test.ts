@@ -1,20 +1,23 @@
 import { Client } from 'pg';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { connection, type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { system } from '../../audit/rules/events.ts';
 import { createMasterKey } from '../../secrets/rules/master-key.ts';
 import { createKeyStore } from '../store.ts';
+import { importSigningKey } from './imported-key.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { generateSigningKey } from './signing-key.ts';
 
 const master = createMasterKey(new Secret(randomBytes(32)));
 const generate = () => generateSigningKey('ES256', master);
+const fromPem = (pem: string) => importSigningKey(pem, 'ES256', master);
 const hour = 3_600_000;
 
 let database: FreshDatabase;
@@ -30,7 +33,15 @@ beforeEach(async () => {
     const times = { rotation: 30 * 24 * hour, pending: hour, tokenLife: hour / 4 };
     return {
       database: opened,
-      keys: createKeys({ store, generate, reload: async () => undefined, clock: Date.now, times, log: silentLog }),
+      keys: createKeys({
+        store,
+        generate,
+        fromPem,
+        reload: async () => undefined,
+        clock: Date.now,
+        times,
+        log: silentLog,
+      }),
     };
   });
   const opened = openDatabase({ url: database.url, applicationName: 'first', log: silentLog, metrics: noMetrics });
@@ -98,6 +109,43 @@ test('a retired key stays published while its tokens may be valid', async () => 
   await pass('2 minutes');
   await one().tick();
   expect(await kidOf('gone')).toBe(first);
+});
+
+const ownPem = () =>
+  String(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }));
+
+test('an imported key is pending, then active, as a generated one; in no state is it imported again', async () => {
+  const pem = ownPem();
+  const { kid, state } = await one().importKey(pem, system);
+  expect(state).toBe('pending');
+  const refused = (given: string) =>
+    one()
+      .importKey(given, system)
+      .then(() => undefined, reasonOf);
+  expect(await refused(pem)).toBe('ALREADY_EXISTS');
+  expect(await refused(ownPem()), 'while one is pending').toBe('KEY_PENDING');
+  await pass('61 minutes');
+  await one().tick();
+  expect(await kidOf('active')).toBe(kid);
+  expect(await refused(pem)).toBe('ALREADY_EXISTS');
+  await one().revoke(kid, system);
+  expect(await refused(pem)).toBe('ALREADY_EXISTS');
+  const { rows } = await db.query('SELECT kind FROM auth.audit_events WHERE subject_id = $1 ORDER BY at, id', [kid]);
+  expect(rows.map((row: { kind: string }) => row.kind)).toEqual(['key_imported', 'key_activated', 'key_revoked']);
+});
+
+test('of fifty concurrent imports of two keys by two replicas, one takes effect', async () => {
+  const pems = [ownPem(), ownPem()];
+  const imports = Array.from({ length: 50 }, (_, index) =>
+    replicas[index % 2]!.keys.importKey(pems[index % 3 === 0 ? 0 : 1]!, system).then(
+      () => 'imported',
+      (error: unknown) => reasonOf(error),
+    ),
+  );
+  const results = await Promise.all(imports);
+  expect(results.filter((result) => result === 'imported')).toHaveLength(1);
+  expect(new Set(results)).toEqual(new Set(['imported', 'ALREADY_EXISTS', 'KEY_PENDING']));
+  expect((await states()).filter(({ state }) => state === 'pending')).toHaveLength(1);
 });
 
 test.each([true, false])(

@@ -33,6 +33,9 @@ export interface KeyRecord extends StoredKey {
   readonly retiredAt: Date | undefined;
 }
 
+/** Where a key comes from: this service, or an operator. */
+export type KeyOrigin = 'generated' | 'imported';
+
 /**
  * Persistence port for signing keys. Of concurrent identical calls, one takes effect. Every change of a key notifies
  * the replicas (trigger `signing_keys_change`). Times in ms.
@@ -48,7 +51,7 @@ export interface KeyStore {
   /** Inserts a key as the active one and retires `previous`; returns whether it did. */
   activate(key: StoredKey, previous: string | undefined, by: Actor): Promise<boolean>;
   /** Inserts the pending key, unless one exists; returns whether it did. */
-  insertPending(key: StoredKey, by: Actor): Promise<boolean>;
+  insertPending(key: StoredKey, by: Actor, origin?: KeyOrigin): Promise<boolean>;
   /** Activates the pending key if it has been published for `pendingFor`; returns whether it did. */
   promotePending(pendingFor: number, by: Actor): Promise<boolean>;
   /** Removes retired keys that were activated and retired at least this long ago; returns their number. */
@@ -75,6 +78,12 @@ export interface Keys {
   list(page: PageRequest): Promise<Page<KeyRecord>>;
   /** Returns the pending key; creates it if none exists. */
   rotate(by: Actor): Promise<KeyRecord>;
+  /**
+   * Makes a private key in PEM the pending key.
+   * @throws INVALID_ARGUMENT if the key is unfit, ALREADY_EXISTS if it was a key before, in any state, KEY_PENDING if
+   * another key is pending
+   */
+  importKey(pem: string, by: Actor): Promise<KeyRecord>;
   /** @throws NOT_FOUND */
   revoke(kid: string, by: Actor): Promise<KeyRecord>;
   /** When a key starts or started to sign. */
@@ -90,6 +99,8 @@ const skew = 10_000;
 export function createKeys(deps: {
   readonly store: KeyStore;
   readonly generate: () => Promise<StoredKey>;
+  /** Makes a key of a private key in PEM. @throws INVALID_ARGUMENT */
+  readonly fromPem: (pem: string) => Promise<StoredKey>;
   /** Called after this replica changed a key. */
   readonly reload: () => Promise<void>;
   /** The database's time, ms since 1970. */
@@ -97,7 +108,7 @@ export function createKeys(deps: {
   readonly times: KeyTimes;
   readonly log: Log;
 }): Keys {
-  const { store, generate, reload, clock, times, log } = deps;
+  const { store, generate, fromPem, reload, clock, times, log } = deps;
   const { rotation, pending, tokenLife } = times;
 
   async function isDue(): Promise<boolean> {
@@ -137,6 +148,17 @@ export function createKeys(deps: {
       const next = (await makeNext(by)) ?? (await store.findActive());
       if (!next) throw failure('NOT_FOUND');
       return next;
+    },
+    async importKey(pem, by) {
+      const key = await fromPem(pem);
+      if (!(await store.insertPending(key, by, 'imported'))) {
+        throw failure((await store.find(key.kid)) ? 'ALREADY_EXISTS' : 'KEY_PENDING');
+      }
+      log.info({ kid: key.kid }, 'imported the next signing key');
+      await reload();
+      const imported = await store.find(key.kid);
+      if (!imported) throw failure('NOT_FOUND');
+      return imported;
     },
     async revoke(kid, by) {
       if (!(await store.find(kid)) || !(await store.revoke(kid, await generate(), by))) throw failure('NOT_FOUND');

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/key_service.proto.
  */
 export const file_signet_auth_v1_key_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBzaWduZXQvYXV0aC92MS9rZXlfc2VydmljZS5wcm90bxIOc2lnbmV0LmF1dGgudjEiwAEKA0tleRILCgNraWQYASABKAkSCwoDYWxnGAIgASgJEg0KBXN0YXRlGAMgASgJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGFjdGl2YXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0aXJlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTQoPTGlzdEtleXNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIk4KEExpc3RLZXlzUmVzcG9uc2USIQoEa2V5cxgBIAMoCzITLnNpZ25ldC5hdXRoLnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiEgoQUm90YXRlS2V5UmVxdWVzdCI+ChBSZXZva2VLZXlSZXF1ZXN0EioKA2tpZBgBIAEoCUIdukgachgyFl5bQS1aYS16MC05Xy1dezEsMTI4fSQy8wMKCktleVNlcnZpY2USlQEKCExpc3RLZXlzEh8uc2lnbmV0LmF1dGgudjEuTGlzdEtleXNSZXF1ZXN0GiAuc2lnbmV0LmF1dGgudjEuTGlzdEtleXNSZXNwb25zZSJGkAIBirUYEBIOCgVhZG1pbioDCKwCOAGitRgReyJwYWdlX3NpemUiOiAyMH2C0+STAhQSEi9hcGkvdjEvYWRtaW4va2V5cxKGAQoJUm90YXRlS2V5EiAuc2lnbmV0LmF1dGgudjEuUm90YXRlS2V5UmVxdWVzdBoTLnNpZ25ldC5hdXRoLnYxLktleSJCirUYFBISCgVhZG1pbioDCKwCMgIIBTgBorUYAnt9gtPkkwIeOgEqIhkvYXBpL3YxL2FkbWluL2tleXM6cm90YXRlEsMBCglSZXZva2VLZXkSIC5zaWduZXQuYXV0aC52MS5SZXZva2VLZXlSZXF1ZXN0GhMuc2lnbmV0LmF1dGgudjEuS2V5In+QAgKKtRgUEhIKBWFkbWluKgMIrAIyAggFOAGitRg2eyJraWQiOiAiTnpiTHNYaDh1RENjZC02TU53WEY0V183bm9XWEZaQWZIa3hac1JHQzlYcyJ9gtPkkwIkOgEqIh8vYXBpL3YxL2FkbWluL2tleXMve2tpZH06cmV2b2tlYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
+  fileDesc("CiBzaWduZXQvYXV0aC92MS9rZXlfc2VydmljZS5wcm90bxIOc2lnbmV0LmF1dGgudjEiwAEKA0tleRILCgNraWQYASABKAkSCwoDYWxnGAIgASgJEg0KBXN0YXRlGAMgASgJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGFjdGl2YXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0aXJlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTQoPTGlzdEtleXNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIk4KEExpc3RLZXlzUmVzcG9uc2USIQoEa2V5cxgBIAMoCzITLnNpZ25ldC5hdXRoLnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiEgoQUm90YXRlS2V5UmVxdWVzdCIsChBJbXBvcnRLZXlSZXF1ZXN0EhgKA3BlbRgBIAEoCUILukgIcgYQASiAgAEiPgoQUmV2b2tlS2V5UmVxdWVzdBIqCgNraWQYASABKAlCHbpIGnIYMhZeW0EtWmEtejAtOV8tXXsxLDEyOH0kMsMFCgpLZXlTZXJ2aWNlEpUBCghMaXN0S2V5cxIfLnNpZ25ldC5hdXRoLnYxLkxpc3RLZXlzUmVxdWVzdBogLnNpZ25ldC5hdXRoLnYxLkxpc3RLZXlzUmVzcG9uc2UiRpACAYq1GBASDgoFYWRtaW4qAwisAjgBorUYEXsicGFnZV9zaXplIjogMjB9gtPkkwIUEhIvYXBpL3YxL2FkbWluL2tleXMShgEKCVJvdGF0ZUtleRIgLnNpZ25ldC5hdXRoLnYxLlJvdGF0ZUtleVJlcXVlc3QaEy5zaWduZXQuYXV0aC52MS5LZXkiQoq1GBQSEgoFYWRtaW4qAwisAjICCAU4AaK1GAJ7fYLT5JMCHjoBKiIZL2FwaS92MS9hZG1pbi9rZXlzOnJvdGF0ZRLNAQoJSW1wb3J0S2V5EiAuc2lnbmV0LmF1dGgudjEuSW1wb3J0S2V5UmVxdWVzdBoTLnNpZ25ldC5hdXRoLnYxLktleSKIAYq1GBQSEgoFYWRtaW4qAwisAjICCAU4AaK1GEh7InBlbSI6ICItLS0tLUJFR0lOIFBSSVZBVEUgS0VZLS0tLS1cbi4uLlxuLS0tLS1FTkQgUFJJVkFURSBLRVktLS0tLVxuIn2C0+STAh46ASoiGS9hcGkvdjEvYWRtaW4va2V5czppbXBvcnQSwwEKCVJldm9rZUtleRIgLnNpZ25ldC5hdXRoLnYxLlJldm9rZUtleVJlcXVlc3QaEy5zaWduZXQuYXV0aC52MS5LZXkif5ACAoq1GBQSEgoFYWRtaW4qAwisAjICCAU4AaK1GDZ7ImtpZCI6ICJOemJMc1hoOHVEQ2NkLTZNTndYRjRXXzdub1dYRlpBZkhreFpzUkdDOVhzIn2C0+STAiQ6ASoiHy9hcGkvdjEvYWRtaW4va2V5cy97a2lkfTpyZXZva2ViBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_signet_policy_v1_policy]);
 
 /**
  * Public part of a signing key.
@@ -149,6 +149,28 @@ export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*
   messageDesc(file_signet_auth_v1_key_service, 3);
 
 /**
+ * The key to import.
+ *
+ * @generated from message signet.auth.v1.ImportKeyRequest
+ */
+export type ImportKeyRequest = Message<"signet.auth.v1.ImportKeyRequest"> & {
+  /**
+   * The private key in PEM, not encrypted: PKCS#8, PKCS#1 or SEC 1. RSA with 2048 to 8192 bits for RS256 and PS256,
+   * P-256 for ES256, Ed25519 for EdDSA. At most 16 KiB.
+   *
+   * @generated from field: string pem = 1;
+   */
+  pem: string;
+};
+
+/**
+ * Describes the message signet.auth.v1.ImportKeyRequest.
+ * Use `create(ImportKeyRequestSchema)` to create a new message.
+ */
+export const ImportKeyRequestSchema: GenMessage<ImportKeyRequest> = /*@__PURE__*/
+  messageDesc(file_signet_auth_v1_key_service, 4);
+
+/**
  * The key to revoke.
  *
  * @generated from message signet.auth.v1.RevokeKeyRequest
@@ -167,7 +189,7 @@ export type RevokeKeyRequest = Message<"signet.auth.v1.RevokeKeyRequest"> & {
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_signet_auth_v1_key_service, 4);
+  messageDesc(file_signet_auth_v1_key_service, 5);
 
 /**
  * Manages signing keys. Private keys never leave the auth service.
@@ -200,6 +222,22 @@ export const KeyService: GenService<{
   rotateKey: {
     methodKind: "unary";
     input: typeof RotateKeyRequestSchema;
+    output: typeof KeySchema;
+  },
+  /**
+   * Imports a private key that was created elsewhere, for example by openssl, as
+   * the next key: it is published at once and becomes active as after RotateKey.
+   * Send it over TLS or within one machine only. The key must fit the algorithm of
+   * the service.
+   *
+   * Errors: TOKEN_REQUIRED, INVALID_TOKEN, REVOCATIONS_STALE, INSUFFICIENT_SCOPE, REAUTHENTICATION_REQUIRED,
+   * INVALID_ARGUMENT (also a weak, encrypted or unfit key), ALREADY_EXISTS (in any state), KEY_PENDING.
+   *
+   * @generated from rpc signet.auth.v1.KeyService.ImportKey
+   */
+  importKey: {
+    methodKind: "unary";
+    input: typeof ImportKeyRequestSchema;
     output: typeof KeySchema;
   },
   /**
