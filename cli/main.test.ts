@@ -70,6 +70,14 @@ test.each([
   expect([exit, stderr]).toEqual([2, 'signet: confirmation required, but no terminal is attached; add --yes.\n']);
 });
 
+test('a kid that begins with a hyphen is an argument, and a misspelt option is one too many', async () => {
+  const at = ['--url', 'http://127.0.0.1:1'];
+  const hyphen = await run(['keys', 'revoke', '-Zb3', '--yes', ...at], { environment: token });
+  expect([hyphen.exit, hyphen.stderr]).toEqual([3, expect.stringContaining('ECONNREFUSED')]);
+  const misspelt = await run(['keys', 'revoke', 'a-kid', '--yess', ...at], { environment: token });
+  expect(misspelt.exit).toBe(2);
+});
+
 test('--version prints the version of the package', async () => {
   const { exit, stdout } = await run(['--version']);
   expect([exit, stdout]).toEqual([0, `${about.version}\n`]);

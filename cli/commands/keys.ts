@@ -64,6 +64,8 @@ export function addKeys(program: Command, cli: Cli): void {
   });
 
   const revoke = keys.command('revoke <kid>').description('revoke a compromised key immediately');
+  // One kid in 64 begins with a hyphen, and is no option. A misspelt option is then an argument too many.
+  revoke.allowUnknownOption();
   example(confirmed(revoke), 'keys revoke 4H0P3mfXq1M2rvyCRjTBhZ2ZsWMnfnQwmBJDjQvRtF0 --yes').action(
     async (kid: string, options: ConfirmedOptions) => {
       await confirm(terminal, `Revoke ${kid}? Every token that it signed becomes invalid.`, options.yes);
