@@ -12,6 +12,7 @@ import { imports } from './check/imports.ts';
 import { links } from './check/links.ts';
 import { machine } from './check/machine.ts';
 import { migrations } from './check/migrations.ts';
+import { rules } from './check/rules.ts';
 import { tools } from './check/tools.ts';
 import { CommandError } from './command.mjs';
 
@@ -26,6 +27,7 @@ const all: Check[] = [
   consumers,
   recentSignIn,
   examples,
+  rules,
   imports,
   compose,
   documented,

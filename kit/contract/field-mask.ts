@@ -26,15 +26,16 @@ export function changesOf<Fields extends object>(
   const given = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined));
   if (mask === undefined || mask.length === 0) return given as Partial<Fields>;
   const changes = mask.map((path) => {
-    if (!Object.hasOwn(cleared, path)) throw refused('update_mask', 'names an unknown or read-only field');
+    if (!Object.hasOwn(cleared, path))
+      throw refused('update_mask', 'names an unknown or read-only field', 'UNKNOWN_FIELD');
     const name = path.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
     const value = given[name] ?? cleared[path as keyof Cleared<Fields>];
-    if (value === undefined) throw refused(path, 'must not be empty');
+    if (value === undefined) throw refused(path, 'must not be empty', 'REQUIRED');
     return [name, value] as const;
   });
   return Object.fromEntries(changes) as Partial<Fields>;
 }
 
-function refused(field: string, description: string) {
-  return failure('INVALID_ARGUMENT', { fields: [{ field, description }] });
+function refused(field: string, description: string, reason: string) {
+  return failure('INVALID_ARGUMENT', { fields: [{ field, description, reason }] });
 }

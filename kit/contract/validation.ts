@@ -3,8 +3,9 @@ import { pathToString } from '@bufbuild/protobuf/reflect';
 import { createValidator } from '@bufbuild/protovalidate';
 import type { Interceptor } from '@connectrpc/connect';
 import { failure, maxViolations } from '#kit/errors/failure.ts';
+import { ownRules, reasonOfRule } from './own-rules.ts';
 
-const validator = createValidator();
+const validator = createValidator({ registry: ownRules });
 
 /**
  * Validates a message against the rules in its proto.
@@ -15,9 +16,10 @@ export function assertValid(desc: DescMessage, message: Message): void {
   if (result.kind === 'valid') return;
   if (result.kind === 'error') throw failure('INTERNAL', { cause: result.error });
   throw failure('INVALID_ARGUMENT', {
-    fields: result.violations.slice(0, maxViolations).map(({ field, message: description }) => ({
+    fields: result.violations.slice(0, maxViolations).map(({ field, message: description, ruleId }) => ({
       field: pathToString(field),
       description: description || 'is not valid',
+      reason: reasonOfRule(ruleId),
     })),
   });
 }

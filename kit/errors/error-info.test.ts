@@ -53,7 +53,7 @@ test("ignores the metadata's HTTP status for a reason of the kit", () => {
 test('removes only the HTTP status, of a local or received error', () => {
   const made = testFailure('CARD_DECLINED', {
     metadata: { payment_id: 'p' },
-    fields: [{ field: 'a', description: 'is wrong' }],
+    fields: [{ field: 'a', description: 'is wrong', reason: 'WRONG' }],
     retryAfter: 2,
     cause: 'why',
   });
@@ -62,7 +62,7 @@ test('removes only the HTTP status, of a local or received error', () => {
     expect(infoOf(given)?.metadata).toEqual({ payment_id: 'p', http_status: '402' });
     expect(infoOf(left)?.metadata).toEqual({ payment_id: 'p' });
     expect([left.code, left.rawMessage, reasonOf(left)]).toEqual([given.code, given.rawMessage, 'CARD_DECLINED']);
-    expect(violationsOf(left)).toEqual([{ field: 'a', description: 'is wrong' }]);
+    expect(violationsOf(left)).toEqual([{ field: 'a', description: 'is wrong', reason: 'WRONG' }]);
     expect([left.metadata.get('retry-after'), left.cause]).toEqual(['2', given.cause]);
   }
 });

@@ -1,28 +1,42 @@
+import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
-import { ErrorInfoSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
+import { BadRequestSchema, ErrorInfoSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
 import { failure, outward, reasonOf, violationsOf } from './failure.ts';
 import { kitReasons } from './reasons.ts';
 import { testFailure, testReasons } from '../testing/reasons.ts';
 
 test('a failure has its reason, fields and Retry-After', () => {
-  const error = testFailure('QUEUE_FULL', { retryAfter: 1.2, fields: [{ field: 'a.b', description: 'is wrong' }] });
+  const error = testFailure('QUEUE_FULL', {
+    retryAfter: 1.2,
+    fields: [{ field: 'a.b', description: 'is wrong', reason: 'WRONG' }],
+  });
   expect([error.code, error.rawMessage]).toEqual([Code.ResourceExhausted, testReasons.QUEUE_FULL.title]);
   expect([reasonOf(error), violationsOf(error), error.metadata.get('retry-after')]).toEqual([
     'QUEUE_FULL',
-    [{ field: 'a.b', description: 'is wrong' }],
+    [{ field: 'a.b', description: 'is wrong', reason: 'WRONG' }],
     '2',
   ]);
 });
 
-test('a failure names at most 20 fields, each of at most 200 characters', () => {
+test('a field whose service gives no reason has the reason INVALID', () => {
+  const value = create(BadRequestSchema, { fieldViolations: [{ field: 'a', description: 'is wrong' }] });
+  const error = new ConnectError('', Code.InvalidArgument, undefined, [{ desc: BadRequestSchema, value }]);
+  expect(violationsOf(error)).toEqual([{ field: 'a', description: 'is wrong', reason: 'INVALID' }]);
+});
+
+test('a failure names at most 20 fields, each of at most 200 characters, with reasons of at most 63', () => {
   const fields = (count: number, length = 1) =>
-    Array.from({ length: count }, () => ({ field: 'f'.repeat(length), description: 'is wrong' }));
+    Array.from({ length: count }, () => ({ field: 'f'.repeat(length), description: 'is wrong', reason: 'WRONG' }));
   expect(violationsOf(failure('INVALID_ARGUMENT', { fields: fields(20) }))).toHaveLength(20);
   expect(violationsOf(failure('INVALID_ARGUMENT', { fields: fields(21) }))).toHaveLength(20);
   const [exact] = violationsOf(failure('INVALID_ARGUMENT', { fields: fields(1, 200) }));
   const [cut] = violationsOf(failure('INVALID_ARGUMENT', { fields: fields(1, 201) }));
   expect([exact?.field.length, cut?.field.length]).toEqual([200, 200]);
+  for (const length of [63, 64]) {
+    const field = { field: 'a', description: 'is wrong', reason: 'R'.repeat(length) };
+    expect(violationsOf(failure('INVALID_ARGUMENT', { fields: [field] }))[0]?.reason).toHaveLength(63);
+  }
 });
 
 test('Retry-After is at least one second', () => {

@@ -11,8 +11,10 @@ import { isKitReason, type KitReason, kitReasons, reasonOfCode, type Reasons } f
 export interface FieldViolation {
   /** Path of the field, in the proto's names: `nested.label`. */
   readonly field: string;
-  /** Description of the fault. */
+  /** Description of the fault, for people. */
   readonly description: string;
+  /** Code of the fault, for programs: at most 63 capitals, digits and underscores. */
+  readonly reason: string;
 }
 
 /** Optional parts of a failure. */
@@ -28,6 +30,9 @@ export const maxViolations = 20;
 
 /** Maximum length of a field's name in an error, in characters. */
 const longestField = 200;
+
+/** Maximum length of the reason of a field (google.rpc.BadRequest.FieldViolation), in characters. */
+const longestReason = 63;
 
 /** Creates the error of one of the kit's reasons. It names at most 20 fields. */
 export function failure(reason: KitReason, options?: FailureOptions): ConnectError {
@@ -54,9 +59,11 @@ export function createFailure(reason: string, entry: ReasonEntry, options: Failu
   const { fields, retryAfter, metadata, ...extras } = options;
   const headers = new Headers(options.headers);
   if (retryAfter !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
-  const fieldViolations = fields
-    ?.slice(0, maxViolations)
-    .map(({ field, description }) => ({ field: field.slice(0, longestField), description }));
+  const fieldViolations = fields?.slice(0, maxViolations).map(({ field, description, reason: fault }) => ({
+    field: field.slice(0, longestField),
+    description,
+    reason: fault.slice(0, longestReason),
+  }));
   const details = fieldViolations?.length
     ? [{ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) }]
     : [];
@@ -69,12 +76,16 @@ export function reasonOf(error: unknown): string | undefined {
   return infoOf(error)?.reason;
 }
 
-/** Returns the invalid fields of an error; empty without google.rpc.BadRequest. */
+/**
+ * Returns the invalid fields of an error; empty without google.rpc.BadRequest. A field
+ * to which an upstream service gives no reason has the reason INVALID.
+ */
 export function violationsOf(error: unknown): FieldViolation[] {
   if (!(error instanceof ConnectError)) return [];
   return error
     .findDetails(BadRequestSchema)
-    .flatMap((detail) => detail.fieldViolations.map(({ field, description }) => ({ field, description })));
+    .flatMap(({ fieldViolations }) => fieldViolations)
+    .map(({ field, description, reason }) => ({ field, description, reason: reason || 'INVALID' }));
 }
 
 /**

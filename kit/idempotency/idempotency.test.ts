@@ -168,7 +168,7 @@ describe('an error', () => {
         throw testFailure(reason, {
           metadata: { order_id: id },
           detail: 'Because of a test.',
-          fields: [{ field: 'text', description: 'is wrong' }],
+          fields: [{ field: 'text', description: 'is wrong', reason: 'WRONG' }],
         });
       };
       const first = await rejection(one.ask('a', refuse));
@@ -178,7 +178,7 @@ describe('an error', () => {
         expect(httpStatusOf(error)).toBe(reason === 'CARD_DECLINED' ? 402 : 409);
         expect(metadataOf(infoOf(error))).toEqual({ order_id: one.ids[0] });
         expect(detailOf(error)).toBe('Because of a test.');
-        expect(violationsOf(error)).toEqual([{ field: 'text', description: 'is wrong' }]);
+        expect(violationsOf(error)).toEqual([{ field: 'text', description: 'is wrong', reason: 'WRONG' }]);
       }
       expect(second.rawMessage).toBe(first.rawMessage);
       expect([replayed(first.metadata), replayed(second.metadata)]).toEqual([null, 'true']);

@@ -164,6 +164,8 @@ function hashOf<D extends DescMessage>(input: D, request: MessageShape<D>): Uint
 
 function malformedKey() {
   return failure('INVALID_ARGUMENT', {
-    fields: [{ field: 'Idempotency-Key', description: 'must be 1 to 255 visible characters' }],
+    fields: [
+      { field: 'Idempotency-Key', description: 'must be 1 to 255 visible characters', reason: 'IDEMPOTENCY_KEY' },
+    ],
   });
 }

@@ -73,7 +73,7 @@ function afterOf(pageToken: string, list: Uint8Array): readonly string[] {
 /** Creates the error of a page token that does not belong to the list. */
 export function wrongPageToken(cause?: unknown) {
   return failure('INVALID_ARGUMENT', {
-    fields: [{ field: 'page_token', description: 'must be a next_page_token of this list' }],
+    fields: [{ field: 'page_token', description: 'must be a next_page_token of this list', reason: 'PAGE_TOKEN' }],
     cause,
   });
 }

@@ -53,7 +53,8 @@ export interface Binding {
   readonly answer: (output: Message) => string;
 }
 
-const answerOptions = { useProtoFieldName: true, alwaysEmitImplicit: true } as const;
+/** JSON form of responses: the proto's field names, and every field without presence. */
+export const answerOptions = { useProtoFieldName: true, alwaysEmitImplicit: true } as const;
 
 /** Returns the bindings of a method. @throws Error naming the method and the invalid template */
 export function bindMethod(method: DescMethod): Binding[] {
@@ -164,7 +165,9 @@ function readBody(input: DescMessage, body: Binding['body'], text: string): Mess
     if (typeof json === 'object' && json !== null && !Array.isArray(json) && Object.keys(json).length === 0) {
       return create(input);
     }
-    throw failure('INVALID_ARGUMENT', { fields: [{ field: '$body', description: 'Must be empty.' }] });
+    throw failure('INVALID_ARGUMENT', {
+      fields: [{ field: '$body', description: 'Must be empty.', reason: 'NOT_EMPTY' }],
+    });
   }
   // Parsed first, so that the body is one complete JSON value before it is embedded in another.
   if (body !== '*') {
@@ -176,7 +179,9 @@ function readBody(input: DescMessage, body: Binding['body'], text: string): Mess
 }
 
 function notAnObject(field: string): Error {
-  return failure('INVALID_ARGUMENT', { fields: [{ field, description: 'Must be a JSON object.' }] });
+  return failure('INVALID_ARGUMENT', {
+    fields: [{ field, description: 'Must be a JSON object.', reason: 'WRONG_TYPE' }],
+  });
 }
 
 function merge(input: DescMessage, message: Message, json: JsonObject): void {
@@ -185,7 +190,10 @@ function merge(input: DescMessage, message: Message, json: JsonObject): void {
   } catch {
     const fields = diagnose(input, json);
     throw failure('INVALID_ARGUMENT', {
-      fields: fields.length > 0 ? fields : [{ field: '$query', description: 'Only one field of a oneof may be set.' }],
+      fields:
+        fields.length > 0
+          ? fields
+          : [{ field: '$query', description: 'Only one field of a oneof may be set.', reason: 'REPEATED' }],
     });
   }
 }

@@ -20,7 +20,13 @@ export function decode<D extends DescMessage>(desc: D, text: string): MessageSha
       fields:
         fields.length > 0
           ? fields
-          : [{ field: '$body', description: 'A name is repeated, or several fields of a oneof are set.' }],
+          : [
+              {
+                field: '$body',
+                description: 'A name is repeated, or several fields of a oneof are set.',
+                reason: 'REPEATED',
+              },
+            ],
     });
   }
 }
@@ -38,6 +44,8 @@ export function parse(text: string): JsonValue {
   try {
     return JSON.parse(text) as JsonValue;
   } catch {
-    throw failure('INVALID_ARGUMENT', { fields: [{ field: '$body', description: 'Not valid JSON.' }] });
+    throw failure('INVALID_ARGUMENT', {
+      fields: [{ field: '$body', description: 'Not valid JSON.', reason: 'NOT_JSON' }],
+    });
   }
 }

@@ -16,7 +16,7 @@ export function diagnose(desc: DescMessage, json: JsonValue, prefix = ''): Field
 
 function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldViolation[]): void {
   if (!isObject(json)) {
-    found.push({ field: prefix || '$body', description: 'Must be a JSON object.' });
+    found.push({ field: prefix || '$body', description: 'Must be a JSON object.', reason: 'WRONG_TYPE' });
     return;
   }
   const fields = new Map(
@@ -27,8 +27,8 @@ function walk(desc: DescMessage, json: JsonValue, prefix: string, found: FieldVi
     if (found.length >= maxViolations) return;
     const field = fields.get(key);
     const path = join(prefix, field ? field.name : safeName(key, '(unknown)'));
-    if (!field) found.push({ field: path, description: 'Unknown field.' });
-    else if (seen.has(field)) found.push({ field: path, description: 'Repeated.' });
+    if (!field) found.push({ field: path, description: 'Unknown field.', reason: 'UNKNOWN_FIELD' });
+    else if (seen.has(field)) found.push({ field: path, description: 'Repeated.', reason: 'REPEATED' });
     else check(desc, field, key, value, path, found);
     if (field) seen.add(field);
   }
@@ -57,7 +57,7 @@ function check(
   try {
     fromJson(desc, { [key]: value });
   } catch {
-    found.push({ field: path, description: describeField(field) });
+    found.push({ field: path, description: describeField(field), reason: 'WRONG_TYPE' });
   }
 }
 

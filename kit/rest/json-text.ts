@@ -11,7 +11,7 @@ export const maxDepth = 100;
  * @throws INVALID_ARGUMENT
  */
 export function jsonText(bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw refused('Not valid UTF-8.');
+  if (!isUtf8(bytes)) throw refused('Not valid UTF-8.', 'NOT_UTF8');
   const text = bytes.toString('utf8');
   let depth = 0;
   for (let i = 0; i < text.length; i += 1) {
@@ -19,7 +19,7 @@ export function jsonText(bytes: Buffer): string {
     if (char === quote) i = endOfString(text, i);
     else if (char === openBrace || char === openBracket) {
       depth += 1;
-      if (depth > maxDepth) throw refused(`Nested more than ${maxDepth} deep.`);
+      if (depth > maxDepth) throw refused(`Nested more than ${maxDepth} deep.`, 'TOO_DEEP');
     } else if (char === closeBrace || char === closeBracket) depth -= 1;
   }
   return text;
@@ -42,10 +42,10 @@ function endOfString(text: string, open: number): number {
     if (char === quote) return i;
     if (char !== backslash) continue;
     if (matchAt(highEscape, text, i)) {
-      if (!matchAt(lowEscape, text, i + 6)) throw refused('Must not contain a lone surrogate.');
+      if (!matchAt(lowEscape, text, i + 6)) throw refused('Must not contain a lone surrogate.', 'LONE_SURROGATE');
       i += 11;
     } else if (matchAt(lowEscape, text, i)) {
-      throw refused('Must not contain a lone surrogate.');
+      throw refused('Must not contain a lone surrogate.', 'LONE_SURROGATE');
     } else i += 1;
   }
   return text.length;
@@ -56,6 +56,6 @@ function matchAt(pattern: RegExp, text: string, at: number): boolean {
   return pattern.test(text);
 }
 
-function refused(description: string): Error {
-  return failure('INVALID_ARGUMENT', { fields: [{ field: '$body', description }] });
+function refused(description: string, reason: string): Error {
+  return failure('INVALID_ARGUMENT', { fields: [{ field: '$body', description, reason }] });
 }

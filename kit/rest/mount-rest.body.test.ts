@@ -194,7 +194,7 @@ describe('the text of a body', () => {
     expect(response.status).toBe(400);
     expect(performance.now() - began).toBeLessThan(500);
     expect(await response.json()).toMatchObject({
-      errors: [{ field: '$body', description: 'Nested more than 100 deep.' }],
+      errors: [{ field: '$body', description: 'Nested more than 100 deep.', reason: 'TOO_DEEP' }],
     });
   });
 

@@ -188,7 +188,7 @@ describe('errors on REST', () => {
       instance: '/v1/echo/x',
       code: 'INVALID_ARGUMENT',
       request_id: 'r-1',
-      errors: [{ field: 'secret', description: 'Unknown query parameter.' }],
+      errors: [{ field: 'secret', description: 'Unknown query parameter.', reason: 'UNKNOWN_FIELD' }],
     });
   });
 

@@ -35,18 +35,24 @@ export function documentedReasons(ofServices: DocumentedReasons): DocumentedReas
   return { ...ofServices, ...kitReasons };
 }
 
-/** Returns the error responses by status, each with its possible codes. */
-export function errorResponses(reasons: readonly string[], known: DocumentedReasons): JsonObject {
-  const byStatus = Map.groupBy(new Set(reasons), (reason) => known[reason]?.status ?? 500);
-  const responses: JsonObject = {};
+/** Returns the error responses by status, each with its possible codes. @throws Error on an unknown reason */
+export function errorResponses(reasons: readonly string[], known: DocumentedReasons): Record<string, JsonObject> {
+  const byStatus = Map.groupBy(new Set(reasons), (reason) => {
+    const entry = known[reason];
+    if (!entry) throw new Error(`the document names the unknown reason ${reason}`);
+    return entry.status;
+  });
+  const responses: Record<string, JsonObject> = {};
   for (const [status, codes] of [...byStatus].toSorted(([a], [b]) => a - b)) {
     responses[String(status)] = {
       description: codes.map((code) => known[code]?.title).join(' '),
       content: {
         'application/problem+json': {
           schema: {
-            allOf: [{ $ref: '#/components/schemas/Problem' }],
-            properties: { code: { enum: [...codes] } },
+            allOf: [
+              { $ref: '#/components/schemas/Problem' },
+              { type: 'object', properties: { code: { type: 'string', enum: codes } }, required: ['code'] },
+            ],
           },
         },
       },
@@ -83,8 +89,16 @@ export const problemSchema: JsonObject = {
       description: 'The invalid fields.',
       items: {
         type: 'object',
-        properties: { field: { type: 'string' }, description: { type: 'string' } },
-        required: ['field', 'description'],
+        properties: {
+          field: { type: 'string', description: 'Path of the field: `address.city`.' },
+          description: { type: 'string', description: 'The fault, for people.' },
+          reason: {
+            type: 'string',
+            description:
+              'The fault, for programs: the rule that the field violates, such as `STRING_MIN_LEN`, or a reason of the service.',
+          },
+        },
+        required: ['field', 'description', 'reason'],
       },
     },
   },

@@ -6,33 +6,75 @@ import {
   type JsonValue,
   ScalarType,
 } from '@bufbuild/protobuf';
-import { constraintsOf } from './openapi-rules.ts';
+import { type Constraints, constraintsOf, mayBeAbsent } from './openapi-rules.ts';
 
 /** Comments of protos by full name: `signet.auth.v1.LoginRequest.email`. */
 export type Comments = Readonly<Record<string, string>>;
 
 /** Converts descriptors to JSON Schemas. Messages and enums become components. */
 export interface Schemas {
-  /** Components created so far, by full name. */
-  readonly components: JsonObject;
   /** Returns a reference to a message's component. */
   message(desc: DescMessage): JsonObject;
-  /** Returns the schema of a field, with constraints and description. */
+  /** Returns the schema of a field, with its description. */
   field(field: DescField): JsonObject;
+}
+
+/** Schemas of what a method takes, with the rules of validation. */
+export interface RequestSchemas extends Schemas {
   /** Returns an inline schema of a message without the omitted fields. */
   without(desc: DescMessage, omitted: readonly DescField[]): JsonObject;
   /** Returns whether a request without the message is rejected. */
   required(desc: DescMessage, omitted?: readonly DescField[]): boolean;
 }
 
-/**
- * Creates an empty set of schemas. Messages in `inputs` reject unknown fields
- * (`additionalProperties: false`); others may get new fields. A field is `required`
- * if its rules reject the zero value.
- */
-export function createSchemas(comments: Comments, inputs: ReadonlySet<DescMessage>): Schemas {
-  const components: JsonObject = {};
+/** The schemas of a document. */
+export interface DocumentSchemas {
+  /** Components created so far, by name. */
+  readonly components: JsonObject;
+  readonly request: RequestSchemas;
+  readonly response: Schemas;
+}
 
+/** How the schemas of requests and of responses differ. */
+interface Side {
+  /** Returns the name of a message's component. */
+  readonly nameOf: (desc: DescMessage) => string;
+  /** Returns the rules of a field. */
+  readonly rulesOf: (field: DescField) => Omit<Constraints, 'required'>;
+  readonly isRequired: (field: DescField) => boolean;
+  /** Keywords of every object. */
+  readonly closed: JsonObject;
+}
+
+/**
+ * Creates an empty set of schemas. In a request a field is `required` if its rules
+ * reject its absence, and unknown fields are rejected (`additionalProperties: false`).
+ * In a response every field without presence is `required`, because it is always
+ * sent; rules do not apply, and there may be new fields. A message that is in both
+ * has two components: the request's ends in `-Input`, which no message's name can.
+ * @param answers the messages of responses; those within them follow from these
+ */
+export function createSchemas(comments: Comments, answers: Iterable<DescMessage>): DocumentSchemas {
+  const components: JsonObject = {};
+  const answered = withNested(answers);
+  const request = schemasOf({
+    nameOf: (desc) => (answered.has(desc) ? `${desc.typeName}-Input` : desc.typeName),
+    rulesOf: constraintsOf,
+    isRequired: (field) => constraintsOf(field).required,
+    closed: { additionalProperties: false },
+  });
+  const response = schemasOf({
+    nameOf: ({ typeName }) => typeName,
+    rulesOf: () => ({ keywords: {}, items: {}, sentences: [] }),
+    isRequired: (field) => !mayBeAbsent(field),
+    closed: {},
+  });
+  return { components, request, response };
+
+  function described(full: string, schema: JsonObject, sentences: readonly string[] = []): JsonObject {
+    const description = [comments[full], ...sentences].filter((part) => part !== undefined).join(' ');
+    return description === '' ? schema : { ...schema, description };
+  }
   function reference(name: string, make: () => JsonObject): JsonObject {
     if (!Object.hasOwn(components, name)) {
       components[name] = {}; // ends the recursion if it contains itself
@@ -40,53 +82,58 @@ export function createSchemas(comments: Comments, inputs: ReadonlySet<DescMessag
     }
     return { $ref: `#/components/schemas/${name}` };
   }
-  function described(full: string, schema: JsonObject): JsonObject {
-    const description = comments[full];
-    return description === undefined ? schema : { ...schema, description };
-  }
-  function message(desc: DescMessage): JsonObject {
-    return wellKnown(desc) ?? reference(desc.typeName, () => object(desc, []));
-  }
   function enumeration(desc: DescEnum): JsonObject {
     return reference(desc.typeName, () =>
       described(desc.typeName, { type: 'string', enum: desc.values.map(({ name }) => name) }),
     );
   }
-  function object(desc: DescMessage, omitted: readonly DescField[]): JsonObject {
-    const fields = desc.fields.filter((candidate) => !omitted.includes(candidate));
-    const required = fields.filter((candidate) => constraintsOf(candidate).required).map(({ name }) => name);
-    return described(desc.typeName, {
-      type: 'object',
-      ...(fields.length > 0 ? { properties: Object.fromEntries(fields.map((each) => [each.name, field(each)])) } : {}),
-      ...(required.length > 0 ? { required } : {}),
-      ...(inputs.has(desc) ? { additionalProperties: false } : {}),
-    });
+  function schemasOf({ nameOf, rulesOf, isRequired, closed }: Side): RequestSchemas {
+    function message(desc: DescMessage): JsonObject {
+      return wellKnown(desc) ?? reference(nameOf(desc), () => without(desc, []));
+    }
+    function without(desc: DescMessage, omitted: readonly DescField[]): JsonObject {
+      const fields = desc.fields.filter((candidate) => !omitted.includes(candidate));
+      const required = fields.filter(isRequired).map(({ name }) => name);
+      return described(desc.typeName, {
+        type: 'object',
+        ...(fields.length > 0
+          ? { properties: Object.fromEntries(fields.map((each) => [each.name, field(each)])) }
+          : {}),
+        ...(required.length > 0 ? { required } : {}),
+        ...closed,
+      });
+    }
+    function field(desc: DescField): JsonObject {
+      const { keywords, items, sentences } = rulesOf(desc);
+      const schema =
+        desc.fieldKind === 'list'
+          ? { type: 'array', items: { ...single(desc), ...items } }
+          : desc.fieldKind === 'map'
+            ? { type: 'object', additionalProperties: single(desc) }
+            : single(desc);
+      return described(`${desc.parent.typeName}.${desc.name}`, { ...schema, ...keywords }, sentences);
+    }
+    /** Returns the schema of a field's value, or of one value of a list or map. */
+    function single(desc: DescField): JsonObject {
+      if (desc.message) return message(desc.message);
+      if (desc.enum) return enumeration(desc.enum);
+      return scalar(desc.scalar ?? ScalarType.STRING);
+    }
+    return {
+      message,
+      field,
+      without,
+      required: (desc, omitted = []) => desc.fields.some((each) => !omitted.includes(each) && isRequired(each)),
+    };
   }
-  function field(desc: DescField): JsonObject {
-    const { keywords, items } = constraintsOf(desc);
-    const schema =
-      desc.fieldKind === 'list'
-        ? { type: 'array', items: { ...single(desc), ...items } }
-        : desc.fieldKind === 'map'
-          ? { type: 'object', additionalProperties: single(desc) }
-          : single(desc);
-    return described(`${desc.parent.typeName}.${desc.name}`, { ...schema, ...keywords });
-  }
-  /** Returns the schema of a field's value, or of one value of a list or map. */
-  function single(desc: DescField): JsonObject {
-    if (desc.message) return message(desc.message);
-    if (desc.enum) return enumeration(desc.enum);
-    return scalar(desc.scalar ?? ScalarType.STRING);
-  }
+}
 
-  return {
-    components,
-    message,
-    field,
-    without: object,
-    required: (desc, omitted = []) =>
-      desc.fields.some((each) => !omitted.includes(each) && constraintsOf(each).required),
-  };
+/** Returns messages and those within them. */
+function withNested(messages: Iterable<DescMessage>): ReadonlySet<DescMessage> {
+  const found = new Set(messages);
+  // A set's iteration includes what is added on the way.
+  for (const { fields } of found) for (const { message } of fields) if (message) found.add(message);
+  return found;
 }
 
 function scalar(type: ScalarType): JsonObject {

@@ -94,7 +94,22 @@ describe('openApiOf', () => {
         '/v1/count/{to}:watch',
       ]),
     );
-    expect(real.paths['/api/v1/auth/signup']?.['post']?.operationId).toBe('AuthService_Register_2');
+  });
+
+  it('names bindings that differ in path and HTTP method only as aliases of the first', () => {
+    const register = real.paths['/api/v1/auth/register']!['post']!;
+    expect(register).toMatchObject({ operationId: 'AuthService_Register', 'x-aliases': ['POST /api/v1/auth/signup'] });
+    expect(register.description).toContain('Also `POST /api/v1/auth/signup`.');
+    expect(real.paths).not.toHaveProperty('/api/v1/auth/signup');
+    expect(Object.keys(real.paths['/api/v1/users/profile']!)).toEqual(['get', 'put']);
+    expect(real.paths['/api/v1/users/profile']!['put']).toMatchObject({ 'x-aliases': ['PATCH /api/v1/users/profile'] });
+    expect(real.paths['/api/v1/auth/login']!['post']).not.toHaveProperty('x-aliases');
+  });
+
+  it('names the operations of other bindings by their HTTP method and path', () => {
+    expect(echo.paths['/v1/echo']!['post']!.operationId).toBe('EchoService_Echo');
+    expect(echo.paths['/v1/echo/{text}']!['get']!.operationId).toBe('EchoService_Echo_get_v1_echo_text');
+    for (const { operationId } of [real, ofAdmins, echo].flatMap(operations)) expect(operationId).not.toMatch(/_\d/);
   });
 
   it('describes a method by its comment and tags it with its service', () => {
@@ -109,8 +124,9 @@ describe('openApiOf', () => {
 
   it('lists the errors of the comment by status', () => {
     const { responses } = real.paths['/api/v1/auth/login']!['post']!;
-    expect(Object.keys(responses)).toEqual(['200', '400', '401', '429', 'default']);
+    expect(Object.keys(responses)).toEqual(['200', '400', '401', '413', '415', '429', 'default']);
     expect(JSON.stringify(responses['401'])).toContain('"enum":["INVALID_CREDENTIALS"]');
+    expect(JSON.stringify(responses['413'])).toContain('"enum":["PAYLOAD_TOO_LARGE"]');
   });
 
   it("shows the method's example in body, path and query", () => {
@@ -139,6 +155,83 @@ describe('openApiOf', () => {
     );
   });
 
+  it('lists the refusals of the edge', () => {
+    const document = openApiOf([AuthService], {
+      title: '',
+      version: '',
+      comments,
+      reasons,
+      refusals: ({ name }) => (name === 'Login' ? ['CROSS_ORIGIN'] : []),
+    }) as unknown as Document;
+    const responsesOf = (path: string, method: string) => document.paths[path]![method]!.responses;
+    expect(JSON.stringify(responsesOf('/api/v1/auth/login', 'post')['403'])).toContain('"enum":["CROSS_ORIGIN"]');
+    expect(JSON.stringify(responsesOf('/api/v1/auth/logout', 'post'))).not.toContain('CROSS_ORIGIN');
+    expect(() => openApiOf([AuthService], { title: '', version: '', refusals: () => ['NO_SUCH_REASON'] })).toThrow(
+      'unknown reason NO_SUCH_REASON',
+    );
+  });
+
+  it('states what a method needs', () => {
+    const last = (operation?: Operation) => operation?.description?.split('\n\n').at(-1);
+    expect(last(real.paths['/api/v1/auth/login']!['post'])).toBe('No sign-in is needed.');
+    expect(last(real.paths['/api/v1/users/profile']!['get'])).toBe('Needs a signed-in user.');
+    expect(last(ofAdmins.paths['/api/v1/admin/users']!['get'])).toMatch(
+      /^Needs a signed-in user.* with the role admin\.$/,
+    );
+    expect(last(ofAdmins.paths['/api/v1/admin/users/{user_id}:disable']!['post'])).toMatch(
+      /with the role admin and a sign-in with the password in the last 5 minutes\.$/,
+    );
+    expect(echo.paths['/v1/admin']!['get']!.description).toContain('the role admin or support');
+  });
+
+  it("names the deployment's cookie, and the CSRF token where it is required", () => {
+    const documentWith = (csrf: 'cookie' | 'always') =>
+      openApiOf([AuthService, UserService], {
+        title: '',
+        version: '',
+        comments,
+        reasons,
+        browser: { cookie: 'signet_at', csrf },
+      }) as unknown as Document;
+    const securityOf = ({ paths }: Document, method: string) => paths['/api/v1/users/profile']![method]!.security;
+    const byCookie = documentWith('cookie');
+    expect(byCookie.components.securitySchemes).toMatchObject({
+      cookieAuth: { in: 'cookie', name: 'signet_at' },
+      csrfToken: { in: 'header', name: 'X-CSRF-Token' },
+    });
+    expect(securityOf(byCookie, 'get')).toEqual([{ bearerAuth: [] }, { cookieAuth: [] }]);
+    expect(securityOf(byCookie, 'put')).toEqual([{ bearerAuth: [] }, { cookieAuth: [], csrfToken: [] }]);
+    expect(securityOf(documentWith('always'), 'get')).toEqual([{ bearerAuth: [] }, { cookieAuth: [] }]);
+    expect(securityOf(documentWith('always'), 'put')).toEqual([
+      { bearerAuth: [], csrfToken: [] },
+      { cookieAuth: [], csrfToken: [] },
+    ]);
+    expect(real.components.securitySchemes).toMatchObject({ cookieAuth: { name: '__Host-signet_at' } });
+  });
+
+  it('lists the headers of responses by status', () => {
+    const limited = openApiOf([EchoService], { title: '', version: '', isLimited: true }) as unknown as Document;
+    const headersOf = (document: Document, status: string) =>
+      Object.keys((document.paths['/v1/fresh']!['get']!.responses[status] as { headers: object }).headers);
+    expect(headersOf(echo, '200')).toEqual(['X-Request-Id']);
+    expect(headersOf(limited, '200')).toEqual(['X-Request-Id', 'RateLimit', 'RateLimit-Policy']);
+    expect(headersOf(limited, '401')).toEqual(['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'WWW-Authenticate']);
+    expect(headersOf(limited, '503')).toEqual(['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After']);
+    const names = [...JSON.stringify(limited).matchAll(/#\/components\/headers\/([^"]+)/g)].map(([, name]) => name);
+    expect(Object.keys((limited.components as unknown as { headers: object }).headers)).toEqual(
+      expect.arrayContaining([...new Set(names)]),
+    );
+  });
+
+  it('has a description, a licence and servers if they are given', () => {
+    const given = { title: 'A', version: '1', description: 'Text.', licence: 'MIT', servers: ['https://a.example'] };
+    expect(openApiOf([EchoService], given)).toMatchObject({
+      info: { title: 'A', version: '1', description: 'Text.', license: { name: 'MIT', identifier: 'MIT' } },
+      servers: [{ url: 'https://a.example' }],
+    });
+    expect(echo.info).toEqual({ title: 'Echo', version: '1' });
+  });
+
   it("documents the access rule and the guard's errors", () => {
     const open = echo.paths['/v1/echo']!['post']!;
     expect(open.security).toEqual([]);
@@ -158,7 +251,11 @@ describe('openApiOf', () => {
       properties: {
         email: { type: 'string', format: 'email', maxLength: 254 },
         password: { minLength: 1, maxLength: 1024 },
-        name: { minLength: 1, maxLength: 100, pattern: expect.any(String) },
+        name: {
+          minLength: 1,
+          maxLength: 100,
+          description: expect.stringContaining('Must contain a visible character'),
+        },
         role: { enum: ['user', 'raider'] },
       },
     });
@@ -193,8 +290,8 @@ describe('openApiOf', () => {
       'query colors',
       'query flag',
       'query big',
-      'header accept-language',
-      'header idempotency-key',
+      'header Accept-Language',
+      'header Idempotency-Key',
     ]);
     expect(names(echo.paths['/v1/private']!['post'])).toEqual([]);
   });

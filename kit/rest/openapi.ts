@@ -1,8 +1,9 @@
 import type { DescField, DescMethod, DescService, JsonObject, JsonValue } from '@bufbuild/protobuf';
+import { isDeepStrictEqual } from 'node:util';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { exampleJson } from '#kit/contract/example.ts';
 import { type Binding, bindMethod } from './binding.ts';
-import { accessDocOf, securitySchemes } from './openapi-access.ts';
+import { type AccessDoc, accessDocOf, type BrowserAuth, securitySchemes } from './openapi-access.ts';
 import {
   defaultResponse,
   type DocumentedReasons,
@@ -11,20 +12,37 @@ import {
   problemSchema,
   readComment,
 } from './openapi-errors.ts';
-import { type Comments, createSchemas, type Schemas } from './openapi-schema.ts';
+import { headerParameter, headersOf, responseHeaders } from './openapi-headers.ts';
+import {
+  type Comments,
+  createSchemas,
+  type DocumentSchemas,
+  type RequestSchemas,
+  type Schemas,
+} from './openapi-schema.ts';
+import { partsOf, pathOf } from './openapi-path.ts';
 import type { Leaf } from './query.ts';
-import type { Segment } from './template.ts';
 
 /** Parts of a document that are not in the contract. */
 export interface OpenApiOptions {
   readonly title: string;
   readonly version: string;
+  /** Introduction, in Markdown. */
+  readonly description?: string;
+  /** SPDX identifier of the licence. */
+  readonly licence?: string;
   /** Base URLs. */
   readonly servers?: readonly string[];
   /** Comments of the protos, collected by scripts/comments.ts. */
   readonly comments?: Comments;
   /** The services' reasons, collected by scripts/reasons.ts. The kit's are included always. */
   readonly reasons?: DocumentedReasons;
+  /** How browsers authenticate. Default: by the cookie of a deployment with TLS. */
+  readonly browser?: BrowserAuth;
+  /** Whether responses state a rate limit. */
+  readonly isLimited?: boolean;
+  /** Returns the reasons with which the edge itself may refuse a method. */
+  readonly refusals?: (method: DescMethod) => readonly string[];
 }
 
 /** HTTP methods that an OpenAPI path item supports. */
@@ -32,116 +50,150 @@ const documented = new Set(['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'HEAD', '
 
 /**
  * Creates the OpenAPI 3.1 document of services' REST routes, from the same bindings
- * that serve them. Of two templates that OpenAPI cannot distinguish (`*` and `**`)
- * the first is documented.
- * @throws Error if a binding does not match its messages, or a comment lists an unknown reason
+ * that serve them. Bindings that differ from a method's first one in path and HTTP method
+ * only are not operations; the first names them (`x-aliases`), so that a generated client
+ * has one function for each thing it can do. Of two templates that OpenAPI cannot
+ * distinguish (`*` and `**`) the first is documented.
+ * @throws Error if a binding does not match its messages, or a comment or `refusals` names an unknown reason
  */
 export function openApiOf(services: readonly DescService[], options: OpenApiOptions): JsonObject {
-  const { title, version, servers = [], comments = {} } = options;
+  const { title, version, description, licence, servers = [], comments = {}, refusals = () => [] } = options;
+  const browser = options.browser ?? { cookie: '__Host-signet_at', csrf: 'cookie' };
   const known = documentedReasons(options.reasons ?? {});
   const bindings = services.flatMap((service) =>
-    service.methods.map((method) => ({ method, bound: bindMethod(method) })),
+    service.methods.flatMap((method) => {
+      const bound = bindMethod(method).filter(({ httpMethod }) => documented.has(httpMethod));
+      const [first, ...others] = bound;
+      if (!first) return [];
+      const aliases = others.filter((one) => isAlias(one, first));
+      return [
+        { binding: first, isFirst: true, aliases },
+        ...others.filter((one) => !aliases.includes(one)).map((binding) => ({ binding, isFirst: false, aliases: [] })),
+      ];
+    }),
   );
-  const inputs = new Set(bindings.map(({ method }) => method.input));
-  const schemas = createSchemas(comments, inputs);
+  const schemas = createSchemas(
+    comments,
+    bindings.map(({ binding }) => binding.method.output),
+  );
   schemas.components['Problem'] = problemSchema;
 
   const paths: Record<string, JsonObject> = {};
   const namesByShape = new Map<string, readonly string[]>();
-  for (const { method, bound } of bindings) {
+  for (const { binding, isFirst, aliases } of bindings) {
+    const { method, httpMethod } = binding;
     const comment = readComment(comments[`${method.parent.typeName}.${method.name}`] ?? '', method.name, known);
-    for (const [index, binding] of bound.entries()) {
-      if (!documented.has(binding.httpMethod)) continue;
-      // Templates that differ only in variable names are one path (OpenAPI 3.1 section 4.8.8).
-      const shape = pathOf(
-        binding,
-        binding.variables.map(() => ''),
-      );
-      const names = namesByShape.get(shape) ?? binding.variables.map(({ name }) => name);
-      namesByShape.set(shape, names);
-      const item = (paths[pathOf(binding, names)] ??= {});
-      item[binding.httpMethod.toLowerCase()] ??= {
-        ...operation(binding, names, schemas, { listed: comment.reasons, known }),
-        operationId: `${method.parent.name}_${method.name}${index === 0 ? '' : `_${index + 1}`}`,
-        ...(comment.summary === '' ? {} : { summary: comment.summary }),
-        ...(comment.description === comment.summary ? {} : { description: comment.description }),
-        ...(method.deprecated ? { deprecated: true } : {}),
-      };
-    }
+    const accessDoc = accessDocOf(method, browser);
+    // Templates that differ only in variable names are one path (OpenAPI 3.1 section 4.8.8).
+    const shape = pathOf(
+      binding,
+      binding.variables.map(() => ''),
+    );
+    const names = namesByShape.get(shape) ?? binding.variables.map(({ name }) => name);
+    namesByShape.set(shape, names);
+    const path = pathOf(binding, names);
+    const also = aliases.map((alias) => `${alias.httpMethod} ${pathOf(alias, names)}`);
+    const text = [
+      comment.description,
+      accessDoc.needs,
+      also.length > 0 ? `Also \`${also.join('`, `')}\`.` : undefined,
+    ].filter((part) => part);
+    const id = `${method.parent.name}_${method.name}`;
+    const item = (paths[path] ??= {});
+    item[httpMethod.toLowerCase()] ??= {
+      ...operation(binding, names, schemas, {
+        accessDoc,
+        reasons: [...accessDoc.reasons, ...refusals(method), ...comment.reasons],
+        known,
+        isLimited: options.isLimited ?? false,
+      }),
+      operationId: isFirst ? id : [id, httpMethod.toLowerCase(), ...(path.match(/\w+/g) ?? [])].join('_'),
+      ...(comment.summary === '' ? {} : { summary: comment.summary }),
+      ...(text.length > 0 ? { description: text.join('\n\n') } : {}),
+      ...(also.length > 0 ? { 'x-aliases': also } : {}),
+      ...(method.deprecated ? { deprecated: true } : {}),
+    };
   }
   const tags = services
     .filter((service) => service.methods.some((method) => bindMethod(method).length > 0))
     .map((service): JsonObject => {
-      const description = comments[service.typeName];
-      return { name: service.name, ...(description === undefined ? {} : { description }) };
+      const comment = comments[service.typeName];
+      return { name: service.name, ...(comment === undefined ? {} : { description: comment }) };
     });
   return {
     openapi: '3.1.0',
-    info: { title, version },
+    info: {
+      title,
+      version,
+      ...(description === undefined ? {} : { description }),
+      ...(licence === undefined ? {} : { license: { name: licence, identifier: licence } }),
+    },
     ...(servers.length > 0 ? { servers: servers.map((url) => ({ url })) } : {}),
     tags,
     paths,
-    components: { schemas: schemas.components, securitySchemes },
+    components: {
+      schemas: schemas.components,
+      headers: responseHeaders,
+      securitySchemes: securitySchemes(browser),
+    },
   };
 }
 
-/**
- * Returns the path in OpenAPI's format. Of a variable with several segments, the
- * leading literals are part of the path and the rest is one parameter.
- */
-function pathOf({ template }: Binding, names: readonly string[]): string {
-  const parts: string[] = [];
-  let unnamed = 0;
-  for (let at = 0; at < template.segments.length;) {
-    const variable = template.variables.findIndex(({ start }) => start === at);
-    const segment = template.segments[at];
-    if (variable !== -1) {
-      const end = template.variables[variable]?.end ?? template.segments.length;
-      const captured = template.segments.slice(at, end);
-      const { literals } = partsOf(captured);
-      parts.push(...literals.map(encodeURIComponent));
-      if (literals.length < captured.length) parts.push(`{${names[variable] ?? ''}}`);
-      at = end;
-    } else {
-      parts.push(segment?.kind === 'literal' ? encodeURIComponent(segment.text) : `{segment${(unnamed += 1)}}`);
-      at += 1;
-    }
-  }
-  return `/${parts.join('/')}${template.verb === '' ? '' : `:${template.verb}`}`;
+/** Returns whether two bindings of a method differ in nothing but their path and HTTP method. */
+function isAlias(one: Binding, other: Binding): boolean {
+  return isDeepStrictEqual(contentOf(one), contentOf(other));
 }
 
-/** Splits segments into their leading literals and the template of the rest. */
-function partsOf(segments: readonly Segment[]): { literals: string[]; rest: string } {
-  const open = segments.findIndex(({ kind }) => kind !== 'literal');
-  const literals = segments
-    .slice(0, open === -1 ? undefined : open)
-    .flatMap((part) => (part.kind === 'literal' ? part.text : []));
-  const signs = { one: '*', rest: '**' };
-  const rest = segments.slice(literals.length).map((part) => (part.kind === 'literal' ? part.text : signs[part.kind]));
-  return { literals, rest: rest.join('/') };
+function contentOf({ body, responseBody, contentType, status, template, variables, query }: Binding) {
+  return [
+    body === '*' ? '*' : body?.name,
+    responseBody?.name,
+    contentType,
+    status,
+    variables.map(({ name }) => name),
+    template.variables.map(({ start, end }) => template.segments.slice(start, end)),
+    [...query.keys()],
+  ];
 }
 
 function operation(
   binding: Binding,
   names: readonly string[],
-  schemas: Schemas,
-  { listed, known }: { readonly listed: readonly string[]; readonly known: DocumentedReasons },
+  { request, response }: DocumentSchemas,
+  {
+    accessDoc: { security, rule },
+    reasons,
+    known,
+    isLimited,
+  }: {
+    readonly accessDoc: AccessDoc;
+    readonly reasons: readonly string[];
+    readonly known: DocumentedReasons;
+    readonly isLimited: boolean;
+  },
 ): JsonObject {
-  const { method } = binding;
-  const { security, reasons, rule } = accessDocOf(method);
-  const inputs = [...pathParameters(binding, names, schemas), ...queryParameters(binding, schemas)];
-  const parameters = [...inputs, ...headerParameters(method)];
-  const body = requestBody(binding, schemas);
-  const invalid: string[] = inputs.length > 0 || body ? ['INVALID_ARGUMENT'] : [];
+  const { method, streams, status } = binding;
+  const { headers } = edgeRuleOf(method);
+  const inputs = [...pathParameters(binding, names, request), ...queryParameters(binding, request)];
+  const parameters = [...inputs, ...headers.map(headerParameter)];
+  const body = requestBody(binding, request);
+  const invalid = [
+    ...(parameters.length > 0 || body ? ['INVALID_ARGUMENT'] : []),
+    ...(body ? ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []),
+  ];
+  const responses: Record<string, JsonObject> = {
+    [String(streams ? 200 : status)]: success(binding, method, response),
+    ...errorResponses([...invalid, ...reasons], known),
+    default: defaultResponse,
+  };
+  const replays = headers.includes('idempotency-key');
   return {
     tags: [method.parent.name],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: body } : {}),
-    responses: {
-      [String(binding.streams ? 200 : binding.status)]: success(binding, method, schemas),
-      ...errorResponses([...invalid, ...reasons, ...listed], known),
-      default: defaultResponse,
-    },
+    responses: Object.fromEntries(
+      Object.entries(responses).map(([at, one]) => [at, { ...one, headers: headersOf(at, isLimited, replays) }]),
+    ),
     security,
     ...(rule === undefined ? {} : { 'x-signet-access': rule }),
   };
@@ -182,11 +234,6 @@ function queryParameters(binding: Binding, schemas: Schemas): JsonObject[] {
   }));
 }
 
-/** Returns the headers in the method's edge rule (signet.policy.v1.edge). */
-function headerParameters(method: DescMethod): JsonObject[] {
-  return edgeRuleOf(method).headers.map((name) => ({ name, in: 'header', schema: { type: 'string' } }));
-}
-
 /** Description and example are set on the parameter, where tools show them. */
 function parameter(leaf: Leaf, { method }: Binding, schemas: Schemas): JsonObject {
   const field = leaf.fields.at(-1);
@@ -206,7 +253,7 @@ function valueAt(json: JsonValue | undefined, fields: readonly DescField[]): Jso
   );
 }
 
-function requestBody({ body, method, variables }: Binding, schemas: Schemas): JsonObject | undefined {
+function requestBody({ body, method, variables }: Binding, schemas: RequestSchemas): JsonObject | undefined {
   if (body === undefined) return undefined;
   const example = exampleJson(method);
   if (body !== '*') return content(schemas.field(body), example?.[body.name]);

@@ -6,7 +6,9 @@ export function decodeText(text: string, where: '$path' | '$query'): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw failure('INVALID_ARGUMENT', { fields: [{ field: where, description: 'Not valid percent-encoded UTF-8.' }] });
+    throw failure('INVALID_ARGUMENT', {
+      fields: [{ field: where, description: 'Not valid percent-encoded UTF-8.', reason: 'NOT_UTF8' }],
+    });
   }
 }
 

@@ -51,8 +51,8 @@ describe('problemOf', () => {
 
   it('names invalid fields in errors and in the detail', () => {
     const fields = [
-      { field: 'email', description: 'Must be an email.' },
-      { field: '$body', description: 'Not valid JSON.' },
+      { field: 'email', description: 'Must be an email.', reason: 'STRING_EMAIL' },
+      { field: '$body', description: 'Not valid JSON.', reason: 'NOT_JSON' },
     ];
     const { body } = problemOf(failure('INVALID_ARGUMENT', { fields }), at);
     expect(body.errors).toEqual(fields);

@@ -105,9 +105,13 @@ export function readQuery(
     const text = equals === -1 ? '' : decodeForm(pair.slice(equals + 1));
     const leaf = leaves.get(key);
     if (!leaf) {
-      violations.push({ field: safeName(key, '$query'), description: 'Unknown query parameter.' });
+      violations.push({
+        field: safeName(key, '$query'),
+        description: 'Unknown query parameter.',
+        reason: 'UNKNOWN_FIELD',
+      });
     } else if (seen.has(leaf) && !leaf.list) {
-      violations.push({ field: leaf.name, description: 'Repeated.' });
+      violations.push({ field: leaf.name, description: 'Repeated.', reason: 'REPEATED' });
     } else {
       seen.add(leaf);
       put(leaf, text, into, violations);
@@ -119,7 +123,7 @@ export function readQuery(
 export function put(leaf: Leaf, text: string, into: JsonObject, violations: FieldViolation[]): void {
   const value = leaf.form.toJson(text);
   if (value === undefined) {
-    violations.push({ field: leaf.name, description: leaf.form.description });
+    violations.push({ field: leaf.name, description: leaf.form.description, reason: 'WRONG_TYPE' });
     return;
   }
   let target = into;

@@ -3,21 +3,40 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { DescService } from '@bufbuild/protobuf';
 import Fastify from 'fastify';
 import { readFile } from 'node:fs/promises';
+import { cookieNames } from '#kit/browser/cookies.ts';
+import { changesState } from '#kit/call/gate-check.ts';
 import type { HttpRoute } from '#kit/door/http-route.ts';
 import { type Page, pageRoutes } from '#kit/door/pages.ts';
+import { accessOf } from '#kit/guard/access.ts';
 import type { DocumentedReasons } from '#kit/rest/openapi-errors.ts';
 import { openApiOf } from '#kit/rest/openapi.ts';
+import { apiGuide } from './api-guide.ts';
+import type { EdgeConfig } from './config.ts';
 import { webPages } from './web.ts';
 
 /** The edge's pages: `/openapi.json`, the API reference at `/docs`, the pages in web/, and redirects to these. */
-export async function edgePages(services: readonly DescService[]): Promise<HttpRoute[]> {
+export async function edgePages(
+  services: readonly DescService[],
+  { issuer, csrf, rateLimit }: Pick<EdgeConfig, 'issuer' | 'csrf' | 'rateLimit'>,
+): Promise<HttpRoute[]> {
+  const cookie = cookieNames(issuer).access;
   const files = ['gen/comments.json', 'gen/reasons.json', 'package.json'].map((name) => readJson(`../../${name}`));
   const [comments, reasons, about] = await Promise.all(files);
   const document = openApiOf(services, {
     title: 'Signet',
     version: String(about?.['version']),
-    // Relative: the origin from which the document was fetched.
-    servers: ['/'],
+    description: apiGuide(cookie),
+    licence: String(about?.['license']),
+    // Absolute, because generated clients do not know where the document came from.
+    servers: [issuer],
+    browser: { cookie, csrf },
+    isLimited: rateLimit > 0,
+    refusals: (method) => [
+      'SERVICE_UNAVAILABLE',
+      ...(rateLimit > 0 ? ['RATE_LIMITED'] : []),
+      ...(changesState(method) ? ['CROSS_ORIGIN'] : []),
+      ...(changesState(method) && accessOf(method) !== 'public' ? ['CSRF_REQUIRED'] : []),
+    ],
     comments: comments as Record<string, string>,
     reasons: reasons as DocumentedReasons,
   });
@@ -31,7 +50,11 @@ export async function edgePages(services: readonly DescService[]): Promise<HttpR
       answer: (_, reply) => reply.redirect(to),
     }),
   );
-  const [reference, web] = await Promise.all([referencePages(document), webPages()]);
+  const [reference, web] = await Promise.all([
+    // The page may call only the origin that served it, which may be another name of the edge.
+    referencePages({ ...document, servers: [{ url: '/' }] }),
+    webPages(),
+  ]);
   const pages = await pageRoutes([{ path: '/openapi.json', ...json }, ...reference, ...web]);
   return [...redirects, ...pages];
 }

@@ -179,7 +179,7 @@ const ours = createService({
         if (text === 'state') throw failure('NOT_FOUND', { detail: 'No ride has this id.' });
         throw testFailure('CARD_DECLINED', {
           metadata: { payment_id: 'p-1' },
-          fields: [{ field: 'text', description: 'is declined' }],
+          fields: [{ field: 'text', description: 'is declined', reason: 'DECLINED' }],
         });
       },
       // oxlint-disable-next-line require-yield -- it fails before it yields
@@ -274,7 +274,7 @@ describe.each(upstreams.slice(1))('behind the edge, %s with its own reason', (do
         type: 'urn:signet:error:CARD_DECLINED',
         title: 'The card was declined.',
         metadata: { payment_id: 'p-1' },
-        errors: [{ field: 'text', description: 'is declined' }],
+        errors: [{ field: 'text', description: 'is declined', reason: 'DECLINED' }],
       }),
     ]);
   });

@@ -29,7 +29,7 @@ const behind = createService({
         }
         if (fail > 0) {
           throw testFailure('TEXT_TAKEN', {
-            fields: [{ field: 'text', description: 'is taken' }],
+            fields: [{ field: 'text', description: 'is taken', reason: 'TAKEN' }],
             retryAfter: 3,
             headers: set,
           });
@@ -128,7 +128,7 @@ test('passes on the reason, fields and Retry-After of an error, and no other hea
   expect(failed).toMatchObject({ rawMessage: 'The text is taken.' });
   const { metadata } = failed as { metadata: Headers };
   expect([metadata.get('retry-after'), metadata.get('x-inner')]).toEqual(['3', null]);
-  expect(violationsOf(failed as never)).toEqual([{ field: 'text', description: 'is taken' }]);
+  expect(violationsOf(failed as never)).toEqual([{ field: 'text', description: 'is taken', reason: 'TAKEN' }]);
 });
 
 test('returns unavailable if a service rejects the edge itself', async () => {

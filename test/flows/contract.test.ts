@@ -49,7 +49,7 @@ describe('POST /auth/register', () => {
     for (const role of ['admin', 'support', 'Admin', '', 'user,admin']) {
       const refused = await ask(role);
       expectProblem(refused, 400, 'INVALID_ARGUMENT');
-      expect(refused.json.errors).toEqual([{ field: 'role', description: expect.any(String) }]);
+      expect(refused.json.errors).toEqual([{ field: 'role', description: expect.any(String), reason: 'STRING_IN' }]);
     }
   });
 
@@ -93,7 +93,9 @@ describe('POST /auth/register', () => {
     expect((await ask('8 chars.')).status).toBe(201);
     const refused = await ask('7 chars');
     expectProblem(refused, 400, 'PASSWORD_REJECTED');
-    expect(refused.json.errors).toEqual([{ field: 'password', description: 'must have at least 8 characters' }]);
+    expect(refused.json.errors).toEqual([
+      { field: 'password', description: 'must have at least 8 characters', reason: 'TOO_SHORT' },
+    ]);
   });
 });
 
@@ -348,7 +350,13 @@ describe('other paths', () => {
       expect((await fetch(`${system.auth}${path}`)).status).toBe(200);
     }
     const { json } = await system.rest('GET', '//openapi.json');
-    expect(json).toMatchObject({ openapi: '3.1.0', paths: { '/api/v1/users/profile': expect.any(Object) } });
+    expect(json).toMatchObject({
+      openapi: '3.1.0',
+      info: { license: { identifier: 'MIT' } },
+      servers: [{ url: expect.stringMatching(/^http:/) }],
+      paths: { '/api/v1/users/profile': expect.any(Object) },
+      components: { securitySchemes: { cookieAuth: { name: 'signet_at' } } },
+    });
     const docs = await system.rest('GET', '//docs/');
     expect([docs.status, docs.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     // The page loads nothing from other origins.

@@ -76,7 +76,9 @@ test('a password change needs the current password, refuses common passwords and
     system.rest('POST', '/auth/password', { token, body: { current_password: current, new_password: next } });
   expect((await change('wrong', 'another good password')).json.code).toBe('INVALID_CREDENTIALS');
   const common = await change(password, 'Password123');
-  expect(common.json.errors).toEqual([{ field: 'new_password', description: 'is a common password' }]);
+  expect(common.json.errors).toEqual([
+    { field: 'new_password', description: 'is a common password', reason: 'COMMON' },
+  ]);
   const next = system.secret('another good password');
   expect((await change(password, next)).status).toBe(200);
   expect((await system.rest('POST', '/auth/login', { body: { email, password } })).status).toBe(401);

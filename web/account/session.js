@@ -12,7 +12,7 @@ const needsRefresh = new Set(['TOKEN_REQUIRED', 'INVALID_TOKEN']);
 export class Problem extends Error {
   /**
    * @param {number} status
-   * @param {{ code?: string, title?: string, detail?: string, errors?: { field: string, description: string }[], metadata?: Record<string, string> }} body
+   * @param {{ code?: string, title?: string, detail?: string, errors?: { field: string, description: string, reason: string }[], metadata?: Record<string, string> }} body
    * @param {number} retryAfter seconds; 0: unknown
    */
   constructor(status, body, retryAfter) {

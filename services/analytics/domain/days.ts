@@ -23,10 +23,12 @@ const widest = 16 * 4;
 export function daysOf(fromDate: string, toDate: string, timeZone: string): Days {
   const from = dayNumber('from_date', fromDate);
   const to = dayNumber('to_date', toDate);
-  if (to < from) invalid('to_date', 'must not be before from_date');
+  if (to < from) invalid('to_date', 'must not be before from_date', 'DATE_ORDER');
   const count = to - from + 1;
-  if (count > maxDays) invalid('to_date', `must end a range of at most ${maxDays} dates`);
-  const offset = offsetsOf(timeZone || 'UTC') ?? invalid('time_zone', 'must be a time zone of the IANA database');
+  if (count > maxDays) invalid('to_date', `must end a range of at most ${maxDays} dates`, 'DATE_RANGE');
+  const offset =
+    offsetsOf(timeZone || 'UTC') ??
+    invalid('time_zone', 'must be a time zone of the IANA database', 'UNKNOWN_TIME_ZONE');
   const starts: number[] = [];
   for (let number = from; number <= to + 1; number++) starts.push(startOf(number, offset, starts.at(-1)));
   return {
@@ -40,7 +42,7 @@ function dayNumber(field: string, text: string): number {
   const date = new Date(`${text}T00:00:00Z`);
   // Date.parse takes February 30 for March 2.
   const isDate = !Number.isNaN(date.getTime()) && date.toISOString().slice(0, 10) === text;
-  if (!isDate || date.getTime() < 0) invalid(field, 'must be a date from 1970-01-01 on, as 2026-11-26');
+  if (!isDate || date.getTime() < 0) invalid(field, 'must be a date from 1970-01-01 on, as 2026-11-26', 'STRING_DATE');
   return date.getTime() / day;
 }
 
@@ -66,6 +68,6 @@ function startOf(number: number, offset: Offset, previous: number | undefined): 
   return midnight + at * quarter;
 }
 
-function invalid(field: string, description: string): never {
-  throw failure('INVALID_ARGUMENT', { fields: [{ field, description }] });
+function invalid(field: string, description: string, reason: string): never {
+  throw failure('INVALID_ARGUMENT', { fields: [{ field, description, reason }] });
 }

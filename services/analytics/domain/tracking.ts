@@ -57,7 +57,13 @@ function assertTimes(events: readonly TrackedEvent[], received: number): void {
     const age = at.getTime() - received;
     return age >= earliest && age <= latest
       ? []
-      : [{ field: `events[${index}].occurred_at`, description: 'must be at most 7 days ago and 5 minutes ahead' }];
+      : [
+          {
+            field: `events[${index}].occurred_at`,
+            description: 'must be at most 7 days ago and 5 minutes ahead',
+            reason: 'TIME_RANGE',
+          },
+        ];
   });
   if (fields.length > 0) throw failure('INVALID_ARGUMENT', { fields });
 }

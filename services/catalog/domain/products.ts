@@ -152,7 +152,9 @@ function pricesOf(filter: ProductFilter): Pick<ProductSelection, 'minPrice' | 'm
     const amount = parseMoney(text, currencyCode);
     if (amount && hasCurrencyDigits(amount)) return formatMoney(amount);
     throw failure('INVALID_ARGUMENT', {
-      fields: [{ field, description: 'must be an amount with no more digits than its currency' }],
+      fields: [
+        { field, description: 'must be an amount with no more digits than its currency', reason: 'AMOUNT_DIGITS' },
+      ],
     });
   };
   return { minPrice: read('min_price', filter.minPrice), maxPrice: read('max_price', filter.maxPrice) };

@@ -62,14 +62,14 @@ export function createPreferences(store: PreferenceStore): PreferenceRules {
     async change(userId, changes) {
       const checked = changes.map(check);
       const twice = checked.find(({ kind }, place) => checked.findIndex((one) => one.kind === kind) !== place);
-      if (twice) throw invalid(`names ${twice.kind} twice`);
+      if (twice) throw invalid(`names ${twice.kind} twice`, 'REPEATED');
       return (await store.choose(userId, checked)) ? list(userId) : undefined;
     },
   };
 }
 
 function check({ kind, inApp, email, sms }: PreferenceChange): ChosenChannels {
-  if (!isKind(kind)) throw invalid('names an unknown kind');
+  if (!isKind(kind)) throw invalid('names an unknown kind', 'UNKNOWN_KIND');
   const changesLocked =
     isSecurity(kind) &&
     ((email !== undefined && email !== standard.email) || (sms !== undefined && sms !== standard.sms));
@@ -77,6 +77,6 @@ function check({ kind, inApp, email, sms }: PreferenceChange): ChosenChannels {
   return { kind, email, sms };
 }
 
-function invalid(description: string) {
-  return failure('INVALID_ARGUMENT', { fields: [{ field: 'preferences', description }] });
+function invalid(description: string, reason: string) {
+  return failure('INVALID_ARGUMENT', { fields: [{ field: 'preferences', description, reason }] });
 }

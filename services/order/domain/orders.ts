@@ -166,7 +166,13 @@ function succeeded(order: OrderProgress): OrderProgress {
       throw failure('PAYMENT_DECLINED', { metadata });
     case 'INVALID_ARGUMENT':
       throw failure('INVALID_ARGUMENT', {
-        fields: [{ field: 'payment_method', description: 'must be known to the payment provider' }],
+        fields: [
+          {
+            field: 'payment_method',
+            description: 'must be known to the payment provider',
+            reason: 'UNKNOWN_PAYMENT_METHOD',
+          },
+        ],
         metadata,
       });
     default:
@@ -185,7 +191,9 @@ function wrongState({ id, state }: OrderWithHistory) {
 
 function unknownCountry() {
   return failure('INVALID_ARGUMENT', {
-    fields: [{ field: 'address.country_code', description: 'must be a country of ISO 3166-1' }],
+    fields: [
+      { field: 'address.country_code', description: 'must be a country of ISO 3166-1', reason: 'UNKNOWN_COUNTRY' },
+    ],
   });
 }
 

@@ -61,7 +61,13 @@ export function createCharges(deps: {
     });
     if (isKnown) return;
     throw failure('INVALID_ARGUMENT', {
-      fields: [{ field: 'payment_method', description: 'must be a payment method that the provider knows' }],
+      fields: [
+        {
+          field: 'payment_method',
+          description: 'must be a payment method that the provider knows',
+          reason: 'UNKNOWN_PAYMENT_METHOD',
+        },
+      ],
     });
   }
 
@@ -164,6 +170,8 @@ function isGivenUp({ refundRequestedAt, userId, attemptedAt }: Payment, now: num
 
 function noAttemptBefore() {
   return failure('INVALID_ARGUMENT', {
-    fields: [{ field: 'attempt', description: 'must be 1, because the order was not charged before' }],
+    fields: [
+      { field: 'attempt', description: 'must be 1, because the order was not charged before', reason: 'NOT_CHARGED' },
+    ],
   });
 }

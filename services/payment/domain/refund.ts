@@ -141,7 +141,9 @@ function partOf(payment: Payment, wanted: Amount | undefined): Amount {
   const { amounts } = payment;
   if (wanted && amounts && wanted.currencyCode !== amounts.amount.currencyCode) {
     throw failure('INVALID_ARGUMENT', {
-      fields: [{ field: 'amount.currency_code', description: "must be the payment's currency" }],
+      fields: [
+        { field: 'amount.currency_code', description: "must be the payment's currency", reason: 'OTHER_CURRENCY' },
+      ],
     });
   }
   const left = leftOf(payment);

@@ -79,7 +79,10 @@ function found(payment: Payment | undefined): MessageInitShape<typeof PaymentSch
 
 /** The contract requires the field. */
 function required(amount: Amount | undefined): Amount {
-  if (!amount) throw failure('INVALID_ARGUMENT', { fields: [{ field: 'amount', description: 'is required' }] });
+  if (!amount)
+    throw failure('INVALID_ARGUMENT', {
+      fields: [{ field: 'amount', description: 'is required', reason: 'REQUIRED' }],
+    });
   return amount;
 }
 

@@ -21,18 +21,20 @@ export function acceptPassword(
   about: { email: string; name: string },
   field = 'password',
 ): string {
-  const reject = (description: string) => failure('PASSWORD_REJECTED', { fields: [{ field, description }] });
+  const reject = (description: string, reason: string) =>
+    failure('PASSWORD_REJECTED', { fields: [{ field, description, reason }] });
   const normal = normalizePassword(password);
   const length = Array.from(normal).length;
-  if (length < min) throw reject(`must have at least ${min} characters`);
-  if (length > maxLength) throw reject(`must have at most ${maxLength} characters`);
+  if (length < min) throw reject(`must have at least ${min} characters`, 'TOO_SHORT');
+  if (length > maxLength) throw reject(`must have at most ${maxLength} characters`, 'TOO_LONG');
   // Decoders replace invalid bytes by U+FFFD, so different passwords would be equal.
-  if (normal.includes('\uFFFD')) throw reject('must not contain the replacement character U+FFFD');
+  if (normal.includes('\uFFFD'))
+    throw reject('must not contain the replacement character U+FFFD', 'REPLACEMENT_CHARACTER');
   const folded = normal.toLowerCase();
   if (folded === about.email.toLowerCase() || folded === about.email.split('@')[0]?.toLowerCase()) {
-    throw reject('must not be your email');
+    throw reject('must not be your email', 'IS_EMAIL');
   }
-  if (folded === about.name.normalize('NFKC').toLowerCase()) throw reject('must not be your name');
-  if (isCommonPassword(folded)) throw reject('is a common password');
+  if (folded === about.name.normalize('NFKC').toLowerCase()) throw reject('must not be your name', 'IS_NAME');
+  if (isCommonPassword(folded)) throw reject('is a common password', 'COMMON');
   return normal;
 }

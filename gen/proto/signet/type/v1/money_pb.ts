@@ -5,13 +5,14 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { file_signet_type_v1_text } from "./text_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file signet/type/v1/money.proto.
  */
 export const file_signet_type_v1_money: GenFile = /*@__PURE__*/
-  fileDesc("ChpzaWduZXQvdHlwZS92MS9tb25leS5wcm90bxIOc2lnbmV0LnR5cGUudjEi9wEKBU1vbmV5EigKDWN1cnJlbmN5X2NvZGUYASABKAlCEbpIDnIMMgpeW0EtWl17M30kEg0KBXVuaXRzGAIgASgDEiUKBW5hbm9zGAMgASgFQha6SBMaERj/k+vcAyiB7JSj/P////8BOo0BukiJARqGAQoKbW9uZXkuc2lnbhIsdW5pdHMgYW5kIG5hbm9zIG11c3Qgbm90IGhhdmUgb3Bwb3NpdGUgc2lnbnMaSnRoaXMudW5pdHMgPT0gMCB8fCB0aGlzLm5hbm9zID09IDAgfHwgKHRoaXMudW5pdHMgPiAwKSA9PSAodGhpcy5uYW5vcyA+IDApYgZwcm90bzM", [file_buf_validate_validate]);
+  fileDesc("ChpzaWduZXQvdHlwZS92MS9tb25leS5wcm90bxIOc2lnbmV0LnR5cGUudjEi7wEKBU1vbmV5EiAKDWN1cnJlbmN5X2NvZGUYASABKAlCCbpIBnIE2LUYARINCgV1bml0cxgCIAEoAxIlCgVuYW5vcxgDIAEoBUIWukgTGhEY/5Pr3AMogeyUo/z/////ATqNAbpIiQEahgEKCm1vbmV5LnNpZ24SLHVuaXRzIGFuZCBuYW5vcyBtdXN0IG5vdCBoYXZlIG9wcG9zaXRlIHNpZ25zGkp0aGlzLnVuaXRzID09IDAgfHwgdGhpcy5uYW5vcyA9PSAwIHx8ICh0aGlzLnVuaXRzID4gMCkgPT0gKHRoaXMubmFub3MgPiAwKWIGcHJvdG8z", [file_buf_validate_validate, file_signet_type_v1_text]);
 
 /**
  * An amount of money, in the shape of google.type.Money.
