@@ -17,11 +17,11 @@ export function isFormMediaType(value: string): boolean {
  * @throws INVALID_ARGUMENT if it is not UTF-8, or a parameter is repeated
  */
 export function formText(bytes: Buffer, input: DescMessage): string {
-  if (!isUtf8(bytes)) throw refused('$body', 'Not valid UTF-8.');
+  if (!isUtf8(bytes)) throw refused('$body', 'Not valid UTF-8.', 'NOT_UTF8');
   const form = new URLSearchParams(bytes.toString('utf8'));
   const known = input.fields.flatMap(({ name }) => {
     const values = form.getAll(name);
-    if (values.length > 1) throw refused(name, 'Must not be repeated.');
+    if (values.length > 1) throw refused(name, 'Must not be repeated.', 'REPEATED');
     return values[0] ? [[name, values[0]]] : [];
   });
   return JSON.stringify(Object.fromEntries(known));
@@ -49,6 +49,6 @@ function codeOf(error: unknown, status: number): string {
   return isGrant ? 'unsupported_grant_type' : 'invalid_request';
 }
 
-function refused(field: string, description: string): Error {
-  return failure('INVALID_ARGUMENT', { fields: [{ field, description }] });
+function refused(field: string, description: string, reason: string): Error {
+  return failure('INVALID_ARGUMENT', { fields: [{ field, description, reason }] });
 }

@@ -80,5 +80,9 @@ function isPair(key: KeyObject): boolean {
 }
 
 function invalid(description: string, cause?: unknown) {
-  return failure('INVALID_ARGUMENT', { fields: [{ field: 'pem', description }], detail: description, cause });
+  return failure('INVALID_ARGUMENT', {
+    fields: [{ field: 'pem', description, reason: 'KEY_INVALID' }],
+    detail: description,
+    cause,
+  });
 }
