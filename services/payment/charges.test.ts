@@ -245,7 +245,9 @@ describe('with a provider whose outcome is unknown', () => {
     rig = await openPaymentRig({ wrap: failing({ before: 1 }) });
     const order = orderCharge();
     const { id } = await rig.charges.chargeOrder(order, uuidv7());
-    await rig.rows(`UPDATE payment.payments SET attempted_at = now() - interval '24 hours', due_at = now()`);
+    await rig.rows(
+      `UPDATE payment.payments SET attempted_at = now() - interval '24 hours', due_at = now() - interval '1 second'`,
+    );
     await rig.due.run(new AbortController().signal);
     expect(await rig.store.find(id)).toMatchObject({ state: 'failed', failureCode: 'expired' });
     // A call that was delayed on its way charges nothing.
@@ -276,13 +278,13 @@ describe('the schedule of questions', () => {
       expect(at).toBeGreaterThanOrEqual(before + seconds * 1_000);
       expect(at).toBeLessThanOrEqual((await clock()) + seconds * 1_000);
       expect(await rig.store.takeDue(10)).toEqual([]);
-      await rig.rows('UPDATE payment.payments SET due_at = now()');
+      await rig.rows("UPDATE payment.payments SET due_at = now() - interval '1 second'");
     }
   });
 
   test('of 20 replicas one takes a payment', async () => {
     for (let count = 0; count < 30; count++) await rig.charges.chargeOrder(orderCharge(), uuidv7());
-    await rig.rows('UPDATE payment.payments SET due_at = now()');
+    await rig.rows("UPDATE payment.payments SET due_at = now() - interval '1 second'");
     const taken = await Promise.all(Array.from({ length: 20 }, () => rig.store.takeDue(3)));
     const ids = taken.flat().map(({ id }) => id);
     expect([ids.length, new Set(ids).size]).toEqual([30, 30]);

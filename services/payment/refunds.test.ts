@@ -93,7 +93,7 @@ describe('with a provider that answers', () => {
     results.delete('SERVICE_UNAVAILABLE');
     expect(results).toEqual(new Set(['ok', 'REFUND_TOO_LARGE']));
     // Of a busy database the outcome may be unknown, and is recorded later.
-    await rig.rows(`UPDATE payment.refunds SET due_at = now() WHERE state = 'pending'`);
+    await rig.rows(`UPDATE payment.refunds SET due_at = now() - interval '1 second' WHERE state = 'pending'`);
     await rig.due.run(new AbortController().signal);
     const { amounts } = (await rig.store.find(id))!;
     expect(amounts?.refunding).toEqual(euro(0));

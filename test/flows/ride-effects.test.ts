@@ -134,7 +134,7 @@ test('a ride expires that no raider accepts in time; its user is notified, and i
   const id = await book();
   const { states, ended } = watch(transports['the edge']!, user, id);
   await expect.poll(states, soon).toEqual(['requested']);
-  await database.query('UPDATE ride.rides SET expires_at = now() WHERE id = $1', [id]);
+  await database.query("UPDATE ride.rides SET expires_at = now() - interval '1 second' WHERE id = $1", [id]);
   expect(await ended).toBe('ended');
   expect(states()).toEqual(['requested', 'expired']);
   expect((await post(raider, `/rides/${id}:accept`)).json.code).toBe('RIDE_STATE');

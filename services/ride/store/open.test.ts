@@ -122,7 +122,7 @@ test('the own bookings, and those that have expired, are not open', async () => 
   const own = await stores.booked({ userId: raider, pickup: here });
   const other = await stores.booked({ pickup: here });
   const late = await stores.booked({ pickup: here });
-  await stores.pool.query('UPDATE ride.rides SET expires_at = now() WHERE id = $1', [late]);
+  await stores.pool.query("UPDATE ride.rides SET expires_at = now() - interval '1 second' WHERE id = $1", [late]);
   const found = await stores.rides.open(here, 1, raider);
   expect(found.map(({ id }) => id)).toContain(other);
   expect(found.map(({ id }) => id)).not.toContain(own);
