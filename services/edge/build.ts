@@ -87,7 +87,7 @@ export function buildEdge(deps: {
     ready,
     log,
     ...(rateLimit ? { limit: rateLimit.light } : {}),
-    routes: () => edgePages(services, config),
+    routes: () => edgePages(services, { ...config, isLimited }),
     async gate(asked) {
       for (const gate of [...before, cookies]) await gate(asked);
       asked.values.set(identityKey, await guard.check(asked.access, asked.requestHeader));

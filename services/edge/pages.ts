@@ -17,7 +17,7 @@ import { webPages } from './web.ts';
 /** The edge's pages: `/openapi.json`, the API reference at `/docs`, the pages in web/, and redirects to these. */
 export async function edgePages(
   services: readonly DescService[],
-  { issuer, csrf, rateLimit }: Pick<EdgeConfig, 'issuer' | 'csrf' | 'rateLimit'>,
+  { issuer, csrf, isLimited }: Pick<EdgeConfig, 'issuer' | 'csrf'> & { readonly isLimited: boolean },
 ): Promise<HttpRoute[]> {
   const cookie = cookieNames(issuer).access;
   const files = ['gen/comments.json', 'gen/reasons.json', 'package.json'].map((name) => readJson(`../../${name}`));
@@ -30,10 +30,10 @@ export async function edgePages(
     // Absolute, because generated clients do not know where the document came from.
     servers: [issuer],
     browser: { cookie, csrf },
-    isLimited: rateLimit > 0,
+    isLimited,
     refusals: (method) => [
       'SERVICE_UNAVAILABLE',
-      ...(rateLimit > 0 ? ['RATE_LIMITED'] : []),
+      ...(isLimited ? ['RATE_LIMITED'] : []),
       ...(changesState(method) ? ['CROSS_ORIGIN'] : []),
       ...(changesState(method) && accessOf(method) !== 'public' ? ['CSRF_REQUIRED'] : []),
     ],
