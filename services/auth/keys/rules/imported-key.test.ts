@@ -49,7 +49,10 @@ function rocaKey() {
     // Modulo 2m and odd, as every such prime is.
     return generatePrimeSync(1_024, { add: 2n * m, rem: rem % 2n === 1n ? rem : rem + m, bigint: true });
   };
-  const [p, q, e] = [prime(), prime(), 65_537n];
+  let [p, q] = [prime(), prime()];
+  // The product of two numbers of 1024 bits may have 2047.
+  while ((p * q) >> 2_047n === 0n) [p, q] = [prime(), prime()];
+  const e = 65_537n;
   const d = inverse(e, (p - 1n) * (q - 1n));
   const numbers = { n: p * q, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) };
   const jwk = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, base64url(value)]));
