@@ -49,11 +49,22 @@ function errorFields(error: Error): object {
   return { ...fields, ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Opens standard output. If it closes before the process ends (a terminal or pipe), lines are dropped. */
+/**
+ * Opens standard output. If it closes before the process ends (a terminal or pipe), lines are dropped: what is left in the
+ * buffer would be written again and again at the exit, which then never comes.
+ */
 function standardOutput(): pino.DestinationStream {
   const output = pino.destination(1);
-  output.on('error', () => undefined);
-  return output;
+  let isGone = false;
+  output.on('error', () => {
+    isGone = true;
+    output.destroy();
+  });
+  return {
+    write(line) {
+      if (!isGone) output.write(line);
+    },
+  };
 }
 
 /** A logger that writes nothing. */
