@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { ConnectError } from '@connectrpc/connect';
 import { type ImportedUser, ImportedUserSchema } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
+import { normalizeEmail } from '#kit/contract/email.ts';
 import { assertValid } from '#kit/contract/validation.ts';
 import { violationsOf } from '#kit/errors/failure.ts';
 import { faultOfHash, type HashFault } from '#kit/password-hash/password-hash.ts';
@@ -35,7 +36,7 @@ const maxName = 100;
 
 /** Converts an account in an export, and validates it as the server does. */
 export function toEntry(place: string, found: Found, conversion: Conversion): Entry {
-  const email = typeof found.email === 'string' ? found.email.trim() : '';
+  const email = typeof found.email === 'string' ? normalizeEmail(found.email) : '';
   if (email === '') return rejected(place, 'EMAIL_MISSING', 'has no email address');
   const name = found.names.map(cleaned).find((one) => one !== '') ?? cleaned(email.split('@')[0]);
   const { createdAt, emailVerified, disabled } = found;

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ImportResult } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
+import { normalizeEmail } from '#kit/contract/email.ts';
 import type { AnswerOptions } from '../cli.ts';
 import type { Output } from '../output.ts';
 import type { LeftOut } from './entry.ts';
@@ -132,5 +133,5 @@ const inWords = (name: string) => name.replaceAll('_', ' ');
 
 /** Identifies an email in 48 bits, so that an import of millions fits into memory. */
 function keyOf(email: string): number {
-  return hash('sha256', email.trim().normalize('NFKC').toLowerCase(), 'buffer').readUIntBE(0, 6);
+  return hash('sha256', normalizeEmail(email), 'buffer').readUIntBE(0, 6);
 }

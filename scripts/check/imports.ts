@@ -15,7 +15,7 @@ export interface Import {
 
 /** What rules may import in addition to rules. None of it does I/O. */
 const rulesMayImport =
-  /^(services\/[^/]+\/reasons\.ts|kit\/errors\/.*|kit\/guard\/(algorithms|jwk|keys|revocations|revocation-set|roca)\.ts|kit\/identity\/private-pem\.ts|kit\/log\/secret\.ts|kit\/log\/log\.ts|kit\/net\/network\.ts|kit\/page\/page\.ts|kit\/password-hash\/.*|kit\/process\/start-error\.ts|kit\/contract\/(roles|field-mask)\.ts|kit\/money\/.*|kit\/states\/.*|node:crypto|node:events|uuid|jose|p-limit|@node-rs\/(argon2|bcrypt)|@zxcvbn-ts\/language-common)$/;
+  /^(services\/[^/]+\/reasons\.ts|kit\/errors\/.*|kit\/guard\/(algorithms|jwk|keys|revocations|revocation-set|roca)\.ts|kit\/identity\/private-pem\.ts|kit\/log\/secret\.ts|kit\/log\/log\.ts|kit\/net\/network\.ts|kit\/page\/page\.ts|kit\/password-hash\/.*|kit\/process\/start-error\.ts|kit\/contract\/(roles|field-mask|email)\.ts|kit\/money\/.*|kit\/states\/.*|node:crypto|node:events|uuid|jose|p-limit|@node-rs\/(argon2|bcrypt)|@zxcvbn-ts\/language-common)$/;
 
 /** The layout rule that an import breaks; undefined if none. */
 export function faultOf({ from, to, via }: Import): string | undefined {

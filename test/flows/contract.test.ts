@@ -53,6 +53,17 @@ describe('POST /auth/register', () => {
     }
   });
 
+  test('takes surrounding spaces and an internationalized domain, and signs in with either spelling', async () => {
+    const local = `p${crypto.randomUUID()}`;
+    const body = { email: ` ${local}@Bücher.example `, password, name: 'Ada' };
+    const made = await system.rest('POST', '/auth/register', { body });
+    expect([made.status, made.json.user?.email], made.text).toEqual([201, `${local}@xn--bcher-kva.example`]);
+    for (const email of [body.email, `${local}@BÜCHER.example`, `${local}@xn--bcher-kva.example`]) {
+      expect((await system.rest('POST', '/auth/login', { body: { email, password } })).status, email).toBe(200);
+      expectProblem(await system.rest('POST', '/auth/register', { body: { ...body, email } }), 409, 'EMAIL_TAKEN');
+    }
+  });
+
   test('returns 409 for a known email in any letter case', async () => {
     const body = { email: person.email.toUpperCase(), password, name: 'Ada' };
     expectProblem(await system.rest('POST', '/auth/register', { body }), 409, 'EMAIL_TAKEN');

@@ -1,7 +1,7 @@
 /** An account. */
 export interface User {
   readonly id: string;
-  /** In lower case. */
+  /** Normalized (kit/contract/email.ts). */
   readonly email: string;
   readonly name: string;
   readonly roles: readonly string[];
@@ -10,11 +10,6 @@ export interface User {
   readonly disabledAt?: Date | undefined;
   /** When the email was verified. */
   readonly verifiedAt?: Date | undefined;
-}
-
-/** The normalized email that identifies an account. */
-export function normalizeEmail(email: string): string {
-  return email.trim().normalize('NFKC').toLowerCase();
 }
 
 /** Persistence port for accounts. */

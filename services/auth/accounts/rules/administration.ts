@@ -1,6 +1,7 @@
+import { normalizeEmail } from '#kit/contract/email.ts';
 import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
 import type { Actor } from '../../audit/public.ts';
-import { normalizeEmail, type User } from '../../users/public.ts';
+import type { User } from '../../users/public.ts';
 import { failure } from '../../reasons.ts';
 
 /** Filter of an account list. */

@@ -1,7 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
+import { normalizeEmail } from '#kit/contract/email.ts';
 import { faultOfHash, type HashFault } from '#kit/password-hash/password-hash.ts';
 import type { Actor } from '../../audit/public.ts';
-import { normalizeEmail, type User } from '../../users/public.ts';
+import type { User } from '../../users/public.ts';
 
 /** An account to import. */
 export interface Import {

@@ -1,7 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
+import { isEmail, normalizeEmail } from '#kit/contract/email.ts';
 import type { Actor } from '../../audit/public.ts';
 import { acceptPassword, type Hasher } from '../../passwords/public.ts';
-import { normalizeEmail, type User } from '../../users/public.ts';
+import type { User } from '../../users/public.ts';
 import { failure } from '../../reasons.ts';
 
 /** Data of a new account. */
@@ -40,6 +41,7 @@ export function createAccounts(deps: {
   return {
     async register({ email: written, password, name: given, roles, by, signal }) {
       const email = normalizeEmail(written);
+      if (!isEmail(email)) throw notAnEmail();
       const name = given.trim();
       const accepted = acceptPassword(password, passwordMin, { email, name });
       const user: User = { id: uuidv7(), email, name, roles: [...roles].toSorted(), createdAt: new Date(clock()) };
@@ -47,4 +49,10 @@ export function createAccounts(deps: {
       return user;
     },
   };
+}
+
+/** The fault that `string.email` of the contract's rules has. */
+function notAnEmail() {
+  const fault = { field: 'email', description: 'must be a valid email address', reason: 'STRING_EMAIL' };
+  return failure('INVALID_ARGUMENT', { fields: [fault] });
 }

@@ -1,8 +1,8 @@
+import { normalizeEmail } from '#kit/contract/email.ts';
 import { networkOf } from '#kit/net/network.ts';
 import type { Actor, NewAuditEvent } from '../../audit/public.ts';
 import type { DeviceTokens, Limits, PasswordTry, Source } from '../../limits/public.ts';
 import type { Authentication } from '../../sessions/public.ts';
-import { normalizeEmail } from '../../users/public.ts';
 import type { Hasher } from './hasher.ts';
 import { normalizePassword } from './password.ts';
 import { createTurns } from './turns.ts';

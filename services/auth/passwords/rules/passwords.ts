@@ -1,7 +1,8 @@
+import { normalizeEmail } from '#kit/contract/email.ts';
 import { networkOf } from '#kit/net/network.ts';
 import type { DeviceTokens, Limits, Source } from '../../limits/public.ts';
 import type { Links, LinkStore } from '../../links/public.ts';
-import { normalizeEmail, type UserStore } from '../../users/public.ts';
+import type { UserStore } from '../../users/public.ts';
 import type { PasswordAuthenticator, PasswordStore } from './authenticator.ts';
 import type { Hasher } from './hasher.ts';
 import { acceptPassword } from './password.ts';
