@@ -4,7 +4,8 @@ import type { SagaOrder } from '../domain/saga.ts';
 import { moveAfter } from '../domain/steps.ts';
 import { newOrder, openStores } from './testing/rig.ts';
 
-const hold = 300;
+// Longer than 50 statements take on a busy machine.
+const hold = 2_000;
 let stores: Awaited<ReturnType<typeof openStores>>;
 beforeAll(async () => {
   stores = await openStores({ hold });
