@@ -95,7 +95,8 @@ describeWith([pgbouncerProgram], 'PgBouncer', () => {
     const database = openDatabase({ url, applicationName: 'session', log: silentLog });
     onTestFinished(() => database.close());
     expect((await database.pool.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '3s' }]);
-    const telling = setInterval(() => void database.pool.query(`SELECT pg_notify('news', 'hello')`), 50);
+    const tell = () => database.pool.query(`SELECT pg_notify('news', 'hello')`).catch(heard.reject);
+    const telling = setInterval(() => void tell(), 50);
     expect(await heard.promise).toBe('hello');
     clearInterval(telling);
     expect(await callers(url, {})).toEqual({ failures: [], changed: 240 });

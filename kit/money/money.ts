@@ -87,6 +87,16 @@ export function parseMoney(text: string, currencyCode: string): Amount | undefin
 }
 
 /**
+ * Parses a number that is known to be one: from a column, a configuration or a list in the code.
+ * @throws Error if it is none
+ */
+export function amountOf(text: string, currencyCode: string): Amount {
+  const parsed = parseMoney(text, currencyCode);
+  if (!parsed) throw new Error('an amount of money is not a number');
+  return parsed;
+}
+
+/**
  * Formats an amount as a decimal number with the digits of its currency, or more where the amount has more: `12.50`. The
  * text is also the input of a numeric column of PostgreSQL.
  */

@@ -6,7 +6,7 @@ import { createErasure } from '#kit/erasure/erasure.ts';
 import { serveEvents } from '#kit/events/serve.ts';
 import { createIdempotency } from '#kit/idempotency/idempotency.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
-import { parseMoney } from '#kit/money/money.ts';
+import { amountOf } from '#kit/money/money.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
 import { every } from '#kit/work/work.ts';
 import { createPayments } from './clients/payments.ts';
@@ -64,10 +64,5 @@ export async function build({ database, config, to, log, metrics }: ServiceDeps<
 }
 
 function tariffOf({ farePerKm, fareMin, currency }: ServiceDeps<typeof ride>['config']): Tariff {
-  const amount = (text: string) => {
-    const parsed = parseMoney(text, currency);
-    if (!parsed) throw new Error(`"${text}" is not an amount`);
-    return parsed;
-  };
-  return { perKm: amount(farePerKm), min: amount(fareMin) };
+  return { perKm: amountOf(farePerKm, currency), min: amountOf(fareMin, currency) };
 }

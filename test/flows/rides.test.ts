@@ -31,7 +31,7 @@ async function started(by = user, at = raider) {
 const codeOf = ({ status, json }: Awaited<ReturnType<typeof post>>) => `${status} ${json?.code ?? json?.state ?? ''}`;
 
 describe('the walk-through', () => {
-  test('a user books and a raider accepts; roles are told apart, and a broken or missing token is 401', async () => {
+  test('a user books and a raider accepts; the other role is refused, and a broken or missing token is 401', async () => {
     const booked = await post(user, '/book', booking);
     expect(codeOf(booked)).toBe('201 requested');
     const refused = await post(raider, '/book', booking);

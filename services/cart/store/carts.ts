@@ -1,6 +1,6 @@
 import { type Prisma, type PrismaClient } from '#gen/prisma/cart/client.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
-import { formatMoney, parseMoney } from '#kit/money/money.ts';
+import { formatMoney, amountOf } from '#kit/money/money.ts';
 import type { CartStore, StoredCart } from '../domain/carts.ts';
 import type { Line } from '../domain/lines.ts';
 
@@ -112,7 +112,5 @@ async function readCart(db: Pick<PrismaClient, '$queryRaw'>, userId: string): Pr
 
 function toLine({ productId, quantity, currency, price }: LineRow): Line[] {
   if (productId === null) return [];
-  const amount = parseMoney(price, currency);
-  if (!amount) throw new Error('the price of a line is not an amount');
-  return [{ productId, quantity, price: amount }];
+  return [{ productId, quantity, price: amountOf(price, currency) }];
 }

@@ -1,5 +1,5 @@
 import { Prisma } from '#gen/prisma/catalog/client.ts';
-import { parseMoney } from '#kit/money/money.ts';
+import { amountOf } from '#kit/money/money.ts';
 import { columns } from '#kit/store/columns.ts';
 import type { Product } from '../domain/products.ts';
 
@@ -41,7 +41,17 @@ export const lapsedStock = Prisma.sql`
 /** Converts a row to a product. Drops other columns of the row. */
 export function toProduct({ currency, price, ...row }: ProductRow): Product {
   const { id, sku, name, description, category, stock, imageUrl, active, createdAt, updatedAt } = row;
-  const amount = parseMoney(price, currency);
-  if (!amount) throw new Error('the price of a product is not an amount');
-  return { id, sku, name, description, category, price: amount, stock, imageUrl, active, createdAt, updatedAt };
+  return {
+    id,
+    sku,
+    name,
+    description,
+    category,
+    price: amountOf(price, currency),
+    stock,
+    imageUrl,
+    active,
+    createdAt,
+    updatedAt,
+  };
 }

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { PrismaClient } from '#gen/prisma/catalog/client.ts';
-import { parseMoney } from '#kit/money/money.ts';
+import { amountOf } from '#kit/money/money.ts';
 import type { NewProduct } from '../domain/products.ts';
 import { exampleProducts } from './example-products.ts';
 import { insertProducts } from './products.ts';
@@ -17,9 +17,17 @@ export async function seedShop(db: PrismaClient): Promise<number> {
 
 function seeds(): NewProduct[] {
   return exampleProducts.map(([sku, name, category, price, stock, description]) => {
-    const amount = parseMoney(price, 'EUR');
-    if (!amount) throw new Error(`${sku}: ${price} is not an amount`);
     const imageUrl = `https://images.example.com/${sku.toLowerCase()}.jpg`;
-    return { id: uuidv7(), sku, name, description, category, price: amount, stock, imageUrl, active: true };
+    return {
+      id: uuidv7(),
+      sku,
+      name,
+      description,
+      category,
+      price: amountOf(price, 'EUR'),
+      stock,
+      imageUrl,
+      active: true,
+    };
   });
 }

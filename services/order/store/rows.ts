@@ -1,7 +1,7 @@
-import { formatMoney, parseMoney } from '#kit/money/money.ts';
+import { formatMoney, amountOf } from '#kit/money/money.ts';
 import { columns, present } from '#kit/store/columns.ts';
 import { sql } from '#kit/store/sql.ts';
-import type { Address, Amount, HistoryEntry, Order, OrderLine, State } from '../domain/order.ts';
+import type { Address, HistoryEntry, Order, OrderLine, State } from '../domain/order.ts';
 import type { OrderProgress } from '../domain/orders.ts';
 import type { SagaOrder } from '../domain/saga.ts';
 import type { Failure, Step } from '../domain/steps.ts';
@@ -158,10 +158,4 @@ function toLine(line: StoredLine, currency: string): OrderLine {
   const { product_id: productId, sku, name, quantity } = line;
   const [unitPrice, lineTotal] = [amountOf(line.unit_price, currency), amountOf(line.line_total, currency)];
   return { productId, sku, name, quantity, unitPrice, lineTotal };
-}
-
-function amountOf(text: string, currency: string): Amount {
-  const amount = parseMoney(text, currency);
-  if (!amount) throw new Error('a stored amount is not a number');
-  return amount;
 }

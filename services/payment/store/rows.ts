@@ -1,6 +1,6 @@
 import type { PrismaClient } from '#gen/prisma/payment/client.ts';
 import type { Statements } from '#kit/events/tables.ts';
-import { type Amount, formatMoney, parseMoney } from '#kit/money/money.ts';
+import { type Amount, formatMoney, amountOf } from '#kit/money/money.ts';
 import { columns } from '#kit/store/columns.ts';
 import { column, type Sql, sql } from '#kit/store/sql.ts';
 import { keyOf, type Payment } from '../domain/payment.ts';
@@ -120,10 +120,4 @@ export function take(row: 'p' | 'r'): Sql {
   const asks = column(`${row}.asks`);
   const wait = sql`least(300, power(2, least(${asks} + 1, 10))) * interval '1 second'`;
   return sql`asks = ${asks} + 1, due_at = now() + ${wait}`;
-}
-
-function amountOf(text: string, currency: string): Amount {
-  const amount = parseMoney(text, currency);
-  if (!amount) throw new Error('a stored amount is not an amount of money');
-  return amount;
 }

@@ -1,8 +1,8 @@
 import { Prisma, type PrismaClient } from '#gen/prisma/ride/client.ts';
+import { amountOf } from '#kit/money/money.ts';
 import type { Attempt, FareStore } from '../domain/charging.ts';
 import { changeRides } from './moves.ts';
 import type { Schedule } from './rides.ts';
-import { amountOf } from './rows.ts';
 
 interface FareRow {
   readonly userId: string | null;

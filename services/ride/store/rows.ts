@@ -1,4 +1,4 @@
-import { type Amount, parseMoney } from '#kit/money/money.ts';
+import { amountOf } from '#kit/money/money.ts';
 import { columns, present } from '#kit/store/columns.ts';
 import { sql } from '#kit/store/sql.ts';
 import type { Place, Position, Ride } from '../domain/ride.ts';
@@ -83,13 +83,6 @@ export function toRide({
     estimatedFare: amountOf(estimatedFare, currencyCode),
     fare: fare === null ? undefined : amountOf(fare, currencyCode),
   };
-}
-
-/** Converts a stored amount. @throws Error if it is not a number */
-export function amountOf(text: string, currencyCode: string): Amount {
-  const amount = parseMoney(text, currencyCode);
-  if (!amount) throw new Error('a stored amount is not a number');
-  return amount;
 }
 
 function positionOf(latitude: number | null, longitude: number | null): Position | undefined {

@@ -107,7 +107,7 @@ export type WatchResponse = Message<"signet.auth.v1.WatchResponse"> & {
 
   /**
    * The auth service's time when it sent the message. A watcher judges tokens by
-   * this clock, so that the clock of its own machine does not matter. Unset by
+   * this clock and not by that of its machine. Unset by
    * earlier releases.
    *
    * @generated from field: google.protobuf.Timestamp sent_at = 7;
