@@ -1,3 +1,4 @@
+import { Code, ConnectError } from '@connectrpc/connect';
 import { adapterReport, field, sqlStateOf } from './sql-state.ts';
 
 /** Error names of Prisma's adapter, pg and Node for an unavailable database or connection. */
@@ -60,4 +61,36 @@ export function isDatabaseAway(error: unknown): boolean {
     states.test(sqlStateOf(error) ?? '') ||
     messages.test(error.message)
   );
+}
+
+/** An error whose message says all that is to be known: another component, or a file of the operator, cannot be used. */
+export class AwayError extends Error {
+  override readonly name: string = 'AwayError';
+}
+
+/** Error names of timeouts, and of the NATS client without a connection. */
+const outages = new Set([
+  'TimeoutError',
+  'ConnectionError',
+  'ClosedConnectionError',
+  'DrainingConnectionError',
+  'NoRespondersError',
+]);
+
+/**
+ * Returns whether an error, or what caused it, means that another component is unavailable. Such an error is no fault of
+ * the code: where it occurred does not matter.
+ */
+export function isOutage(error: unknown): boolean {
+  const seen = new Set<unknown>();
+  for (let at = error; at instanceof Error && !seen.has(at); at = at.cause) {
+    seen.add(at);
+    if (isOutageItself(at)) return true;
+  }
+  return false;
+}
+
+function isOutageItself(error: Error): boolean {
+  if (error instanceof ConnectError) return error.code === Code.Unavailable || error.code === Code.DeadlineExceeded;
+  return error instanceof AwayError || outages.has(error.name) || isDatabaseAway(error);
 }

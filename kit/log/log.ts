@@ -1,6 +1,8 @@
 import { ConnectError } from '@connectrpc/connect';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { isOutage } from '#kit/errors/away.ts';
+import { reasonOf } from '#kit/errors/failure.ts';
 import { callLine } from './call-line.ts';
 
 /** A structured logger. */
@@ -29,24 +31,36 @@ export function createLog(options: LogOptions): Log {
 
 /** Lines for people: one short line for a request, and pino-pretty's for others. */
 function readable(destination: pino.DestinationStream): pino.DestinationStream {
-  const others = pretty.prettyFactory({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true });
+  const options = { ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true };
+  const others = pretty.prettyFactory(options);
+  // An error without a stack is printed as any other field.
+  const withoutStack = pretty.prettyFactory({ ...options, errorLikeObjectKeys: [] });
   return {
     write(line) {
-      destination.write(callLine(line) ?? others(line));
+      destination.write(callLine(line) ?? (line.includes('"stack":') ? others : withoutStack)(line));
     },
   };
 }
 
 /**
  * The fields of an error. Those of a ConnectError leave out its headers and its details, which carry the descriptors of
- * their messages; the reason stays.
+ * their messages; the reason stays. An outage has one sentence, with the messages of its causes, and no stack.
  */
 function errorFields(error: Error): object {
-  if (!(error instanceof ConnectError)) return pino.stdSerializers.err(error);
-  const { details, metadata: _, ...fields } = pino.stdSerializers.err(error);
-  const reason = (details as readonly { value?: { reason?: string } }[]).find(({ value }) => value?.reason)?.value
-    ?.reason;
-  return { ...fields, ...(reason === undefined ? {} : { reason }) };
+  const all = pino.stdSerializers.err(error);
+  const reason = reasonOf(error);
+  if (isOutage(error)) return { type: all.type, message: sentenceOf(all.message), code: all['code'], reason };
+  if (!(error instanceof ConnectError)) return all;
+  const { details: _, metadata: __, ...fields } = all;
+  return { ...fields, reason };
+}
+
+/** A message without Prisma's excerpt of the calling code, on one line. */
+function sentenceOf(message: string): string {
+  return message
+    .replace(/^\s*Invalid `[^`]*` invocation(?: in\n[^]*?\n\n\n|:\s*)/, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }
 
 /**

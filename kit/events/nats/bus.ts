@@ -1,11 +1,12 @@
 import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { AwayError } from '#kit/errors/away.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 
 /** A connection to NATS with JetStream. It may be away at any time. */
 export interface Bus {
-  /** The connection. @throws Error while NATS is away */
+  /** The connection. @throws AwayError while NATS is away */
   nats(): NatsConnection;
   js(): JetStreamClient;
   jsm(): JetStreamManager;
@@ -76,7 +77,7 @@ export function openBus(url: Secret, log: Log): Bus {
   }
 
   function open() {
-    if (!connected) throw new Error('NATS is away');
+    if (!connected) throw new AwayError('NATS is away');
     return connected;
   }
 
