@@ -1,20 +1,15 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
+import { createAuthority, openssl } from '#kit/testing/authority.ts';
 import { explain } from '#kit/process/start-error.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { describeWith } from '#kit/testing/describe-with.ts';
 import { byPort, emptyDatabase, portOf } from '#kit/testing/postgres.ts';
-import { findProgram } from '#kit/testing/programs.ts';
 import { assertDatabase } from './assert-database.ts';
 import { connectTo } from './database.ts';
-
-const openssl = findProgram('openssl');
 
 function check(url: Secret): Promise<void> {
   const direct = { key: 'CART_DATABASE_DIRECT_URL', url: undefined };
@@ -127,19 +122,10 @@ test.each(['HTTP/1.1 400 Bad Request\r\n\r\n', ''])('says that another server is
 describeWith([openssl], 'TLS to the database', () => {
   /** Starts a TLS proxy in front of the test server, with a certificate of a private authority. */
   async function tls(url: Secret, name: string): Promise<{ readonly url: Secret; readonly authority: string }> {
-    const folder = mkdtempSync(path.join(tmpdir(), 'signet-tls-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const file = (one: string) => path.join(folder, one);
-    const run = (line: string) => execFileSync(openssl.path!, line.split(' '), { stdio: 'ignore' });
-    const made = '-nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1';
-    const [ca, caKey, request] = [file('ca.pem'), file('ca.key'), file('request.pem')];
-    run(`req -x509 ${made} -days 2 -subj /CN=authority -keyout ${caKey} -out ${ca}`);
-    run(`req ${made} -subj /CN=server -keyout ${file('key.pem')} -out ${request}`);
-    writeFileSync(file('names'), `subjectAltName=${name}`);
-    run(
-      `x509 -req -in ${request} -CA ${ca} -CAkey ${caKey} -CAcreateserial -days 2 -extfile ${file('names')} -out ${file('cert.pem')}`,
-    );
-    const [key, cert] = [readFileSync(file('key.pem')), readFileSync(file('cert.pem'))];
+    const authority = createAuthority();
+    onTestFinished(() => authority.remove());
+    const files = authority.issue(name);
+    const [key, cert] = [readFileSync(files.key), readFileSync(files.cert)];
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
       // The client's SSLRequest (PostgreSQL manual, section 54.2.10).
@@ -155,7 +141,7 @@ describeWith([openssl], 'TLS to the database', () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     onTestFinished(() => void server.close());
-    return { url: byPort(url, (server.address() as AddressInfo).port), authority: ca };
+    return { url: byPort(url, (server.address() as AddressInfo).port), authority: authority.file };
   }
 
   test.each(['require', 'verify-ca', 'verify-full'])(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWith } from '#kit/testing/describe-with.ts';
 import { chromiumProgram, fetchFrom, jsonType, openRig, type Rig, signInAs } from './rig.ts';
-import { openssl } from './site.ts';
+import { openssl } from '#kit/testing/authority.ts';
 
 const kinds = [
   { scheme: 'http', tls: false, access: 'signet_at', refresh: 'signet_rt', device: 'signet_device' },

@@ -1,12 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer as createHttp, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { findProgram } from '#kit/testing/programs.ts';
-
-/** Creates the test certificates. */
-export const openssl = findProgram('openssl');
+import { createAuthority } from '#kit/testing/authority.ts';
 
 /** A web server on loopback for test pages. It owns only the port, and serves every host name that resolves to it. */
 export interface Site {
@@ -28,7 +25,7 @@ export interface Passed {
   readonly headers: IncomingMessage['headers'];
 }
 
-/** Opens a site. With `tls`, it serves HTTPS with a self-signed certificate. */
+/** Opens a site. With `tls`, it serves HTTPS with a certificate that browsers do not trust. */
 export async function openSite({ tls = false }: { readonly tls?: boolean } = {}): Promise<Site> {
   const pages = new Map<string, { readonly html: string; readonly headers: Record<string, string | string[]> }>();
   const passed: Passed[] = [];
@@ -39,7 +36,7 @@ export async function openSite({ tls = false }: { readonly tls?: boolean } = {})
     else if (behind) relay(behind, incoming, reply, (status) => passed.push(entryOf(incoming, status)));
     else reply.writeHead(404).end();
   };
-  const server = tls ? createHttps(selfSigned(), answer) : createHttp(answer);
+  const server = tls ? createHttps(certificate(), answer) : createHttp(answer);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -71,23 +68,10 @@ function relay(to: string, incoming: IncomingMessage, reply: ServerResponse, not
   incoming.pipe(onward);
 }
 
-function selfSigned(): { key: string; cert: string } {
-  const names = 'subjectAltName=DNS:localhost,DNS:*.localhost,DNS:*.shop.localhost';
-  const args = [
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-noenc',
-    '-days',
-    '1',
-    '-subj',
-    '/CN=localhost',
-    '-addext',
-    names,
-  ];
-  const pem = execFileSync(openssl.path ?? '', [...args, '-keyout', '-', '-out', '-'], { stdio: 'pipe' }).toString();
-  const part = (kind: string) =>
-    pem.match(new RegExp(`-----BEGIN ${kind}-----.*?-----END ${kind}-----\n`, 's'))?.[0] ?? '';
-  return { key: part('PRIVATE KEY'), cert: part('CERTIFICATE') };
+function certificate(): { key: Buffer; cert: Buffer } {
+  const authority = createAuthority();
+  const { key, cert } = authority.issue('DNS:localhost,DNS:*.localhost,DNS:*.shop.localhost');
+  const read = { key: readFileSync(key), cert: readFileSync(cert) };
+  authority.remove();
+  return read;
 }

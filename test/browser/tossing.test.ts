@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWith } from '#kit/testing/describe-with.ts';
 import type { Person } from '../system.ts';
 import { chromiumProgram, fetchFrom, openRig, type Profile, type Rig, signInAs } from './rig.ts';
-import { openssl } from './site.ts';
+import { openssl } from '#kit/testing/authority.ts';
 
 /** The email of the user that a page is signed in as, or `nobody`. */
 async function whoIs(rig: Rig, profile: Profile): Promise<string> {
