@@ -57,7 +57,12 @@ function describeNetworkError(error: ConnectError) {
   }
   const code = codeOf(error.cause);
   if (code === undefined && error.code !== Code.Unavailable) {
-    return { lines: ['The server at this URL is not Signet.'], exit: exits.unreachable };
+    return { lines: ['The server at this URL is not Signet, or speaks https:// only.'], exit: exits.unreachable };
+  }
+  // OpenSSL's errors of verification, as Node names them.
+  if (code !== undefined && /^(?!ERR_SSL).*CERT|^UNABLE_TO_/.test(code)) {
+    const advice = 'NODE_EXTRA_CA_CERTS=<file> trusts the authority in a file.';
+    return { lines: [`The certificate of the server is not accepted (${code}). ${advice}`], exit: exits.unreachable };
   }
   return { lines: [`The server cannot be reached (${code ?? Code[error.code]}).`], exit: exits.unreachable };
 }

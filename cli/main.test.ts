@@ -134,7 +134,7 @@ test('exits with 3 if the server is not Signet', async () => {
   const { port } = server.address() as AddressInfo;
   const { exit, stderr } = await run(['users', 'list', '--url', `http://127.0.0.1:${port}`], { environment: token });
   server.close();
-  expect([exit, stderr]).toEqual([3, 'signet: The server at this URL is not Signet.\n']);
+  expect([exit, stderr]).toEqual([3, 'signet: The server at this URL is not Signet, or speaks https:// only.\n']);
 });
 
 test('ignores a closed output pipe', async () => {

@@ -22,6 +22,8 @@ export const notInCompose: ReadonlySet<string> = new Set([
   'SIGNET_HOST',
   'SIGNET_LOG_FORMAT',
   'UV_THREADPOOL_SIZE',
+  'SIGNET_TLS_CERT',
+  'SIGNET_TLS_KEY',
   // The PostgreSQL of Compose has no pooler in front of it.
   'DATABASE_DIRECT_URL',
 ]);

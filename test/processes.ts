@@ -93,7 +93,7 @@ export async function startTogether(database: FreshDatabase, environment: Record
   });
   const ports = await waitFor((text) => {
     const [, metrics] = /"port":(\d+),"msg":"serving metrics"/.exec(text) ?? [];
-    const shown = /edge +http:\S+:(\d+) [^]+auth +http:\S+:(\d+) .+ on (\d+)\n([^]+)--list-methods/.exec(text);
+    const shown = /edge +https?:\S+:(\d+) [^]+auth +https?:\S+:(\d+) .+ on (\d+)\n([^]+)--list-methods/.exec(text);
     if (!shown) return undefined;
     const [edge, auth, authGrpc] = shown.slice(1, 4).map(Number) as [number, number, number];
     const others = [...(shown[4] ?? '').matchAll(/^ +(\w+) +localhost:(\d+) +gRPC$/gm)];

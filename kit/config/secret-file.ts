@@ -46,10 +46,6 @@ export interface Given {
   readonly isFromFile: boolean;
 }
 
-function fail(problem: string): Given {
-  return { problem, isFromFile: true };
-}
-
 /**
  * Returns what an environment has for a key. An empty variable counts as unset. The text of a secret key comes from its
  * variable or from the file that its twin names, without a trailing line break. In production, warns on standard error
@@ -59,25 +55,39 @@ export function givenFor(key: Pick<Key, 'env' | 'schema'>, environment: Environm
   const twin = twinOf(key.env);
   const [text, file] = [environment[key.env] || undefined, environment[twin] || undefined];
   if (file === undefined || !isSecret(key)) return { text, isFromFile: false };
-  if (text !== undefined) return fail(`must not be set together with ${twin}`);
+  if (text !== undefined) return { problem: `must not be set together with ${twin}`, isFromFile: true };
+  return { ...readNamedFile(twin, file, environment['NODE_ENV'] === 'production'), isFromFile: true };
+}
+
+/**
+ * Reads the file that a variable names, without a trailing line break.
+ * @param warns whether to warn on standard error, once, if all users of the machine can read the file
+ * @returns the text, or why the file cannot be used: names the variable and the file, never the content
+ */
+export function readNamedFile(
+  variable: string,
+  file: string,
+  warns: boolean,
+): { readonly text: string } | { readonly problem: string } {
+  const fail = (what: string) => ({ problem: `${file} of ${variable} ${what}` });
   try {
     const stat = statSync(file);
-    if (!stat.isFile()) return fail(`${file} of ${twin} is not a file`);
-    if (stat.size > largestFile) return fail(`${file} of ${twin} is larger than ${largestFile / 1_024} KiB`);
-    const value = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-    if (value === '') return fail(`${file} of ${twin} is empty`);
-    if (environment['NODE_ENV'] === 'production' && (stat.mode & 0o004) !== 0) warnOnce(twin, file);
-    return { text: value, isFromFile: true };
+    if (!stat.isFile()) return fail('is not a file');
+    if (stat.size > largestFile) return fail(`is larger than ${largestFile / 1_024} KiB`);
+    const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    if (text === '') return fail('is empty');
+    if (warns && (stat.mode & 0o004) !== 0) warnOnce(variable, file);
+    return { text };
   } catch (error) {
-    return fail(`${file} of ${twin} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    return fail(`cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   }
 }
 
 const warned = new Set<string>();
 
 /** Services of one process read the same file. */
-function warnOnce(twin: string, file: string): void {
+function warnOnce(variable: string, file: string): void {
   if (warned.has(file)) return;
   warned.add(file);
-  process.stderr.write(`signet: ${twin}: all users of this machine can read ${file}; set its mode to 0400\n`);
+  process.stderr.write(`signet: ${variable}: all users of this machine can read ${file}; set its mode to 0400\n`);
 }

@@ -1,6 +1,7 @@
 import { key } from './config.ts';
 import { databaseUrl } from './database-url.ts';
 import {
+  filePath,
   headers,
   issuerUrl,
   onOff,
@@ -55,6 +56,18 @@ export const limitKeys = {
   }),
 } as const;
 
+/** Keys of every service with a door. */
+export const tlsKeys = {
+  tlsCert: key('SIGNET_TLS_CERT', filePath, {
+    optional: true,
+    doc: 'PEM file with the certificate of the HTTP port, followed by those of its intermediate authorities: the port then speaks TLS only. Read again when it changes. Unset: no TLS.',
+  }),
+  tlsKey: key('SIGNET_TLS_KEY', filePath, {
+    optional: true,
+    doc: 'PEM file with the private key of SIGNET_TLS_CERT.',
+  }),
+} as const;
+
 /** Keys of metrics and traces. */
 export const telemetryKeys = {
   metricsPort: key('SIGNET_METRICS_PORT', port, {
@@ -79,7 +92,7 @@ export const telemetryKeys = {
 export const tokenKeys = {
   issuer: key('SIGNET_ISSUER', issuerUrl, {
     default: 'http://localhost:8080',
-    doc: 'Public URL of the edge, and the `iss` of every token. On plain-HTTP localhost, cookies have neither Secure nor the __Host- prefix.',
+    doc: 'Public URL of the edge, and the `iss` of every token. On plain-HTTP localhost, cookies have neither Secure nor the __Host- prefix. With SIGNET_TLS_CERT it must begin with https://; `npm start` and `npm run fleet` then use https://localhost:8080 if it is unset.',
   }),
   audience: key('SIGNET_AUDIENCE', text, {
     default: 'signet',

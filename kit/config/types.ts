@@ -109,6 +109,11 @@ export const headers = asSecret(
 /** Any text. */
 export const text = z.string();
 
+/** Path of a file. PEM text in its place is refused: messages print paths, and the text may be a private key. */
+export const filePath = z
+  .string()
+  .refine((path) => !/[\r\n]|-----BEGIN/.test(path), 'must be the path of a file, not its content');
+
 /** One of the given words. */
 export function oneOf<const T extends readonly [string, ...string[]]>(...words: T) {
   return z.enum(words, `must be one of ${words.join(', ')}`) as unknown as z.ZodType<T[number], string>;

@@ -14,7 +14,7 @@ import { currentCall } from '#kit/call/call.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
 import { createService } from '#kit/service/stack.ts';
 import { type Door, openDoor } from './door.ts';
-import { createDoorServer, httpLimits } from './h2c.ts';
+import { createDoorServer, httpLimits } from './server.ts';
 
 let isReady = true;
 const waiting: string[] = [];
@@ -140,7 +140,9 @@ describe('one port', () => {
 describe('limits', () => {
   const limits = { ...httpLimits, headersTimeout: 300, requestTimeout: 600 };
   async function limited(): Promise<{ port: number; close: () => void }> {
-    const server = createDoorServer((_: never, response: { end(text: string): void }) => response.end('ok'), limits);
+    const server = createDoorServer((_: never, response: { end(text: string): void }) => response.end('ok'), {
+      limits,
+    });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return {
@@ -164,7 +166,7 @@ describe('limits', () => {
     const handler = (_: never, response: ServerResponse) => {
       speak(response).catch(() => response.destroy());
     };
-    const server = createDoorServer(handler, patient);
+    const server = createDoorServer(handler, { limits: patient });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const answer = await fetch(`http://127.0.0.1:${(server.address() as { port: number }).port}/`);

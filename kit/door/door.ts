@@ -20,7 +20,8 @@ import { requestIdFrom } from '#kit/call/call.ts';
 import { createProxyNotice } from '#kit/net/proxy-notice.ts';
 import type { Ready } from '#kit/service/health.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
-import { createDoorServer, type DoorServer, httpLimits } from './h2c.ts';
+import { createDoorServer, type DoorServer, httpLimits } from './server.ts';
+import type { Certificate } from './certificate.ts';
 import { type HttpRoute, mountRoutes } from './http-route.ts';
 import { isGrpc, mountConnect } from './mount-connect.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -36,6 +37,8 @@ export interface DoorOptions {
   readonly trustedProxiesKey?: string;
   /** Limit of open connections. */
   readonly connections?: ConnectionLimit;
+  /** Default: no TLS. */
+  readonly certificate?: Certificate | undefined;
   /**
    * Rate limiter for requests that are not calls (the gate counts calls). Returns
    * response headers.
@@ -59,7 +62,7 @@ export interface Door {
 
 /**
  * Opens a public port for an app: REST, Connect, gRPC-Web and gRPC, over HTTP/1.1
- * and HTTP/2, with `/health` (liveness) and `/ready` (readiness).
+ * and HTTP/2, with or without TLS, with `/health` (liveness) and `/ready` (readiness).
  * @throws Error if the port is not available, or the contract has an invalid REST route
  */
 export async function openDoor(
@@ -82,7 +85,8 @@ export async function openDoor(
 }
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
-  const { app, ready, log, trustedProxies = [], trustedProxiesKey, connections, limit, extend, routes, gate } = options;
+  const { app, ready, log, trustedProxies = [], trustedProxiesKey, limit, extend, routes, gate } = options;
+  const { connections, certificate } = options;
   const notice = trustedProxiesKey && createProxyNotice(trustedProxies, trustedProxiesKey, log);
   // Warnings and errors only: calls write their own log lines.
   const logger: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
@@ -90,7 +94,8 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   /** Requests that are no calls: the calls have log lines of their handlers. */
   const unknown = new WeakSet<FastifyRequest>();
   const fastify = Fastify({
-    serverFactory: (handler) => createDoorServer(handler, httpLimits, connections) as never,
+    serverFactory: (handler) =>
+      createDoorServer(handler, { connections, tls: certificate && { certificate, log } }) as never,
     trustProxy: trustedProxies.length > 0 && trustIn(trustedProxies),
     bodyLimit: maxRequestBytes,
     loggerInstance: logger,

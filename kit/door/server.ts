@@ -9,6 +9,8 @@ import { createServer as createTcp, type Server as TcpServer, type Socket } from
 import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { cutSlowReader, slowReaderTimeout } from '#kit/net/slow-reader.ts';
 import { maxHeaderBytes } from '#kit/contract/limits.ts';
+import { plainHttp } from '#kit/rest/fastify-errors.ts';
+import { createTlsSide, type DoorTls, handshakeRecord } from './tls.ts';
 
 /** HTTP limits of a door. Times in ms, sizes in bytes. */
 export interface HttpLimits {
@@ -41,16 +43,21 @@ type Handler = (request: never, response: never) => void;
 /** Server interface that Fastify requires of a `serverFactory`. */
 export type DoorServer = TcpServer & { closeIdleConnections(): void; closeAllConnections(): void };
 
+/** How to create a door's server. */
+export interface DoorServerOptions {
+  readonly limits?: HttpLimits;
+  /** Limit of open connections. */
+  readonly connections?: ConnectionLimit | undefined;
+  /** Default: no TLS. */
+  readonly tls?: DoorTls | undefined;
+}
+
 /**
- * Creates a cleartext server for HTTP/1.1 and HTTP/2 (prior knowledge) on one port.
- * The first three bytes of a connection determine the protocol.
- * @param connections limit of open connections
+ * Creates a server for HTTP/1.1 and HTTP/2 on one port. Without TLS, the first three bytes of a connection determine the
+ * protocol (HTTP/2 with prior knowledge); with TLS, the client negotiates it. A connection counts from its first packet.
  */
-export function createDoorServer(
-  handler: Handler,
-  limits: HttpLimits = httpLimits,
-  connections?: ConnectionLimit,
-): DoorServer {
+export function createDoorServer(handler: Handler, options: DoorServerOptions = {}): DoorServer {
+  const { limits = httpLimits, connections, tls } = options;
   const http1 = createHttp1(
     { ...limits, connectionsCheckingInterval: 1_000, insecureHTTPParser: false },
     handler as unknown as RequestListener,
@@ -65,12 +72,39 @@ export function createDoorServer(
   const { http2, sessions } = createHttp2Side(handler, limits);
   const sockets = new Set<Socket>();
 
+  function serve(socket: Socket, isHttp2: boolean): void {
+    (isHttp2 ? http2 : http1).emit('connection', socket);
+  }
+  const handshake =
+    tls &&
+    createTlsSide(tls, limits.headersTimeout, (socket) => {
+      socket.on('error', () => socket.destroy());
+      serve(socket, socket.alpnProtocol === 'h2');
+    });
+
   const server = createTcp({ noDelay: true }, (socket) => {
     if (connections?.admit(socket) === false) return void socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    detectProtocol(socket, limits.headersTimeout, (isHttp2) => (isHttp2 ? http2 : http1).emit('connection', socket));
+    const keep = destroyAfter(limits.headersTimeout, socket);
+    if (!handshake) {
+      return peek(socket, beginsHttp2, (found) => {
+        keep();
+        serve(socket, found);
+        // HTTP/2 reads the socket itself; resuming it here would lose the data.
+        if (!found) socket.resume();
+      });
+    }
+    peek(socket, beginsTls, (found) => {
+      if (found) {
+        keep();
+        return handshake(socket);
+      }
+      // The timeout stays: the client may not close the connection.
+      socket.resume();
+      http1.emit('clientError', Object.assign(new Error('plain HTTP on a TLS port'), { code: plainHttp }), socket);
+    });
   });
   server.once('close', () => http1.close());
 
@@ -83,6 +117,40 @@ export function createDoorServer(
       for (const socket of sockets) socket.destroy();
     },
   });
+}
+
+/** Closes a connection after a time, ms. The returned function cancels that. */
+function destroyAfter(timeout: number, socket: Socket): () => void {
+  const timer = setTimeout(() => socket.destroy(), timeout).unref();
+  const cancel = () => clearTimeout(timer);
+  socket.once('close', cancel);
+  return cancel;
+}
+
+/** Whether a connection begins like HTTP/2. Undefined while there are not enough bytes. */
+function beginsHttp2(seen: Buffer): boolean | undefined {
+  const start = seen.toString('latin1', 0, preface.length);
+  return start.length < preface.length && preface.startsWith(start) ? undefined : start === preface;
+}
+
+/** Whether a connection begins like TLS. */
+function beginsTls(seen: Buffer): boolean {
+  return seen[0] === handshakeRecord;
+}
+
+/** Reads the first bytes of a connection until `judge` decides, pushes them back, and pauses it. */
+function peek(socket: Socket, judge: (seen: Buffer) => boolean | undefined, decide: (found: boolean) => void): void {
+  let seen: Buffer = Buffer.alloc(0);
+  const read = (chunk: Buffer): void => {
+    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    const found = judge(seen);
+    if (found === undefined) return;
+    socket.off('data', read);
+    socket.pause();
+    socket.unshift(seen);
+    decide(found);
+  };
+  socket.on('data', read);
 }
 
 /**
@@ -102,27 +170,6 @@ function endIfDead({ slowReaderTimeout: period, keepAliveTimeout }: HttpLimits):
     quiet.set(socket, { moved, since });
     socket.setTimeout(period);
   };
-}
-
-/** Reads the first bytes of a connection to detect its protocol, then pushes them back. */
-function detectProtocol(socket: Socket, timeout: number, decide: (isHttp2: boolean) => void): void {
-  let seen: Buffer = Buffer.alloc(0);
-  const timer = setTimeout(() => socket.destroy(), timeout).unref();
-  socket.on('close', () => clearTimeout(timer));
-  const read = (chunk: Buffer): void => {
-    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-    const start = seen.toString('latin1', 0, preface.length);
-    // Not enough bytes yet.
-    if (start.length < preface.length && preface.startsWith(start)) return;
-    clearTimeout(timer);
-    socket.off('data', read);
-    socket.pause();
-    socket.unshift(seen);
-    decide(start === preface);
-    // HTTP/2 reads the socket itself; resuming it here would lose the data.
-    if (start !== preface) socket.resume();
-  };
-  socket.on('data', read);
 }
 
 function createHttp2Side(handler: Handler, limits: HttpLimits) {

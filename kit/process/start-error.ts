@@ -63,6 +63,7 @@ export async function inDataDirectory<T>(dir: string, work: () => T | Promise<T>
 
 /** Errors whose message is enough for the operator, without a stack. */
 const withoutStack = new Set([
+  'CertificateError',
   'ConfigError',
   'StartError',
   'FirstAdminError',

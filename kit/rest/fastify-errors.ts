@@ -55,7 +55,9 @@ export function clientErrorAnswer(headers: readonly (readonly [string, string])[
       socket.destroy();
       return;
     }
-    const problem = problemOf(failure(ofParser[error.code ?? ''] ?? 'INVALID_ARGUMENT'), { instance: '' });
+    const { code = '' } = error;
+    const detail = code === plainHttp ? { detail: 'This port speaks TLS: use https://.' } : {};
+    const problem = problemOf(failure(ofParser[code] ?? 'INVALID_ARGUMENT', detail), { instance: '' });
     // HTTP has a separate status for a request timeout.
     const status = problem.status === 504 ? 408 : problem.status;
     const body = JSON.stringify({ ...problem.body, status });
@@ -66,6 +68,9 @@ export function clientErrorAnswer(headers: readonly (readonly [string, string])[
     );
   };
 }
+
+/** Code of the error of a connection without TLS to a port that requires it. */
+export const plainHttp = 'SIGNET_PLAIN_HTTP';
 
 /** Reasons of Node's parser errors, other than malformed HTTP. */
 const ofParser: Record<string, KitReason> = {

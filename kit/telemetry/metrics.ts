@@ -14,6 +14,7 @@ const gauges = {
   signet_database_connections_idle: 'Idle database connections.',
   signet_database_waiting: 'Statements waiting for a database connection.',
   signet_events_lag: 'Events of a producer that the service has not consumed.',
+  signet_tls_certificate_expiry_timestamp_seconds: 'Unix time at which the certificate of the TLS port expires.',
   signet_events_lag_seconds: 'Seconds since the service last had all events of a producer.',
 } as const;
 

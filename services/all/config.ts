@@ -1,10 +1,11 @@
 import { type Config, key } from '#kit/config/config.ts';
-import { databaseKeys, processKeys, telemetryKeys } from '#kit/config/shared-keys.ts';
+import { databaseKeys, processKeys, telemetryKeys, tlsKeys } from '#kit/config/shared-keys.ts';
 import { text } from '#kit/config/types.ts';
 
 /** Configuration keys of `npm start`, in addition to those of its services. */
 export const keys = {
   ...processKeys,
+  ...tlsKeys,
   ...telemetryKeys,
   metricsPort: { ...telemetryKeys.metricsPort, optional: false, default: '9464' },
   dataDir: key('SIGNET_DATA_DIR', text, {

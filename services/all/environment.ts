@@ -1,5 +1,6 @@
 import type { Environment, Key } from '#kit/config/config.ts';
 import { isGiven, variablesOf } from '#kit/config/secret-file.ts';
+import { tlsKeys, tokenKeys } from '#kit/config/shared-keys.ts';
 import { envName } from '#kit/service/service.ts';
 import { services, servicesWithData } from '../registry.ts';
 import { keys as allKeys } from './config.ts';
@@ -12,6 +13,13 @@ export function unknownKeys(environment: Environment): string[] {
     ),
   );
   return Object.keys(environment).filter((name) => /^SIGNET_(?!CLI_|URL$)/.test(name) && !known.has(name));
+}
+
+/** The default of SIGNET_ISSUER is an https:// URL if the doors have a certificate. */
+export function withHttpsIssuer(environment: Environment): Environment {
+  const { env, default: standard } = tokenKeys.issuer;
+  if (!environment[tlsKeys.tlsCert.env] || environment[env]) return environment;
+  return { ...environment, [env]: standard.replace('http:', 'https:') };
 }
 
 /** Services with a separate database in the environment (<NAME>_DATABASE_URL). */

@@ -99,7 +99,7 @@ export async function openAll(
   closing.add(() => auth.close());
   notice.take(await auth.ensureFirstAdmin());
   apps.set('auth', auth.app);
-  const { door, grpc } = await openAuth(auth, configs.auth, closing);
+  const { door, grpc } = await openAuth(auth, configs.auth, authMetrics, closing);
   ports.set(services.auth.ports.door.env, door.port).set(services.auth.ports.grpc.env, grpc.port);
 
   const identityOf = (name: string) =>
@@ -152,15 +152,16 @@ export async function openAll(
   }
 
   const guard = guardOf('edge');
+  const edgeMetrics = metrics.of('edge');
   const edge = buildEdge({
     config: configs.edge,
     guard,
     upstreams: upstreamsOf(services.edge.calls, fromEdge),
     log: logOf('edge'),
-    metrics: metrics.of('edge'),
+    metrics: edgeMetrics,
   });
   await guard.ready();
-  const { port } = await openEdge(edge, configs.edge, closing);
+  const { port } = await openEdge(edge, configs.edge, edgeMetrics, closing);
   ports.set(services.edge.ports.door.env, port);
   return {
     port(env) {

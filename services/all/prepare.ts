@@ -2,6 +2,7 @@ import path from 'node:path';
 import { ConfigError, type Environment, readConfig } from '#kit/config/config.ts';
 import { readEnvironment } from '#kit/config/environment.ts';
 import { isGiven } from '#kit/config/secret-file.ts';
+import { readKeyPair } from '#kit/door/certificate.ts';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { ensureServiceRoles } from '#kit/db/service-roles.ts';
@@ -15,7 +16,7 @@ import { envName } from '#kit/service/service.ts';
 import { servicesWithData } from '../registry.ts';
 import { type AllConfig, keys } from './config.ts';
 import { masterKeyOf } from './master-key-file.ts';
-import { unknownKeys, withOwnDatabase } from './environment.ts';
+import { unknownKeys, withHttpsIssuer, withOwnDatabase } from './environment.ts';
 import { assertAllConnections, assertAllDatabases, migrateAll, type SomeConfigs } from './migrate.ts';
 
 /** Environment and configuration of services that run on one machine. */
@@ -40,7 +41,7 @@ export async function prepare<C extends SomeConfigs>(
   closing: Closing,
   read: (environment: Environment) => C,
 ): Promise<Prepared<C>> {
-  const given = readEnvironment();
+  const given = withHttpsIssuer(readEnvironment());
   if (isGiven('DATABASE_DIRECT_URL', given) && !isGiven('DATABASE_URL', given)) {
     throw new ConfigError('DATABASE_DIRECT_URL is set without DATABASE_URL, which it belongs to');
   }
@@ -51,6 +52,7 @@ export async function prepare<C extends SomeConfigs>(
     ...(!isGiven('SIGNET_MASTER_KEY', given) && { SIGNET_MASTER_KEY: Buffer.alloc(32).toString('base64') }),
   });
   const config = readConfig(keys, given);
+  readKeyPair(config);
   const log = processLog(config);
   const dataDir = path.resolve(config.dataDir);
   for (const name of unknownKeys(given)) {

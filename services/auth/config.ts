@@ -7,6 +7,7 @@ import {
   limitKeys,
   processKeys,
   telemetryKeys,
+  tlsKeys,
   tokenKeys,
 } from '#kit/config/shared-keys.ts';
 import { asSecret } from '#kit/config/secret-file.ts';
@@ -64,6 +65,7 @@ const pendingTime = positiveDuration.refine(
 export const keys = {
   ...processKeys,
   ...limitKeys,
+  ...tlsKeys,
   ...telemetryKeys,
   ...tokenKeys,
   ...databaseKeys,

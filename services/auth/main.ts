@@ -33,7 +33,7 @@ await runProcess(async (closing) => {
   // A supervisor prints it when all services run.
   if (isSupervised()) notice.take(made);
   else if (made?.password) process.stdout.write(adminLine(made.email, made.password.reveal()));
-  const { door, grpc } = await openAuth(auth, config, closing);
+  const { door, grpc } = await openAuth(auth, config, metrics, closing);
   const admin = notice.show();
   log.info({ port: door.port, grpc_port: grpc.port }, 'auth is ready');
   const ports = { [keys.port.env]: door.port, [keys.grpcPort.env]: grpc.port };

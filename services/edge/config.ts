@@ -1,11 +1,20 @@
 import { type Config, key } from '#kit/config/config.ts';
-import { jwksKeys, limitKeys, processKeys, serviceKeys, telemetryKeys, tokenKeys } from '#kit/config/shared-keys.ts';
+import {
+  jwksKeys,
+  limitKeys,
+  processKeys,
+  serviceKeys,
+  telemetryKeys,
+  tlsKeys,
+  tokenKeys,
+} from '#kit/config/shared-keys.ts';
 import { networks, oneOf, origins, port, secret, url, whole } from '#kit/config/types.ts';
 
 /** Configuration keys of the edge. */
 export const keys = {
   ...processKeys,
   ...limitKeys,
+  ...tlsKeys,
   ...telemetryKeys,
   ...tokenKeys,
   ...jwksKeys,

@@ -25,6 +25,6 @@ await runProcess(async (closing) => {
   closing.add(() => guard.close());
   const upstreams = upstreamsOf(calls, channelsTo(calls, config, auth, closing));
   const edge = buildEdge({ config, guard, upstreams, log, metrics });
-  const { port } = await openEdge(edge, config, closing);
+  const { port } = await openEdge(edge, config, metrics, closing);
   return { ports: { [ports.door.env]: port }, serving: logWhenReady(guard, name, { port }, log) };
 });

@@ -67,3 +67,15 @@ test('SIGNET_SERVICES has the keys of the run and the operator’s entries of ot
   const [catalog] = operators.SIGNET_SERVICES.split(',');
   expect(known).toBe(`${catalog},user=${pairs.user.publicKey},edge=${pairs.edge.publicKey}`);
 });
+
+test('only the edge receives a certificate: the others read the public keys at auth’s door by an address', async () => {
+  const given = { ...operators, SIGNET_TLS_CERT: '/run/cert.pem', SIGNET_TLS_KEY: '/run/key.pem' };
+  const withTls = await Promise.all(
+    serviceNames.map(async (name) => [name, 'SIGNET_TLS_CERT' in (await of(name, given))]),
+  );
+  expect(withTls.filter(([, has]) => has)).toEqual([['edge', true]]);
+  expect(await of('edge', given)).toMatchObject({
+    SIGNET_TLS_KEY: '/run/key.pem',
+    SIGNET_JWKS_URL: 'http://127.0.0.1:1/.well-known/jwks.json',
+  });
+});

@@ -1,6 +1,6 @@
 import type { Environment, Key } from '#kit/config/config.ts';
 import { twinOf, variablesOf } from '#kit/config/secret-file.ts';
-import { jwksKeys, processKeys, serviceKeys, telemetryKeys } from '#kit/config/shared-keys.ts';
+import { jwksKeys, processKeys, serviceKeys, telemetryKeys, tlsKeys } from '#kit/config/shared-keys.ts';
 import type { ServiceKeyPair } from '#kit/identity/service-key.ts';
 import { environmentFor, targetEnv } from '#kit/service/registry.ts';
 import type { AnyService } from '#kit/service/service.ts';
@@ -21,6 +21,16 @@ const servicesKey = services.auth.keys.services.env;
 /** The names of the variables that a service reads. */
 export function keysOf(name: ServiceName): ReadonlySet<string> {
   return new Set(Object.values<Key>(services[name].keys).flatMap(variablesOf));
+}
+
+/**
+ * The fleet's environment as one of its services reads it. Only the edge has TLS: the services read the public keys at
+ * auth's door, at an address of this machine, for which no certificate is valid.
+ */
+export function environmentIn(name: string, environment: Environment): Environment {
+  const given = environmentFor(name, environment);
+  if (name === services.edge.name) return given;
+  return { ...given, [tlsKeys.tlsCert.env]: undefined, [tlsKeys.tlsKey.env]: undefined };
 }
 
 /** Adds the public keys of a run to SIGNET_SERVICES. Other services keep the entries that the operator set. */
@@ -51,7 +61,7 @@ export async function environmentOf(
     [telemetryKeys.metricsPort.env]: () => String(metricsPort && metricsPort + metricsOrder.indexOf(name)),
   };
   const variables = Object.entries(environment).filter(([env]) => systemVariables.test(env));
-  const given = environmentFor(name, environment);
+  const given = environmentIn(name, environment);
   for (const env of keysOf(name)) {
     const value = arranged[env]?.() ?? (given[env] || (await addressFor(name, env, environment, portOf)));
     variables.push([env, value]);

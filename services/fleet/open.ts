@@ -9,11 +9,10 @@ import { StartError } from '#kit/process/start-error.ts';
 import type { Ready } from '#kit/process/supervisor.ts';
 import type { AnyService } from '#kit/service/service.ts';
 import { generateServiceKey, type ServiceKeyPair } from '#kit/identity/service-key.ts';
-import { environmentFor } from '#kit/service/registry.ts';
 import { type ServiceName, serviceNames, services } from '../registry.ts';
 import type { AdminNotice } from '#kit/process/admin-notice.ts';
 import { startChild } from './child.ts';
-import { environmentOf, keysOf, type KeyPairs, withKeyPairs } from './environment.ts';
+import { environmentIn, environmentOf, keysOf, type KeyPairs, withKeyPairs } from './environment.ts';
 import { supervise } from './supervise.ts';
 
 /** Reads the configurations of all services, as each will in its process. @throws ConfigError naming all invalid keys */
@@ -22,7 +21,7 @@ export function readFleet(environment: Environment): Configs {
   // The fleet generates a key for each service; this is a placeholder.
   const { env } = serviceKeys.serviceKey;
   const given = { ...environment, [env]: standIn, [twinOf(env)]: undefined };
-  return readConfigs(Object.fromEntries<Keys>(keys), (name) => environmentFor(name, given)) as unknown as Configs;
+  return readConfigs(Object.fromEntries<Keys>(keys), (name) => environmentIn(name, given)) as unknown as Configs;
 }
 
 /** The configurations of all services. */

@@ -58,10 +58,18 @@ export function requestText(
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** Opens a connection. Resolves with the milliseconds until the server closes it, at most `longest`. */
-export function timeToEnd(base: string, longest: number, feed: (socket: Socket) => unknown): Promise<number> {
+/**
+ * Opens a connection. Resolves with the milliseconds until the server closes it, at most `longest`.
+ * @param open connects, and calls back when the connection is usable
+ */
+export function timeToEnd(
+  base: string,
+  longest: number,
+  feed: (socket: Socket) => unknown,
+  open: (usable: () => void) => Socket = (usable) => connectTcp(portOf(base), '127.0.0.1', usable),
+): Promise<number> {
   return new Promise((resolve) => {
-    const socket = connectTcp(portOf(base), '127.0.0.1', () => {
+    const socket = open(() => {
       const began = performance.now();
       const timer = setTimeout(() => socket.destroy(), longest);
       socket.on('close', () => {
