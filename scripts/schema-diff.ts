@@ -3,9 +3,11 @@ import path from 'node:path';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import { SchemaEngine } from '@prisma/schema-engine-wasm';
 import { createDatabase } from '#kit/db/create-database.ts';
+import { connectTo } from '#kit/db/database.ts';
 import type { EmbeddedServer } from '#kit/db/embedded.ts';
 import { migrate } from '#kit/db/migrate.ts';
 import { silentLog } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
 import { catalogAdapter } from './catalog-adapter.ts';
 
 /**
@@ -31,12 +33,26 @@ export async function schemaDiff(server: Pick<EmbeddedServer, 'url'>, directory:
       to: { tag: 'schemaDatamodel', files: [schema] },
       script: true,
       exitCode: null,
-      // The record of migrations is not part of the model.
-      filters: { externalTables: [`${service}._prisma_migrations`], externalEnums: [] },
+      // Neither the record of migrations nor partitioned tables, which Prisma does not support, are part of the model.
+      filters: { externalTables: [`${service}._prisma_migrations`, ...(await partitioned(url))], externalEnums: [] },
     });
     const sql = (stdout ?? '').trim();
     return sql === '-- This is an empty migration.' ? '' : sql;
   } finally {
     engine.free();
+  }
+}
+
+/** The partitioned tables of a database, with their schemas. */
+async function partitioned(url: Secret): Promise<string[]> {
+  const client = await connectTo(url);
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT format('%s.%s', n.nspname, c.relname) AS name
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p'`,
+    );
+    return rows.map(({ name }) => name);
+  } finally {
+    await client.end();
   }
 }

@@ -25,9 +25,9 @@ test('lists events, newest first, filtered by actor, kind and time', async () =>
 test('verifies the chain and prints its head', async () => {
   const verified = await asAdmin('audit', 'verify');
   expect([verified.exit, verified.stderr]).toEqual([0, '']);
-  expect(verified.stdout).toMatch(/^events +\d+\nhead +[0-9a-f]{64}@\d+\nfaults +0\n$/);
+  expect(verified.stdout).toMatch(/^events +\d+\nfirst +1\nhead +[0-9a-f]{64}@\d+\nunchained +\d+\nfaults +0\n$/);
   const { json } = await asAdmin('audit', 'verify', '--json');
-  expect(json()).toMatchObject({ faults: [], next_sequence: 0, head_hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect(json()).toMatchObject({ faults: [], next_position: '0', head_hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
 });
 
 test('detects a log that is shorter than the expected head', async () => {
@@ -37,13 +37,13 @@ test('detects a log that is shorter than the expected head', async () => {
 
 test('accepts a log that has grown past the expected head, and rejects a rewritten one', async () => {
   const { json } = await asAdmin('audit', 'verify', '--json');
-  const { head_hash: hash, head_sequence: sequence } = json();
-  const same = await asAdmin('audit', 'verify', '--expect', `${hash.toUpperCase()}@${sequence}`);
+  const { head_hash: hash, head_position: position } = json();
+  const same = await asAdmin('audit', 'verify', '--expect', `${hash.toUpperCase()}@${position}`);
   expect([same.exit, same.stderr]).toEqual([0, '']);
-  const other = await asAdmin('audit', 'verify', '--expect', `${'0'.repeat(64)}@${sequence}`);
+  const other = await asAdmin('audit', 'verify', '--expect', `${'0'.repeat(64)}@${position}`);
   expect([other.exit, other.stderr]).toEqual([
     1,
-    `signet: the log was rewritten: event ${sequence} has another hash than before.\n`,
+    `signet: the log was rewritten: event ${position} has another hash than before.\n`,
   ]);
 });
 
@@ -52,9 +52,9 @@ test('exits with 1 if an event was changed', async () => {
   await client.connect();
   // A superuser of the database can bypass its triggers.
   await client.query('SET session_replication_role = replica');
-  await client.query(`UPDATE auth.audit_events SET actor_id = 'somebody else' WHERE kind = 'registered'`);
+  await client.query(`UPDATE auth.audit_events SET actor_id = 'somebody else' WHERE position = 1`);
   await client.end();
   const { exit, stdout, stderr } = await asAdmin('audit', 'verify');
-  expect([exit, stdout]).toEqual([1, expect.stringMatching(/^SEQUENCE +EVENT +FAULT$/m)]);
+  expect([exit, stdout]).toEqual([1, expect.stringMatching(/^POSITION +EVENT +FAULT$/m)]);
   expect(stderr).toMatch(/^signet: the log was tampered with; faults: \d+\.\n$/);
 });

@@ -28,7 +28,7 @@ interface EventFilter extends ListOptions {
 /** A recorded head of the log. */
 interface Head {
   readonly hash: string;
-  readonly sequence: number;
+  readonly position: bigint;
 }
 
 /** `audit`: reads and verifies the audit log. */
@@ -46,7 +46,7 @@ export function addAudit(program: Command, cli: Cli): void {
   );
 
   const verify = audit.command('verify').description('verify the hash chain of the whole log');
-  verify.option('--expect <head>', 'a head recorded earlier, <hash>@<sequence>', readHead);
+  verify.option('--expect <head>', 'a head recorded earlier, <hash>@<position>', readHead);
   example(remote(verify), 'audit verify').action((options: RemoteOptions & { expect?: Head }) =>
     verifyEvents(cli, options),
   );
@@ -88,48 +88,54 @@ function inWords(value: unknown): string {
 }
 
 async function verifyEvents({ signedIn, output }: Cli, options: RemoteOptions & { expect?: Head }): Promise<void> {
+  const { expect } = options;
   const { found, hash } = await signedIn(options, async ({ client }) => {
-    const ask = (fromSequence: number) => client(AuditService).verifyEvents({ fromSequence });
+    const ask = (fromPosition: bigint) => client(AuditService).verifyEvents({ fromPosition });
     const whole = await followChain(ask);
-    // The next event has the expected event's hash. It exists: this command's sign-in was logged.
-    return { found: whole, hash: options.expect && (await ask(options.expect.sequence + 1)).previousHash };
+    // The part behind the expected event begins with its hash.
+    return { found: whole, hash: expect && (await ask(expect.position + 1n)).previousHash };
   });
   if (options.json) output.message(VerifyEventsResponseSchema, found);
   else {
     output.record([
       ['events', String(found.checked)],
-      ['head', `${found.headHash}@${found.headSequence}`],
+      ['first', String(found.firstPosition)],
+      ['head', `${found.headHash}@${found.headPosition}`],
+      ['unchained', String(found.unchained)],
       ['faults', String(found.faults.length)],
     ]);
     if (found.faults.length > 0) {
       output.table(
-        ['SEQUENCE', 'EVENT', 'FAULT'],
-        found.faults.map(({ sequence, eventId, description }) => [String(sequence), eventId, description]),
+        ['POSITION', 'EVENT', 'FAULT'],
+        found.faults.map(({ position, eventId, description }) => [String(position), eventId, description]),
       );
     }
   }
   if (found.faults.length > 0) throw new CommandFailure(`the log was tampered with; faults: ${found.faults.length}.`);
-  if (options.expect && hash !== options.expect.hash) throw rewritten(found.headSequence, options.expect.sequence);
+  if (expect && hash !== expect.hash) throw rewritten(found, expect.position);
 }
 
 /** Verifies the log part by part. The last response has the current head. */
-async function followChain(ask: (from: number) => Promise<VerifyEventsResponse>): Promise<VerifyEventsResponse> {
-  let part = await ask(0);
+async function followChain(ask: (from: bigint) => Promise<VerifyEventsResponse>): Promise<VerifyEventsResponse> {
+  let part = await ask(0n);
   let { checked } = part;
   const faults = [...part.faults];
-  while (part.nextSequence !== 0) {
-    part = await ask(part.nextSequence);
+  while (part.nextPosition !== 0n) {
+    part = await ask(part.nextPosition);
     checked += part.checked;
     faults.push(...part.faults);
   }
   return create(VerifyEventsResponseSchema, { ...part, checked, faults });
 }
 
-function rewritten(head: number, sequence: number): CommandFailure {
+function rewritten({ firstPosition, headPosition }: VerifyEventsResponse, position: bigint): CommandFailure {
+  if (headPosition < position) {
+    return new CommandFailure(`the log was truncated: it ends at ${headPosition} and used to reach ${position}.`);
+  }
   return new CommandFailure(
-    head < sequence
-      ? `the log was truncated: it ends at ${head} and used to reach ${sequence}.`
-      : `the log was rewritten: event ${sequence} has another hash than before.`,
+    position < firstPosition - 1n
+      ? `event ${position} cannot be verified: the events before ${firstPosition} were dropped after their retention.`
+      : `the log was rewritten: event ${position} has another hash than before.`,
   );
 }
 
@@ -143,7 +149,7 @@ function readTime(text: string): Date {
 }
 
 function readHead(text: string): Head {
-  const [, hash, sequence] = /^([0-9a-f]{64})@([1-9]\d{0,8})$/i.exec(text) ?? [];
-  if (hash === undefined) throw new InvalidArgumentError('It must be <hash>@<sequence>, as verify prints it.');
-  return { hash: hash.toLowerCase(), sequence: Number(sequence) };
+  const [, hash, position] = /^([0-9a-f]{64})@([1-9]\d{0,17})$/i.exec(text) ?? [];
+  if (hash === undefined) throw new InvalidArgumentError('It must be <hash>@<position>, as verify prints it.');
+  return { hash: hash.toLowerCase(), position: BigInt(position ?? 0) };
 }

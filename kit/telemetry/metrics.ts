@@ -13,6 +13,8 @@ const gauges = {
   signet_database_connections: 'Open database connections.',
   signet_database_connections_idle: 'Idle database connections.',
   signet_database_waiting: 'Statements waiting for a database connection.',
+  signet_audit_unchained: 'Committed audit events that are not in the hash chain yet.',
+  signet_audit_unchained_age_seconds: 'Age of the oldest audit event that is not in the hash chain, in seconds.',
   signet_events_lag: 'Events of a producer that the service has not consumed.',
   signet_tls_certificate_expiry_timestamp_seconds: 'Unix time at which the certificate of the TLS port expires.',
   signet_events_lag_seconds: 'Seconds since the service last had all events of a producer.',
@@ -104,6 +106,12 @@ export function createMetrics(): Metrics {
     labelNames: ['service', 'work', 'outcome'],
     registers,
   });
+  const workSuccesses = new Gauge({
+    name: 'signet_work_last_success_timestamp_seconds',
+    help: 'When a run of background work last succeeded, in seconds since 1970.',
+    labelNames: ['service', 'work'],
+    registers,
+  });
   const workDurations = new Histogram({
     name: 'signet_work_duration_seconds',
     help: 'Duration of a run of background work.',
@@ -145,6 +153,7 @@ export function createMetrics(): Metrics {
       strayError: () => stray.inc({ service }),
       work(name, outcome, seconds) {
         works.inc({ service, work: name, outcome });
+        if (outcome === 'ok') workSuccesses.set({ service, work: name }, Date.now() / 1_000);
         workDurations.observe({ service, work: name }, seconds);
       },
       guard: {

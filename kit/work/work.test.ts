@@ -109,6 +109,8 @@ test('retries failed work, and logs once when it begins to fail and once when it
   const text = await metrics.text();
   expect(text).toContain('signet_work_runs_total{service="test",work="changing",outcome="failed"} 4');
   expect(text).toMatch(/signet_work_duration_seconds_count\{service="test",work="changing"\} \d+/);
+  const [, at] = /signet_work_last_success_timestamp_seconds\{service="test",work="changing"\} (\S+)/.exec(text) ?? [];
+  expect(Math.abs(Number(at) - Date.now() / 1_000)).toBeLessThan(60);
 });
 
 test('an error of a run aborted by close is not a failure', async () => {

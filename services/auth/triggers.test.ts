@@ -12,7 +12,7 @@ test('the docs list exactly the triggers of the schema', async () => {
   const db = new Client(connection(database.url));
   await db.connect();
   const { rows } = await db.query<{ name: string; revokes: boolean }>(`
-    SELECT t.tgname AS name, pg_get_functiondef(t.tgfoid) LIKE '%auth.revoke(%' AS revokes
+    SELECT DISTINCT t.tgname AS name, pg_get_functiondef(t.tgfoid) LIKE '%auth.revoke(%' AS revokes
     FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgrelid::regclass::text LIKE 'auth.%'`);
   await db.end();
   await database.drop();

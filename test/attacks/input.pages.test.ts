@@ -109,6 +109,9 @@ test.each([
   '/admin/users?page_size=-1',
   '/admin/audit?page_size=101',
   '/admin/audit?from_time=yesterday',
+  '/admin/audit:verify?from_position=-1',
+  '/admin/audit:verify?from_position=9223372036854775808',
+  '/admin/audit:verify?from_position=2&from_sequence=2',
   '/admin/audit:verify?from_sequence=-1',
 ])('%s yields 400', async (path) => {
   const { status, text } = await get(path);
@@ -118,6 +121,7 @@ test.each([
 test.each([
   ['/admin/audit?from_time=0001-01-01T00:00:00Z&to_time=9999-12-31T23:59:59.999999999Z', 200],
   ['/admin/audit?from_time=9999-12-31T23:59:59Z', 200],
+  ['/admin/audit:verify?from_position=9223372036854775807', 200],
   ['/admin/audit:verify?from_sequence=2147483647', 200],
   ['/admin/users?email_prefix=%25_%5C', 200],
   ['/admin/users?page_size=100', 200],

@@ -18,14 +18,14 @@ afterAll(() => system.close());
 const asAdmin = (method: string, path: string, body?: object) =>
   system.rest(method, `/admin${path}`, { token: adminToken, ...(body ? { body } : {}) });
 
-/** Blocks the commit of every change that writes an audit event, and changes to the given users, until called. */
+/** Blocks every change that writes an audit event or a revocation, and changes to the given users, until called. */
 async function holdCommits(...users: string[]): Promise<() => Promise<void>> {
   const locker = new Client(connection(system.database.url));
   await locker.connect();
   // The roles must not look recently created.
   await locker.query(`UPDATE auth.roles SET tokens_from = now() - interval '1 minute'`);
   await locker.query('BEGIN');
-  await locker.query('SELECT FROM auth.heads FOR UPDATE');
+  await locker.query('LOCK TABLE auth.audit_events, auth.revocations IN EXCLUSIVE MODE');
   for (const id of users) await locker.query('SELECT FROM auth.users WHERE id = $1 FOR UPDATE', [id]);
   return async () => {
     await locker.query('COMMIT');

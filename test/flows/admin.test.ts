@@ -156,36 +156,28 @@ test('the audit log records actor and subject of each act, and verification dete
   expect(events.map(({ kind }: { kind: string }) => kind)).toEqual(['user_disabled', 'login', 'registered']);
   expect(events[0]).toMatchObject({ outcome: 'success', ip: '127.0.0.1', request_id: expect.any(String) });
   const verify = async () => (await act('/audit:verify', 'GET')).json;
+  await expect.poll(async () => (await verify()).unchained).toBe(0);
   const sound = await verify();
-  expect(sound).toMatchObject({ faults: [], next_sequence: 0, checked: sound.head_sequence });
+  expect(sound).toMatchObject({ faults: [], next_position: '0', first_position: '1', next_sequence: 0 });
+  expect(sound.head_position).toBe(String(sound.checked));
+  expect(sound.head_sequence, 'the field of earlier releases').toBe(sound.checked);
 
   const db = new Client(connection(system.database.url));
   await db.connect();
   await expect(db.query('DELETE FROM auth.audit_events')).rejects.toThrow('append-only');
-  await expect(db.query(`UPDATE auth.audit_chain SET hash = ''`)).rejects.toThrow('append-only');
-  /** The faults found after a change that bypasses the triggers. The change is then undone. */
+  /** The faults found after a change that bypasses the triggers. */
   const after = async (sql: string): Promise<string> => {
-    await db.query(
-      `CREATE TABLE kept_events AS TABLE auth.audit_events; CREATE TABLE kept_chain AS TABLE auth.audit_chain`,
-    );
     await db.query(`SET session_replication_role = replica; ${sql}; RESET session_replication_role`);
     const { faults } = await verify();
-    await db.query(`SET session_replication_role = replica;
-      DELETE FROM auth.audit_events; INSERT INTO auth.audit_events TABLE kept_events;
-      DELETE FROM auth.audit_chain; INSERT INTO auth.audit_chain TABLE kept_chain;
-      RESET session_replication_role; DROP TABLE kept_events, kept_chain`);
-    return faults.map(({ description }: { description: string }) => description).join('; ');
+    return faults
+      .map((fault: { position: string; description: string }) => `${fault.position} ${fault.description}`)
+      .join('; ');
   };
-  const third = '(SELECT event_id FROM auth.audit_chain WHERE sequence = 3)';
-  expect(await after(`DELETE FROM auth.audit_events WHERE id = ${third}`)).toContain('the event is missing');
-  expect(await after(`UPDATE auth.audit_events SET ip = '192.0.2.1' WHERE id = ${third}`)).toContain('was changed');
-  expect(
-    await after(`DELETE FROM auth.audit_events WHERE id = ${third}; DELETE FROM auth.audit_chain WHERE sequence = 3`),
-  ).toContain('the links from 3 to 3 are missing');
-  expect(
-    await after(`INSERT INTO auth.audit_events (id, kind, outcome) VALUES (gen_random_uuid(), 'login', 'success')`),
-  ).toContain('not in the chain');
-  expect(await after(`DELETE FROM auth.audit_chain WHERE sequence > 5`)).toMatch(/events up to \d+ are missing/);
-  expect((await verify()).faults).toEqual([]);
+  expect(await after(`UPDATE auth.audit_events SET ip = '192.0.2.1' WHERE position = 3`)).toContain(
+    '3 the event or its hash was changed',
+  );
+  expect(await after(`DELETE FROM auth.audit_events WHERE position = 3`)).toContain(
+    '3 the events from 3 to 3 are missing',
+  );
   await db.end();
 });

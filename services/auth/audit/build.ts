@@ -1,11 +1,34 @@
 import { AuditService } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
+import { every } from '#kit/work/work.ts';
 import type { Ground } from '../ground.ts';
 import { auditHandler } from './handler/audit.ts';
 import { createAuditLog } from './rules/log.ts';
+import { createAuditChain } from './store/chain.ts';
+import { audited } from './store/events.ts';
 import { createAuditStore } from './store/log.ts';
 
-/** Builds the reader of the audit log. Each room writes its own events. */
-export function buildAudit({ db }: Ground) {
-  return { mounted: [mount(AuditService, auditHandler(createAuditLog(createAuditStore(db))))] };
+/** Most events that one transaction chains. It holds up the next batch, and no transaction that writes an event. */
+const batch = 1_000;
+
+/** Interval of chaining without an announcement, ms: for the events of a process that was killed. */
+const chainEvery = 1_000;
+
+/** Interval of measuring what is not chained, ms. */
+const measureEvery = 5_000;
+
+/** Builds the chain and the reader of the audit log. Each room writes its own events. */
+export function buildAudit({ db, metrics }: Ground) {
+  const chain = createAuditChain(db);
+  const append = every('chain audit events', chainEvery, async (signal) => {
+    for (let count = batch; count === batch && !signal.aborted;) count = await chain.append(batch);
+  });
+  let left = { count: 0, age: 0 };
+  metrics.watch('signet_audit_unchained', () => left.count);
+  metrics.watch('signet_audit_unchained_age_seconds', () => left.age);
+  return {
+    mounted: [mount(AuditService, auditHandler(createAuditLog(createAuditStore(db))))],
+    work: [append, every('measure the audit log', measureEvery, async () => void (left = await chain.unchained()))],
+    close: audited.wakes(append),
+  };
 }

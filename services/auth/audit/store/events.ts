@@ -1,8 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { createWrites } from '#kit/work/writes.ts';
 import type { NewAuditEvent } from '../rules/events.ts';
 
-/** Writes an event, alone or in the transaction of its change. At commit, the trigger `audit_events_chain` appends it to the chain. */
+/** The statements of this process that write events. Each audited act is announced: what follows from it can be awaited here. */
+export const audited = createWrites();
+
+/** Writes an event, alone or in the transaction of its change. The chainer (chain.ts) appends it to the chain after the commit. */
 export function insertAudit(db: Pick<PrismaClient, '$executeRaw'>, event: NewAuditEvent) {
   return db.$executeRaw`INSERT INTO auth.audit_events ${auditColumns} VALUES (${auditValues(event)})`;
 }
@@ -17,8 +21,12 @@ export interface AuditSources {
   readonly details?: Prisma.Sql;
 }
 
-/** The values of `auditColumns`. A statement that writes several events must provide an id for each. */
+/**
+ * The values of `auditColumns`, for a statement that runs next, because it announces the event. A statement that writes
+ * several events must provide an id for each.
+ */
 export function auditValues(event: NewAuditEvent, sources: AuditSources = {}): Prisma.Sql {
+  audited.announce();
   const { kind, outcome, actor } = event;
   const {
     id = Prisma.sql`${uuidv7()}::uuid`,

@@ -2,18 +2,10 @@ import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
 import { columns } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
 import { where } from '#kit/store/where.ts';
-import type { AuditEvent, AuditStore, ChainFault } from '../rules/log.ts';
+import { type AuditEvent, type AuditStore, type ChainFault, faultsOf, type Link } from '../rules/log.ts';
 
-interface LinkRow {
-  sequence: bigint;
-  eventId: string;
-  eventExists: boolean;
-  hashMatches: boolean;
-  previous: bigint | null;
-}
-
-const linkColumns = columns<LinkRow>('', {
-  sequence: true,
+const linkColumns = columns<Link>('', {
+  position: true,
   eventId: true,
   eventExists: true,
   hashMatches: true,
@@ -50,72 +42,95 @@ export function createAuditStore(db: PrismaClient): AuditStore {
         SELECT ${eventColumns} FROM auth.audit_events WHERE ${wanted} ORDER BY ${latestFirst.by} LIMIT ${take}`;
     },
 
-    async check(from, limit) {
+    check: (from, limit) =>
       // All statements read the same snapshot; later events are verified by the next call.
-      const { head, previous, links, unlinked } = await db.$transaction(
-        async (tx) => ({
-          head: await tx.head.findFirstOrThrow(),
-          previous: await tx.auditLink.findUnique({ where: { sequence: from - 1 } }),
-          links: await readLinks(tx, from, limit),
-          unlinked: from === 1 ? await readUnlinked(tx) : [],
-        }),
+      db.$transaction(
+        async (tx) => {
+          const { position: head, hash, anchorPosition } = await tx.auditHead.findFirstOrThrow();
+          const first = anchorPosition + 1n;
+          const start = from > first ? from : first;
+          const end = smaller(head, start + BigInt(limit) - 1n);
+          const links = await readLinks(tx, start, end);
+          const isEnd = end === head;
+          const unchained = await readUnchained(tx);
+          const faults = [
+            ...(start === first ? await readUnlinked(tx, first, head) : []),
+            ...faultsOf(links, start, end),
+            ...(isEnd ? unchained.faults : []),
+          ];
+          return {
+            checked: links.length,
+            faults,
+            next: isEnd ? 0n : end + 1n,
+            first,
+            head,
+            headHash: Buffer.from(hash).toString('hex'),
+            previousHash: await readHash(tx, start - 1n),
+            unchained: unchained.count,
+          };
+        },
         { isolationLevel: 'RepeatableRead', timeout: 30_000 },
-      );
-      const headSequence = Number(head.auditSequence);
-      const faults = [...unlinked, ...links.flatMap(faultsOf)];
-      const last = links.at(-1);
-      const reached = last ? Number(last.sequence) : from - 1;
-      const isEnd = links.length < limit;
-      if (isEnd && reached < headSequence) {
-        faults.push({ sequence: reached + 1, eventId: '', description: `events up to ${headSequence} are missing` });
-      }
-      return {
-        checked: links.length,
-        faults,
-        next: isEnd ? 0 : reached + 1,
-        headSequence,
-        headHash: Buffer.from(head.auditHash).toString('hex'),
-        previousHash: previous ? Buffer.from(previous.hash).toString('hex') : '',
-      };
-    },
+      ),
   };
 }
 
-/** Reads links from a sequence, each verified against the previous one. The last link must also have the head's hash. */
-function readLinks(tx: Prisma.TransactionClient, from: number, limit: number): Promise<LinkRow[]> {
-  return tx.$queryRaw<LinkRow[]>`
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+/**
+ * The links from one position to another, each verified against the previous one: the first one of all against the
+ * anchor. The last link must also have the head's hash.
+ */
+function readLinks(tx: Prisma.TransactionClient, from: bigint, to: bigint): Promise<Link[]> {
+  return tx.$queryRaw<Link[]>`
     WITH part AS (
-      SELECT sequence, event_id, hash FROM auth.audit_chain WHERE sequence >= ${from - 1} ORDER BY sequence LIMIT ${limit + 1}
+      SELECT position, hash, event_id, event_exists, event FROM auth.audit_links
+      WHERE position BETWEEN ${from - 1n}::bigint AND ${to}::bigint
+      UNION ALL
+      SELECT anchor_position, anchor_hash, NULL, false, NULL::auth.audit_events FROM auth.audit_head
+      WHERE anchor_position = ${from - 1n}::bigint
     ), checked AS (
-      SELECT c.sequence, c.event_id, e.id IS NOT NULL AS event_exists,
-             lag(c.sequence) OVER w AS previous,
-             c.hash IS NOT DISTINCT FROM auth.audit_hash(coalesce(lag(c.hash) OVER w, ''), c.sequence, e)
-               AND (c.sequence <> h.audit_sequence OR c.hash = h.audit_hash) AS hash_matches
-      FROM part c LEFT JOIN auth.audit_events e ON e.id = c.event_id CROSS JOIN auth.heads h
-      WINDOW w AS (ORDER BY c.sequence)
+      SELECT p.position, event_id, event_exists, lag(p.position) OVER w AS previous,
+             p.hash IS NOT DISTINCT FROM auth.audit_hash(lag(p.hash) OVER w, p.position, event)
+               AND (p.position <> h.position OR p.hash = h.hash) AS hash_matches
+      FROM part p CROSS JOIN auth.audit_head h
+      WINDOW w AS (ORDER BY p.position)
     )
-    SELECT ${linkColumns} FROM checked WHERE sequence >= ${from} ORDER BY sequence LIMIT ${limit}`;
+    SELECT ${linkColumns} FROM checked WHERE position >= ${from}::bigint ORDER BY position`;
 }
 
-/** Events without a link: inserted without the trigger. */
-async function readUnlinked(tx: Prisma.TransactionClient): Promise<ChainFault[]> {
+/** The hash at a position in hexadecimal; empty at the start of the log, and where an event is missing. */
+async function readHash(tx: Prisma.TransactionClient, position: bigint): Promise<string> {
+  const [row] = await tx.$queryRaw<{ hash: string }[]>`
+    SELECT encode(hash, 'hex') AS hash FROM auth.audit_links WHERE position = ${position}::bigint
+    UNION ALL
+    SELECT encode(anchor_hash, 'hex') FROM auth.audit_head WHERE anchor_position = ${position}::bigint LIMIT 1`;
+  return row?.hash ?? '';
+}
+
+/** Events that were inserted beside the chain. */
+async function readUnlinked(tx: Prisma.TransactionClient, first: bigint, head: bigint): Promise<ChainFault[]> {
   const rows = await tx.$queryRaw<{ id: string }[]>`
-    SELECT e.id FROM auth.audit_events e
-    WHERE NOT EXISTS (SELECT FROM auth.audit_chain c WHERE c.event_id = e.id) LIMIT 100`;
-  return rows.map(({ id }) => ({ sequence: 0, eventId: id, description: 'the event is not in the chain' }));
+    (SELECT e.id FROM auth.audit_events e
+     WHERE e.month > '-infinity' AND (e.position IS NULL OR e.position < ${first}::bigint OR e.position > ${head}::bigint)
+     LIMIT 100)
+    UNION ALL
+    (SELECT e.id FROM auth.audit_events e
+     WHERE e.month = '-infinity' AND NOT EXISTS (SELECT FROM auth.audit_chain c WHERE c.event_id = e.id) LIMIT 100)`;
+  return rows.map(({ id }) => ({ position: 0n, eventId: id, description: 'the event is not in the chain' }));
 }
 
-function faultsOf({ sequence: written, eventId, eventExists, hashMatches, previous }: LinkRow): ChainFault[] {
-  const sequence = Number(written);
-  const faults: ChainFault[] = [];
-  const expected = previous === null ? 1 : Number(previous) + 1;
-  const isGap = sequence !== expected;
-  if (isGap) {
-    const description = `the links from ${expected} to ${sequence - 1} are missing`;
-    faults.push({ sequence: expected, eventId: '', description });
-  }
-  if (!eventExists) faults.push({ sequence, eventId, description: 'the event is missing' });
-  // After a gap no hash can match, and the gap has been reported.
-  else if (!hashMatches && !isGap) faults.push({ sequence, eventId, description: 'the event or its hash was changed' });
-  return faults;
+/** The events that are not chained yet. The oldest one is a fault if it was written more than a minute ago. */
+async function readUnchained(tx: Prisma.TransactionClient): Promise<{ count: number; faults: ChainFault[] }> {
+  const rows = await tx.$queryRaw<{ id: string; count: number; late: boolean }[]>`
+    SELECT id, (count(*) OVER ())::int AS count, at < clock_timestamp() - interval '1 minute' AS late
+    FROM auth.audit_unchained ORDER BY at LIMIT 1`;
+  const [oldest] = rows;
+  if (!oldest) return { count: 0, faults: [] };
+  const description = `the event has been written for more than a minute and is not in the chain (${oldest.count} are not)`;
+  return {
+    count: oldest.count,
+    faults: oldest.late ? [{ position: 0n, eventId: oldest.id, description }] : [],
+  };
 }

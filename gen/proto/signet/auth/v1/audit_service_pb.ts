@@ -18,7 +18,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file signet/auth/v1/audit_service.proto.
  */
 export const file_signet_auth_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzaWduZXQvYXV0aC92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSLMAQoFRXZlbnQSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2luZBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhAKCGFjdG9yX2lkGAUgASgJEhIKCnN1YmplY3RfaWQYBiABKAkSCgoCaXAYByABKAkSEgoKcmVxdWVzdF9pZBgIIAEoCRIoCgdkZXRhaWxzGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKHAgoRTGlzdEV2ZW50c1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSHQoIYWN0b3JfaWQYAyABKAlCC7pICHIGkLUYARhkEiAKCnN1YmplY3RfaWQYBCABKAlCDLpICXIHkLUYARjIARIZCgRraW5kGAUgASgJQgu6SAhyBpC1GAEYQBItCglmcm9tX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3RvX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlQKEkxpc3RFdmVudHNSZXNwb25zZRIlCgZldmVudHMYASADKAsyFS5zaWduZXQuYXV0aC52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiNQoTVmVyaWZ5RXZlbnRzUmVxdWVzdBIeCg1mcm9tX3NlcXVlbmNlGAEgASgFQge6SAQaAigAIqsBChRWZXJpZnlFdmVudHNSZXNwb25zZRIPCgdjaGVja2VkGAEgASgFEioKBmZhdWx0cxgCIAMoCzIaLnNpZ25ldC5hdXRoLnYxLkNoYWluRmF1bHQSFQoNbmV4dF9zZXF1ZW5jZRgDIAEoBRIVCg1oZWFkX3NlcXVlbmNlGAQgASgFEhEKCWhlYWRfaGFzaBgFIAEoCRIVCg1wcmV2aW91c19oYXNoGAYgASgJIkUKCkNoYWluRmF1bHQSEAoIc2VxdWVuY2UYASABKAUSEAoIZXZlbnRfaWQYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAky4wIKDEF1ZGl0U2VydmljZRKoAQoKTGlzdEV2ZW50cxIhLnNpZ25ldC5hdXRoLnYxLkxpc3RFdmVudHNSZXF1ZXN0GiIuc2lnbmV0LmF1dGgudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIlOQAgGKtRgLEgkKBWFkbWluOAGitRgieyJwYWdlX3NpemUiOiAyMCwgImtpbmQiOiAibG9naW4ifYLT5JMCFRITL2FwaS92MS9hZG1pbi9hdWRpdBKnAQoMVmVyaWZ5RXZlbnRzEiMuc2lnbmV0LmF1dGgudjEuVmVyaWZ5RXZlbnRzUmVxdWVzdBokLnNpZ25ldC5hdXRoLnYxLlZlcmlmeUV2ZW50c1Jlc3BvbnNlIkyQAgGKtRgLEgkKBWFkbWluOAGitRgUeyJmcm9tX3NlcXVlbmNlIjogMX2C0+STAhwSGi9hcGkvdjEvYWRtaW4vYXVkaXQ6dmVyaWZ5YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signet_policy_v1_policy, file_signet_type_v1_text]);
+  fileDesc("CiJzaWduZXQvYXV0aC92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEg5zaWduZXQuYXV0aC52MSLMAQoFRXZlbnQSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2luZBgDIAEoCRIPCgdvdXRjb21lGAQgASgJEhAKCGFjdG9yX2lkGAUgASgJEhIKCnN1YmplY3RfaWQYBiABKAkSCgoCaXAYByABKAkSEgoKcmVxdWVzdF9pZBgIIAEoCRIoCgdkZXRhaWxzGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKHAgoRTGlzdEV2ZW50c1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSHQoIYWN0b3JfaWQYAyABKAlCC7pICHIGkLUYARhkEiAKCnN1YmplY3RfaWQYBCABKAlCDLpICXIHkLUYARjIARIZCgRraW5kGAUgASgJQgu6SAhyBpC1GAEYQBItCglmcm9tX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3RvX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlQKEkxpc3RFdmVudHNSZXNwb25zZRIlCgZldmVudHMYASADKAsyFS5zaWduZXQuYXV0aC52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki1gEKE1ZlcmlmeUV2ZW50c1JlcXVlc3QSIAoNZnJvbV9zZXF1ZW5jZRgBIAEoBUIJGAG6SAQaAigAEh4KDWZyb21fcG9zaXRpb24YAiABKANCB7pIBCICKAA6fbpIehp4CgxvbmVfcG9zaXRpb24SNGZyb21fcG9zaXRpb24gYW5kIGZyb21fc2VxdWVuY2UgbXVzdCBub3QgYm90aCBiZSBzZXQaMnRoaXMuZnJvbV9wb3NpdGlvbiA9PSAwIHx8IHRoaXMuZnJvbV9zZXF1ZW5jZSA9PSAwIowCChRWZXJpZnlFdmVudHNSZXNwb25zZRIPCgdjaGVja2VkGAEgASgFEioKBmZhdWx0cxgCIAMoCzIaLnNpZ25ldC5hdXRoLnYxLkNoYWluRmF1bHQSGQoNbmV4dF9zZXF1ZW5jZRgDIAEoBUICGAESGQoNaGVhZF9zZXF1ZW5jZRgEIAEoBUICGAESEQoJaGVhZF9oYXNoGAUgASgJEhUKDXByZXZpb3VzX2hhc2gYBiABKAkSFQoNbmV4dF9wb3NpdGlvbhgHIAEoAxIVCg1oZWFkX3Bvc2l0aW9uGAggASgDEhYKDmZpcnN0X3Bvc2l0aW9uGAkgASgDEhEKCXVuY2hhaW5lZBgKIAEoBSJbCgpDaGFpbkZhdWx0EhQKCHNlcXVlbmNlGAEgASgFQgIYARIQCghldmVudF9pZBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIQCghwb3NpdGlvbhgEIAEoAzLlAgoMQXVkaXRTZXJ2aWNlEqgBCgpMaXN0RXZlbnRzEiEuc2lnbmV0LmF1dGgudjEuTGlzdEV2ZW50c1JlcXVlc3QaIi5zaWduZXQuYXV0aC52MS5MaXN0RXZlbnRzUmVzcG9uc2UiU5ACAYq1GAsSCQoFYWRtaW44AaK1GCJ7InBhZ2Vfc2l6ZSI6IDIwLCAia2luZCI6ICJsb2dpbiJ9gtPkkwIVEhMvYXBpL3YxL2FkbWluL2F1ZGl0EqkBCgxWZXJpZnlFdmVudHMSIy5zaWduZXQuYXV0aC52MS5WZXJpZnlFdmVudHNSZXF1ZXN0GiQuc2lnbmV0LmF1dGgudjEuVmVyaWZ5RXZlbnRzUmVzcG9uc2UiTpACAYq1GAsSCQoFYWRtaW44AaK1GBZ7ImZyb21fcG9zaXRpb24iOiAiMSJ9gtPkkwIcEhovYXBpL3YxL2FkbWluL2F1ZGl0OnZlcmlmeWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signet_policy_v1_policy, file_signet_type_v1_text]);
 
 /**
  * An entry of the audit log.
@@ -197,12 +197,20 @@ export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PUR
  */
 export type VerifyEventsRequest = Message<"signet.auth.v1.VerifyEventsRequest"> & {
   /**
-   * First position to verify: 0 or 1 for the start of the chain, otherwise
-   * `next_sequence` of the previous response.
+   * `from_position`, up to 2147483647.
    *
-   * @generated from field: int32 from_sequence = 1;
+   * @generated from field: int32 from_sequence = 1 [deprecated = true];
+   * @deprecated
    */
   fromSequence: number;
+
+  /**
+   * First position to verify: 0 for the start of the chain, otherwise
+   * `next_position` of the previous response.
+   *
+   * @generated from field: int64 from_position = 2;
+   */
+  fromPosition: bigint;
 };
 
 /**
@@ -233,16 +241,19 @@ export type VerifyEventsResponse = Message<"signet.auth.v1.VerifyEventsResponse"
   faults: ChainFault[];
 
   /**
-   * Position to continue at. 0: the end of the log was reached.
+   * `next_position`. A request with `from_sequence` whose next position is above
+   * 2147483647 is refused with INVALID_ARGUMENT.
    *
-   * @generated from field: int32 next_sequence = 3;
+   * @generated from field: int32 next_sequence = 3 [deprecated = true];
+   * @deprecated
    */
   nextSequence: number;
 
   /**
-   * Position of the last event in the log.
+   * `head_position`, if it is at most 2147483647; otherwise 0.
    *
-   * @generated from field: int32 head_sequence = 4;
+   * @generated from field: int32 head_sequence = 4 [deprecated = true];
+   * @deprecated
    */
   headSequence: number;
 
@@ -255,12 +266,44 @@ export type VerifyEventsResponse = Message<"signet.auth.v1.VerifyEventsResponse"
   headHash: string;
 
   /**
-   * Hash of the event before `from_sequence`, in hexadecimal, for comparison
-   * with a `head_hash` that was kept. Empty if there is no such event.
+   * Hash of the event before the first one that was verified, in hexadecimal,
+   * for comparison with a `head_hash` that was kept. Empty if there is no such
+   * event.
    *
    * @generated from field: string previous_hash = 6;
    */
   previousHash: string;
+
+  /**
+   * Position to continue at. 0: the end of the log was reached.
+   *
+   * @generated from field: int64 next_position = 7;
+   */
+  nextPosition: bigint;
+
+  /**
+   * Position of the last event in the chain.
+   *
+   * @generated from field: int64 head_position = 8;
+   */
+  headPosition: bigint;
+
+  /**
+   * Position of the first event in the chain: above 1 if older events were
+   * dropped at the end of their retention. A verification from an earlier
+   * position begins here.
+   *
+   * @generated from field: int64 first_position = 9;
+   */
+  firstPosition: bigint;
+
+  /**
+   * Number of events that are not in the chain yet: those of the last moments.
+   * They are not verified.
+   *
+   * @generated from field: int32 unchained = 10;
+   */
+  unchained: number;
 };
 
 /**
@@ -277,9 +320,10 @@ export const VerifyEventsResponseSchema: GenMessage<VerifyEventsResponse> = /*@_
  */
 export type ChainFault = Message<"signet.auth.v1.ChainFault"> & {
   /**
-   * Position in the chain, from 1. 0: the event is not in the chain.
+   * `position`, if it is at most 2147483647; otherwise 0.
    *
-   * @generated from field: int32 sequence = 1;
+   * @generated from field: int32 sequence = 1 [deprecated = true];
+   * @deprecated
    */
   sequence: number;
 
@@ -296,6 +340,13 @@ export type ChainFault = Message<"signet.auth.v1.ChainFault"> & {
    * @generated from field: string description = 3;
    */
   description: string;
+
+  /**
+   * Position in the chain, from 1. 0: the event is not in the chain.
+   *
+   * @generated from field: int64 position = 4;
+   */
+  position: bigint;
 };
 
 /**
@@ -325,7 +376,7 @@ export const AuditService: GenService<{
   },
   /**
    * Verifies the hash chain over a part of the log and reports its faults. To
-   * verify the whole log, repeat the call with `next_sequence` until it is 0.
+   * verify the whole log, repeat the call with `next_position` until it is 0.
    *
    * Errors: TOKEN_REQUIRED, INVALID_TOKEN, INSUFFICIENT_SCOPE, INVALID_ARGUMENT.
    *
