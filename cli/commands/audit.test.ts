@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openSystem, type System } from '../../test/system.ts';
+import { admin, openSystem, type System } from '../../test/system.ts';
 import { as, run } from '../testing/run.ts';
 
 let system: System;
@@ -20,6 +20,15 @@ test('lists events, newest first, filtered by actor, kind and time', async () =>
   expect(table.stdout).toMatch(/^TIME +KIND +OUTCOME +ACTOR +SUBJECT +ADDRESS +DETAILS\n\S+ +login +success /);
   const past = await asAdmin('audit', 'list', '--to', '2026-01-01', '--json');
   expect(past.json()).toEqual({ events: [], next_page_token: '' });
+});
+
+test('the table shows parties that are accounts by their email, and others by their id', async () => {
+  const ada = await system.staff('support');
+  const granted = await asAdmin('audit', 'list', '--kind', 'role_granted', '--subject', ada.email);
+  expect(granted.stdout).toMatch(new RegExp(`role_granted +success +${admin.email} +${ada.email} `));
+  const created = await asAdmin('audit', 'list', '--kind', 'key_created');
+  const { json } = await asAdmin('keys', 'list', '--json');
+  expect(created.stdout).toMatch(new RegExp(`key_created +success +- +${json().keys[0].kid} `));
 });
 
 test('verifies the chain and prints its head', async () => {

@@ -78,9 +78,10 @@ async function partyId(connection: Connection, name = ''): Promise<string> {
   return name.includes('@') ? accountId(connection, name) : name;
 }
 
-function rowOf({ time, kind, outcome, actorId, subjectId, ip, details }: Event): string[] {
+function rowOf({ time, kind, outcome, ip, details, ...parties }: Event): string[] {
   const known = Object.entries(details ?? {}).map(([name, value]) => `${name}=${inWords(value)}`);
-  return [when(time), kind, outcome, actorId, subjectId, ip, known.join(' ')];
+  const { actorEmail, actorId, subjectEmail, subjectId } = parties;
+  return [when(time), kind, outcome, actorEmail || actorId, subjectEmail || subjectId, ip, known.join(' ')];
 }
 
 function inWords(value: unknown): string {

@@ -73,7 +73,7 @@ export async function buildAuth(deps: {
 
   const events = add(buildEvents(ground));
   const users = add(buildUsers(ground));
-  add(buildAudit(ground));
+  add(buildAudit(ground, users.store));
   const { master, macs } = add(await buildSecrets(ground, [signingKeysTable]));
   const keys = add(await buildKeys(ground, master));
   const revocation = add(await buildRevocation(ground));

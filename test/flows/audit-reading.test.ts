@@ -18,6 +18,8 @@ beforeAll(async () => {
 afterAll(() => system.close());
 
 interface Event {
+  actor_email: string;
+  subject_email: string;
   id: string;
   kind: string;
   actor_id: string;
@@ -55,6 +57,20 @@ test('pages of any size return the whole list once, latest event first', async (
       .toSorted()
       .toReversed(),
   );
+});
+
+test('events have the current emails of accounts, and none of services, keys and deleted accounts', async () => {
+  const emails = ({ actor_email, subject_email }: Event) => [actor_email, subject_email];
+  const [granted] = await every({ subject_id: ada.id, kind: 'role_granted' }, 1);
+  expect(emails(granted!)).toEqual([admin.email, ada.email]);
+  const others = [...(await every({ kind: 'service_login' }, 100)), ...(await every({ kind: 'key_created' }, 100))];
+  expect(others.map(emails)).toEqual(others.map(() => ['', '']));
+
+  const grace = await system.person();
+  const of = () => every({ subject_id: grace.id, kind: 'registered' }, 1);
+  expect((await of()).map(({ subject_email }) => subject_email)).toEqual([grace.email]);
+  expect((await system.rest('DELETE', '/users/account', { token: grace.access })).status).toBe(204);
+  expect((await of()).map(emails)).toEqual([['', '']]);
 });
 
 test('filters are combined; from_time is inclusive, to_time exclusive', async () => {

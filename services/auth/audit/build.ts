@@ -2,6 +2,7 @@ import { AuditService } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { every } from '#kit/work/work.ts';
 import type { Ground } from '../ground.ts';
+import type { UserStore } from '../users/public.ts';
 import { auditHandler } from './handler/audit.ts';
 import { createAuditLog } from './rules/log.ts';
 import { createAuditChain } from './store/chain.ts';
@@ -18,7 +19,7 @@ const chainEvery = 1_000;
 const measureEvery = 5_000;
 
 /** Builds the chain and the reader of the audit log. Each room writes its own events. */
-export function buildAudit({ db, metrics }: Ground) {
+export function buildAudit({ db, metrics }: Ground, users: Pick<UserStore, 'emailsOf'>) {
   const chain = createAuditChain(db);
   const append = every('chain audit events', chainEvery, async (signal) => {
     for (let count = batch; count === batch && !signal.aborted;) count = await chain.append(batch);
@@ -27,7 +28,7 @@ export function buildAudit({ db, metrics }: Ground) {
   metrics.watch('signet_audit_unchained', () => left.count);
   metrics.watch('signet_audit_unchained_age_seconds', () => left.age);
   return {
-    mounted: [mount(AuditService, auditHandler(createAuditLog(createAuditStore(db))))],
+    mounted: [mount(AuditService, auditHandler(createAuditLog(createAuditStore(db), users)))],
     work: [append, every('measure the audit log', measureEvery, async () => void (left = await chain.unchained()))],
     close: audited.wakes(append),
   };

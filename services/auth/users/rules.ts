@@ -15,4 +15,6 @@ export interface User {
 /** Persistence port for accounts. */
 export interface UserStore {
   find(id: string): Promise<User | undefined>;
+  /** Returns the emails of the ids that are accounts, by id. Other texts among the ids are ignored. */
+  emailsOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }

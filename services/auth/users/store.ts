@@ -1,4 +1,5 @@
 import type { PrismaClient } from '#gen/prisma/auth/client.ts';
+import { validate } from 'uuid';
 import { columns, present } from '#kit/store/columns.ts';
 import type { User, UserStore } from './rules.ts';
 
@@ -43,6 +44,14 @@ export function createUserStore(db: PrismaClient): UserStore {
     async find(id) {
       const [found] = await db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${id}::uuid`;
       return found && toUser(found);
+    },
+
+    async emailsOf(ids) {
+      const wanted = [...new Set(ids)].filter((id) => validate(id));
+      if (wanted.length === 0) return new Map();
+      const found = await db.$queryRaw<Pick<UserRow, 'id' | 'email'>[]>`
+        SELECT id, email FROM auth.users WHERE id = ANY(${wanted}::uuid[])`;
+      return new Map(found.map(({ id, email }) => [id, email]));
     },
   };
 }

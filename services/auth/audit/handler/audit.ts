@@ -3,7 +3,7 @@ import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { type AuditService, type Event, EventSchema } from '#gen/proto/signet/auth/v1/audit_service_pb.ts';
 import { failure } from '../../reasons.ts';
-import type { AuditEvent, AuditLog } from '../rules/log.ts';
+import type { AuditLog, ListedEvent } from '../rules/log.ts';
 
 /** Implements AuditService. */
 export function auditHandler(log: AuditLog): ServiceImpl<typeof AuditService> {
@@ -45,6 +45,6 @@ function sequenceOf(position: bigint): number {
   return position > maxSequence ? 0 : Number(position);
 }
 
-function toMessage({ at, ...event }: AuditEvent): Event {
+function toMessage({ at, ...event }: ListedEvent): Event {
   return create(EventSchema, { ...event, details: { ...event.details }, time: timestampFromDate(at) });
 }

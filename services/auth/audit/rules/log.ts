@@ -1,4 +1,5 @@
 import { type Page, type PageQuery, type PageRequest, readPage } from '#kit/page/page.ts';
+import type { UserStore } from '../../users/public.ts';
 
 /** A stored event. */
 export interface AuditEvent {
@@ -11,6 +12,12 @@ export interface AuditEvent {
   readonly ip: string;
   readonly requestId: string;
   readonly details: Readonly<Record<string, string | number | boolean | string[]>>;
+}
+
+/** An event with the current emails of its parties; empty where a party is no account. */
+export interface ListedEvent extends AuditEvent {
+  readonly actorEmail: string;
+  readonly subjectEmail: string;
 }
 
 /** Filter of an event list. Empty: any. */
@@ -67,7 +74,7 @@ export interface AuditStore {
 
 /** Reads the audit log. */
 export interface AuditLog {
-  list(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEvent>>;
+  list(filter: AuditFilter, page: PageRequest): Promise<Page<ListedEvent>>;
   verify(from: bigint): Promise<ChainCheck>;
 }
 
@@ -75,15 +82,26 @@ export interface AuditLog {
 const checkLimit = 10_000;
 
 /** Creates the reader of the audit log. */
-export function createAuditLog(store: AuditStore): AuditLog {
+export function createAuditLog(store: AuditStore, users: Pick<UserStore, 'emailsOf'>): AuditLog {
   return {
-    list: (filter, page) =>
-      readPage(
+    async list(filter, page) {
+      const { items, ...rest } = await readPage(
         page,
         ['events', filter],
         (query) => store.page(filter, query),
         ({ at, id }) => [at.toISOString(), id],
-      ),
+      );
+      const emails = await users.emailsOf(items.flatMap(({ actorId, subjectId }) => [actorId, subjectId]));
+      const emailOf = (id: string) => emails.get(id) ?? '';
+      return {
+        ...rest,
+        items: items.map((event) => ({
+          ...event,
+          actorEmail: emailOf(event.actorId),
+          subjectEmail: emailOf(event.subjectId),
+        })),
+      };
+    },
     verify: (from) => store.check(from, checkLimit),
   };
 }

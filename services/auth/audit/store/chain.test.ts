@@ -5,6 +5,7 @@ import { connection, type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import type { NewAuditEvent } from '../rules/events.ts';
+import { createUserStore } from '../../users/public.ts';
 import { createAuditLog } from '../rules/log.ts';
 import { createAuditChain } from './chain.ts';
 import { insertAudit } from './events.ts';
@@ -36,7 +37,7 @@ const eventOf = (subjectId: string): NewAuditEvent => ({
 });
 const write = (subject: string) => insertAudit(db, eventOf(subject));
 const append = (most = 1_000) => createAuditChain(db).append(most);
-const verify = (from = 0n) => createAuditLog(createAuditStore(db)).verify(from);
+const verify = (from = 0n) => createAuditLog(createAuditStore(db), createUserStore(db)).verify(from);
 
 /** Begins a transaction that writes an event. The function that is answered commits it. */
 async function begin(subject: string): Promise<() => Promise<void>> {
