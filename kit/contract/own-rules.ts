@@ -1,6 +1,6 @@
 import { createRegistry, type DescExtension, getOption } from '@bufbuild/protobuf';
 import { predefined } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
-import { file_signet_type_v1_text } from '#gen/proto/signet/type/v1/text_pb.ts';
+import { file_signet_type_v1_text } from '../../gen/proto/signet/type/v1/text_pb.ts';
 
 /** The rules that the contract adds to those of protovalidate (signet/type/v1/text.proto). */
 export const ownRules = createRegistry(file_signet_type_v1_text);

@@ -1,11 +1,11 @@
 import { create, type DescMessage, type DescService, type Message } from '@bufbuild/protobuf';
 import { pathToString } from '@bufbuild/protobuf/reflect';
-import { createValidator } from '@bufbuild/protovalidate';
 import type { Interceptor } from '@connectrpc/connect';
 import { failure, maxViolations } from '#kit/errors/failure.ts';
-import { ownRules, reasonOfRule } from './own-rules.ts';
+import { reasonOfRule } from './own-rules.ts';
+import { createValidator } from './validator.ts';
 
-const validator = createValidator({ registry: ownRules });
+const validator = createValidator();
 
 /**
  * Validates a message against the rules in its proto.

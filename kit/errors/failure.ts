@@ -6,16 +6,9 @@ import type { ReasonEntry } from '#kit/guard/reasons.ts';
 import { isDatabaseAway } from './away.ts';
 import { infoOf, statusKey } from './error-info.ts';
 import { isKitReason, type KitReason, kitReasons, reasonOfCode, type Reasons } from './reasons.ts';
+import type { FieldViolation } from './violations.ts';
 
-/** An invalid field of a request. */
-export interface FieldViolation {
-  /** Path of the field, in the proto's names: `nested.label`. */
-  readonly field: string;
-  /** Description of the fault, for people. */
-  readonly description: string;
-  /** Code of the fault, for programs: at most 63 capitals, digits and underscores. */
-  readonly reason: string;
-}
+export { type FieldViolation, violationsOf } from './violations.ts';
 
 /** Optional parts of a failure. */
 export interface FailureOptions extends Pick<ErrorExtras, 'headers' | 'detail' | 'metadata' | 'domain' | 'cause'> {
@@ -74,18 +67,6 @@ export function createFailure(reason: string, entry: ReasonEntry, options: Failu
 /** Returns the reason of an error of any service; undefined without a trusted one. */
 export function reasonOf(error: unknown): string | undefined {
   return infoOf(error)?.reason;
-}
-
-/**
- * Returns the invalid fields of an error; empty without google.rpc.BadRequest. A field
- * to which an upstream service gives no reason has the reason INVALID.
- */
-export function violationsOf(error: unknown): FieldViolation[] {
-  if (!(error instanceof ConnectError)) return [];
-  return error
-    .findDetails(BadRequestSchema)
-    .flatMap(({ fieldViolations }) => fieldViolations)
-    .map(({ field, description, reason }) => ({ field, description, reason: reason || 'INVALID' }));
 }
 
 /**

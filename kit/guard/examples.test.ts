@@ -76,7 +76,7 @@ describe('the Connect example', () => {
   beforeEach(async () => {
     baseUrl = await listen(await connectServer(origin, auth.url, key));
     // The guard refuses all calls until it has loaded the revocations.
-    await vi.waitFor(async () => call('private', await issuer.userToken()));
+    await vi.waitFor(async () => call('private', await issuer.userToken()), { timeout: 30_000 });
   });
 
   test('accepts a signed token', async () => {
@@ -224,7 +224,7 @@ describe('the Fastify example', () => {
   let base: string;
   beforeEach(async () => {
     base = await listen(httpServer(origin, auth.url, key));
-    await vi.waitUntil(async () => (await get('/ready')).ok);
+    await vi.waitUntil(async () => (await get('/ready')).ok, { timeout: 30_000 });
   });
   const get = (path: string, headers: Record<string, string> = {}) => fetch(`${base}${path}`, { headers });
   const asUser = async (user: Parameters<TestIssuer['userToken']>[0] = {}) => ({

@@ -20,7 +20,7 @@ export function grpcServer(issuer: string, authUrl: string, key: string) {
   const service = { name: 'greeter', key, authUrl };
   const guard = createServiceGuard({ ...service, issuer, audience: 'signet', algorithms: ['RS256', 'ES256'] });
   const server = guardedServer(guard, [EchoService]);
-  server.register('/signet.test.v1.EchoService/Private', hello, write, read, 'unary');
-  server.register('/signet.test.v1.EchoService/AdminOnly', hello, write, read, 'unary');
+  server.register(`/${EchoService.typeName}/Private`, hello, write, read, 'unary');
+  server.register(`/${EchoService.typeName}/AdminOnly`, hello, write, read, 'unary');
   return { server, guard };
 }
