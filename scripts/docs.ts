@@ -10,6 +10,7 @@ import { keys as allKeys } from '../services/all/config.ts';
 import { services } from '../services/registry.ts';
 import { root } from './check/check.ts';
 import { composeServices } from './compose.ts';
+import { clientEntries, exampleFor } from './packages/readme.ts';
 import { serviceReasons } from './reasons.ts';
 
 /** A file with a generated part; the rest is written by hand. */
@@ -21,7 +22,7 @@ export interface Doc {
   readonly part: () => Promise<string>;
 }
 
-const tableMarkers = ['<!-- table: made by npm run generate -->', '<!-- table ends -->'] as const;
+const tableMarkers = markersOf('table');
 
 /** The files with a generated part. */
 export const docs: Doc[] = [
@@ -33,7 +34,26 @@ export const docs: Doc[] = [
     markers: ['  # services: made by npm run generate', '  # services end'],
     part: async () => composeServices(),
   },
+  {
+    file: 'packages/guard/README.md',
+    markers: markersOf('route'),
+    part: async () => `\n${await exampleFor('fastify')}`,
+  },
+  {
+    file: 'packages/guard/README.md',
+    markers: markersOf('methods'),
+    part: async () => `\n${await exampleFor('connect')}\n${await exampleFor('grpc')}`,
+  },
+  {
+    file: 'packages/client/README.md',
+    markers: markersOf('entries'),
+    part: async () => `\n${await clientEntries()}\n`,
+  },
 ];
+
+function markersOf(part: string): [begin: string, end: string] {
+  return [`<!-- ${part}: made by npm run generate -->`, `<!-- ${part} ends -->`];
+}
 
 /** Renders a file's text with the current generated part. */
 export async function render({ file, markers: [begin, end], part }: Doc): Promise<string> {

@@ -1,0 +1,2 @@
+// The gate of plain Fastify routes: @signet/guard/fastify.
+export { fastifyGate, identityOfRequest, userOfRequest } from '../../kit/guard/fastify.ts';
