@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runQuietly } from '../command.mjs';
+import { newcomersEnvironment } from '../newcomer.ts';
 import { commandsOf, type Paste } from './commands.ts';
 import { differenceOf, missingLine } from './compare.ts';
 import { distantHome, ports, processesOf, takenPorts } from './leftovers.ts';
@@ -144,19 +145,6 @@ async function expectGrace(): Promise<void> {
     body: JSON.stringify({ email: 'grace@example.com', password: 'correct horse battery' }),
   });
   expect(answer.status === 200, `the account of README.md can no longer sign in: ${await answer.text()}`);
-}
-
-/** The environment of a new terminal: without the variables of npm, of this script and of Signet. */
-function newcomersEnvironment(): NodeJS.ProcessEnv {
-  const set = Object.entries(process.env).filter(
-    ([name]) =>
-      !/^(npm_(?!config_)|npm_config_local_prefix$|SIGNET_|INIT_CWD$|NODE_ENV$|UV_THREADPOOL_SIZE$|DATABASE_URL$)/.test(
-        name,
-      ),
-  );
-  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
-  const PATH = folders.filter((dir) => !dir.includes('node_modules') && !dir.includes('node-gyp-bin'));
-  return { ...Object.fromEntries(set), PATH: PATH.join(path.delimiter) };
 }
 
 /** Ends processes that still run in the clone after a failure, and deletes its files. */
