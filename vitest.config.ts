@@ -25,6 +25,7 @@ export default defineConfig({
     // These end what hangs. They are long, so that a loaded machine passes.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     pool: 'forks',
     // Tests wait much of their time: more workers than processors keep the processors busy.
     maxWorkers: Math.max(4, availableParallelism()),
