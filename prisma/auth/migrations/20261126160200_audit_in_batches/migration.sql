@@ -45,7 +45,8 @@ CREATE TABLE "auth"."audit_head" (
 INSERT INTO "auth"."audit_head" ("position", "hash", "anchor_hash")
 SELECT "audit_sequence", "audit_hash", '\x' FROM "auth"."heads";
 
--- Only the functions that chain events and drop old ones may delete: those set signet.audit while they run.
+-- Only the function that chains events may delete: it sets signet.audit meanwhile, by a statement, because a function's
+-- SET clause would need a permission.
 CREATE OR REPLACE FUNCTION "auth"."audit_is_append_only"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'audit_unchained' AND current_setting('signet.audit', true) = 'chaining' THEN
@@ -99,8 +100,7 @@ END $$;
 -- Chains committed events, at most so many, in the order of their insertion, and returns how many. Without an event to
 -- chain it takes no lock, and it does nothing while another one is chaining. Each statement sees what was committed
 -- before it began: an event that commits late is chained late, and none is left out.
-CREATE FUNCTION "auth"."chain_audit_events"(most int) RETURNS int LANGUAGE plpgsql
-SET signet.audit = 'chaining' AS $$
+CREATE FUNCTION "auth"."chain_audit_events"(most int) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
   head auth.audit_head;
   this_month date;
@@ -119,6 +119,7 @@ BEGIN
   IF this_month > head.month THEN
     PERFORM auth.add_audit_month(this_month);
   END IF;
+  PERFORM set_config('signet.audit', 'chaining', true);
   WITH moved AS (
     DELETE FROM auth.audit_unchained u
     WHERE u.n = ANY (ARRAY(SELECT o.n FROM auth.audit_unchained o ORDER BY o.n LIMIT most))
@@ -139,6 +140,7 @@ BEGIN
     UPDATE auth.audit_head h SET position = last.position, hash = last.hash, month = this_month FROM last WHERE h.one
   )
   SELECT count(*) INTO count FROM chained;
+  PERFORM set_config('signet.audit', '', true);
   RETURN count;
 END $$;
 
