@@ -41,7 +41,7 @@ export interface Call {
 /** Context key of the call, which the transport sets. */
 export const callKey = createContextKey<Call | undefined>(undefined, { description: 'call' });
 
-/** Context key of the call's stage: `admitted` by the gate, then `begun` once its message is read and the interceptors run. */
+/** Context key of the call's stage: `admitted` by the gate, then `begun` once its message is read and its handler may run. */
 export const stageKey = createContextKey<'begun' | 'admitted' | undefined>(undefined, { description: 'stage' });
 
 const storage = new AsyncLocalStorage<Call>();

@@ -3,6 +3,7 @@ import type { StreamResponse, UnaryResponse } from '@connectrpc/connect';
 import type { Span } from '@opentelemetry/api';
 import { clientSpan, endSpan, placeOf } from '#kit/telemetry/spans.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
+import { CallHeaders } from '#kit/guard/call-headers.ts';
 import { currentCall, peerHeaders } from './call.ts';
 import { propagateTrace } from '#kit/telemetry/trace.ts';
 import { streamUntilAborted } from './until-aborted.ts';
@@ -33,7 +34,7 @@ export async function outgoing(
   options: ClientOptions,
 ): Promise<Outgoing> {
   const call = currentCall();
-  const header = new Headers(given.header);
+  const header = new CallHeaders(given.header);
   const timeoutMs = given.timeoutMs ?? options.defaultTimeoutMs ?? 5_000;
   if (!call) return { signal: given.signal, timeoutMs, header };
   if (call.authorization !== null && !header.has('authorization')) header.set('authorization', call.authorization);
@@ -52,7 +53,7 @@ export async function outgoing(
 
 /** Makes a call and ends its span with the response; that of a stream with the last message, or when its reader stops. */
 export async function traced<T extends UnaryResponse | StreamResponse>(
-  { span, signal = new AbortController().signal }: Outgoing,
+  { span, signal }: Outgoing,
   call: () => Promise<T>,
 ): Promise<T> {
   if (!span) return call();
@@ -61,7 +62,9 @@ export async function traced<T extends UnaryResponse | StreamResponse>(
     if (answer.stream) {
       return {
         ...answer,
-        message: streamUntilAborted(answer.message, signal, (error) => endSpan(span, 'client', error)),
+        message: streamUntilAborted(answer.message, signal ?? new AbortController().signal, (error) =>
+          endSpan(span, 'client', error),
+        ),
       };
     }
     endSpan(span, 'client');
@@ -70,9 +73,4 @@ export async function traced<T extends UnaryResponse | StreamResponse>(
     endSpan(span, 'client', error);
     throw error;
   }
-}
-
-/** Returns the limits of a call as options of Connect's `runUnaryCall` and `runStreamingCall`. */
-export function limitsOf({ signal, timeoutMs }: Outgoing) {
-  return { ...(signal ? { signal } : {}), ...(Number.isFinite(timeoutMs) ? { timeoutMs } : {}) };
 }

@@ -22,18 +22,35 @@ export async function untilAborted<T>(
   late: (error: unknown) => void = ignore,
 ): Promise<T> {
   if (signal.aborted) throw abortError(signal);
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(abortError(signal));
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    const work = begin();
-    work.catch((error: unknown) => {
-      if (signal.aborted) late(error);
-    });
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  return beforeAbort(signal, begin(), late);
+}
+
+/**
+ * Waits for work until a call is over.
+ * @param late receives an error that the work throws after the call is over
+ * @throws the error of the work, or of the aborted call
+ */
+export function beforeAbort<T>(
+  signal: AbortSignal,
+  work: Promise<T>,
+  late: (error: unknown) => void = ignore,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(abortError(signal));
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    work.then(
+      (result) => {
+        signal.removeEventListener('abort', abort);
+        return resolve(result);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abort);
+        if (signal.aborted) late(error);
+        reject(error);
+      },
+    );
+  });
 }
 
 /**

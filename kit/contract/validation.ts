@@ -1,6 +1,5 @@
 import { create, type DescMessage, type DescService, type Message } from '@bufbuild/protobuf';
 import { pathToString } from '@bufbuild/protobuf/reflect';
-import type { Interceptor } from '@connectrpc/connect';
 import { failure, maxViolations } from '#kit/errors/failure.ts';
 import { reasonOfRule } from './own-rules.ts';
 import { createValidator } from './validator.ts';
@@ -24,19 +23,13 @@ export function assertValid(desc: DescMessage, message: Message): void {
   });
 }
 
-/** Creates an interceptor that validates every incoming message. Compiles the rules at start, not at the first call. */
-export function validation(services: readonly DescService[]): Interceptor {
+/** Compiles the rules of services' messages, so that no call has to. */
+export function compileRules(services: readonly DescService[]): void {
   for (const { input } of services.flatMap((service) => service.methods)) validator.validate(input, create(input));
-  return (next) => async (req) => {
-    if (!req.stream) {
-      assertValid(req.method.input, req.message);
-      return next(req);
-    }
-    return next({ ...req, message: checked(req.method.input, req.message) });
-  };
 }
 
-async function* checked<T extends Message>(desc: DescMessage, messages: AsyncIterable<T>): AsyncIterable<T> {
+/** Validates messages as they are read. */
+export async function* validated<T extends Message>(desc: DescMessage, messages: AsyncIterable<T>): AsyncIterable<T> {
   for await (const message of messages) {
     assertValid(desc, message);
     yield message;

@@ -16,7 +16,7 @@ const whyKey = createContextKey<ConnectError | undefined>(undefined, {
 
 /**
  * Wraps Connect's handlers to replace its errors for unreadable requests. Connect
- * parses a request between the gate and the interceptors; its own errors have no
+ * parses a request between the gate and the handler; its own errors have no
  * reason, quote the request, and report invalid input as INTERNAL.
  * @param compressions those that requests may have
  */

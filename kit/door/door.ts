@@ -99,6 +99,8 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
     trustProxy: trustedProxies.length > 0 && trustIn(trustedProxies),
     bodyLimit: maxRequestBytes,
     loggerInstance: logger,
+    // Not one per request: the few lines of a door name the request themselves.
+    childLoggerFactory: (parent) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),
     exposeHeadRoutes: true,

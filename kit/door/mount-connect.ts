@@ -1,4 +1,5 @@
-import { createConnectRouter, createContextValues } from '@connectrpc/connect';
+import type { DescService } from '@bufbuild/protobuf';
+import { createConnectRouter, createContextValues, type ServiceImpl } from '@connectrpc/connect';
 import {
   compressionBrotli,
   compressionGzip,
@@ -10,12 +11,13 @@ import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
 import type { RpcApp } from '#kit/call/app.ts';
+import { handlerOf } from '#kit/call/handler.ts';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { isGone } from '#kit/rest/request-body.ts';
 import { peerOf } from '#kit/rest/request-context.ts';
 import { withOwnErrors } from './connect-errors.ts';
-import { outsideErrors, outsideGate } from './outside.ts';
+import { outsideOf } from './outside.ts';
 
 /** The compressions of requests and responses. */
 const compressions = [compressionGzip, compressionBrotli];
@@ -36,19 +38,19 @@ export function mountConnect(
   const shutdown = new AbortController();
   const methods = app.services.flatMap((service) => service.methods);
   const limits = new Set(methods.map((method) => edgeRuleOf(method).maxRequestBytes));
-  // One router per limit: options of a single service would replace the gate and the interceptors.
+  const outside = outsideOf(app);
+  // One router per limit: options of a single service would replace the gate.
   const found = [...limits].flatMap((readMaxBytes) => {
     const router = createConnectRouter({
       acceptCompression: [...compressions],
-      requestGate: outsideGate(app.gate),
-      interceptors: [outsideErrors, ...app.interceptors],
+      requestGate: outside.gate,
       readMaxBytes,
       binaryOptions: { readUnknownFields: false },
       maxTimeoutMs: 24 * 3_600_000,
       jsonOptions: { useProtoFieldName: true, alwaysEmitImplicit: true, ignoreUnknownFields: false },
       shutdownSignal: shutdown.signal,
     });
-    for (const { desc, impl } of app.mounted) router.service(desc, impl);
+    for (const service of app.services) router.service(service, implOf(service, outside));
     return router.handlers.filter(({ method }) => edgeRuleOf(method).maxRequestBytes === readMaxBytes);
   });
   const handlers = withOwnErrors(found, app, compressions);
@@ -102,13 +104,26 @@ export function mountConnect(
           // The call's log line reports the disconnect.
           if (isGone(request.raw)) return void reply.hijack();
           if (!reply.sent) throw error;
-          request.log.error({ err: error }, 'failed to write a response');
+          request.log.error({ request_id: request.id, err: error }, 'failed to write a response');
           reply.raw.destroy();
         }
         return reply;
       });
     }
   });
+}
+
+/** Implements a service by an app that serves it. */
+function implOf({ methods }: DescService, app: Pick<RpcApp, 'unary' | 'stream'>): Partial<ServiceImpl<DescService>> {
+  return Object.fromEntries(
+    methods.map((method) => [
+      method.localName,
+      handlerOf(method, {
+        unary: (input, context) => app.unary(method, context, input),
+        stream: (input, context) => app.stream(method, context, input),
+      }),
+    ]),
+  ) as Partial<ServiceImpl<DescService>>;
 }
 
 /** Returns whether Connect treats a request as a call, which the gate counts. */

@@ -12,7 +12,7 @@ const body = Buffer.from('hello '.repeat(100_000));
 let door: Door;
 beforeAll(async () => {
   door = await openDoor({
-    app: createRpcApp({ mounted: [], gate: async () => undefined, interceptors: [] }),
+    app: createRpcApp({ mounted: [], gate: async () => undefined }),
     ready: async () => undefined,
     log: silentLog,
     port: 0,

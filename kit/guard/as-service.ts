@@ -1,4 +1,5 @@
 import type { Transport } from '@connectrpc/connect';
+import { CallHeaders } from './call-headers.ts';
 import { callerHeader } from './credentials.ts';
 import { refusalReasonOf } from './error.ts';
 import type { ServiceIdentity } from './service-identity.ts';
@@ -46,7 +47,7 @@ export function asService(transport: Transport, identity: ServiceIdentity): Tran
 }
 
 function withToken(given: HeadersInit | undefined, token: string): Headers {
-  const header = new Headers(given);
+  const header = new CallHeaders(given);
   header.set(callerHeader, token);
   return header;
 }

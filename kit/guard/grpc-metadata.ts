@@ -1,6 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { Metadata, type status as Status, type StatusObject } from '@grpc/grpc-js';
+import { CallHeaders } from './call-headers.ts';
 
 // Connect and grpc-js have separate enums of status codes. Both use the numbers of gRPC.
 
@@ -18,18 +19,23 @@ export function toMetadata(headers: Headers): Metadata {
 
 /** Converts grpc-js Metadata to Headers. The values of a repeated key are joined with a comma, as in HTTP. */
 export function toHeaders(metadata: Metadata): Headers {
-  const headers = new Headers();
-  for (const key of Object.keys(metadata.getMap())) {
-    for (const value of metadata.get(key)) {
-      headers.append(key, typeof value === 'string' ? value : value.toString('base64').replace(/=+$/, ''));
-    }
+  const headers = new CallHeaders();
+  for (const [key, values] of Object.entries(metadata.toHttp2Headers())) {
+    const isBinary = key.endsWith('-bin');
+    for (const value of [values].flat()) headers.append(key, isBinary ? unpadded(String(value)) : String(value));
   }
   return headers;
 }
 
+/** Removes the padding of base64. */
+function unpadded(text: string): string {
+  const end = text.indexOf('=');
+  return end === -1 ? text : text.slice(0, end);
+}
+
 /** Converts an error to a gRPC status, including google.rpc.Status and its details. */
-export function toStatus(error: ConnectError, trailer: Headers = new Headers()): StatusObject {
-  const headers = setTrailerStatus(new Headers(trailer), error);
+export function toStatus(error: ConnectError, trailer: Headers = new CallHeaders()): StatusObject {
+  const headers = setTrailerStatus(new CallHeaders(trailer), error);
   headers.delete('grpc-status');
   headers.delete('grpc-message');
   return { code: error.code as unknown as Status, details: error.rawMessage, metadata: toMetadata(headers) };

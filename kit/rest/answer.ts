@@ -14,7 +14,7 @@ const connectionHeaders = new Set([
   'upgrade',
 ]);
 
-/** Copies the headers that handlers and interceptors set to the response. */
+/** Copies the headers that gate and handler set to the response. */
 export function copyHeaders(from: Headers, reply: FastifyReply): void {
   for (const [name, value] of from) {
     // Headers iterates set-cookie once per cookie, and Fastify appends each.
@@ -59,7 +59,7 @@ export function isUnchanged(request: FastifyRequest, etag: string): boolean {
   return (condition.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => tag.replace(/^W\//, '') === opaque);
 }
 
-/** Returns the id of a request: the one that a gate, interceptor or hook set on the response, otherwise Fastify's. */
+/** Returns the id of a request: the one that a gate or hook set on the response, otherwise Fastify's. */
 export function requestIdOf(request: FastifyRequest, reply: FastifyReply, header?: Headers): string {
   const given = header?.get('x-request-id') ?? reply.getHeader('x-request-id');
   return given === undefined ? request.id : String(given);

@@ -25,7 +25,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   // An error with a reason is sent as it is. Its source has decided whether to log it.
   if (reasonOf(error) !== undefined) return sendProblem(request, reply, error);
   const status = statusOf(error);
-  if (status === undefined) request.log.error({ err: error }, 'unexpected error');
+  if (status === undefined) request.log.error({ request_id: request.id, err: error }, 'unexpected error');
   sendProblem(
     request,
     reply,

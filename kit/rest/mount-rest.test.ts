@@ -321,7 +321,6 @@ describe('mountRest at start', () => {
     const rpc = createRpcApp({
       mounted: [mount(EchoService, {}), mount(EchoService, {})],
       gate: async () => undefined,
-      interceptors: [],
     });
     expect(() => mountRest(Fastify(), rpc)).toThrow(/EchoService\/Echo \(POST \/v1\/echo\) and .*Echo \(POST/);
   });

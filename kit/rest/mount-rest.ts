@@ -14,7 +14,8 @@ import { isJsonMediaType } from './media-type.ts';
 import { formText, isFormMediaType, sendOAuthError } from './oauth.ts';
 import { jsonText } from './json-text.ts';
 import { drain, hasBody, readBody } from './request-body.ts';
-import { openContext, type RestContext } from './request-context.ts';
+import type { OpenContext } from '#kit/call/context.ts';
+import { openRestContext } from './request-context.ts';
 import { createRouter, type Match } from './router.ts';
 
 declare module 'fastify' {
@@ -68,13 +69,8 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
   const draining = new AbortController();
 
   /** Runs the gate, then reads the body and creates the request message. */
-  async function admit(
-    request: FastifyRequest,
-    match: Match<Binding>,
-    context: RestContext,
-    ended: Promise<never>,
-  ): Promise<Message> {
-    await Promise.race([rpc.gate(context), ended]);
+  async function admit(request: FastifyRequest, match: Match<Binding>, context: OpenContext): Promise<Message> {
+    await rpc.gate(context);
     let body = '';
     if (hasBody(request.raw)) {
       const { maxRequestBytes } = limitsOf(match.target.method);
@@ -89,11 +85,11 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
   async function answerUnary(request: FastifyRequest, reply: FastifyReply, match: Match<Binding>): Promise<void> {
     const binding = match.target;
     const { timeoutMs } = limitsOf(binding.method);
-    const context = openContext(request, binding, { timeoutMs, shutdown: undefined });
-    const ended = endOf(context, reply);
+    const context = openRestContext(request, binding, { timeoutMs, shutdown: undefined });
+    endOnClose(context, reply);
     try {
-      const input = await admit(request, match, context, ended);
-      const output = await Promise.race([rpc.unary(binding.method, context, input), ended]);
+      const input = await admit(request, match, context);
+      const output = await rpc.unary(binding.method, context, input);
       sendAnswer(request, reply, {
         status: binding.status,
         contentType: binding.contentType,
@@ -111,8 +107,8 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
 
   async function answerStream(request: FastifyRequest, reply: FastifyReply, match: Match<Binding>): Promise<void> {
     const binding = match.target;
-    const context = openContext(request, binding, { timeoutMs: undefined, shutdown: draining.signal });
-    const ended = endOf(context, reply);
+    const context = openRestContext(request, binding, { timeoutMs: undefined, shutdown: draining.signal });
+    endOnClose(context, reply);
     // The timeout ends when the handler starts; the stream itself has none.
     const admission = setTimeout(() => context.abort(failure('DEADLINE_EXCEEDED')), limitsOf(binding.method).timeoutMs);
     let messages: AsyncIterator<Message> | undefined;
@@ -123,10 +119,10 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       messages?.return?.().catch(() => undefined);
     }
     try {
-      const input = await admit(request, match, context, ended);
+      const input = await admit(request, match, context);
       clearTimeout(admission);
       messages = rpc.stream(binding.method, context, createAsyncIterable([input]))[Symbol.asyncIterator]();
-      const opening = await Promise.race([openStream(messages, openMs), ended]);
+      const opening = await openStream(messages, openMs);
       copyHeaders(context.responseHeader, reply);
       reply
         .header('content-type', 'text/event-stream')
@@ -193,7 +189,7 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
       // `done` is not called: the hook sends the response.
       onRequest: (request, reply, _done) => {
         serve(request, reply).catch((error: unknown) => {
-          request.log.error({ err: error }, 'rest: failed to respond');
+          request.log.error({ request_id: request.id, err: error }, 'rest: failed to respond');
           reply.raw.destroy();
         });
       },
@@ -202,16 +198,11 @@ export function mountRest(app: FastifyInstance, rpc: RpcApp, options: RestOption
   });
 }
 
-/** Rejects if a call is over before its response: deadline, disconnect, shutdown. */
-function endOf(context: RestContext, reply: FastifyReply): Promise<never> {
+/** Ends a call whose client disconnects before the response. */
+function endOnClose(context: OpenContext, reply: FastifyReply): void {
   reply.raw.once('close', () => {
     if (!context.signal.aborted) context.abort(failure('CANCELLED'));
   });
-  const ended = new Promise<never>((_, reject) => {
-    context.signal.addEventListener('abort', () => reject(context.signal.reason as Error), { once: true });
-  });
-  ended.catch(() => undefined);
-  return ended;
 }
 
 function refuse(
@@ -234,9 +225,9 @@ function isOAuthForm({ headers }: FastifyRequest, { target }: Match<Binding>): b
   return target.oauth && isFormMediaType(headers['content-type'] ?? '');
 }
 
-/** Logs an internal error without a reason. All others come from the gate and the interceptors, which log them. */
+/** Logs an internal error without a reason. All others come from the gate and the handler, which log them. */
 function logUnexpected(request: FastifyRequest, error: unknown): void {
   if (reasonOf(error) === undefined && reasonOf(outward(error)) === 'INTERNAL') {
-    request.log.error({ err: error }, 'rest: unexpected error');
+    request.log.error({ request_id: request.id, err: error }, 'rest: unexpected error');
   }
 }

@@ -1,12 +1,10 @@
-import { type ContextValues, createContextValues, createHandlerContext } from '@connectrpc/connect';
+import { createContextValues } from '@connectrpc/connect';
 import type { FastifyRequest } from 'fastify';
 import { failure } from '#kit/errors/failure.ts';
 import { addressOf } from '#kit/net/peer-address.ts';
+import { openContext, type OpenContext } from '#kit/call/context.ts';
 import { type Peer, peerKey } from '#kit/call/peer.ts';
 import type { Binding } from './binding.ts';
-
-/** A call's context, with `abort`. */
-export type RestContext = ReturnType<typeof createHandlerContext>;
 
 /**
  * Returns the request headers from Node's raw list, repeated ones included (see
@@ -26,30 +24,28 @@ export function peerOf(request: FastifyRequest): Peer {
   return { address: addressOf(request), via: 'door', requestId: request.id };
 }
 
-/** Creates the context of a call. The caller must `abort` it when the call is over. */
-export function openContext(
+/** Opens the context of a call. The caller must `abort` it when the call is over. @throws INVALID_ARGUMENT on an invalid header */
+export function openRestContext(
   request: FastifyRequest,
   binding: Binding,
   options: { readonly timeoutMs: number | undefined; readonly shutdown: AbortSignal | undefined },
-): RestContext {
+): OpenContext {
   const rest = { route: `${binding.httpMethod} ${binding.template.text}`, status: binding.status };
-  const contextValues: ContextValues = createContextValues().set(peerKey, { ...peerOf(request), rest });
   const host = request.headers[':authority'] ?? request.headers.host ?? '';
   const init = {
-    service: binding.method.parent,
     method: binding.method,
     protocolName: 'rest',
     requestMethod: request.method,
     url: `${request.protocol}://${String(host)}${request.raw.url ?? ''}`,
     requestHeader: headersOf(request.raw.rawHeaders),
-    contextValues,
-    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-    ...(options.shutdown === undefined ? {} : { shutdownSignal: options.shutdown }),
+    values: createContextValues().set(peerKey, { ...peerOf(request), rest }),
+    timeoutMs: options.timeoutMs,
+    parents: options.shutdown ? [options.shutdown] : [],
   };
   try {
-    return createHandlerContext(init);
+    return openContext(init);
   } catch (error) {
-    // `Headers` rejects values that the lenient HTTP parser accepts.
+    // The lenient HTTP parser accepts values that headers may not have.
     throw failure('INVALID_ARGUMENT', { cause: error });
   }
 }

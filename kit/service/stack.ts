@@ -1,23 +1,24 @@
 import type { DescService } from '@bufbuild/protobuf';
-import { Code, ConnectError, type HandlerContext, type Interceptor } from '@connectrpc/connect';
-import { failure, outward, reasonOf } from '#kit/errors/failure.ts';
+import type { HandlerContext } from '@connectrpc/connect';
+import { failure, outward } from '#kit/errors/failure.ts';
 import { accessOf, assertCovered } from '#kit/guard/access.ts';
 import type { Guard } from '#kit/guard/guard.ts';
-import { callerKey, identityOf, isAdmitted } from '#kit/guard/connect.ts';
+import { callerKey } from '#kit/guard/connect.ts';
 import type { Log } from '#kit/log/log.ts';
 import { type Bound, type Bounds, createBound } from '#kit/net/bound.ts';
 import { createRpcApp, type Gate, type Mounted, type RpcApp } from '#kit/call/app.ts';
 import { createTokenWatch } from './token-watch.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
-import { beginCall, type Call, callKey, iterateInCall, runInCall, stageKey } from '#kit/call/call.ts';
+import { beginCall, callKey, stageKey } from '#kit/call/call.ts';
 import { type CallLog, createCallLog } from '#kit/call/call-log.ts';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { healthOf, type Ready } from './health.ts';
 import { defaultStreams } from '#kit/contract/limits.ts';
 import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from '#kit/contract/roles.ts';
-import { streamUntilAborted, untilAborted, abortError } from '#kit/call/until-aborted.ts';
-import { validation } from '#kit/contract/validation.ts';
+import { abortError } from '#kit/call/until-aborted.ts';
+import { compileRules } from '#kit/contract/validation.ts';
+import { surroundOf } from './surround.ts';
 
 /** @throws Error where what a service mounts is not what its definition says that it serves */
 export function assertServes(name: string, contract: readonly DescService[], mounted: readonly Mounted[]): void {
@@ -35,7 +36,7 @@ export function assertServes(name: string, contract: readonly DescService[], mou
  * optionally grpc.reflection.v1. From the outside in:
  *
  *   gate, on headers:  call (request id, trace) -> checks, in order (limits, cookies, guard) -> stream limits
- *   interceptors:      call context and log -> errors -> validation -> handler
+ *   surround.ts:       call context and log -> errors -> validation -> handler
  *
  * @throws Error if a method has no access rule or an invalid edge rule
  */
@@ -66,14 +67,11 @@ export function createService(options: {
   for (const method of own.flatMap(({ methods }) => methods)) edgeRuleOf(method);
   const mounted = [...options.mounted, healthOf(own, options.ready)];
   if (options.reflection) mounted.push(...reflectionOf(mounted.map(({ desc }) => desc)));
+  compileRules(mounted.map(({ desc }) => desc));
   return createRpcApp({
     mounted,
     gate: gateOf(checks, guard, calls),
-    interceptors: [
-      inCall(calls, guard && createTokenWatch(guard)),
-      errors,
-      validation(mounted.map(({ desc }) => desc)),
-    ],
+    surround: surroundOf(calls, guard && createTokenWatch(guard)),
     abandoned: ({ values }, error) => {
       const call = values.get(callKey);
       if (!call || values.get(stageKey) !== 'admitted') return undefined;
@@ -127,70 +125,4 @@ function streamGate(streams: { readonly internal: Bound; readonly others: Bound 
     if (!release) throw failure('RATE_LIMITED', { retryAfter: 1 });
     signal.addEventListener('abort', release, { once: true });
   };
-}
-
-/** Runs the handler in its call's context, and records the end of the call. A user's stream ends with its token. */
-function inCall(log: CallLog, watchToken: ReturnType<typeof createTokenWatch> | undefined): Interceptor {
-  return (next) => async (req) => {
-    const begun = req.contextValues.get(callKey);
-    if (!begun) throw failure('INTERNAL', { cause: new Error('the gate has not run') });
-    if (!isAdmitted(req.contextValues) && accessOf(req.method) !== 'public') {
-      throw failure('INTERNAL', { cause: new Error('no guard is among the checks') });
-    }
-    req.contextValues.set(stageKey, 'begun');
-    const authorization = req.header.get('authorization');
-    const identity = identityOf(req.contextValues);
-    const isUsersStream = req.method.methodKind !== 'unary' && identity.user !== undefined;
-    const signal = isUsersStream && watchToken ? watchToken(authorization, req.signal) : req.signal;
-    const call: Call = {
-      ...begun,
-      authorization,
-      identity,
-      signal,
-    };
-    const end = (error?: unknown) => log.end(call, error);
-    const late = (error: unknown) => log.late(call, error);
-    try {
-      const res = await untilAborted(signal, () => runInCall(call, () => next(req)), late);
-      if (res.stream)
-        return { ...res, message: streamUntilAborted(iterateInCall(call, res.message), signal, end, late) };
-      end();
-      return res;
-    } catch (error) {
-      end(error);
-      throw error;
-    }
-  };
-}
-
-/** Converts all errors of a handler by `outward`. */
-const errors: Interceptor = (next) => async (req) => {
-  try {
-    const res = await next(req.stream ? { ...req, message: received(req.message) } : req);
-    return res.stream ? { ...res, message: masked(res.message) } : res;
-  } catch (error) {
-    throw outward(error);
-  }
-};
-
-/** Reports a connection that breaks between incoming messages as cancelled by the client, not as an internal error. */
-async function* received<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    if (!(error instanceof ConnectError) || error.code === Code.Aborted) throw failure('CANCELLED', { cause: error });
-    // A too large message ends the stream, and the transport's error has no reason.
-    if (error.code === Code.ResourceExhausted && reasonOf(error) === undefined) {
-      throw failure('PAYLOAD_TOO_LARGE', { cause: error });
-    }
-    throw error;
-  }
-}
-
-async function* masked<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw outward(error);
-  }
 }

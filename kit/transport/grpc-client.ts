@@ -1,20 +1,21 @@
 import {
+  create,
   type DescMessage,
-  type DescMethod,
   type DescService,
   fromBinary,
+  type MessageInitShape,
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
-import { type ConnectError, createContextValues, type Transport } from '@connectrpc/connect';
-import { runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
+import { Code, ConnectError, type Transport } from '@connectrpc/connect';
 import { Client, type ClientDuplexStream, credentials, type Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
+import { CallHeaders } from '#kit/guard/call-headers.ts';
 import { fromStatus, toHeaders, toMetadata } from '#kit/guard/grpc-metadata.ts';
-import { traced, type ClientOptions, limitsOf, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
+import { traced, type ClientOptions, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
 
 /** A Transport over a gRPC channel. */
 export interface GrpcTransport extends Transport {
@@ -51,85 +52,89 @@ export function createGrpcTransport(
   return {
     close: () => client.close(),
 
-    async unary(method, signal, timeoutMs, header, input, contextValues) {
+    async unary(method, signal, timeoutMs, header, input) {
       const out = await outgoing(method, { signal, timeoutMs, header }, options);
-      return traced(out, () =>
-        runUnaryCall({
-          ...limitsOf(out),
-          req: { ...requestOf(method, out, contextValues), stream: false, method, message: input },
-          next: (req) =>
-            new Promise((resolve, reject) => {
-              let head = new Headers();
-              let answer: MessageShape<typeof method.output> | undefined;
-              const call = client.makeUnaryRequest(
-                `/${nameOf(method)}`,
-                serializer(method.input),
-                deserializer(method.output),
-                req.message,
-                toMetadata(req.header),
-                deadlineOf(out),
-                (_, message) => (answer = message),
-              );
-              call.on('metadata', (metadata: Metadata) => (head = toHeaders(metadata)));
-              call.on('status', (ended: StatusObject) => {
-                if (ended.code !== status.OK || !answer) return reject(fromStatus(ended));
-                const trailer = toHeaders(ended.metadata);
-                resolve({ stream: false, service: method.parent, method, header: head, trailer, message: answer });
-              });
-              onAbort(req.signal, () => call.cancel());
-            }),
-        }),
-      );
-    },
-
-    async stream(method, signal, timeoutMs, header, input, contextValues) {
-      // No default timeout for streams: only an explicit deadline ends one.
-      const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
-      return traced(out, () =>
-        runStreamingCall({
-          ...limitsOf(out),
-          req: { ...requestOf(method, out, contextValues), stream: true, method, message: input },
-          async next(req) {
-            const call = client.makeBidiStreamRequest(
+      return traced(
+        out,
+        () =>
+          new Promise((resolve, reject) => {
+            let head: Headers | undefined;
+            let answer: MessageShape<typeof method.output> | undefined;
+            const call = client.makeUnaryRequest(
               `/${nameOf(method)}`,
               serializer(method.input),
               deserializer(method.output),
-              toMetadata(req.header),
+              create(method.input, input),
+              toMetadata(out.header),
               deadlineOf(out),
+              (_, message) => (answer = message),
             );
-            onAbort(req.signal, () => call.cancel());
-            const trailer = new Headers();
-            // grpc-js emits an error once, possibly before the messages are read. The status has the same information.
-            call.on('error', () => undefined);
-            const ended = new Promise<ConnectError | undefined>((resolve) => {
-              call.once('status', (end: StatusObject) => {
-                toHeaders(end.metadata).forEach((value, key) => trailer.append(key, value));
-                resolve(end.code === status.OK ? undefined : fromStatus(end));
+            const release = cancelOnAbort(out.signal, call);
+            call.on('metadata', (metadata: Metadata) => (head = toHeaders(metadata)));
+            call.on('status', (ended: StatusObject) => {
+              release();
+              if (ended.code !== status.OK || !answer) return reject(errorOf(ended, out));
+              const trailer = toHeaders(ended.metadata);
+              resolve({
+                stream: false,
+                service: method.parent,
+                method,
+                header: head ?? new CallHeaders(),
+                trailer,
+                message: answer,
               });
             });
-            const head = new Promise<Headers>((resolve) => {
-              call.once('metadata', (metadata: Metadata) => resolve(toHeaders(metadata)));
-            });
-            send(call, req.message).catch(() => call.cancel());
-            const first = await Promise.race([head, ended]);
-            if (first && !(first instanceof Headers)) throw first;
-            return {
-              stream: true,
-              service: method.parent,
-              method,
-              header: first ?? new Headers(),
-              trailer,
-              message: received(call, ended),
-            };
-          },
-        }),
+          }),
       );
+    },
+
+    async stream(method, signal, timeoutMs, header, input) {
+      // No default timeout for streams: only an explicit deadline ends one.
+      const out = await outgoing(method, { signal, timeoutMs, header }, { ...options, defaultTimeoutMs: Infinity });
+      return traced(out, async () => {
+        const call = client.makeBidiStreamRequest(
+          `/${nameOf(method)}`,
+          serializer(method.input),
+          deserializer(method.output),
+          toMetadata(out.header),
+          deadlineOf(out),
+        );
+        const release = cancelOnAbort(out.signal, call);
+        const trailer = new CallHeaders();
+        // grpc-js emits an error once, possibly before the messages are read. The status has the same information.
+        call.on('error', () => undefined);
+        const ended = new Promise<ConnectError | undefined>((resolve) => {
+          call.once('status', (end: StatusObject) => {
+            release();
+            toHeaders(end.metadata).forEach((value, key) => trailer.append(key, value));
+            resolve(end.code === status.OK ? undefined : errorOf(end, out));
+          });
+        });
+        const head = new Promise<Headers>((resolve) => {
+          call.once('metadata', (metadata: Metadata) => resolve(toHeaders(metadata)));
+        });
+        send(call, method.input, input).catch(() => call.cancel());
+        const first = await Promise.race([head, ended]);
+        if (first instanceof Error) throw first;
+        return {
+          stream: true,
+          service: method.parent,
+          method,
+          header: first ?? new CallHeaders(),
+          trailer,
+          message: received(call, ended),
+        };
+      });
     },
   };
 }
 
-async function send<T>(call: ClientDuplexStream<T, unknown>, messages: AsyncIterable<T>): Promise<void> {
-  for await (const message of messages) if (!call.write(message)) await once(call, 'drain');
+async function send<D extends DescMessage>(
+  call: ClientDuplexStream<MessageShape<D>, unknown>,
+  desc: D,
+  messages: AsyncIterable<MessageInitShape<D>>,
+): Promise<void> {
+  for await (const message of messages) if (!call.write(create(desc, message))) await once(call, 'drain');
   call.end();
 }
 
@@ -168,10 +173,6 @@ function serviceConfig(services: readonly DescService[]) {
   };
 }
 
-function requestOf(method: DescMethod, { header }: Outgoing, contextValues = createContextValues()) {
-  return { service: method.parent, requestMethod: 'POST', url: `/${nameOf(method)}`, header, contextValues };
-}
-
 function deadlineOf({ timeoutMs }: Outgoing) {
   return Number.isFinite(timeoutMs) ? { deadline: Date.now() + timeoutMs } : {};
 }
@@ -184,7 +185,18 @@ function deserializer<D extends DescMessage>(desc: D) {
   return (bytes: Buffer) => fromBinary(desc, bytes);
 }
 
-function onAbort(signal: AbortSignal, cancel: () => void): void {
+/** Cancels a call when a signal aborts. Returns a function that stops listening: the signal may outlive many calls. */
+function cancelOnAbort(signal: AbortSignal | undefined, call: { cancel(): void }): () => void {
+  if (!signal) return () => undefined;
+  const cancel = () => call.cancel();
   if (signal.aborted) cancel();
   else signal.addEventListener('abort', cancel, { once: true });
+  return () => signal.removeEventListener('abort', cancel);
+}
+
+/** Returns the error of an ended call; that of its signal if the caller ended it. */
+function errorOf(ended: StatusObject, { signal }: Outgoing): ConnectError {
+  return signal?.aborted && ended.code === status.CANCELLED
+    ? ConnectError.from(signal.reason, Code.Canceled)
+    : fromStatus(ended);
 }

@@ -1,6 +1,6 @@
 import { create, type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
-import { createContextValues, createHandlerContext, type HandlerContext } from '@connectrpc/connect';
+import { createContextValues } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import {
   type Metadata,
@@ -28,10 +28,13 @@ import { quietGrpc } from './quiet-grpc.ts';
 import { type RpcApp } from '#kit/call/app.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { toHeaders, toMetadata, toStatus } from '#kit/guard/grpc-metadata.ts';
+import { CallHeaders } from '#kit/guard/call-headers.ts';
 import { joinedHeader } from '#kit/guard/raw-headers.ts';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { maxHeaderBytes, maxRequestBytes } from '#kit/contract/limits.ts';
 import { callEnded } from '#kit/call/call-ended.ts';
+import { openContext, type OpenContext } from '#kit/call/context.ts';
+import { lastOf } from '#kit/call/handler.ts';
 import { peerKey } from '#kit/call/peer.ts';
 
 /** A gRPC server on a port. */
@@ -40,9 +43,6 @@ export interface GrpcServer {
   /** Accepts no more calls, waits for those in progress, then closes the remaining connections. */
   close(graceMs?: number): Promise<void>;
 }
-
-type Ending = { abort(reason?: unknown): void };
-type Begun = HandlerContext & Ending;
 
 /**
  * Serves an app over gRPC with grpc-js. The gate runs on the metadata, before a
@@ -59,7 +59,7 @@ export async function serveGrpc(
     readonly slowReaderTimeout?: number;
   },
 ): Promise<GrpcServer> {
-  const contexts = new WeakMap<Metadata, Begun>();
+  const contexts = new WeakMap<Metadata, OpenContext>();
   const methods = new Map(
     app.services.flatMap((service) => service.methods.map((method) => [`/${nameOf(method)}`, method] as const)),
   );
@@ -118,7 +118,7 @@ const kinds = {
 function admit(
   app: RpcApp,
   methods: ReadonlyMap<string, DescMethod>,
-  contexts: WeakMap<Metadata, Begun>,
+  contexts: WeakMap<Metadata, OpenContext>,
   closing: AbortSignal,
 ): ServerInterceptor {
   return (descriptor, call) =>
@@ -126,16 +126,14 @@ function admit(
       start(next) {
         const method = methods.get(descriptor.path);
         if (!method) return next();
-        const begin = (metadata: Metadata) => contextOf(method, metadata, call, { ended: ended.signal, closing });
-        const ended = new AbortController();
-        let begun: HandlerContext | undefined;
+        const begin = (metadata: Metadata) => contextOf(method, metadata, call, closing);
+        let begun: OpenContext | undefined;
         async function receive(metadata: Metadata, proceed: (metadata: Metadata) => void): Promise<void> {
           if (sizeOf(metadata) > maxHeaderBytes) throw failure('HEADERS_TOO_LARGE');
-          const context = begin(metadata);
-          const refusal = await pass(app, context);
+          begun = begin(metadata);
+          const refusal = await pass(app, begun);
           if (refusal) return call.sendStatus(refusal);
-          begun = context;
-          contexts.set(metadata, context);
+          contexts.set(metadata, begun);
           proceed(metadata);
         }
         next({
@@ -150,8 +148,9 @@ function admit(
           },
           // Called whenever the call ends. Without a handler by now, the message was missing or invalid.
           onCancel() {
-            ended.abort(callEnded);
-            if (begun) app.abandoned(begun, callEnded);
+            if (!begun) return;
+            begun.abort(callEnded);
+            app.abandoned(begun, callEnded);
           },
         });
       },
@@ -171,25 +170,23 @@ function contextOf(
   method: DescMethod,
   metadata: Metadata,
   call: ServerInterceptingCallInterface,
-  { ended, closing }: { readonly ended: AbortSignal; readonly closing: AbortSignal },
-): Begun {
+  closing: AbortSignal,
+): OpenContext {
   const deadline = Number(call.getDeadline());
-  return createHandlerContext({
-    service: method.parent,
+  return openContext({
     method,
     protocolName: 'grpc',
     requestMethod: 'POST',
     url: `http://${call.getHost()}/${nameOf(method)}`,
     requestHeader: toHeaders(metadata),
-    requestSignal: ended,
-    ...(method.methodKind === 'unary' ? {} : { shutdownSignal: closing }),
-    contextValues: createContextValues().set(peerKey, { address: addressOf(call.getPeer()), via: 'mesh' }),
-    ...(Number.isFinite(deadline) ? { timeoutMs: Math.max(0, deadline - Date.now()) } : {}),
+    parents: method.methodKind === 'unary' ? [] : [closing],
+    values: createContextValues().set(peerKey, { address: addressOf(call.getPeer()), via: 'mesh' }),
+    timeoutMs: Number.isFinite(deadline) ? Math.max(0, deadline - Date.now()) : undefined,
   });
 }
 
 /** Runs the gate. Returns the status that ends the call if it is refused. */
-async function pass(app: RpcApp, context: Begun): Promise<StatusObject | undefined> {
+async function pass(app: RpcApp, context: OpenContext): Promise<StatusObject | undefined> {
   try {
     await app.gate(context);
     return undefined;
@@ -199,8 +196,8 @@ async function pass(app: RpcApp, context: Begun): Promise<StatusObject | undefin
   }
 }
 
-function handlerOf(app: RpcApp, method: DescMethod, contexts: WeakMap<Metadata, Begun>): UntypedHandleCall {
-  const begun = (metadata: Metadata): Begun => {
+function handlerOf(app: RpcApp, method: DescMethod, contexts: WeakMap<Metadata, OpenContext>): UntypedHandleCall {
+  const begun = (metadata: Metadata): OpenContext => {
     const context = contexts.get(metadata);
     if (!context) throw new Error('the gate has not run');
     return context;
@@ -235,7 +232,7 @@ function failed(end: (status: StatusObject) => void) {
 
 async function answerOnce(
   call: { sendMetadata(metadata: Metadata): void },
-  context: Begun,
+  context: OpenContext,
   respond: sendUnaryData<Message>,
   run: () => Promise<Message>,
 ): Promise<void> {
@@ -262,7 +259,7 @@ function final(status: StatusObject): StatusObject {
 
 async function answerMany(
   call: ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>,
-  context: Begun,
+  context: OpenContext,
   messages: AsyncIterable<Message>,
 ): Promise<void> {
   try {
@@ -279,13 +276,6 @@ async function answerMany(
   } finally {
     context.abort(callEnded);
   }
-}
-
-async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
-  let last: Message | undefined;
-  for await (const message of messages) last = message;
-  if (!last) throw new Error('the handler returned no message');
-  return last;
 }
 
 /**
@@ -316,8 +306,8 @@ function messagesOf(call: Readable): AsyncIterable<Message> {
 }
 
 /** Merges headers into the trailers, because an error is sent with trailers only. */
-function merged(context: HandlerContext): Headers {
-  const all = new Headers(context.responseHeader);
+function merged(context: OpenContext): Headers {
+  const all = new CallHeaders(context.responseHeader);
   for (const [key, value] of context.responseTrailer) all.append(key, value);
   return all;
 }

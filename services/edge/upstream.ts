@@ -1,9 +1,10 @@
-import type { DescMethod, DescMethodStreaming, DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
+import type { DescMethod, DescMethodStreaming, DescMethodUnary, DescService } from '@bufbuild/protobuf';
 import type { ConnectError, HandlerContext, ServiceImpl, Transport } from '@connectrpc/connect';
-import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { cookieName, type CookieNames, readCookie } from '#kit/browser/cookies.ts';
 import { accessOf } from '#kit/guard/access.ts';
+import { CallHeaders } from '#kit/guard/call-headers.ts';
 import type { Mounted } from '#kit/call/app.ts';
+import { handlerOf } from '#kit/call/handler.ts';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { translateUpstreamError } from '#kit/transport/upstream-error.ts';
 import type { Calls } from '#kit/service/service.ts';
@@ -48,7 +49,7 @@ function forwarder(method: DescMethod, transport: Transport, { secure }: Pick<Co
   const settable = setCookies.map((name) => `${cookieName(name, secure)}=`);
 
   function headerFor({ requestHeader }: HandlerContext): Headers {
-    const header = new Headers();
+    const header = new CallHeaders();
     for (const name of headers) {
       const value = requestHeader.get(name);
       if (value !== null) header.set(name, value);
@@ -78,36 +79,31 @@ function forwarder(method: DescMethod, transport: Transport, { secure }: Pick<Co
     return failed;
   }
 
-  if (method.methodKind === 'unary') {
-    const unary = method as DescMethodUnary;
-    return async (request: Message, context: HandlerContext): Promise<Message> => {
+  return handlerOf(method, {
+    async unary(request, context) {
       try {
-        const answer = await transport.unary(unary, undefined, timeoutMs, headerFor(context), request);
+        const answer = await transport.unary(
+          method as DescMethodUnary,
+          undefined,
+          timeoutMs,
+          headerFor(context),
+          request,
+        );
         passBack(answer.header, context);
         return answer.message;
       } catch (error) {
         throw refused(error);
       }
-    };
-  }
-  const streaming = method as DescMethodStreaming;
-  const stream = async function* (requests: AsyncIterable<Message>, context: HandlerContext) {
-    try {
-      const answer = await transport.stream(streaming, context.signal, undefined, headerFor(context), requests);
-      passBack(answer.header, context);
-      yield* answer.message;
-    } catch (error) {
-      throw refused(error);
-    }
-  };
-  if (method.methodKind === 'server_streaming') {
-    return (request: Message, context: HandlerContext) => stream(createAsyncIterable([request]), context);
-  }
-  if (method.methodKind === 'bidi_streaming') return stream;
-  return async (requests: AsyncIterable<Message>, context: HandlerContext): Promise<Message> => {
-    let last: Message | undefined;
-    for await (const message of stream(requests, context)) last = message;
-    if (!last) throw refused(new Error('the service returned no message'));
-    return last;
-  };
+    },
+    async *stream(requests, context) {
+      try {
+        const streaming = method as DescMethodStreaming;
+        const answer = await transport.stream(streaming, context.signal, undefined, headerFor(context), requests);
+        passBack(answer.header, context);
+        yield* answer.message;
+      } catch (error) {
+        throw refused(error);
+      }
+    },
+  });
 }

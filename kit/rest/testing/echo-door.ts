@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HandlerContext, Interceptor, ServiceImpl } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { failure } from '#kit/errors/failure.ts';
@@ -28,7 +28,6 @@ export interface EchoDoor {
 export interface EchoDoorOptions {
   readonly rest?: RestOptions & { readonly timeoutMs?: number };
   readonly gate?: Gate;
-  readonly interceptors?: readonly Interceptor[];
   readonly impl?: Partial<ServiceImpl<typeof EchoService>>;
   readonly http2?: boolean;
   readonly before?: (app: FastifyInstance) => void;
@@ -82,7 +81,6 @@ export async function openEchoDoor(options: EchoDoorOptions = {}): Promise<EchoD
       calls.push(context);
       await options.gate?.(context);
     },
-    interceptors: options.interceptors ?? [],
   });
 
   const frameworkErrors = answerFrameworkError as NonNullable<FastifyServerOptions['frameworkErrors']>;
