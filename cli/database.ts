@@ -1,7 +1,6 @@
-import type { QueryResultRow } from 'pg';
 import { openDatabase } from '#kit/db/database.ts';
-import type { Statements } from '#kit/events/tables.ts';
 import { silentLog } from '#kit/log/log.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Cli } from './cli.ts';
 import { databaseOf } from './commands/db.ts';
 
@@ -15,14 +14,9 @@ export async function withDatabases<T>(
     const known = opened.get(service);
     if (known) return known.db;
     const { url } = databaseOf(service, environment);
-    const { pool, close } = openDatabase({ url, applicationName: 'signet-cli', log: silentLog, max: 1 });
-    const db: Statements = {
-      $executeRaw: async ({ text, values }) => (await pool.query(text, values)).rowCount ?? 0,
-      $queryRaw: async <Rows>({ text, values }: { readonly text: string; readonly values: unknown[] }) =>
-        (await pool.query<QueryResultRow>(text, values)).rows as Rows,
-    };
-    opened.set(service, { db, close });
-    return db;
+    const { statements, close } = openDatabase({ url, applicationName: 'signet-cli', log: silentLog, max: 1 });
+    opened.set(service, { db: statements, close });
+    return statements;
   }
   try {
     return await use(of);

@@ -4,8 +4,10 @@ import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import { noMetrics, type ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { createDatabaseClock, type DatabaseClock } from './clock.ts';
+import type { Transactional } from '#kit/store/statements.ts';
+import { createStatements } from './statements.ts';
 import { pinSession } from './session.ts';
-import { createStatementNames } from './statements.ts';
+import { createStatementNames } from './statement-names.ts';
 import { createWritable } from './writable.ts';
 
 /** Options of a database pool. */
@@ -33,6 +35,8 @@ export interface DatabaseOptions {
 /** A connection pool and its Prisma adapter. */
 export interface Database {
   readonly pool: Pool;
+  /** Runs statements without Prisma's client. */
+  readonly statements: Transactional;
   /** For `new PrismaClient({ adapter })` in tests. */
   readonly adapter: PrismaPg;
   /** For `new PrismaClient(database.prisma)`. */
@@ -95,13 +99,12 @@ export function openDatabase(options: DatabaseOptions): Database {
   metrics.watch('signet_database_connections_idle', () => pool.idleCount);
   metrics.watch('signet_database_waiting', () => pool.waitingCount);
   const writable = createWritable(pool);
-  const adapter = new PrismaPg(
-    pool,
-    prepared ? { statementNameGenerator: createStatementNames(preparedStatements) } : {},
-  );
+  const statementNameGenerator = createStatementNames(prepared ? preparedStatements : 0);
+  const adapter = new PrismaPg(pool, { statementNameGenerator });
   let closing: Promise<void> | undefined;
   return {
     pool,
+    statements: createStatements(pool, statementNameGenerator),
     adapter,
     prisma: { adapter, transactionOptions },
     writable,

@@ -4,7 +4,7 @@ import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts
 import { reasonOf } from '#kit/errors/failure.ts';
 import type { Transactions } from '#kit/events/apply-part.ts';
 import { follow, type Follower } from '#kit/events/follow.ts';
-import type { Statements } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { translateUpstreamError } from '#kit/transport/upstream-error.ts';

@@ -1,4 +1,5 @@
-import { type Statements, tableOf } from '#kit/events/tables.ts';
+import { tableOf } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { type Sql, sql } from '#kit/store/sql.ts';
 
 /**

@@ -10,7 +10,7 @@ import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { ApplyError, createApplier, CursorMovedError, type Transactions } from './apply-part.ts';
 import { createCursorStore, isSame } from './cursor.ts';
 import type { Position } from './log-page.ts';
-import type { Statements } from './tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { type FollowedEvent, typeOf } from './types.ts';
 
 /** How far a consumer is behind a producer. */

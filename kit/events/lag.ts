@@ -1,5 +1,6 @@
 import { sql } from '#kit/store/sql.ts';
-import { type Statements, tableOf } from './tables.ts';
+import { tableOf } from './tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 
 /** How far a consumer is behind a producer's log. */
 export interface Behind {

@@ -1,6 +1,7 @@
 import { sql } from '#kit/store/sql.ts';
 import { failure } from '#kit/errors/failure.ts';
-import { type Statements, tableOf } from './tables.ts';
+import { tableOf } from './tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 
 /** A place in a producer's log. */
 export interface Position {

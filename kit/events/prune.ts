@@ -1,6 +1,7 @@
 import { sql } from '#kit/store/sql.ts';
 import { every, type Work } from '#kit/work/work.ts';
-import { type Statements, tableOf } from './tables.ts';
+import { tableOf } from './tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 
 /** Most events that one statement deletes: it must not hold their locks for long. */
 const batch = 1_000;

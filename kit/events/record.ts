@@ -1,7 +1,8 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { v7 as uuidv7 } from 'uuid';
 import { join, sql } from '#kit/store/sql.ts';
-import { channelsOf, type Statements, tableOf } from './tables.ts';
+import { channelsOf, tableOf } from './tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { typeOf } from './types.ts';
 
 /** Largest payload, bytes: ids and facts need a few hundred. */

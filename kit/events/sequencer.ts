@@ -1,6 +1,7 @@
 import { sql } from '#kit/store/sql.ts';
 import { every, type Work } from '#kit/work/work.ts';
-import { channelsOf, type Statements, tableOf } from './tables.ts';
+import { channelsOf, tableOf } from './tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 
 /** Most events that one statement numbers. */
 const batch = 1_000;

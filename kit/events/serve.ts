@@ -12,7 +12,8 @@ import { pruning } from './prune.ts';
 import type { Bus } from './nats/bus.ts';
 import { relaying } from './nats/relay.ts';
 import { numbering } from './sequencer.ts';
-import { channelsOf, type Statements } from './tables.ts';
+import { channelsOf } from './tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { listenersOf, typeOf } from './types.ts';
 
 /** Longest silence of a stream, ms: a consumer reconnects after a longer one. */

@@ -5,12 +5,6 @@ type EventTable = 'events' | 'event_head' | 'event_cursors' | 'owners';
 
 const schemaForm = /^[a-z_][a-z0-9_]{0,39}$/;
 
-/** A Prisma client, or the client of a transaction, as far as the event log uses it. */
-export interface Statements {
-  $executeRaw(statement: Sql): PromiseLike<number>;
-  $queryRaw<Rows>(statement: Sql): PromiseLike<Rows>;
-}
-
 /**
  * A table of a service, quoted: a service may be called `user` or `order`.
  * @param schema the service's schema, which is its name

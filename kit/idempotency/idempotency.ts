@@ -14,7 +14,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { abortError } from '#kit/call/until-aborted.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { failure, outward } from '#kit/errors/failure.ts';
-import type { Statements } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { userOf } from '#kit/guard/connect.ts';
 import { invalidToken } from '#kit/guard/error.ts';
 import { sql, tableIn } from '#kit/store/sql.ts';

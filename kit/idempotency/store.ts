@@ -1,5 +1,5 @@
 import { livingOwners } from '#kit/erasure/owners.ts';
-import type { Statements } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { type Sql, sql, tableIn } from '#kit/store/sql.ts';
 import type { Answer } from './answer.ts';
 

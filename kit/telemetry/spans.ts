@@ -29,6 +29,21 @@ export function clientSpan(method: string): Span | undefined {
   return recorded(tracer.startSpan(method, { kind: SpanKind.CLIENT, attributes: { 'rpc.method': method } }));
 }
 
+/** Runs a database statement in a span of its own, if the running code has a recorded span. */
+export async function inStatementSpan<T>(text: string, run: () => Promise<T>): Promise<T> {
+  if (!trace.getActiveSpan()?.isRecording()) return run();
+  const attributes = { 'db.system.name': 'postgresql', 'db.query.text': text };
+  const span = tracer.startSpan('postgresql', { kind: SpanKind.CLIENT, attributes });
+  try {
+    return await run();
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
 /** Runs a function within a span, which becomes the parent of new spans. */
 export function inSpan<T>(span: Span, run: () => T): T {
   return context.with(trace.setSpan(ROOT_CONTEXT, span), run);

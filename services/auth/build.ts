@@ -61,9 +61,9 @@ export async function buildAuth(deps: {
 }): Promise<Auth> {
   const { config, database, log, metrics } = deps;
   const db = new PrismaClient(database.prisma);
-  const { clock } = database;
+  const { clock, statements } = database;
   await clock.read();
-  const ground: Ground = { config, db, cookies: cookieNames(config.issuer), clock, log, metrics };
+  const ground: Ground = { config, db, statements, cookies: cookieNames(config.issuer), clock, log, metrics };
 
   const rooms: Room[] = [];
   function add<R extends object>(room: R & Room): R {

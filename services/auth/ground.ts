@@ -4,6 +4,7 @@ import type { DatabaseClock } from '#kit/db/clock.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Mounted } from '#kit/call/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { Work } from '#kit/work/work.ts';
 import type { AuthConfig } from './config.ts';
 
@@ -11,6 +12,8 @@ import type { AuthConfig } from './config.ts';
 export interface Ground {
   readonly config: AuthConfig;
   readonly db: PrismaClient;
+  /** Runs statements of almost every request, without Prisma's client. */
+  readonly statements: Transactional;
   readonly cookies: CookieNames;
   /** The database's clock, by which the service issues and judges. */
   readonly clock: DatabaseClock;

@@ -17,7 +17,7 @@ import { createProfileStore } from './store/profiles.ts';
 export function build({ database, config, to, log, metrics }: ServiceDeps<typeof user>): BuiltService {
   const db = new PrismaClient(database.prisma);
   const auth = to('auth');
-  const store = createProfileStore(db);
+  const store = createProfileStore(database.statements);
   const profiles = createProfiles({ store, accounts: createAccounts(auth) });
   const erasure = createErasure({ service: user.name, db, auth, erase: store.erase, log });
   const accounts = follow({

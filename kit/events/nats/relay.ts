@@ -4,7 +4,8 @@ import { reasonOf } from '#kit/errors/failure.ts';
 import { every, type Work } from '#kit/work/work.ts';
 import { createLogReader, type EventRow, type Position } from '../log-page.ts';
 import { sql } from '#kit/store/sql.ts';
-import { type Statements, tableOf } from '../tables.ts';
+import { tableOf } from '../tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Bus } from './bus.ts';
 import { header, headSubjectOf, streamOf, subjectOf } from './names.ts';
 

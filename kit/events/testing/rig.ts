@@ -22,19 +22,20 @@ import { createRecord } from '../record.ts';
 import type { Bus } from '../nats/bus.ts';
 import { overBus } from '../nats/source.ts';
 import { serveEvents } from '../serve.ts';
-import { consumerTables, producerTables, type Statements } from '../tables.ts';
+import { consumerTables, producerTables } from '../tables.ts';
+import { sqlOf, type Statement, type Statements } from '#kit/store/statements.ts';
 import { withCaller } from './with-caller.ts';
 
 /** A client that hands each statement to a function before it runs it. */
 export function watched(db: Statements, see: (statement: Sql) => void): Statements {
   return {
-    $queryRaw<Rows>(statement: Sql) {
-      see(statement);
-      return db.$queryRaw<Rows>(statement);
+    $queryRaw<Rows>(...statement: Statement) {
+      see(sqlOf(statement));
+      return db.$queryRaw<Rows>(...statement);
     },
-    $executeRaw(statement) {
-      see(statement);
-      return db.$executeRaw(statement);
+    $executeRaw(...statement) {
+      see(sqlOf(statement));
+      return db.$executeRaw(...statement);
     },
   };
 }

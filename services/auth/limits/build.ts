@@ -7,14 +7,19 @@ import { createLimits } from './rules/limits.ts';
 import { createAttemptStore } from './store.ts';
 
 /** Builds the room `limits`: limits on sign-in attempts and mails, and device tokens. */
-export function buildLimits({ config, db, clock }: Ground, macs: Macs) {
-  const store = createAttemptStore(db);
+export function buildLimits({ config, statements, clock }: Ground, macs: Macs) {
+  const store = createAttemptStore(statements);
   const limits = createLimits({
     store,
     account: config.loginLimit,
     network: config.loginLimitAddress,
     async onLimited(budget, by) {
-      await insertAudit(db, { kind: 'login', outcome: 'limited', actor: { ...by, id: '' }, details: { budget } });
+      await insertAudit(statements, {
+        kind: 'login',
+        outcome: 'limited',
+        actor: { ...by, id: '' },
+        details: { budget },
+      });
     },
   });
   return { limits, devices: createDeviceTokens(macs, clock.now), work: [sweeping('attempts', store)] };

@@ -1,9 +1,9 @@
-import type { PrismaClient } from '#gen/prisma/auth/client.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Swept } from '#kit/work/sweep.ts';
 import type { AttemptStore } from './rules/limits.ts';
 
 /** Creates the store of attempts in PostgreSQL. Each method is one atomic statement, so concurrent attempts cannot exceed a limit. */
-export function createAttemptStore(db: PrismaClient): AttemptStore & Swept {
+export function createAttemptStore(db: Statements): AttemptStore & Swept {
   return {
     async reserve({ key, limit, window }, isAlsoCounted = false) {
       const reserved = await db.$executeRaw`

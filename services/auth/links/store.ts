@@ -4,6 +4,7 @@ import {
   EmailVerificationRequestedSchema,
   PasswordResetRequestedSchema,
 } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Swept } from '#kit/work/sweep.ts';
 import { insertAudit } from '../audit/public.ts';
 import { record } from '../events/public.ts';
@@ -64,7 +65,7 @@ export function createLinkStore(db: PrismaClient): LinkStore & Swept {
  * @param ownerId the account that must own the link; undefined: any
  */
 export async function useLink(
-  tx: Prisma.TransactionClient,
+  tx: Statements,
   purpose: LinkPurpose,
   token: string,
   ownerId?: string,
@@ -83,6 +84,6 @@ export async function useLink(
 }
 
 /** Deletes an account's links of a purpose. */
-export function endLinks(db: Pick<PrismaClient, '$executeRaw'>, userId: string, purpose: LinkPurpose) {
+export function endLinks(db: Pick<Statements, '$executeRaw'>, userId: string, purpose: LinkPurpose) {
   return db.$executeRaw`DELETE FROM auth.links WHERE user_id = ${userId}::uuid AND purpose = ${purpose}`;
 }

@@ -14,7 +14,7 @@ import { createPasswordStore } from './store.ts';
 
 /** Builds the room `passwords`: hashing, password check, change and reset. */
 export async function buildPasswords(
-  { config, db, cookies, metrics }: Ground,
+  { config, statements, cookies, metrics }: Ground,
   deps: {
     readonly users: UserStore;
     readonly limits: Limits;
@@ -34,14 +34,14 @@ export async function buildPasswords(
   });
   metrics.watch('signet_password_hashes_running', () => hasher.load().running);
   metrics.watch('signet_password_hashes_waiting', () => hasher.load().waiting);
-  const store = createPasswordStore(db);
+  const store = createPasswordStore(statements);
   const authenticator = createPasswordAuthenticator({
     store,
     hasher,
     limits,
     devices,
     maxWaiting: hashQueue,
-    audit: (event) => insertAudit(db, event),
+    audit: (event) => insertAudit(statements, event),
   });
   const passwords = createPasswords({
     users,

@@ -1,8 +1,8 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
 import { PasswordChangedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { networkOf } from '#kit/net/network.ts';
 import { columns } from '#kit/store/columns.ts';
-import type { Sql } from '#kit/store/sql.ts';
+import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type Actor, insertAudit } from '../audit/public.ts';
 import { record } from '../events/public.ts';
 import { endLinks, useLink } from '../links/public.ts';
@@ -15,8 +15,8 @@ import type { LoginRecord, MailRecord, PasswordStore } from './rules/authenticat
  * Whether the user `u` signed in from a network, or set the password from it, within 30 days. Sessions that were
  * ended otherwise than by a sign-out there do not count: they may be an attacker's.
  */
-function isKnown(network: string): Prisma.Sql {
-  return Prisma.sql`
+function isKnown(network: string): Sql {
+  return sql`
     ${network} <> '' AND (
       (u.password_from = ${network} AND u.password_at > now() - interval '30 days') OR EXISTS (
         SELECT FROM auth.sessions s
@@ -39,11 +39,11 @@ function loginColumns(network: string): Sql {
   const own = columns<LoginColumns>('u', {
     passwordHash: true,
     credentialsVersion: true,
-    at: Prisma.sql`now()`,
+    at: sql`now()`,
     isKnownNetwork: isKnown(network),
     devicesFrom: true,
   });
-  return Prisma.sql`${userColumns}, ${own}`;
+  return sql`${userColumns}, ${own}`;
 }
 
 function toLoginRecord({ at: authTime, ...row }: UserRow & LoginColumns): LoginRecord {
@@ -52,13 +52,13 @@ function toLoginRecord({ at: authTime, ...row }: UserRow & LoginColumns): LoginR
 }
 
 /** Assignments for a new password. The trigger users_password_hash increments credentials_version. */
-function passwordSet(passwordHash: string, by: Actor): Prisma.Sql {
-  return Prisma.sql`
+function passwordSet(passwordHash: string, by: Actor): Sql {
+  return sql`
     password_hash = ${passwordHash}, password_from = ${networkOf(by.ip)}, password_at = now(), updated_at = now()`;
 }
 
 /** Creates the store of passwords in PostgreSQL. */
-export function createPasswordStore(db: PrismaClient): PasswordStore {
+export function createPasswordStore(db: Transactional): PasswordStore {
   return {
     async findForLogin(email, network) {
       const [found] = await db.$queryRaw<(UserRow & LoginColumns)[]>`

@@ -13,12 +13,12 @@ import { createSessionStore } from './store/sessions.ts';
 
 /** Builds the room `sessions`: sessions and their tokens. */
 export function buildSessions(
-  { config, db, cookies }: Ground,
+  { config, statements, cookies }: Ground,
   deps: { readonly macs: Macs; readonly signer: () => Signer; readonly verify: Guard['verify'] },
 ) {
   const { macs, signer, verify } = deps;
   const { issuer, audience, accessTtl } = config;
-  const store = createSessionStore(db, {
+  const store = createSessionStore(statements, {
     limit: config.sessionLimit,
     idle: config.sessionIdle,
     max: config.sessionMax,

@@ -2,6 +2,6 @@ import type { Ground } from '../ground.ts';
 import { createUserStore } from './store.ts';
 
 /** Builds the room `users`: the account store shared by all rooms. */
-export function buildUsers({ db }: Ground) {
-  return { store: createUserStore(db) };
+export function buildUsers({ statements }: Ground) {
+  return { store: createUserStore(statements) };
 }

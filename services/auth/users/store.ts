@@ -1,6 +1,6 @@
-import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { validate } from 'uuid';
 import { columns, present } from '#kit/store/columns.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { User, UserStore } from './rules.ts';
 
 /** A user's row. */
@@ -34,12 +34,12 @@ export function toUser({ id, email, name, roles, createdAt, disabledAt, verified
  * Locks a user's row until the end of the transaction. Opening a session and ending several take this lock first, in a
  * separate statement, so that the next statement sees all committed changes of the user's sessions.
  */
-export function lockUser(db: Pick<PrismaClient, '$queryRaw'>, userId: string) {
+export function lockUser(db: Pick<Statements, '$queryRaw'>, userId: string) {
   return db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${userId}::uuid FOR NO KEY UPDATE`;
 }
 
 /** Creates the account store in PostgreSQL. */
-export function createUserStore(db: PrismaClient): UserStore {
+export function createUserStore(db: Statements): UserStore {
   return {
     async find(id) {
       const [found] = await db.$queryRaw<UserRow[]>`SELECT ${userColumns} FROM auth.users u WHERE id = ${id}::uuid`;

@@ -8,7 +8,7 @@ import {
   OrderShippedSchema,
 } from '#gen/proto/signet/events/v1/order_events_pb.ts';
 import { createRecord } from '#kit/events/record.ts';
-import type { Statements } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Amount, State } from '../domain/order.ts';
 import { order } from '../service.ts';
 

@@ -1,4 +1,4 @@
-import type { Statements } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { sql } from '#kit/store/sql.ts';
 
 /**

@@ -5,7 +5,7 @@ import {
   PaymentSucceededSchema,
 } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
 import { createRecord } from '#kit/events/record.ts';
-import type { Statements } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Amount } from '#kit/money/money.ts';
 import type { Payment } from '../domain/payment.ts';
 import { payment as service } from '../service.ts';

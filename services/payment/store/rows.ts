@@ -1,5 +1,5 @@
 import type { PrismaClient } from '#gen/prisma/payment/client.ts';
-import type { Statements } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { type Amount, formatMoney, amountOf } from '#kit/money/money.ts';
 import { columns } from '#kit/store/columns.ts';
 import { column, type Sql, sql } from '#kit/store/sql.ts';

@@ -8,7 +8,7 @@ import {
   RideStartedSchema,
 } from '#gen/proto/signet/events/v1/ride_events_pb.ts';
 import { createRecord, type Recorded } from '#kit/events/record.ts';
-import type { Statements } from '#kit/events/tables.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Ride } from '../domain/ride.ts';
 import { ride as definition } from '../service.ts';
 

@@ -1,12 +1,10 @@
-import type { Prisma, PrismaClient } from '#gen/prisma/user/client.ts';
 import { ProfileUpdatedSchema } from '#gen/proto/signet/events/v1/user_events_pb.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { createRecord } from '#kit/events/record.ts';
 import { columns, present } from '#kit/store/columns.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import type { ProfileFields, ProfileStore, StoredProfile } from '../domain/profiles.ts';
 import { user } from '../service.ts';
-
-type Transaction = Prisma.TransactionClient;
 
 interface ProfileRow {
   readonly name: string | null;
@@ -20,7 +18,7 @@ const profileColumns = columns<ProfileRow>('p', { name: true, bio: true, phone: 
 const record = createRecord('user', user.produces);
 
 /** Creates the profile store in PostgreSQL. Every insert locks the owner's row, which decides whether it may be written. */
-export function createProfileStore(db: PrismaClient) {
+export function createProfileStore(db: Transactional) {
   return {
     async find(userId) {
       const [row] = await db.$queryRaw<ProfileRow[]>`
@@ -37,14 +35,14 @@ export function createProfileStore(db: PrismaClient) {
       });
     },
     /** Inserts the profiles of new accounts in a transaction. Existing ones and those of erased accounts stay as they are. */
-    async insert(userIds: readonly string[], tx: Transaction): Promise<void> {
+    async insert(userIds: readonly string[], tx: Statements): Promise<void> {
       if (userIds.length === 0) return;
       await tx.$executeRaw`
         WITH owner AS (${livingOwners('user', userIds)})
         INSERT INTO "user".profiles (user_id) SELECT user_id FROM owner ON CONFLICT DO NOTHING`;
     },
     /** Deletes the profiles of erased accounts in the transaction that writes their tombstones. */
-    async erase(userIds: readonly string[], tx: Transaction): Promise<void> {
+    async erase(userIds: readonly string[], tx: Statements): Promise<void> {
       await tx.$executeRaw`DELETE FROM "user".profiles WHERE user_id = ANY(${[...userIds]}::uuid[])`;
     },
   } satisfies ProfileStore & Record<string, unknown>;
@@ -52,7 +50,7 @@ export function createProfileStore(db: PrismaClient) {
 
 /** Applies changes to a profile, or inserts it; undefined for an erased account. */
 async function write(
-  db: Pick<PrismaClient, '$queryRaw'>,
+  db: Statements,
   userId: string,
   { name, bio, phone, locale }: Partial<ProfileFields>,
 ): Promise<StoredProfile | undefined> {

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
-import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
+import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { createWrites } from '#kit/work/writes.ts';
 import type { NewAuditEvent } from '../rules/events.ts';
 
@@ -7,32 +8,32 @@ import type { NewAuditEvent } from '../rules/events.ts';
 export const audited = createWrites();
 
 /** Writes an event, alone or in the transaction of its change. The chainer (chain.ts) appends it to the chain after the commit. */
-export function insertAudit(db: Pick<PrismaClient, '$executeRaw'>, event: NewAuditEvent) {
+export function insertAudit(db: Pick<Statements, '$executeRaw'>, event: NewAuditEvent) {
   return db.$executeRaw`INSERT INTO auth.audit_events ${auditColumns} VALUES (${auditValues(event)})`;
 }
 
 /** The columns of an event, for conditional inserts: INSERT ... SELECT auditValues(event) WHERE ... */
-export const auditColumns = Prisma.sql`(id, kind, outcome, actor_id, subject_id, ip, request_id, details)`;
+export const auditColumns = sql`(id, kind, outcome, actor_id, subject_id, ip, request_id, details)`;
 
 /** Values of an event that come from columns of the inserting statement. */
 export interface AuditSources {
-  readonly id?: Prisma.Sql;
-  readonly subject?: Prisma.Sql;
-  readonly details?: Prisma.Sql;
+  readonly id?: Sql;
+  readonly subject?: Sql;
+  readonly details?: Sql;
 }
 
 /**
  * The values of `auditColumns`, for a statement that runs next, because it announces the event. A statement that writes
  * several events must provide an id for each.
  */
-export function auditValues(event: NewAuditEvent, sources: AuditSources = {}): Prisma.Sql {
+export function auditValues(event: NewAuditEvent, sources: AuditSources = {}): Sql {
   audited.announce();
   const { kind, outcome, actor } = event;
   const {
-    id = Prisma.sql`${uuidv7()}::uuid`,
-    subject = Prisma.sql`${event.subjectId ?? ''}`,
-    details = Prisma.sql`${JSON.stringify(event.details ?? {})}::jsonb`,
+    id = sql`${uuidv7()}::uuid`,
+    subject = sql`${event.subjectId ?? ''}`,
+    details = sql`${JSON.stringify(event.details ?? {})}::jsonb`,
   } = sources;
-  return Prisma.sql`${id}, ${kind}, ${outcome}, ${actor.id}, ${subject}, ${actor.ip},
+  return sql`${id}, ${kind}, ${outcome}, ${actor.id}, ${subject}, ${actor.ip},
     ${actor.requestId}, ${details}`;
 }

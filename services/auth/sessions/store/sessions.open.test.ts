@@ -27,14 +27,15 @@ afterAll(async () => {
 });
 
 const day = 86_400_000;
-const storeOf = () => createSessionStore(db, { limit: 100, idle: day, max: day, grace: 10_000, replay: 'audit' });
+const storeOf = () =>
+  createSessionStore(database.statements, { limit: 100, idle: day, max: day, grace: 10_000, replay: 'audit' });
 
 /** The authentication of a new account without a session. */
 async function authenticated(): Promise<Authentication> {
   const id = uuidv7();
   const user = { id, email: `${id}@example.com`, name: 'Ada', roles: ['user'], createdAt: new Date() };
   await createRegistrationStore(db).insertOnce(user, 'first hash', system);
-  const found = await createPasswordStore(db).findForLogin(user.email, '');
+  const found = await createPasswordStore(database.statements).findForLogin(user.email, '');
   return { ...found!, amr: ['pwd'], isKnownPlace: false };
 }
 
@@ -51,7 +52,7 @@ test('a session has the methods and the time of its authentication', async () =>
 });
 
 test('after a password change, an authentication with the old password opens no session and changes no password', async () => {
-  const passwords = createPasswordStore(db);
+  const passwords = createPasswordStore(database.statements);
   const authentication = await authenticated();
   expect(await passwords.change(authentication, 'second hash', uuidv7(), system)).toBe(true);
   expect(await open(authentication)).toBeUndefined();
@@ -66,13 +67,15 @@ test('opens no session of a disabled account', async () => {
 
 test('a rehash of the same password does not fail a concurrent sign-in', async () => {
   const authentication = await authenticated();
-  expect(await createPasswordStore(db).rehash(authentication.account.id, 'first hash', 'better hash')).toBe(true);
+  expect(
+    await createPasswordStore(database.statements).rehash(authentication.account.id, 'first hash', 'better hash'),
+  ).toBe(true);
   expect(await open(authentication)).toBeDefined();
 });
 
 test('of fifty sessions opened during a password change, none survives; of fifty concurrent changes, one succeeds', async () => {
   const authentication = await authenticated();
-  const passwords = createPasswordStore(db);
+  const passwords = createPasswordStore(database.statements);
   const opens = Array.from({ length: 50 }, () => open(authentication));
   const changes = Array.from({ length: 50 }, () => passwords.change(authentication, 'next hash', uuidv7(), system));
   const [, changed] = await Promise.all([Promise.all(opens), Promise.all(changes)]);

@@ -2,8 +2,9 @@ import { Secret } from '#kit/log/secret.ts';
 import { networkOf } from '#kit/net/network.ts';
 import { columns, present } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
+import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
-import { Prisma, type PrismaClient } from '#gen/prisma/auth/client.ts';
 import { SessionCreatedSchema, SessionReuseDetectedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import type { Swept } from '#kit/work/sweep.ts';
 import { type Actor, auditColumns, auditValues, insertAudit } from '../../audit/public.ts';
@@ -39,36 +40,36 @@ interface SessionRow {
 
 type Row = SessionRow & UserRow;
 
-const expiry = Prisma.sql`least(s.idle_expires_at, s.expires_at)`;
+const expiry = sql`least(s.idle_expires_at, s.expires_at)`;
 
 // One statement reads the roles, their scopes and the `tokens_from` times, so that a concurrent change is visible in
 // all of them or in none.
 const ownColumns = columns<SessionRow>('s', {
-  sessionId: Prisma.sql`s.id`,
+  sessionId: sql`s.id`,
   clientId: true,
   counter: true,
   secret: true,
   authTime: true,
   amr: true,
   expiresAt: expiry,
-  at: Prisma.sql`now()`,
-  tokensFrom: Prisma.sql`
+  at: sql`now()`,
+  tokensFrom: sql`
     greatest(u.tokens_from, (SELECT max(r.tokens_from) FROM auth.roles r WHERE r.name = ANY (u.roles)))`,
-  definedScopes: Prisma.sql`
+  definedScopes: sql`
     ARRAY(SELECT DISTINCT unnest(r.scopes) FROM auth.roles r WHERE r.name = ANY (u.roles))`,
 });
 
 /** The columns of a session `s` and its user `u`. */
-const signedInColumns = Prisma.sql`${ownColumns}, ${userColumns}`;
+const signedInColumns = sql`${ownColumns}, ${userColumns}`;
 
-const live = Prisma.sql`s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()`;
+const live = sql`s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()`;
 
 /** How long an ended session is kept for its owner's list. */
-const keptAfterEnd = Prisma.sql`interval '30 days'`;
+const keptAfterEnd = sql`interval '30 days'`;
 
 /** Whether a token belongs to the session and its client. Compares hashes of the MACs, so that the time of the comparison reveals nothing about them. */
-function genuine({ clientId, inner, mac }: PresentedToken): Prisma.Sql {
-  return Prisma.sql`s.client_id = ${clientId} AND sha256(sha256(s.secret || ${inner}::bytea)) = sha256(${mac}::bytea)`;
+function genuine({ clientId, inner, mac }: PresentedToken): Sql {
+  return sql`s.client_id = ${clientId} AND sha256(sha256(s.secret || ${inner}::bytea)) = sha256(${mac}::bytea)`;
 }
 
 /** A session in its owner's list. */
@@ -86,8 +87,8 @@ const recordColumns = columns<RecordRow>('s', {
   createdAt: true,
   lastUsedAt: true,
   expiresAt: expiry,
-  endedAt: Prisma.sql`s.revoked_at`,
-  endedReason: Prisma.sql`coalesce(s.revoked_reason, '')`,
+  endedAt: sql`s.revoked_at`,
+  endedReason: sql`coalesce(s.revoked_reason, '')`,
   replayedAt: true,
   replayedFrom: true,
 });
@@ -95,17 +96,13 @@ const recordColumns = columns<RecordRow>('s', {
 const youngestFirst = descending(['s.created_at', 'timestamptz'], ['s.id', 'uuid']);
 
 /** Creates the store of sessions in PostgreSQL. All times are the database's, so that replicas agree. */
-export function createSessionStore(db: PrismaClient, limits: SessionLimits): SessionStore & Swept {
-  const idle = Prisma.sql`${limits.idle} * interval '1 millisecond'`;
-  const max = Prisma.sql`${limits.max} * interval '1 millisecond'`;
-  const grace = Prisma.sql`${limits.grace} * interval '1 millisecond'`;
+export function createSessionStore(db: Transactional, limits: SessionLimits): SessionStore & Swept {
+  const idle = sql`${limits.idle} * interval '1 millisecond'`;
+  const max = sql`${limits.max} * interval '1 millisecond'`;
+  const grace = sql`${limits.grace} * interval '1 millisecond'`;
 
   /** Resolves a refresh with a token that is not current: within its grace period, reused, or invalid. */
-  async function resolveUsedToken(
-    tx: Prisma.TransactionClient,
-    token: PresentedToken,
-    place: RefreshPlace,
-  ): Promise<Refreshed> {
+  async function resolveUsedToken(tx: Statements, token: PresentedToken, place: RefreshPlace): Promise<Refreshed> {
     const { ip, agent } = place;
     // The user of a token that is used twice is unknown.
     const actor = { ...place, id: '' };
@@ -118,7 +115,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
       details: { session_id: sessionId },
     } as const;
     const replay = { kind: 'refresh_replay', outcome: endsReplay ? 'failure' : 'success', actor } as const;
-    const subject = Prisma.sql`hit.id::text`;
+    const subject = sql`hit.id::text`;
     // If the session has no recorded network or User-Agent (refreshed by an earlier version), it does not count as another one.
     const [row] = await tx.$queryRaw<(Row & { repeated: boolean; ended: boolean; is_reuse: boolean })[]>`
       WITH found AS (
@@ -150,7 +147,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
         INSERT INTO auth.audit_events ${auditColumns}
         SELECT ${auditValues(replay, {
           subject,
-          details: Prisma.sql`jsonb_build_object('session_id', hit."sessionId", 'other_network', hit.other_network,
+          details: sql`jsonb_build_object('session_id', hit."sessionId", 'other_network', hit.other_network,
             'other_agent', hit.other_agent, 'ended', ${endsReplay}::boolean)`,
         })} FROM hit, changed WHERE hit.is_replay
       )
@@ -167,7 +164,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
 
   /** Ends one session and writes its audit event. */
   async function endOne(
-    which: Prisma.Sql,
+    which: Sql,
     kind: 'logout' | 'session_revoked',
     sessionId: string,
     actor: Actor,
@@ -179,7 +176,7 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
         UPDATE auth.sessions s SET revoked_at = now(), revoked_reason = ${reason} WHERE ${which} RETURNING s.user_id
       )
       INSERT INTO auth.audit_events ${auditColumns}
-      SELECT ${auditValues(event, { subject: Prisma.sql`ended.user_id::text` })} FROM ended`;
+      SELECT ${auditValues(event, { subject: sql`ended.user_id::text` })} FROM ended`;
     return ended === 1;
   }
 
@@ -236,15 +233,14 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
     },
 
     endByToken(token, by) {
-      const which = Prisma.sql`s.id = ${token.sessionId}::uuid AND s.counter >= ${token.counter}::int
+      const which = sql`s.id = ${token.sessionId}::uuid AND s.counter >= ${token.counter}::int
         AND ${genuine(token)} AND s.revoked_at IS NULL`;
       return endOne(which, 'logout', token.sessionId, by);
     },
-    end: (sessionId, by) =>
-      endOne(Prisma.sql`s.id = ${sessionId}::uuid AND s.revoked_at IS NULL`, 'logout', sessionId, by),
+    end: (sessionId, by) => endOne(sql`s.id = ${sessionId}::uuid AND s.revoked_at IS NULL`, 'logout', sessionId, by),
     revoke: (userId, sessionId, by) =>
       endOne(
-        Prisma.sql`s.id = ${sessionId}::uuid AND s.user_id = ${userId}::uuid AND ${live}`,
+        sql`s.id = ${sessionId}::uuid AND s.user_id = ${userId}::uuid AND ${live}`,
         'session_revoked',
         sessionId,
         by,
@@ -268,10 +264,8 @@ export function createSessionStore(db: PrismaClient, limits: SessionLimits): Ses
 
     async page(userId, includeEnded, { take, after }) {
       const wanted = where([
-        Prisma.sql`s.user_id = ${userId}::uuid`,
-        includeEnded
-          ? Prisma.sql`least(s.revoked_at, s.idle_expires_at, s.expires_at) > now() - ${keptAfterEnd}`
-          : live,
+        sql`s.user_id = ${userId}::uuid`,
+        includeEnded ? sql`least(s.revoked_at, s.idle_expires_at, s.expires_at) > now() - ${keptAfterEnd}` : live,
         keyset(youngestFirst, after),
       ]);
       const rows = await db.$queryRaw<RecordRow[]>`
