@@ -4,6 +4,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure, reasonOf, violationsOf } from '#kit/errors/failure.ts';
 import { copyHeaders, problemFor } from './answer.ts';
 
+/** The error codes of a token endpoint (RFC 6749, sections 5.2 and 4.1.2.1). */
+export const errorCodes = [
+  'invalid_request',
+  'invalid_client',
+  'unsupported_grant_type',
+  'temporarily_unavailable',
+  'server_error',
+] as const;
+
 const formMediaType = /^application\/x-www-form-urlencoded(?: *; *charset=(?:utf-8|"utf-8"))?$/i;
 
 /** Returns whether a Content-Type value is that of a form. */
@@ -40,8 +49,7 @@ export function sendOAuthError(request: FastifyRequest, reply: FastifyReply, err
   reply.code(status).send(JSON.stringify({ error: codeOf(error, status), error_description }));
 }
 
-/** Returns the error code of RFC 6749, sections 5.2 and 4.1.2.1. */
-function codeOf(error: unknown, status: number): string {
+function codeOf(error: unknown, status: number): (typeof errorCodes)[number] {
   if (reasonOf(error) === 'INVALID_CLIENT') return 'invalid_client';
   if (status === 429 || status === 503) return 'temporarily_unavailable';
   if (status >= 500) return 'server_error';

@@ -3,6 +3,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { AdminService } from '#gen/proto/signet/auth/v1/admin_service_pb.ts';
 import { AuthService } from '#gen/proto/signet/auth/v1/auth_service_pb.ts';
+import { ServiceTokenService } from '#gen/proto/signet/auth/v1/service_token_service_pb.ts';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { openApiOf } from './openapi.ts';
@@ -263,6 +264,36 @@ describe('openApiOf', () => {
     expect(real.paths['/api/v1/auth/logout']!['post']!.requestBody).toMatchObject({ required: false });
     const [to] = echo.paths['/v1/count/{to}:watch']!['get']!.parameters ?? [];
     expect(to?.schema).toEqual({ type: 'integer', format: 'int32', minimum: 0, maximum: 100000 });
+  });
+
+  it('documents forms and their errors (RFC 6749) beside JSON, for endpoints of OAuth only', async () => {
+    const options = { title: 'Signet', version: '1', comments, reasons };
+    const document = openApiOf([ServiceTokenService], options) as unknown as Document;
+    expect((await new Validator().validate(structuredClone(document) as never)).errors ?? []).toEqual([]);
+    const { requestBody, responses } = document.paths['/api/v1/auth/service-token']!['post']!;
+    const fields = ['grant_type', 'client_assertion_type', 'client_assertion'];
+    expect(requestBody).toMatchObject({
+      required: true,
+      content: {
+        'application/json': { schema: { $ref: '#/components/schemas/signet.auth.v1.IssueServiceTokenRequest' } },
+        'application/x-www-form-urlencoded': {
+          schema: {
+            required: fields,
+            properties: Object.fromEntries(fields.map((name) => [name, { type: 'string' }])),
+          },
+          example: { grant_type: 'client_credentials' },
+        },
+      },
+    });
+    expect(JSON.stringify(requestBody)).not.toContain('additionalProperties');
+    const error = { schema: { $ref: '#/components/schemas/OAuthError' } };
+    const statuses = Object.entries(responses).filter(([status]) => status !== '200');
+    expect(statuses.map(([status]) => status)).toEqual(expect.arrayContaining(['400', '401', 'default']));
+    for (const [, response] of statuses) {
+      expect(response).toMatchObject({ content: { 'application/problem+json': {}, 'application/json': error } });
+    }
+    expect(document.components.schemas['OAuthError']).toMatchObject({ required: ['error'] });
+    for (const other of [real, ofAdmins, echo]) expect(JSON.stringify(other)).not.toMatch(/OAuthError|urlencoded/);
   });
 
   it('keeps proto field names and describes fields', () => {

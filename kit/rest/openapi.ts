@@ -20,6 +20,7 @@ import {
   type RequestSchemas,
   type Schemas,
 } from './openapi-schema.ts';
+import { formContent, oauthErrorSchema, withOAuthError } from './openapi-oauth.ts';
 import { partsOf, pathOf } from './openapi-path.ts';
 import type { Leaf } from './query.ts';
 
@@ -77,6 +78,7 @@ export function openApiOf(services: readonly DescService[], options: OpenApiOpti
     bindings.map(({ binding }) => binding.method.output),
   );
   schemas.components['Problem'] = problemSchema;
+  if (bindings.some(({ binding }) => binding.oauth)) schemas.components['OAuthError'] = oauthErrorSchema;
 
   const paths: Record<string, JsonObject> = {};
   const namesByShape = new Map<string, readonly string[]>();
@@ -181,10 +183,10 @@ function operation(
     ...(parameters.length > 0 || body ? ['INVALID_ARGUMENT'] : []),
     ...(body ? ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []),
   ];
+  const errors = Object.entries({ ...errorResponses([...invalid, ...reasons], known), default: defaultResponse });
   const responses: Record<string, JsonObject> = {
     [String(streams ? 200 : status)]: success(binding, method, response),
-    ...errorResponses([...invalid, ...reasons], known),
-    default: defaultResponse,
+    ...Object.fromEntries(errors.map(([at, one]) => [at, binding.oauth ? withOAuthError(one) : one])),
   };
   const replays = headers.includes('idempotency-key');
   return {
@@ -253,15 +255,18 @@ function valueAt(json: JsonValue | undefined, fields: readonly DescField[]): Jso
   );
 }
 
-function requestBody({ body, method, variables }: Binding, schemas: RequestSchemas): JsonObject | undefined {
+function requestBody({ body, method, oauth, variables }: Binding, schemas: RequestSchemas): JsonObject | undefined {
   if (body === undefined) return undefined;
   const example = exampleJson(method);
-  if (body !== '*') return content(schemas.field(body), example?.[body.name]);
+  if (body !== '*') return { content: content(schemas.field(body), example?.[body.name]) };
   const omitted = variables.flatMap(({ fields }) => (fields.length === 1 && fields[0] ? [fields[0]] : []));
   const isOmitted = (name: string) => omitted.some((field) => field.name === name);
   const schema = omitted.length > 0 ? schemas.without(method.input, omitted) : schemas.message(method.input);
   const rest = example && Object.fromEntries(Object.entries(example).filter(([name]) => !isOmitted(name)));
-  return { ...content(schema, rest), required: schemas.required(method.input, omitted) };
+  return {
+    content: { ...content(schema, rest), ...(oauth ? formContent(schemas.without(method.input, omitted), rest) : {}) },
+    required: schemas.required(method.input, omitted),
+  };
 }
 
 function success(binding: Binding, method: DescMethod, schemas: Schemas): JsonObject {
@@ -282,5 +287,5 @@ function success(binding: Binding, method: DescMethod, schemas: Schemas): JsonOb
 }
 
 function content(schema: JsonValue, example: JsonValue | undefined): JsonObject {
-  return { content: { 'application/json': { schema, ...(example === undefined ? {} : { example }) } } };
+  return { 'application/json': { schema, ...(example === undefined ? {} : { example }) } };
 }
