@@ -13,6 +13,7 @@ import { links } from './check/links.ts';
 import { machine } from './check/machine.ts';
 import { migrations } from './check/migrations.ts';
 import { rules } from './check/rules.ts';
+import { statements } from './check/statements.ts';
 import { tools } from './check/tools.ts';
 import { CommandError } from './command.mjs';
 
@@ -32,6 +33,7 @@ const all: Check[] = [
   compose,
   documented,
   links,
+  statements,
   machine,
 ];
 const words = process.argv.slice(2);

@@ -3,11 +3,12 @@ import path from 'node:path';
 import { Code } from '@connectrpc/connect';
 import type { Key, Keys } from '#kit/config/config.ts';
 import { variablesOf } from '#kit/config/secret-file.ts';
+import { besidePool } from '#kit/db/connections.ts';
 import { kitReasons, type Reasons } from '#kit/errors/reasons.ts';
 import { listenersOf, typeOf } from '#kit/events/types.ts';
 import type { AnyService } from '#kit/service/service.ts';
-import { keys as allKeys } from '../services/all/config.ts';
-import { services } from '../services/registry.ts';
+import { keys as allKeys, poolTogether } from '../services/all/config.ts';
+import { services, servicesWithData } from '../services/registry.ts';
 import { root } from './check/check.ts';
 import { composeServices } from './compose.ts';
 import { clientEntries, exampleFor } from './packages/readme.ts';
@@ -29,6 +30,12 @@ export const docs: Doc[] = [
   { file: 'docs/errors.md', markers: tableMarkers, part: async () => `\n${await errorTable()}\n` },
   { file: 'docs/configuration.md', markers: tableMarkers, part: async () => `\n${await keyTable()}\n` },
   { file: 'docs/events.md', markers: tableMarkers, part: async () => `\n${await eventTable()}\n` },
+  { file: 'docs/operating.md', markers: tableMarkers, part: async () => `\n${processTable()}\n` },
+  {
+    file: 'docs/operating.md',
+    markers: ['<!-- pool: made by npm run generate -->', '<!-- pool ends -->'],
+    part: async () => `\n${poolSizes()}\n`,
+  },
   {
     file: 'docker-compose.yml',
     markers: ['  # services: made by npm run generate', '  # services end'],
@@ -118,6 +125,37 @@ async function keyTable(): Promise<string> {
       doc,
     ]),
   );
+}
+
+/** One row for each process: its ports, and what it cannot run without. */
+function processTable(): string {
+  const rows = Object.values<AnyService>(services).map(({ name, ports, keys, calls }) => [
+    `\`services/${name}/main.ts\``,
+    [
+      ...(ports.door ? [`${ports.door.default} (REST, Connect, gRPC-Web, gRPC)`] : []),
+      ...(ports.grpc ? [`${ports.grpc.default} (gRPC for services)`] : []),
+    ].join(', '),
+    Object.values<Key>(keys)
+      .filter((key) => key.default === undefined && !key.optional)
+      .map(({ env }) => `\`${env}\``)
+      .join(', '),
+    Object.keys(calls).join(', '),
+  ]);
+  return markdownTable(['Process', 'Ports', 'Required keys', 'Calls'], rows);
+}
+
+/** How many connections `npm start` opens, and a configuration of PgBouncer that allows them. */
+function poolSizes(): string {
+  const needed = servicesWithData.length * (poolTogether + besidePool);
+  return [
+    `\`npm start\`, with ${servicesWithData.length} services on one user, needs ${needed}:`,
+    '',
+    '```ini',
+    'pool_mode = session',
+    'max_client_conn = 200',
+    `default_pool_size = ${Math.ceil(needed / 10) * 10}`,
+    '```',
+  ].join('\n');
 }
 
 /** The configuration keys of `npm start` and of each service. */

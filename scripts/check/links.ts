@@ -10,14 +10,19 @@ const exists = (name: string) => existsSync(path.join(root, name));
 export const links: Check = {
   claim: 'links of documents lead somewhere',
   async run() {
-    if (!existsSync(path.join(root, '.git'))) return;
-    const names = (await runQuietly('git', ['ls-files', '-z', '*.md'], { cwd: root })).split('\0').filter(Boolean);
-    const documents = new Map(
-      await Promise.all(names.map(async (name) => [name, await readFile(path.join(root, name), 'utf8')] as const)),
-    );
+    const documents = await readDocuments();
     expectNone([...documents.keys()].flatMap((name) => deadLinks(name, documents, exists)));
   },
 };
+
+/** The texts of the project's documents, by path; none outside a clone. */
+export async function readDocuments(): Promise<ReadonlyMap<string, string>> {
+  if (!exists('.git')) return new Map();
+  const names = (await runQuietly('git', ['ls-files', '-z', '*.md'], { cwd: root })).split('\0').filter(Boolean);
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(path.join(root, name), 'utf8')] as const)),
+  );
+}
 
 /**
  * Returns the links of a document that lead nowhere.

@@ -16,5 +16,8 @@ export const keys = {
   databaseDirectUrl: databaseKeys.databaseDirectUrl,
 } as const;
 
+/** Size of a service's pool in `npm start`, where services share a database server. */
+export const poolTogether = 4;
+
 /** The configuration of `npm start`. */
 export type AllConfig = Config<typeof keys>;

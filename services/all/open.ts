@@ -22,6 +22,7 @@ import { openAuth } from '../auth/open.ts';
 import { buildEdge } from '../edge/build.ts';
 import { openEdge } from '../edge/open.ts';
 import { upstreamsOf } from '../edge/upstream.ts';
+import { poolTogether } from './config.ts';
 import { domainServices, type ServiceName, serviceNames, services } from '../registry.ts';
 
 /** Configuration of a service in the shared process. HS256 is allowed, because one process signs and verifies. */
@@ -55,7 +56,7 @@ function together(keys: Keys): Keys {
   return {
     ...keys,
     ...(alg ? { alg: { ...alg, schema: oneOf('RS256', 'PS256', 'ES256', 'EdDSA', 'HS256') } } : {}),
-    ...(databasePool ? { databasePool: { ...databasePool, default: '4' } } : {}),
+    ...(databasePool ? { databasePool: { ...databasePool, default: String(poolTogether) } } : {}),
     ...(serviceKey ? { serviceKey: { ...serviceKey, optional: true } } : {}),
   };
 }
