@@ -110,10 +110,11 @@ BEGIN
   IF NOT FOUND THEN
     RETURN 0;
   END IF;
-  SELECT * INTO head FROM auth.audit_head WHERE one FOR UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN
+  -- Not the lock of the head's row: it is free before other sessions learn of a new partition.
+  IF NOT pg_try_advisory_xact_lock(hashtextextended('signet audit chain', 0)) THEN
     RETURN 0;
   END IF;
+  SELECT * INTO head FROM auth.audit_head WHERE one FOR UPDATE;
   -- Not before the month of the last event, so that the positions of a partition stay consecutive.
   this_month := greatest(head.month, date_trunc('month', now() AT TIME ZONE 'UTC')::date);
   IF this_month > head.month THEN

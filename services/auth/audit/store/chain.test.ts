@@ -125,13 +125,28 @@ test('an event that is rolled back leaves no gap', async () => {
 
 test('an event is written while another transaction that wrote one has not committed, and while events are chained', async () => {
   const commit = await begin('held');
+  await write('chained');
   await root.query('BEGIN');
-  await root.query('SELECT FROM auth.audit_head FOR UPDATE');
+  await root.query('SELECT auth.chain_audit_events(10)');
   await write('beside');
   expect(await append(), 'another one is chaining').toBe(0);
-  await root.query('ROLLBACK');
+  await root.query('COMMIT');
   await commit();
   expect(await append()).toBe(2);
+  expect(await chain()).toEqual(['1 chained', '2 held', '3 beside']);
+});
+
+test('of ten chainers at the first event of a month one makes the partition, and none fails', async () => {
+  for (let round = 1; round <= 10; round++) {
+    await write('first of a month');
+    await root.query(`UPDATE auth.audit_head SET month = '2001-01-01'`);
+    const done = await Promise.all(Array.from({ length: 10 }, () => append()));
+    expect(done.reduce((sum, count) => sum + count, 0)).toBe(1);
+    // Each round makes the month's partition again.
+    await root.query(`ALTER TABLE ${await partition()} RENAME TO month_${round}`);
+    await root.query(`ALTER TABLE auth.audit_events DETACH PARTITION auth.month_${round}`);
+    await root.query('UPDATE auth.audit_head SET position = 0');
+  }
 });
 
 test('fifty writers and four chainers at once: each event once, without a gap, in the order of each writer', async () => {
