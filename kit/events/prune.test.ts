@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { prune } from './prune.ts';
-import { createSequencer } from './sequencer.ts';
+import { createSequencer, eventSequence } from './sequencer.ts';
 import { type EventDatabase, openEventDatabase } from './testing/rig.ts';
 
 let events: EventDatabase;
@@ -18,7 +18,7 @@ async function tell(...ages: number[]): Promise<void> {
      SELECT gen_random_uuid(), 'user.deleted', '', '', now() - age * interval '1 day' FROM unnest($1::float8[]) age`,
     [ages],
   );
-  const number = createSequencer(events.db, 'auth');
+  const number = createSequencer(events.db, eventSequence('auth'));
   while ((await number()) > 0);
 }
 

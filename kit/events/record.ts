@@ -1,9 +1,10 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { v7 as uuidv7 } from 'uuid';
 import { join, sql } from '#kit/store/sql.ts';
-import { channelsOf, tableOf } from './tables.ts';
+import { tableOf } from './tables.ts';
 import type { Statements } from '#kit/store/statements.ts';
 import { typeOf } from './types.ts';
+import { writesOf } from './written.ts';
 
 /** Largest payload, bytes: ids and facts need a few hundred. */
 const maxBytes = 16 * 1024;
@@ -32,7 +33,7 @@ export type Record<P extends DescMessage> = <D extends P>(
 
 /**
  * Creates the function that records a service's events. It writes rows in the transaction of the change that the
- * events are about: both commit, or neither does. The commit notifies the sequencer. Events about one thing keep their
+ * events are about: both commit, or neither does. It announces the events to the sequencer of this process. Events about one thing keep their
  * order where the transaction has locked the thing's row before it records.
  * @param schema the producer's schema, which is its name
  * @param produces the payload messages of its definition; another type does not compile
@@ -40,7 +41,7 @@ export type Record<P extends DescMessage> = <D extends P>(
  */
 export function createRecord<P extends DescMessage>(schema: string, produces: readonly P[]): Record<P> {
   const events = tableOf(schema, 'events');
-  const { recorded } = channelsOf(schema);
+  const writes = writesOf(schema);
   const types = new Map<DescMessage, string>(produces.map((payload) => [payload, typeOf(payload)]));
   const rowOf = ({ type: payload, subject, message }: Recorded<P>) => {
     const type = types.get(payload);
@@ -56,9 +57,9 @@ export function createRecord<P extends DescMessage>(schema: string, produces: re
       const values = rows
         .slice(first, first + batch)
         .map(({ id, type, subject, data }) => sql`(${id}::uuid, ${type}, ${subject}, ${data})`);
-      await tx.$executeRaw(sql`
-        INSERT INTO ${events} (id, type, subject, data) VALUES ${join(values)} RETURNING pg_notify(${recorded}, '')`);
+      await tx.$executeRaw(sql`INSERT INTO ${events} (id, type, subject, data) VALUES ${join(values)}`);
     }
+    writes.announce();
     return rows.map(({ id }) => id);
   };
 }

@@ -2,14 +2,14 @@ import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connection } from '#kit/db/database.ts';
 import { sql } from '#kit/store/sql.ts';
-import { createSequencer } from './sequencer.ts';
+import { createSequencer, eventSequence } from './sequencer.ts';
 import { deleted, type EventDatabase, openEventDatabase, record } from './testing/rig.ts';
 
 let events: EventDatabase;
 let number: () => Promise<number>;
 beforeEach(async () => {
   events = await openEventDatabase();
-  number = createSequencer(events.db, 'auth');
+  number = createSequencer(events.db, eventSequence('auth'));
 });
 afterEach(() => events.close());
 
@@ -82,7 +82,7 @@ test('a transaction that is rolled back leaves no event and no gap', async () =>
 });
 
 test('fifty writers and several sequencers at once: no gap, and each event once', async () => {
-  const small = Array.from({ length: 4 }, () => createSequencer(events.db, 'auth', 3));
+  const small = Array.from({ length: 4 }, () => createSequencer(events.db, eventSequence('auth'), 3));
   const over = new AbortController();
   const sequencing = small.map(async (run) => {
     let total = 0;

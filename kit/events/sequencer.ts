@@ -1,44 +1,76 @@
-import { sql } from '#kit/store/sql.ts';
+import { type Sql, sql } from '#kit/store/sql.ts';
 import { every, type Work } from '#kit/work/work.ts';
 import { channelsOf, tableOf } from './tables.ts';
 import type { Statements } from '#kit/store/statements.ts';
 
-/** Most events that one statement numbers. */
+/** Most rows that one statement numbers. */
 const batch = 1_000;
 
-/** Interval between two runs, in case a notification was lost, ms. */
-const poll = 1_000;
+/** A table whose committed rows are numbered, and the row that has the last number. */
+export interface Sequence {
+  /** The table, with a column `n`, the order of insertion, and a column `id`. */
+  readonly rows: Sql;
+  /** Column of the number, null until the row has one. It needs an index on `n` of the rows without a number. */
+  readonly number: Sql;
+  readonly head: Sql;
+  /** Boolean column of the head that is its primary key: without it the planner may scan the table. */
+  readonly isHead: Sql;
+  /** Column of the last number at the head. */
+  readonly last: Sql;
+  /** Column of the last row's id at the head, if it has one. */
+  readonly lastId?: Sql;
+  /** Channel on which the processes that read the rows are notified. */
+  readonly numbered: string;
+}
 
 /**
- * Creates the function that numbers a producer's committed events, without gaps and in the order of their insertion
- * (`n`). Any number of replicas may run it at once. It returns how many events it numbered, and notifies the replicas.
+ * The sequence of a producer's events.
+ * @throws Error where the schema is not a plain name of at most 40 characters
+ */
+export function eventSequence(schema: string): Sequence {
+  return {
+    rows: tableOf(schema, 'events'),
+    number: sql`position`,
+    head: tableOf(schema, 'event_head'),
+    isHead: sql`one`,
+    last: sql`position`,
+    numbered: channelsOf(schema).numbered,
+  };
+}
+
+/**
+ * Creates the function that numbers the committed rows of a table, without gaps and in the order of their insertion
+ * (`n`). Any number of replicas may run it at once. It returns how many rows it numbered, and notifies the replicas.
  *
  * A reader that remembers the highest `n` loses the rows of a transaction that commits late, and a reader that orders by
  * transaction id gets the events about one thing out of order. The statement numbers committed rows only, under the lock
  * of the head row. A statement that waited for that lock has an older snapshot, so `FOR UPDATE OF e` checks each row
- * again and skips the rows that have a position by then. Every statement locks the head before it locks an event, so no
- * two wait for each other. The conditions `position IS NULL` and `one` let the planner use the partial index and the
- * primary key; without them it may scan the table.
- * @param limit most events of one run
+ * again and skips the rows that have a number by then. Every statement locks the head before it locks a row, so no two
+ * wait for each other. The condition that the number is null lets the planner use the partial index; without it it may
+ * scan the table.
+ * @param limit most rows of one run
  */
-export function createSequencer(db: Statements, schema: string, limit: number = batch): () => Promise<number> {
-  const [events, head] = [tableOf(schema, 'events'), tableOf(schema, 'event_head')];
-  const { numbered } = channelsOf(schema);
+export function createSequencer(db: Statements, sequence: Sequence, limit: number = batch): () => Promise<number> {
+  const { rows, number, head, isHead, last, lastId, numbered } = sequence;
+  const setId = lastId ? sql`, ${lastId} = newest.id` : sql``;
   return async () => {
     const [done] = await db.$queryRaw<{ count: number }[]>(sql`
       WITH head AS MATERIALIZED (
-        SELECT position FROM ${head} WHERE one AND EXISTS (SELECT FROM ${events} WHERE position IS NULL) FOR UPDATE
+        SELECT h.${last} AS last FROM ${head} h WHERE h.${isHead} AND EXISTS (SELECT FROM ${rows} WHERE ${number} IS NULL)
+        FOR UPDATE
       ), fresh AS MATERIALIZED (
-        SELECT e.n, head.position AS base FROM head CROSS JOIN ${events} e
-        WHERE e.position IS NULL ORDER BY e.n LIMIT ${limit} FOR UPDATE OF e
+        SELECT e.n, head.last FROM head CROSS JOIN ${rows} e
+        WHERE e.${number} IS NULL ORDER BY e.n LIMIT ${limit} FOR UPDATE OF e
       ), placed AS (
-        SELECT n, base + row_number() OVER (ORDER BY n) AS position FROM fresh
+        SELECT n, last + row_number() OVER (ORDER BY n) AS number FROM fresh
       ), numbered AS (
-        UPDATE ${events} e SET position = placed.position FROM placed
-        WHERE e.n = placed.n AND e.position IS NULL RETURNING e.position
+        UPDATE ${rows} e SET ${number} = placed.number FROM placed
+        WHERE e.n = placed.n AND e.${number} IS NULL RETURNING placed.number, e.id
+      ), newest AS (
+        SELECT number, id FROM numbered ORDER BY number DESC LIMIT 1
       ), moved AS (
-        UPDATE ${head} SET position = (SELECT max(position) FROM numbered)
-        WHERE one AND EXISTS (SELECT FROM numbered) RETURNING pg_notify(${numbered}, '')::text
+        UPDATE ${head} h SET ${last} = newest.number${setId} FROM newest
+        WHERE h.${isHead} RETURNING pg_notify(${numbered}, '')::text
       )
       SELECT count(*)::int AS count FROM numbered WHERE EXISTS (SELECT FROM moved)`);
     return done?.count ?? 0;
@@ -46,12 +78,12 @@ export function createSequencer(db: Statements, schema: string, limit: number = 
 }
 
 /**
- * Work that numbers events until none is left. Wake it when an event was recorded.
- * @param onNumbered called after each run that numbered events
+ * Work that numbers rows until none is left. Wake it when a row was written.
+ * @param period interval between two runs without that, ms: for the rows of a process that was killed
+ * @param onNumbered called after each run that numbered rows
  */
-export function numbering(db: Statements, schema: string, onNumbered: () => void): Work {
-  const number = createSequencer(db, schema);
-  return every('number events', poll, async (signal) => {
+export function numbering(name: string, period: number, number: () => Promise<number>, onNumbered: () => void): Work {
+  return every(name, period, async (signal) => {
     for (let count = batch; count === batch && !signal.aborted;) {
       count = await number();
       if (count > 0) onNumbered();

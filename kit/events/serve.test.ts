@@ -13,7 +13,7 @@ import { createGrpcTransport } from '#kit/transport/grpc-client.ts';
 import { serveGrpc } from '#kit/transport/grpc-server.ts';
 import { createLogReader } from './log-page.ts';
 import { prune } from './prune.ts';
-import { createSequencer } from './sequencer.ts';
+import { createSequencer, eventSequence } from './sequencer.ts';
 import { serveEvents } from './serve.ts';
 import {
   type Asked,
@@ -25,6 +25,7 @@ import {
   watched,
   watchUntil,
 } from './testing/rig.ts';
+import { writesOf } from './written.ts';
 import { withCaller } from './testing/with-caller.ts';
 
 let events: EventDatabase;
@@ -61,7 +62,7 @@ async function tellMany(count: number, bytes = 0): Promise<void> {
      SELECT gen_random_uuid(), 'user.deleted', g::text, decode(repeat('00', $2), 'hex') FROM generate_series(1, $1::int) g`,
     [count, bytes],
   );
-  await events.rows(`SELECT pg_notify('signet_auth_recorded', '')`);
+  writesOf('auth').announce();
   await numbered(count);
 }
 
@@ -235,7 +236,7 @@ test('at ten thousand events no statement scans the table', async () => {
   const [last] = await events.rows<{ id: string }>('SELECT id FROM auth.events WHERE position = 5000');
   const from = { history: '', position: 5_000n, lastId: last?.id ?? '' };
   expect((await createLogReader(db, 'auth')(from, ['user.deleted'])).events).toHaveLength(500);
-  await createSequencer(db, 'auth')();
+  await createSequencer(db, eventSequence('auth'))();
   await prune(db, 'auth', 86_400_000);
   expect(seen).toHaveLength(3);
   for (const { text, values } of seen) {

@@ -11,13 +11,17 @@ import { createLogReader, type LogPage, type Position } from './log-page.ts';
 import { pruning } from './prune.ts';
 import type { Bus } from './nats/bus.ts';
 import { relaying } from './nats/relay.ts';
-import { numbering } from './sequencer.ts';
+import { createSequencer, eventSequence, numbering } from './sequencer.ts';
 import { channelsOf } from './tables.ts';
 import type { Statements } from '#kit/store/statements.ts';
 import { listenersOf, typeOf } from './types.ts';
+import { writesOf } from './written.ts';
 
 /** Longest silence of a stream, ms: a consumer reconnects after a longer one. */
 const heartbeatEvery = 1_000;
+
+/** Interval of numbering without an event of this process, ms. */
+const numberEvery = 1_000;
 
 /** A producer's part of the event log, for its build. */
 export interface EventProducer {
@@ -47,22 +51,26 @@ export function serveEvents(options: {
   readonly keep: number;
 }): EventProducer {
   const { db, schema, produces, keep } = options;
-  const { recorded, numbered } = channelsOf(schema);
+  const { numbered } = channelsOf(schema);
   const news = createNews();
   let relay: Work | undefined;
   const told = () => {
     news.tell();
     relay?.wake();
   };
-  const number = numbering(db, schema, told);
+  const number = numbering('number events', numberEvery, createSequencer(db, eventSequence(schema)), told);
+  const leave = writesOf(schema).wakes(number);
   const closing = new AbortController();
   const read = createLogReader(db, schema);
   return {
     mounted: mount(EventService, eventHandler(read, mayTake(produces), news, closing.signal)),
     work: [number, pruning(db, schema, keep)],
-    heard: { [recorded]: number.wake, [numbered]: told },
+    heard: { [numbered]: told },
     relay: (bus) => (relay = relaying({ bus, db, schema, keep })),
-    close: () => closing.abort(),
+    close() {
+      leave();
+      closing.abort();
+    },
   };
 }
 

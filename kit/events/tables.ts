@@ -15,13 +15,12 @@ export function tableOf(schema: string, table: EventTable): Sql {
 }
 
 /**
- * The channels on which PostgreSQL notifies a producer's processes: of events that were recorded, and of events that
- * were numbered.
+ * The channel on which PostgreSQL notifies a producer's processes of events that were numbered.
  * @throws Error where the schema is not a plain name of at most 40 characters
  */
-export function channelsOf(schema: string): { readonly recorded: string; readonly numbered: string } {
+export function channelsOf(schema: string): { readonly numbered: string } {
   assertSchema(schema);
-  return { recorded: `signet_${schema}_recorded`, numbered: `signet_${schema}_numbered` };
+  return { numbered: `signet_${schema}_numbered` };
 }
 
 /**

@@ -1,7 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { RevocationSchema } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
+import type { Sequence } from '#kit/events/sequencer.ts';
 import { columns } from '#kit/store/columns.ts';
+import { sql } from '#kit/store/sql.ts';
 import type { Swept } from '#kit/work/sweep.ts';
 import type { RevocationStore, SequencedRevocation } from '../rules.ts';
 
@@ -24,6 +26,17 @@ const revocationColumns = columns<Row>('', {
   revokedAt: true,
   expiresAt: true,
 });
+
+/** The sequence of revocations. */
+export const revocationSequence: Sequence = {
+  rows: sql`auth.revocations`,
+  number: sql`sequence`,
+  head: sql`auth.heads`,
+  isHead: sql`id`,
+  last: sql`revocation_sequence`,
+  lastId: sql`revocation_id`,
+  numbered: 'signet_revocations',
+};
 
 /** Creates the store of revocations in PostgreSQL. */
 export function createRevocationStore(db: PrismaClient): RevocationStore & Swept {
