@@ -56,12 +56,30 @@ test('accepts a log that has grown past the expected head, and rejects a rewritt
   ]);
 });
 
+test('compares a head before events that were dropped as long as its hash is kept', async () => {
+  const client = new Client({ connectionString: system.database.url.reveal() });
+  await client.connect();
+  const { rows } = await client.query(`SELECT encode(hash, 'hex') AS hash FROM auth.audit_events WHERE position = 2`);
+  // As the service does after the retention.
+  await client.query(`SET session_replication_role = replica;
+    UPDATE auth.audit_head SET anchor_position = 2, anchor_hash = decode('${rows[0].hash}', 'hex');
+    DELETE FROM auth.audit_events WHERE position <= 2`);
+  await client.end();
+  const kept = await asAdmin('audit', 'verify', '--expect', `${rows[0].hash}@2`);
+  expect([kept.exit, kept.stdout, kept.stderr]).toEqual([0, expect.stringMatching(/^first +3$/m), '']);
+  const gone = await asAdmin('audit', 'verify', '--expect', `${rows[0].hash}@1`);
+  expect([gone.exit, gone.stderr]).toEqual([
+    1,
+    'signet: event 1 cannot be verified: the events before 3 were dropped after their retention.\n',
+  ]);
+});
+
 test('exits with 1 if an event was changed', async () => {
   const client = new Client({ connectionString: system.database.url.reveal() });
   await client.connect();
   // A superuser of the database can bypass its triggers.
   await client.query('SET session_replication_role = replica');
-  await client.query(`UPDATE auth.audit_events SET actor_id = 'somebody else' WHERE position = 1`);
+  await client.query(`UPDATE auth.audit_events SET actor_id = 'somebody else' WHERE position = 3`);
   await client.end();
   const { exit, stdout, stderr } = await asAdmin('audit', 'verify');
   expect([exit, stdout]).toEqual([1, expect.stringMatching(/^POSITION +EVENT +FAULT$/m)]);

@@ -113,7 +113,8 @@ async function verifyEvents({ signedIn, output }: Cli, options: RemoteOptions & 
     }
   }
   if (found.faults.length > 0) throw new CommandFailure(`the log was tampered with; faults: ${found.faults.length}.`);
-  if (expect && hash !== expect.hash) throw rewritten(found, expect.position);
+  const difference = expect && differenceFrom(expect, found, hash);
+  if (difference) throw new CommandFailure(difference);
 }
 
 /** Verifies the log part by part. The last response has the current head. */
@@ -129,15 +130,20 @@ async function followChain(ask: (from: bigint) => Promise<VerifyEventsResponse>)
   return create(VerifyEventsResponseSchema, { ...part, checked, faults });
 }
 
-function rewritten({ firstPosition, headPosition }: VerifyEventsResponse, position: bigint): CommandFailure {
-  if (headPosition < position) {
-    return new CommandFailure(`the log was truncated: it ends at ${headPosition} and used to reach ${position}.`);
+/** How the log differs from a head that was recorded earlier. @param hash the hash that the log has at its position */
+function differenceFrom(
+  { position, hash: expected }: Head,
+  { firstPosition, headPosition }: VerifyEventsResponse,
+  hash: string | undefined,
+): string | undefined {
+  if (position > headPosition) {
+    return `the log was truncated: it ends at ${headPosition} and used to reach ${position}.`;
   }
-  return new CommandFailure(
-    position < firstPosition - 1n
-      ? `event ${position} cannot be verified: the events before ${firstPosition} were dropped after their retention.`
-      : `the log was rewritten: event ${position} has another hash than before.`,
-  );
+  // The part behind it begins at the first event that there is, and `hash` is that of the event before it.
+  if (position < firstPosition - 1n) {
+    return `event ${position} cannot be verified: the events before ${firstPosition} were dropped after their retention.`;
+  }
+  return hash === expected ? undefined : `the log was rewritten: event ${position} has another hash than before.`;
 }
 
 /** Parses an RFC 3339 time, a date, or a duration before now (12h). */

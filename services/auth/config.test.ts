@@ -13,6 +13,12 @@ test('rejects a pending time in which not every verifier can learn a key', () =>
   expect(shortest - keyTimes.cooldown).toBeGreaterThanOrEqual(shortest / 4 + shortest / 4);
 });
 
+test('rejects a retention of audit events below 30 days', () => {
+  const retention = (text: string) => keys.auditRetention.schema.safeParse(text);
+  expect(retention('30d').data).toBe(30 * 86_400_000);
+  expect(retention('43199m').error?.issues[0]?.message).toBe('must be at least 30d');
+});
+
 test('the keys of all valid tokens fit into a JWKS at any rotation interval', () => {
   const signing = Math.ceil(longestTokenLife / (pending('10s').data ?? 1));
   // Including the pending key, the active key and clock skew.

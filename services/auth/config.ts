@@ -61,6 +61,9 @@ const pendingTime = positiveDuration.refine(
   `must be at least ${leastPending / 1_000}s: verifiers look up an unknown key at most every ${keyTimes.cooldown / 1_000}s`,
 );
 
+/** A shorter one, such as 90m for 90 months, is a mistake that would drop the log. */
+const auditRetention = positiveDuration.refine((ms) => ms >= 30 * 86_400_000, 'must be at least 30d');
+
 /** Configuration keys of the auth service. */
 export const keys = {
   ...processKeys,
@@ -146,6 +149,10 @@ export const keys = {
   hashQueue: key('SIGNET_HASH_QUEUE', whole(0, 100_000), {
     default: '200',
     doc: 'Maximum queued password hashes. When the queue is full, sign-ins fail with 429 and Retry-After.',
+  }),
+  auditRetention: key('SIGNET_AUDIT_RETENTION', auditRetention, {
+    optional: true,
+    doc: 'How long audit events are kept; at least 30d. Whole months are dropped, once their last event is older. Unset: for ever.',
   }),
   adminEmail: key('SIGNET_ADMIN_EMAIL', z.email('must be an email address').or(z.literal('admin@localhost')), {
     default: 'admin@localhost',

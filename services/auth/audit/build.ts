@@ -8,6 +8,7 @@ import { createAuditLog } from './rules/log.ts';
 import { createAuditChain } from './store/chain.ts';
 import { audited } from './store/events.ts';
 import { createAuditStore } from './store/log.ts';
+import { createAuditRetention } from './store/retention.ts';
 
 /** Most events that one transaction chains. It holds up the next batch, and no transaction that writes an event. */
 const batch = 1_000;
@@ -15,11 +16,14 @@ const batch = 1_000;
 /** Interval of chaining without an announcement, ms: for the events of a process that was killed. */
 const chainEvery = 1_000;
 
+/** Interval of dropping old events, ms. An attempt that other transactions hold up is repeated after it. */
+const dropEvery = 600_000;
+
 /** Interval of measuring what is not chained, ms. */
 const measureEvery = 5_000;
 
-/** Builds the chain and the reader of the audit log. Each room writes its own events. */
-export function buildAudit({ db, metrics }: Ground, users: Pick<UserStore, 'emailsOf'>) {
+/** Builds the chain, the retention and the reader of the audit log. Each room writes its own events. */
+export function buildAudit({ config, db, statements, log, metrics }: Ground, users: Pick<UserStore, 'emailsOf'>) {
   const chain = createAuditChain(db);
   const append = every('chain audit events', chainEvery, async (signal) => {
     for (let count = batch; count === batch && !signal.aborted;) count = await chain.append(batch);
@@ -27,9 +31,23 @@ export function buildAudit({ db, metrics }: Ground, users: Pick<UserStore, 'emai
   let left = { count: 0, age: 0 };
   metrics.watch('signet_audit_unchained', () => left.count);
   metrics.watch('signet_audit_unchained_age_seconds', () => left.age);
+  const work = [
+    append,
+    every('measure the audit log', measureEvery, async () => void (left = await chain.unchained())),
+  ];
+  const { auditRetention: keep } = config;
+  if (keep !== undefined) {
+    const retention = createAuditRetention(statements);
+    work.push(
+      every('drop old audit events', dropEvery, async () => {
+        for (let last: bigint | undefined; (last = await retention.dropOldest(keep)) !== undefined;)
+          log.info({ last_position: String(last) }, 'dropped audit events after their retention');
+      }),
+    );
+  }
   return {
     mounted: [mount(AuditService, auditHandler(createAuditLog(createAuditStore(db), users)))],
-    work: [append, every('measure the audit log', measureEvery, async () => void (left = await chain.unchained()))],
+    work,
     close: audited.wakes(append),
   };
 }

@@ -27,6 +27,7 @@ export const auditKinds = [
   'key_gone',
   'key_revoked',
   'master_key_changed',
+  'audit_dropped',
 ] as const;
 
 /** Kind of an audit event. */
