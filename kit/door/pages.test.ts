@@ -17,7 +17,7 @@ beforeAll(async () => {
     log: silentLog,
     port: 0,
     host: '127.0.0.1',
-    routes: () =>
+    routes: async () =>
       pageRoutes([
         { path: '/page', contentType: 'text/html', body, csp: "default-src 'self'" },
         { path: '/small', contentType: 'text/plain', body: Buffer.from('small'), cacheControl: 'no-store' },
@@ -81,5 +81,5 @@ test.runIf(process.platform === 'linux')('requests that are reset leave no file 
     await Promise.all(resets);
     session.destroy();
   }
-  await expect.poll(open, { timeout: 10_000 }).toBeLessThanOrEqual(before);
+  await expect.poll(open).toBeLessThanOrEqual(before);
 });

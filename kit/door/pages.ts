@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { isUnchanged } from '#kit/rest/answer.ts';
 import type { HttpRoute } from './http-route.ts';
 
@@ -27,34 +27,36 @@ const compress: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
 };
 
 /**
- * Returns the routes of pages. Pages are served from memory and compressed once, at
- * start. Requests open no files: an aborted one would leave its file open.
+ * Returns the routes of pages. Pages are served from memory and compressed once per content coding, for the first
+ * request that accepts it: a start would take longer otherwise. Requests open no files: an aborted one would leave its
+ * file open.
  */
-export async function pageRoutes(pages: readonly Page[]): Promise<HttpRoute[]> {
-  return Promise.all(
-    pages.map(async (page) => ({
-      methods: ['GET' as const],
-      path: page.path,
-      access: 'public' as const,
-      rate: 'light' as const,
-      ...(page.csp === undefined ? {} : { csp: page.csp }),
-      answer: await prepare(page),
-    })),
-  );
+export function pageRoutes(pages: readonly Page[]): HttpRoute[] {
+  return pages.map((page) => ({
+    methods: ['GET'],
+    path: page.path,
+    access: 'public',
+    rate: 'light',
+    ...(page.csp === undefined ? {} : { csp: page.csp }),
+    answer: answerWith(page),
+  }));
 }
 
-async function prepare({ contentType, body, cacheControl = 'no-cache' }: Page) {
+function answerWith({ contentType, body, cacheControl = 'no-cache' }: Page): HttpRoute['answer'] {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-  const coded = new Map<string, Buffer>();
-  for (const [coding, make] of Object.entries(compress)) {
-    if (body.length >= worthCompressing) coded.set(coding, await make(body));
-  }
-  return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const codings = body.length < worthCompressing ? [] : Object.keys(compress);
+  const coded = new Map<string, Promise<Buffer>>();
+  const inCoding = (coding: string): Promise<Buffer> => {
+    const made = coded.get(coding) ?? compress[coding]!(body);
+    coded.set(coding, made);
+    return made;
+  };
+  return async (request, reply) => {
     reply.headers({ 'cache-control': cacheControl, etag, vary: 'accept-encoding' });
     if (isUnchanged(request, etag)) return reply.code(304).send();
-    const coding = [...coded.keys()].find((name) => accepts(request, name));
+    const coding = codings.find((name) => accepts(request, name));
     if (coding !== undefined) reply.header('content-encoding', coding);
-    return reply.type(contentType).send(coding === undefined ? body : coded.get(coding));
+    return reply.type(contentType).send(coding === undefined ? body : await inCoding(coding));
   };
 }
 

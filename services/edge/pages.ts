@@ -55,8 +55,7 @@ export async function edgePages(
     referencePages({ ...document, servers: [{ url: '/' }] }),
     webPages(),
   ]);
-  const pages = await pageRoutes([{ path: '/openapi.json', ...json }, ...reference, ...web]);
-  return [...redirects, ...pages];
+  return [...redirects, ...pageRoutes([{ path: '/openapi.json', ...json }, ...reference, ...web])];
 }
 
 /** Allows scripts, styles and calls of the page's own origin only. */
