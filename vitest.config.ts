@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 /** The flows in which services meet. */
 const crossing = [
@@ -19,6 +19,21 @@ const crossing = [
   'sessions',
 ];
 
+/** `npm test` runs the first two, `npm run test:all` every one. */
+const projects = {
+  unit: { include: ['{kit,services,web,cli,scripts}/**/*.test.ts'], provide: { shape: 'one process' } },
+  system: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/{faults,browser}/**'],
+    provide: { shape: 'one process' },
+  },
+  faults: { include: ['test/faults/**/*.test.ts'], provide: { shape: 'one process' } },
+  browser: { include: ['test/browser/**/*.test.ts'], provide: { shape: 'one process' } },
+  // The same flows with one process per service (test/shapes.ts). Flows within one service behave the same in its own
+  // process.
+  fleet: { include: [`test/flows/{${crossing.join()}}.test.ts`], provide: { shape: 'fleet' } },
+} satisfies Record<string, TestProjectInlineConfiguration['test']>;
+
 export default defineConfig({
   test: {
     globalSetup: ['kit/testing/postgres-setup.ts'],
@@ -32,34 +47,7 @@ export default defineConfig({
     // The files of a worker share their imports, which took a quarter of the time otherwise.
     isolate: false,
     maxConcurrency: 20,
-    reporters: ['default', './kit/testing/left-out.ts'],
-    projects: [
-      {
-        extends: true,
-        test: {
-          name: 'unit',
-          include: ['{kit,services,web,cli,scripts}/**/*.test.ts'],
-          provide: { shape: 'one process' },
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'system',
-          include: ['test/**/*.test.ts'],
-          provide: { shape: 'one process' },
-        },
-      },
-      {
-        // The same flows with one process per service (test/shapes.ts).
-        extends: true,
-        test: {
-          name: 'fleet',
-          // Flows within one service behave the same in its own process.
-          include: [`test/flows/{${crossing.join()}}.test.ts`],
-          provide: { shape: 'fleet' },
-        },
-      },
-    ],
+    reporters: ['default', ['./kit/testing/left-out.ts', { projects: Object.keys(projects) }]],
+    projects: Object.entries(projects).map(([name, test]) => ({ extends: true, test: { name, ...test } })),
   },
 });

@@ -1,4 +1,4 @@
-// npm run test:faults -- <suite> [--kills N] [--seed N]: runs a suite of test/faults with more kills than `npm test` does.
+// npm run test:faults -- <suite> [--kills N] [--seed N]: runs a suite of test/faults with more kills than `npm run test:all`.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,7 +18,7 @@ if (positionals.length !== 1 || !existsSync(path.join(root, file)) || numbers.so
 }
 const { status } = spawnSync(
   pinnedNode,
-  ['node_modules/vitest/vitest.mjs', 'run', '--project', 'system', '--reporter', 'verbose', file],
+  ['node_modules/vitest/vitest.mjs', 'run', '--project', 'faults', '--reporter', 'verbose', file],
   {
     cwd: root,
     stdio: 'inherit',

@@ -36,6 +36,10 @@ test.each([
 
 test('a run lists skipped suites at its end, if there are any', () => {
   const [b, d] = ['b', 'd'].map((title) => titleWith([findProgram('first')], title));
-  expect(closingWords(['a', `${b}`, 'c', `${d}`])).toContain(`  ${b}\n  ${d}\n`);
-  expect(closingWords(['a', 'c'])).toBe('');
+  expect(closingWords(['a', `${b}`, 'c', `${d}`], [])).toContain(`  ${b}\n  ${d}\n`);
+  expect(closingWords(['a', 'c'], [])).toBe('');
+});
+
+test('a run names the projects that it leaves out, and how to run them', () => {
+  expect(closingWords(['a'], ['x', 'y'])).toContain('Left out: x, y. npm run test:all runs them too.');
 });

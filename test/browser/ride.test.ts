@@ -160,7 +160,7 @@ describeWith([chromiumProgram], 'the bike taxi in Chromium', () => {
     }
   });
 
-  // For README.md: RIDE_PICTURE=docs/images/ride.png npx vitest run --project system test/browser/ride.test.ts
+  // For README.md: RIDE_PICTURE=docs/images/ride.png npx vitest run --project browser test/browser/ride.test.ts
   test.runIf(process.env['RIDE_PICTURE'])('takes the picture of README.md', async () => {
     const size = { width: 640, height: 1110 };
     const [user, raider] = [await openUser(rig), await openRaider(rig)];

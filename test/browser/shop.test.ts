@@ -266,7 +266,7 @@ describeWith([chromiumProgram], 'the shop in Chromium', () => {
     expect(faults).toEqual([]);
   });
 
-  // For README.md: SHOP_PICTURE=docs/images/shop.png npx vitest run --project system test/browser/shop.test.ts
+  // For README.md: SHOP_PICTURE=docs/images/shop.png npx vitest run --project browser test/browser/shop.test.ts
   test.runIf(process.env['SHOP_PICTURE'])('takes the picture of README.md', async () => {
     const { page, faults } = await openShop();
     await page.setViewportSize({ width: 1280, height: 860 });
