@@ -67,7 +67,7 @@ async function start(terminal: boolean, context: Pick<TestContext, 'expect' | 'o
     : spawn(command[0]!, command.slice(1), options);
   // Complete lines only: the file exists before its first line does.
   const recorded = () => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []);
-  await context.expect.poll(() => recorded().length, { timeout: 20_000 }).toBe(1);
+  await context.expect.poll(() => recorded().length).toBe(1);
   const [program = 0, runner = 0] = recorded()[0]!.split(' ').map(Number);
   // If the shell execs its last command, npm itself is the parent.
   const parent = processOf(runner)!.parent;
@@ -85,7 +85,7 @@ type Started = Awaited<ReturnType<typeof start>>;
 
 async function expectGone({ context, pids }: Started): Promise<void> {
   const left = () => Object.entries(pids).filter(([, pid]) => processOf(pid) !== undefined);
-  await context.expect.poll(left, { timeout: 10_000 }).toEqual([]);
+  await context.expect.poll(left).toEqual([]);
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const;

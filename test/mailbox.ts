@@ -62,7 +62,7 @@ export async function openMailbox(): Promise<Mailbox> {
     async linkTo(email) {
       const find = () =>
         mails.find((mail) => mail.to === email && !returned.has(mail) && mail.text.includes('#token='));
-      await expect.poll(find, { timeout: 60_000, interval: 20 }).toBeDefined();
+      await expect.poll(find, { interval: 20 }).toBeDefined();
       const found = find()!;
       returned.add(found);
       return found.text;

@@ -33,7 +33,7 @@ async function letDie(): Promise<string | undefined> {
     $queryRawUnsafe: async <T>(text: string, ...values: unknown[]) => (await pool.query(text, values)).rows as T,
   };
   await opened.send(writer, 'message', { n: 1 });
-  await expect.poll(() => opened.dead('message'), { timeout: 60_000, interval: 50 }).toHaveLength(1);
+  await expect.poll(() => opened.dead('message'), { interval: 50 }).toHaveLength(1);
   const [dead] = await opened.dead('message');
   await opened.close();
   return dead?.id;

@@ -237,8 +237,8 @@ test('removes an ephemeral server and its files after kill -9 of its process', a
   const pid = livePostmaster(directory)?.pid ?? 0;
   expect(isPostmaster(pid, directory)).toBe(true);
   await killGroup(child);
-  await expect.poll(() => isPostmaster(pid, directory), { timeout: 10_000 }).toBe(false);
-  await expect.poll(() => existsSync(path.dirname(path.dirname(directory))), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isPostmaster(pid, directory)).toBe(false);
+  await expect.poll(() => existsSync(path.dirname(path.dirname(directory)))).toBe(false);
 });
 
 describe.runIf(asRoot)('as root', () => {

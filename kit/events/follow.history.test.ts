@@ -29,7 +29,7 @@ function start(options: Parameters<typeof followEffects>[2] = {}, to: Transport 
   return follower;
 }
 
-const expectSoon = (what: () => unknown) => expect.poll(what, { timeout: 20_000, interval: 10 });
+const expectSoon = (what: () => unknown) => expect.poll(what, { interval: 10 });
 
 test('a producer that was put back to an older state is noticed: the consumer stops until its cursor is adopted', async () => {
   const { lines, log } = keptLog();

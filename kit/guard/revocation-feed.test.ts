@@ -72,7 +72,7 @@ const token = (sid: string) => ({
   roles: [],
   iat: Math.floor(Date.now() / 1_000),
 });
-const poll = (what: () => unknown) => expect.poll(what, { timeout: 10_000, interval: 5 });
+const poll = (what: () => unknown) => expect.poll(what, { interval: 5 });
 
 test('is ready once all revocations are loaded', async () => {
   const source = makeSource();

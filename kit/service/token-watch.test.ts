@@ -40,7 +40,7 @@ test('keeps a stream while keys or revocations are missing', async () => {
   const open = new AbortController();
   const signal = watch('Bearer a', open.signal);
   errors.set('a', refusal('KEYS_UNAVAILABLE'));
-  await expect.poll(() => checks.get('a'), { timeout: 10_000 }).toBeGreaterThan(1);
+  await expect.poll(() => checks.get('a')).toBeGreaterThan(1);
   expect(signal.aborted).toBe(false);
   const ended = aborted(signal);
   open.abort(new Error('the client left'));
@@ -53,7 +53,7 @@ test('looks no longer at streams that have ended', async () => {
   watch('Bearer first', first.signal);
   watch('Bearer second', second.signal);
   first.abort();
-  await expect.poll(() => checks.get('second'), { timeout: 10_000 }).toBeGreaterThan(1);
+  await expect.poll(() => checks.get('second')).toBeGreaterThan(1);
   expect(checks.has('first')).toBe(false);
   second.abort();
 });

@@ -126,8 +126,7 @@ describe('with a provider whose outcome is unknown', () => {
   let rig: PaymentRig;
   afterEach(() => rig.close());
 
-  const settled = (id: string) =>
-    expect.poll(async () => (await rig.store.find(id))?.state, { timeout: 20_000, interval: 50 });
+  const settled = (id: string) => expect.poll(async () => (await rig.store.find(id))?.state, { interval: 50 });
 
   test.each([
     ['pm_timeout_then_ok', false],
@@ -175,9 +174,7 @@ describe('with a provider whose outcome is unknown', () => {
     rig.start();
     const order = orderCharge();
     expect(await rig.charges.chargeOrder(order, uuidv7())).toMatchObject({ state: 'pending' });
-    await expect
-      .poll(() => rig.ledger.captures(order.orderId), { timeout: 20_000 })
-      .toEqual([{ key: order.orderId, calls: 1 }]);
+    await expect.poll(() => rig.ledger.captures(order.orderId)).toEqual([{ key: order.orderId, calls: 1 }]);
   });
 
   test('a declined charge whose answer was lost is declined', async () => {
@@ -206,7 +203,7 @@ describe('with a provider whose outcome is unknown', () => {
     const order = orderCharge();
     const { id, state } = await rig.charges.chargeOrder(order, uuidv7());
     expect(state).toBe('pending');
-    await expect.poll(async () => (await rig.store.find(id))?.asks, { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(async () => (await rig.store.find(id))?.asks).toBeGreaterThanOrEqual(2);
     expect(await rig.store.find(id)).toMatchObject({ state: 'pending' });
     isSilent = false;
     await settled(id).toBe('succeeded');

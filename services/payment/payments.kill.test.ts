@@ -35,7 +35,7 @@ async function killedAt(point: string) {
 }
 
 const stateOf = (orderId: string) =>
-  expect.poll(async () => (await rig.store.findByOrder(orderId))?.state, { timeout: 20_000, interval: 50 });
+  expect.poll(async () => (await rig.store.findByOrder(orderId))?.state, { interval: 50 });
 
 const eventsOf = async (orderId: string) => {
   const payment = await rig.store.findByOrder(orderId);
@@ -63,9 +63,7 @@ describe.each(charging)('a process that is killed %s', (point) => {
   test('leaves nothing captured if the order is then refunded', async () => {
     const order = await killedAt(point);
     await rig.refunds.refundOrder(order.orderId, { id: uuidv7(), tombstoneId: uuidv7(), reason: '' });
-    await expect
-      .poll(async () => (await rig.store.findByOrder(order.orderId))?.state, { timeout: 20_000 })
-      .toMatch(/^(failed|refunded)$/);
+    await expect.poll(async () => (await rig.store.findByOrder(order.orderId))?.state).toMatch(/^(failed|refunded)$/);
     expect(await rig.ledger.balance(order.orderId)).toBe('0.00');
   });
 });

@@ -191,7 +191,7 @@ describe('with a provider whose outcome is unknown', () => {
     expect(reasonOf(await rejection(calls.refund(id, euro(6, 1))))).toBe('REFUND_TOO_LARGE');
     rig.start();
     await expect
-      .poll(() => rig.store.find(id), { timeout: 20_000 })
+      .poll(() => rig.store.find(id))
       .toMatchObject({ state: 'partially_refunded', amounts: { refunded: euro(4), refunding: euro(0) } });
     expect(await rig.ledger.balance(id)).toBe('6.00');
     const events = await rig.rows(`SELECT 1 FROM payment.events WHERE type = 'payment.refunded'`);
@@ -228,7 +228,7 @@ describe('with a provider whose outcome is unknown', () => {
     isHidden = false;
     rig.start();
     await expect
-      .poll(() => rig.store.findByOrder(order.orderId), { timeout: 20_000 })
+      .poll(() => rig.store.findByOrder(order.orderId))
       .toMatchObject({ state: 'refunded', amounts: { refunded: euro(12, 34) } });
     expect(await rig.ledger.balance(order.orderId)).toBe('0.00');
   });

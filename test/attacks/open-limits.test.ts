@@ -58,7 +58,7 @@ describe('streams', () => {
     expect(await openStream(client, new AbortController())).toBe('RATE_LIMITED');
     for (const stop of stops) stop.abort();
     const next = new AbortController();
-    await expect.poll(() => openStream(client, next), { timeout: 10_000 }).toBe('open');
+    await expect.poll(() => openStream(client, next)).toBe('open');
     next.abort();
   });
 
@@ -120,7 +120,7 @@ describe('connections', () => {
       return session;
     });
     const closed = () => sessions.filter((session) => session.destroyed).length;
-    await expect.poll(closed, { timeout: 10_000 }).toBeGreaterThanOrEqual(10);
+    await expect.poll(closed).toBeGreaterThanOrEqual(10);
     expect(closed()).toBeLessThan(16);
     for (const session of sessions) session.destroy();
   });

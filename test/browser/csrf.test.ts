@@ -52,7 +52,7 @@ describeWith([chromiumProgram], 'cross-origin pages in Chromium', () => {
         const from = await profile.open(`${rig.attackerOrigin(host)}/attack`);
         const { length } = rig.site.passed;
         await go(from);
-        await expect.poll(() => rig.site.passed.length, { timeout: 10_000 }).toBe(length + 1);
+        await expect.poll(() => rig.site.passed.length).toBe(length + 1);
         await from.close();
       },
       /** Checks that nothing changed. Returns the requests that reached the edge since the visit. */
@@ -116,7 +116,7 @@ describeWith([chromiumProgram], 'cross-origin pages in Chromium', () => {
         await load(page, address);
         await away((from) => from.evaluate((to) => location.assign(to), address));
         expect(await beacon(page, rig.edgeOrigin + path, body)).toBe(true);
-        await expect.poll(() => rig.site.passed.at(-1)?.method, { timeout: 10_000 }).toBe('POST');
+        await expect.poll(() => rig.site.passed.at(-1)?.method).toBe('POST');
       }
       // One image, script, link and beacon per target.
       expect(rig.site.passed).toHaveLength(known + aims.length * 4);

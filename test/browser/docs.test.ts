@@ -28,7 +28,7 @@ describeWith([chromiumProgram], 'the pages of the edge in Chromium', () => {
     const methods = Object.values<object>(json.paths).flatMap((path) =>
       Object.keys(path).filter((key) => /^(get|post|put|patch|delete)$/.test(key)),
     );
-    await expect.poll(() => page.locator('.opblock').count(), { timeout: 10_000 }).toBe(methods.length);
+    await expect.poll(() => page.locator('.opblock').count()).toBe(methods.length);
 
     const method = page.locator('.opblock', { hasText: '/api/v1/auth/public-key' });
     await method.locator('.opblock-summary-control').click();

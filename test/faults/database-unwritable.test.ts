@@ -70,7 +70,7 @@ async function readiness(): Promise<[number, Serving]> {
 
 const down = [503, Serving.NOT_SERVING];
 const up = [200, Serving.SERVING];
-const ready = (expected: typeof up) => expect.poll(readiness, { timeout: 20_000, interval: 100 }).toEqual(expected);
+const ready = (expected: typeof up) => expect.poll(readiness, { interval: 100 }).toEqual(expected);
 const endSessions = () =>
   admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'signet'`);
 
@@ -97,9 +97,7 @@ test('services reconnect from a database that is read-only after a failover once
   expectUnavailable(await writes());
   await admin.query('ALTER DATABASE signet RESET default_transaction_read_only');
   await ready(up);
-  await expect
-    .poll(async () => (await system.rest('POST', '/auth/login', { body: credentials })).status, { timeout: 20_000 })
-    .toBe(200);
+  await expect.poll(async () => (await system.rest('POST', '/auth/login', { body: credentials })).status).toBe(200);
 });
 
 test('a full disk fails the statements with 503 and makes auth unready', async () => {
@@ -131,7 +129,7 @@ test('a server without free connections: 503, not ready, and ready again once co
     while (await take());
     return readiness();
   };
-  await expect.poll(isDown, { timeout: 20_000 }).toEqual(down);
+  await expect.poll(isDown).toEqual(down);
   expectUnavailable(await writes());
   for (const client of taken) await client.end();
   await ready(up);

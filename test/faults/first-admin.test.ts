@@ -57,7 +57,7 @@ test.each(['all', 'fleet'] as const)('no port listens before the first admin exi
     );
     return rows.length > 0;
   };
-  await expect.poll(isHeldBack, { timeout: 20_000, interval: 20 }).toBe(true);
+  await expect.poll(isHeldBack, { interval: 20 }).toBe(true);
   const open = await Promise.all(Object.values(ports).map(listens));
   expect(open).toEqual(open.map(() => false));
   await holder.query('ROLLBACK');

@@ -81,7 +81,7 @@ test.runIf(process.platform === 'linux')(
     expect(variables('user')).not.toContain('SIGNET_MASTER_KEY');
     child.kill('SIGKILL');
     await exited;
-    await expect.poll(() => Object.values(processes).filter(isAlive), { timeout: 15_000 }).toEqual([]);
+    await expect.poll(() => Object.values(processes).filter(isAlive)).toEqual([]);
     await expect(fetch(`${edge}/health`)).rejects.toThrow('fetch failed');
   },
 );
@@ -96,14 +96,14 @@ test.runIf(process.platform === 'linux')(
     for (const name of ['user', 'auth', 'edge']) {
       const killed = processesOf(child.pid)[name]!;
       process.kill(killed, 'SIGKILL');
-      await expect.poll(() => processesOf(child.pid)[name] ?? killed, { timeout: 15_000 }).not.toBe(killed);
+      await expect.poll(() => processesOf(child.pid)[name] ?? killed).not.toBe(killed);
       const profile = () =>
         ask(`${edge}/api/v1/users/profile`, 'GET', { token: json.access_token }).then(
           ({ status }) => status,
           () => undefined,
         );
-      await expect.poll(profile, { timeout: 20_000 }).toBe(200);
-      await expect.poll(() => login(edge), { timeout: 20_000 }).toBe(200);
+      await expect.poll(profile).toBe(200);
+      await expect.poll(() => login(edge)).toBe(200);
       expect(output()).toMatch(new RegExp(`"service":"${name}","ended":"SIGKILL".*restarting it`));
     }
     // The edge stops first, then user, then auth.

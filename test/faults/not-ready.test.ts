@@ -58,7 +58,7 @@ const ready = async (url: string) => {
 test('an edge with a wrong JWKS URL is alive but not ready, and logs the URL without its query', async () => {
   const wrong = jwksUrl().replace('jwks.json', 'jwk.json');
   const edge = await openEdge({ SIGNET_JWKS_URL: `${wrong}?secret=hush` });
-  await expect.poll(() => edge.output(), { timeout: 10_000 }).toContain(`${wrong}: HTTP status 404`);
+  await expect.poll(() => edge.output()).toContain(`${wrong}: HTTP status 404`);
   expect(await ready(edge.url)).toEqual({ status: 503, missing: 'keys' });
   expect((await ask(`${edge.url}/health`, 'GET')).status).toBe(200);
   expect(edge.output()).not.toContain('edge is ready');
@@ -67,8 +67,8 @@ test('an edge with a wrong JWKS URL is alive but not ready, and logs the URL wit
 
 test('an edge whose key the auth service does not know is not ready, and logs why', async () => {
   const edge = await openEdge({ SIGNET_SERVICE_KEY: keys.machine.key.reveal() });
-  await expect.poll(() => ready(edge.url), { timeout: 10_000 }).toEqual({ status: 503, missing: 'service_key' });
-  await expect.poll(() => edge.output(), { timeout: 10_000 }).toContain("does not know this service's name and key");
+  await expect.poll(() => ready(edge.url)).toEqual({ status: 503, missing: 'service_key' });
+  await expect.poll(() => edge.output()).toContain("does not know this service's name and key");
   expect(edge.output()).toContain('"need":"service_key"');
   expect(edge.output()).not.toContain('edge is ready');
   expect(edge.output()).not.toContain(keys.machine.key.reveal());
@@ -76,7 +76,7 @@ test('an edge whose key the auth service does not know is not ready, and logs wh
 
 test('an edge with everything it needs is ready, and logs it', async () => {
   const edge = await openEdge({});
-  await expect.poll(() => ready(edge.url), { timeout: 10_000 }).toEqual({ status: 200, missing: undefined });
+  await expect.poll(() => ready(edge.url)).toEqual({ status: 200, missing: undefined });
   await expect.poll(() => edge.output()).toContain('"msg":"edge is ready"');
 });
 
@@ -91,7 +91,7 @@ test('a service without an HTTP port reports readiness through grpc.health.v1', 
   };
   const user = (started = await startService('user', environment, 'listens'));
   const transport = createGrpcTransport(`127.0.0.1:${String(user.ready['port'])}`, [Health]);
-  await expect.poll(() => user.output(), { timeout: 10_000 }).toContain('"need":"service_key"');
+  await expect.poll(() => user.output()).toContain('"need":"service_key"');
   expect((await createClient(Health, transport).check({})).status).toBe(Serving.NOT_SERVING);
   expect(user.output()).not.toContain('user is ready');
   transport.close();

@@ -40,7 +40,7 @@ async function npmStart(script: string, terminal = false) {
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
-  await expect.poll(() => output, { timeout: 25_000 }).toContain('--list-methods');
+  await expect.poll(() => output).toContain('--list-methods');
   const program = Number(readFileSync(path.join(dataDir, 'pid'), 'utf8'));
   onTestFinished(() => {
     if (isAlive(program)) process.kill(program, 'SIGKILL');
@@ -58,7 +58,7 @@ function isAlive(pid: number): boolean {
 }
 
 async function expectNothingLeft(program: number): Promise<void> {
-  await expect.poll(() => isAlive(program), { timeout: 20_000 }).toBe(false);
+  await expect.poll(() => isAlive(program)).toBe(false);
   lockDataDir(dataDir).release();
   const data = path.join(dataDir, 'postgres', 'cluster', 'data');
   expect([existsSync(path.join(data, 'PG_VERSION')), existsSync(path.join(data, 'postmaster.pid'))]).toEqual([

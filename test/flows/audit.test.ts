@@ -197,7 +197,7 @@ const acts: Record<Exclude<AuditKind, (typeof elsewhere)[number]>, (ada: Person)
   },
   async key_activated() {
     const { kid } = (await asAdmin('POST', '/keys:rotate', {})).json;
-    await expect.poll(activeKey, { timeout: 20_000 }).toBe(kid);
+    await expect.poll(activeKey).toBe(kid);
     return { subject: kid, background: true };
   },
   async key_gone() {
@@ -236,7 +236,7 @@ test.each(Object.entries(acts))('%s is recorded with actor, subject, address and
     });
     return json.events?.[0] as Record<string, unknown> | undefined;
   };
-  await expect.poll(find, { timeout: 10_000 }).toMatchObject({
+  await expect.poll(find).toMatchObject({
     kind,
     outcome,
     actor_id: actor,

@@ -53,7 +53,7 @@ async function erased(ids: readonly string[]): Promise<number> {
   return rows.length;
 }
 
-const expectSoon = (value: () => unknown) => expect.poll(value, { timeout: 60_000, interval: 20 });
+const expectSoon = (value: () => unknown) => expect.poll(value, { interval: 20 });
 
 test('a new account has a profile row, which has the name of the account', async () => {
   const ada = await system.person();

@@ -81,7 +81,7 @@ async function expectUseless(
   if (given) [given.access_token, given.refresh_token].forEach(system.secret);
   for (const token of [access, given?.access_token].filter((one) => one !== undefined)) {
     const status = async () => (await system.rest('GET', '/users/profile', { token })).status;
-    await expect.poll(status, { timeout: 10_000, interval: 10, message: seed }).toBe(401);
+    await expect.poll(status, { interval: 10, message: seed }).toBe(401);
     expect((await system.rest('GET', '/auth/verify', { token })).status, seed).toBe(401);
   }
   for (const token of [refresh, given?.refresh_token].filter((one) => one !== undefined)) {

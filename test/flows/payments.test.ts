@@ -65,7 +65,7 @@ test('a declined payment is 402 PAYMENT_DECLINED with its id, and is kept', asyn
 test.each(['pm_timeout_then_ok', 'pm_error_after_charge'])('%s ends with one succeeded payment', async (method) => {
   const { status, json } = await pay({ payment_method: method });
   expect(status).toBe(201);
-  await expect.poll(async () => (await get(json.id)).json.state, { timeout: 20_000, interval: 100 }).toBe('succeeded');
+  await expect.poll(async () => (await get(json.id)).json.state, { interval: 100 }).toBe('succeeded');
   const db = new Client(connection(system.database.url));
   await db.connect();
   const { rows } = await db.query('SELECT state FROM payment_sandbox.charges WHERE key = $1', [json.id]);
@@ -245,7 +245,7 @@ test('a deleted account leaves its payments without user, description and paymen
   const deleted = await system.rest('DELETE', '/users/account', { token: eve.access });
   expect(deleted.status, deleted.text).toBe(204);
   const seen = async () => (await system.rest('GET', `/admin/payments/${made.id}`, { token: support.access })).json;
-  await expect.poll(seen, { timeout: 20_000 }).toEqual({ ...made, user_id: '', description: '', payment_method: '' });
+  await expect.poll(seen).toEqual({ ...made, user_id: '', description: '', payment_method: '' });
   const db = new Client(connection(system.database.url));
   await db.connect();
   const { rows } = await db.query('SELECT 1 FROM payment.idempotency_keys WHERE user_id = $1', [eve.id]);

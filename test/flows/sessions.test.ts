@@ -90,7 +90,7 @@ test('deleting an account refuses its tokens and frees its email address', async
   await system.rest('GET', '/users/profile', { token });
   expect((await system.rest('DELETE', '/users/account', { token })).status).toBe(204);
   const status = async () => (await system.rest('GET', '/users/profile', { token })).status;
-  await expect.poll(status, { timeout: 10_000, interval: 10 }).toBe(401);
+  await expect.poll(status, { interval: 10 }).toBe(401);
   expect((await system.rest('POST', '/auth/login', { body: { email, password } })).status).toBe(401);
   const again = await system.rest('POST', '/auth/register', { body: { email, password, name: 'Ada' } });
   expect(again.status, again.text).toBe(201);

@@ -89,8 +89,8 @@ test('a sampled trace of the caller continues through the edge and the service t
     expect(found, JSON.stringify({ match, all: inTrace() })).toContainEqual(expect.objectContaining(match));
     return found.find((span) => Object.entries(match).every(([key, value]) => span[key as 'name'] === value))!;
   };
-  await expect.poll(() => inTrace().map(({ service }) => service), { timeout: 15_000 }).toContain('signet-edge');
-  await expect.poll(() => inTrace().map(({ service }) => service), { timeout: 15_000 }).toContain('signet-user');
+  await expect.poll(() => inTrace().map(({ service }) => service)).toContain('signet-edge');
+  await expect.poll(() => inTrace().map(({ service }) => service)).toContain('signet-user');
   const atEdge = below(spanId, { service: 'signet-edge', kind: 'server', name: method });
   const toUser = below(atEdge.spanId, { service: 'signet-edge', kind: 'client', name: method });
   const atUser = below(toUser.spanId, { service: 'signet-user', kind: 'server', name: method });
@@ -113,7 +113,7 @@ test('the span of a refused call names the reason and is not an error', async ()
   const answer = await rest('POST', '/auth/login', { headers, body: { ...credentials, password: 'wrong' } });
   expect(answer.json.code).toBe('INVALID_CREDENTIALS');
   const spans = () => collector.spans.filter((span) => span.traceId === traceId && span.kind === 'server');
-  await expect.poll(() => spans().length, { timeout: 15_000 }).toBe(2);
+  await expect.poll(() => spans().length).toBe(2);
   for (const { attributes, isError } of spans()) {
     expect([attributes['error.type'], attributes['rpc.response.status_code'], isError]).toEqual([
       'INVALID_CREDENTIALS',
@@ -144,7 +144,7 @@ test('without a collector, calls succeed, the failure is logged, and processes s
   await collector.close();
   const { headers } = newTrace();
   expect((await rest('GET', '/users/profile', { token, headers })).status).toBe(200);
-  await expect.poll(() => fleet.processes.edge.output(), { timeout: 20_000 }).toContain('failed to send traces');
+  await expect.poll(() => fleet.processes.edge.output()).toContain('failed to send traces');
   const sent = collector.received().toString('latin1');
   for (const secret of [token, credentials.password]) expect(sent.includes(secret), 'a span has a secret').toBe(false);
   const before = performance.now();
@@ -163,7 +163,7 @@ test('background work begins no trace', async () => {
     return all.spans.filter(({ kind }) => kind === 'server').length;
   };
   // Spans of the polls before a call have arrived when the one of the call has.
-  await expect.poll(call, { timeout: 30_000, interval: 500 }).toBeGreaterThan(3);
+  await expect.poll(call, { interval: 500 }).toBeGreaterThan(3);
   expect(all.spans.filter(({ parentId, kind }) => parentId === '' && kind !== 'server')).toEqual([]);
   await alone.close();
   await all.close();

@@ -115,7 +115,7 @@ describeWith([natsProgram], 'the events of a producer in JetStream', () => {
     for (const name of names(5, 10)) await events.tell(name);
     consume(unreachable());
     await expect.poll(events.effects, soon).toEqual(names(15));
-    await expect.poll(stored, { ...soon, timeout: 10_000 }).toHaveLength(8);
+    await expect.poll(stored, { ...soon }).toHaveLength(8);
   });
 
   test('come from the producer while NATS is away, and from NATS when it is back', async () => {
@@ -141,7 +141,7 @@ describeWith([natsProgram], 'the events of a producer in JetStream', () => {
           before = asked.count;
           return isQuiet;
         },
-        { timeout: 60_000, interval: 6_500 },
+        { interval: 6_500 },
       )
       .toBe(true);
     await events.tell('event 3');
@@ -175,7 +175,7 @@ describeWith([natsProgram], 'a NATS server with a password', () => {
   test('admits the user of NATS_URL', async () => {
     const nats = await startNats({ password: 'p@ss/w#rd' });
     const bus = openBus(nats.url, silentLog);
-    await expect.poll(() => bus.nats().isClosed(), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => bus.nats().isClosed()).toBe(false);
     await bus.close();
     await nats.close();
   });

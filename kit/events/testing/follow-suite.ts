@@ -16,7 +16,7 @@ export interface EventSource {
   close(): Promise<void>;
 }
 
-const expectSoon = (what: () => unknown) => expect.poll(what, { timeout: 20_000, interval: 10 });
+const expectSoon = (what: () => unknown) => expect.poll(what, { interval: 10 });
 
 /** What holds of a consumer, from any source of events. */
 export function followSuite(open?: () => Promise<EventSource>): void {
