@@ -116,10 +116,14 @@ export const jwksKeys = {
   }),
 } as const;
 
-/** Key of every service that calls another. */
+/** Keys of every service that calls another. */
 export const serviceKeys = {
   serviceKey: key('SIGNET_SERVICE_KEY', serviceKey, {
     doc: "The service's private key, which authenticates it to the auth service. `npm run signet -- services keygen <name>` creates one. `npm start` creates its own.",
+  }),
+  grpcChannel: key('SIGNET_GRPC_CHANNEL', oneOf('http2', 'grpc-js'), {
+    default: 'http2',
+    doc: 'What carries unary calls to other services. `http2`: a channel of its own over node:http2, at about half the cost. `grpc-js`: the gRPC library, which carries streams in any case.',
   }),
 } as const;
 

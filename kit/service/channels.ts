@@ -1,5 +1,6 @@
 import type { Transport } from '@connectrpc/connect';
 import type { Config, Keys } from '#kit/config/config.ts';
+import type { serviceKeys } from '#kit/config/shared-keys.ts';
 import { asService } from '#kit/guard/as-service.ts';
 import type { Closing } from '#kit/process/run.ts';
 import type { AuthLink } from '#kit/identity/auth-link.ts';
@@ -10,20 +11,21 @@ import type { Calls } from './service.ts';
 /** Opens gRPC channels to the services that a service calls, with its own token. The channel to auth is that of `auth`. */
 export function channelsTo(
   calls: Calls,
-  config: Config<Keys>,
+  config: Config<Keys> & Pick<Config<typeof serviceKeys>, 'grpcChannel'>,
   auth: AuthLink,
   closing: Closing,
 ): (service: string) => Transport {
+  const { grpcChannel: channel } = config;
   const channels = new Map<string, Transport>([['auth', auth.transport]]);
   for (const [called, services] of Object.entries(calls)) {
     if (called === 'auth') continue;
-    const channel = createGrpcTransport(targetOf(config, called), services);
-    closing.add(() => channel.close());
-    channels.set(called, asService(channel, auth.identity));
+    const opened = createGrpcTransport(targetOf(config, called), services, { channel });
+    closing.add(() => opened.close());
+    channels.set(called, asService(opened, auth.identity));
   }
   return (called) => {
-    const channel = channels.get(called);
-    if (!channel) throw new Error(`${called} is not in the service's calls`);
-    return channel;
+    const found = channels.get(called);
+    if (!found) throw new Error(`${called} is not in the service's calls`);
+    return found;
   };
 }

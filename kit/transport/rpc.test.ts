@@ -97,7 +97,7 @@ function app(next?: () => Client<typeof EchoService>): RpcApp {
 
 let server: GrpcServer;
 let front: GrpcServer;
-const transports: Record<'grpc' | 'in-process', Transport & { close?: () => void }> = {} as never;
+const transports: Record<'grpc' | 'grpc-js' | 'in-process', Transport & { close?: () => void }> = {} as never;
 
 beforeAll(async () => {
   server = await serveGrpc(app(), { port: 0, host: '127.0.0.1' });
@@ -108,13 +108,14 @@ beforeAll(async () => {
     { port: 0, host: '127.0.0.1' },
   );
   transports.grpc = createGrpcTransport(`127.0.0.1:${front.port}`, [EchoService]);
+  transports['grpc-js'] = createGrpcTransport(`127.0.0.1:${front.port}`, [EchoService], { channel: 'grpc-js' });
   transports['in-process'] = createInProcessTransport(
     app(() => createClient(EchoService, asService(createInProcessTransport(app()), identity))),
   );
 });
 
 afterAll(async () => {
-  transports.grpc.close?.();
+  for (const transport of Object.values(transports)) transport.close?.();
   await Promise.all([server.close(), front.close()]);
 });
 
@@ -125,7 +126,7 @@ async function errorOf(promise: Promise<unknown>): Promise<ConnectError> {
   );
 }
 
-describe.each(['grpc', 'in-process'] as const)('over %s', (kind) => {
+describe.each(['grpc', 'grpc-js', 'in-process'] as const)('over %s', (kind) => {
   const client = () => createClient(EchoService, transports[kind]);
 
   test('a unary call returns message, headers and trailers', async () => {

@@ -1,0 +1,247 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { OutgoingHttpHeaders } from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Target } from './addresses.ts';
+import { connectionError } from './status.ts';
+import { type Answer, attempt, type Failed, framed } from './attempt.ts';
+import { type Address, type Connection, type Keepalive, openConnection } from './connection.ts';
+
+/** A unary call. */
+export interface UnaryCall {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  /** Whether the call may be sent again after a failure: it has no side effects, or only once. */
+  readonly isIdempotent: boolean;
+  readonly header: Headers;
+  readonly message: Uint8Array;
+  /** Time left, ms. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A channel for unary calls to a service, over all addresses of its name. */
+export interface Channel {
+  /** @throws ConnectError of the status, the deadline or the signal */
+  unary(call: UnaryCall): Promise<Answer>;
+  /** Closes the connections. Calls in progress fail. */
+  close(): void;
+}
+
+/** Limits of a channel. */
+export interface ChannelLimits {
+  /** Longest response, bytes. */
+  readonly maxResponse: number;
+  /** Interval of pings while calls are open, and how long to wait for the answer, ms. */
+  readonly keepalive: Keepalive;
+}
+
+const usualLimits: ChannelLimits = {
+  // Services limit requests; a page of 100 items of a list may have several MiB.
+  maxResponse: 64 * 1024 * 1024,
+  keepalive: { interval: 20_000, timeout: 5_000 },
+};
+
+/** How long a call waits for a connection while all addresses fail, ms: another replica may start. Nothing was sent. */
+const patience = 1_000;
+/** Longest delay of a Node timer, ms. */
+const longestTimer = 2 ** 31 - 1;
+/** Interval of resolving the name while calls are made, and while no address can be reached, ms. */
+const resolveEvery = { usually: 5_000, inTrouble: 1_000 };
+/** Retries of idempotent calls to an unavailable service: how often in all, and delays, ms. */
+const retries = { attempts: 3, first: 50, longest: 500 };
+/** Sends of a call that no server has seen. */
+const unseenAttempts = 5;
+
+/**
+ * Opens a channel over node:http2, without TLS, for the calls between services. A name is resolved on the first call and
+ * again while calls are made; calls go to its addresses in turn (round robin).
+ */
+export function openChannel({ authority, resolve }: Target, limits: Partial<ChannelLimits> = {}): Channel {
+  const { maxResponse, keepalive } = { ...usualLimits, ...limits };
+  const connections = new Map<string, Connection>();
+  let turn = 0;
+  let resolving: Promise<void> | undefined;
+  let resolvedAt = -Infinity;
+  let unresolved: unknown;
+  let isClosed = false;
+  /** Calls that wait for a connection. */
+  const waiting = new Set<() => void>();
+
+  function changed(): void {
+    for (const wake of waiting) wake();
+  }
+
+  function resolveAfter(ms: number): void {
+    if (!resolving && performance.now() - resolvedAt > ms) resolving = refresh();
+  }
+
+  async function refresh(): Promise<void> {
+    try {
+      adopt(await resolve());
+      unresolved = undefined;
+    } catch (error) {
+      // The known addresses stay.
+      unresolved = error;
+    } finally {
+      resolvedAt = performance.now();
+      resolving = undefined;
+      changed();
+    }
+  }
+
+  function adopt(addresses: readonly Address[]): void {
+    if (isClosed) return;
+    const wanted = new Map(addresses.map((address) => [`${address.host} ${address.port}`, address]));
+    for (const [key, connection] of connections) {
+      if (wanted.has(key)) continue;
+      connections.delete(key);
+      connection.close(false);
+    }
+    for (const [key, address] of wanted) {
+      if (!connections.has(key)) connections.set(key, openConnection({ address, authority, keepalive, changed }));
+    }
+  }
+
+  function ready(): Connection | undefined {
+    const usable = [...connections.values()].filter((connection) => connection.isReady());
+    turn = (turn + 1) % Math.max(1, usable.length);
+    return usable[turn];
+  }
+
+  /** Why there is no connection, once every address has failed. */
+  function trouble(): unknown {
+    if (connections.size === 0) return unresolved;
+    const troubles = [...connections.values()].map((connection) => connection.trouble());
+    return troubles.every((one) => one !== undefined) ? troubles[0] : undefined;
+  }
+
+  /** Returns a connection, waiting for one. @throws UNAVAILABLE */
+  async function connectionFor(signal: AbortSignal): Promise<Connection> {
+    resolveAfter(resolveEvery.usually);
+    const found = ready();
+    if (found) return found;
+    for (const connection of connections.values()) connection.hurry();
+    const end = performance.now() + patience;
+    for (;;) {
+      const left = end - performance.now();
+      const why = trouble();
+      if (isClosed || (why !== undefined && left <= 0))
+        throw connectionError('no connection to the service', isClosed ? undefined : why);
+      await wakeUp(left > 0 ? left : patience, signal);
+      if (signal.aborted) throw new ConnectError('not sent', Code.Canceled);
+      const now = ready();
+      if (now) return now;
+      if (trouble() !== undefined) resolveAfter(resolveEvery.inTrouble);
+    }
+  }
+
+  /** Waits until a connection changes, for a time at most, or until the signal aborts. */
+  function wakeUp(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((wake) => {
+      const done = () => {
+        clearTimeout(timer);
+        waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        wake();
+      };
+      const timer = setTimeout(done, ms);
+      waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  /** Sends a call once, on any connection. */
+  async function send(call: UnaryCall, deadline: number, frame: Buffer, signal: AbortSignal): Promise<Answer | Failed> {
+    const connection = await connectionFor(signal);
+    const { outcome, cancel } = attempt(connection, headersOf(call, authority, deadline), frame, maxResponse);
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
+    return outcome.finally(() => signal.removeEventListener('abort', cancel));
+  }
+
+  async function sendUntilAnswered(call: UnaryCall, deadline: number, signal: AbortSignal): Promise<Answer> {
+    const frame = framed(call.message);
+    let seen = 0;
+    for (let sent = 1; ; sent += 1) {
+      const outcome = await send(call, deadline, frame, signal);
+      if ('message' in outcome) return outcome;
+      const { error, isUnseen } = outcome;
+      if (isUnseen && sent < unseenAttempts && !signal.aborted) continue;
+      seen += 1;
+      const pause = seen < retries.attempts && !signal.aborted ? pauseAfter(call, outcome, seen) : undefined;
+      if (pause === undefined) throw error;
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) throw error;
+    }
+  }
+
+  return {
+    async unary(call) {
+      const { timeoutMs, signal } = call;
+      if (signal?.aborted) throw ConnectError.from(signal.reason, Code.Canceled);
+      if (timeoutMs <= 0) throw late();
+      const ended = new AbortController();
+      const timer = Number.isFinite(timeoutMs)
+        ? setTimeout(() => ended.abort(), Math.min(timeoutMs, longestTimer))
+        : undefined;
+      const leave = () => ended.abort();
+      signal?.addEventListener('abort', leave, { once: true });
+      try {
+        return await sendUntilAnswered(call, Date.now() + timeoutMs, ended.signal);
+      } catch (error) {
+        if (signal?.aborted) throw ConnectError.from(signal.reason, Code.Canceled);
+        if (ended.signal.aborted) throw late();
+        throw error;
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', leave);
+      }
+    },
+    close() {
+      isClosed = true;
+      for (const connection of connections.values()) connection.close(true);
+      changed();
+    },
+  };
+}
+
+/**
+ * How long to wait before an idempotent call is sent again, ms; undefined: not at all. A server that responded with a
+ * message is not asked again, nor one that says so (gRFC A6: `grpc-retry-pushback-ms`).
+ */
+function pauseAfter({ isIdempotent }: UnaryCall, { error, isTrailersOnly }: Failed, seen: number): number | undefined {
+  if (!isIdempotent || error.code !== Code.Unavailable) return undefined;
+  const pushback = isTrailersOnly ? error.metadata.get('grpc-retry-pushback-ms') : null;
+  if (pushback !== null) return /^\d{1,6}$/.test(pushback) ? Number(pushback) : undefined;
+  return Math.random() * Math.min(retries.first * 3 ** (seen - 1), retries.longest);
+}
+
+function late(): ConnectError {
+  return new ConnectError('the deadline has passed', Code.DeadlineExceeded);
+}
+
+/** Longest timeout that gRPC can carry in ms: eight digits. */
+const longestTimeout = 99_999_999;
+
+/** Headers that only the channel sets. */
+const ownHeader = /^(?:grpc-|(?:content-type|te|host|connection|user-agent|content-length|transfer-encoding)$)/;
+
+function headersOf({ path, header }: UnaryCall, authority: string, deadline: number): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {
+    ':method': 'POST',
+    ':scheme': 'http',
+    ':authority': authority,
+    ':path': path,
+    'content-type': 'application/grpc+proto',
+    te: 'trailers',
+    'user-agent': 'signet',
+  };
+  if (Number.isFinite(deadline)) {
+    headers['grpc-timeout'] = `${Math.min(longestTimeout, Math.max(1, Math.ceil(deadline - Date.now())))}m`;
+  }
+  for (const [name, value] of header) {
+    // gRPC metadata is printable ASCII only: other values, which a browser may send, are dropped.
+    if (!ownHeader.test(name) && /^[\x20-\x7e]*$/.test(value)) headers[name] = value;
+  }
+  return headers;
+}
