@@ -107,9 +107,9 @@ async function grow(url: Secret, size: number): Promise<void> {
   );
   await db.query(
     `INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
-                                idle_expires_at, expires_at)
+                                idle_expires_at, expires_at, sweep_at)
      SELECT uuidv7(), id, 'signet', 'a browser', '192.0.2.1', '192.0.2.1', '{pwd}', sha256(id::text::bytea), now(),
-            now() + interval '7 days', now() + interval '30 days'
+            now() + interval '7 days', now() + interval '30 days', now() + interval '30 days'
      FROM auth.users`,
   );
   for (const kind of ['registered', 'login']) {

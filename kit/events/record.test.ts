@@ -3,9 +3,10 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
+import { watched } from '#kit/testing/watched.ts';
 import { createRecord } from './record.ts';
 import { channelsOf, consumerTables, producerTables, tableOf } from './tables.ts';
-import { deleted, type EventDatabase, openEventDatabase, record, watched } from './testing/rig.ts';
+import { deleted, type EventDatabase, openEventDatabase, record } from './testing/rig.ts';
 import { writesOf } from './written.ts';
 
 let events: EventDatabase;

@@ -13,7 +13,7 @@ import type { Bus } from './nats/bus.ts';
 import { relaying } from './nats/relay.ts';
 import { createSequencer, eventSequence, numbering } from './sequencer.ts';
 import { channelsOf } from './tables.ts';
-import type { Statements } from '#kit/store/statements.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { listenersOf, typeOf } from './types.ts';
 import { writesOf } from './written.ts';
 
@@ -45,7 +45,7 @@ export interface EventProducer {
  * @throws Error where a message's name is not one of an event, two have one type, or the schema is not a plain name
  */
 export function serveEvents(options: {
-  readonly db: Statements;
+  readonly db: Transactional;
   readonly schema: string;
   readonly produces: readonly DescMessage[];
   readonly keep: number;

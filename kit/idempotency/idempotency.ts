@@ -14,14 +14,14 @@ import { v7 as uuidv7 } from 'uuid';
 import { abortError } from '#kit/call/until-aborted.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { failure, outward } from '#kit/errors/failure.ts';
-import type { Statements } from '#kit/store/statements.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { userOf } from '#kit/guard/connect.ts';
 import { invalidToken } from '#kit/guard/error.ts';
 import { sql, tableIn } from '#kit/store/sql.ts';
 import { sweeping } from '#kit/work/sweep.ts';
 import type { Work } from '#kit/work/work.ts';
 import { type Answer, answerOf, answerOfError, classOf, errorIn } from './answer.ts';
-import { createKeyStore, type KeyStore, type KnownKey, type Run, type ScopedKey } from './store.ts';
+import { createKeyStore, expiredKeys, type KeyStore, type KnownKey, type Run, type ScopedKey } from './store.ts';
 
 /** The request header, and the response header of a repeated answer. */
 const [keyHeader, replayedHeader] = ['idempotency-key', 'idempotent-replayed'];
@@ -67,7 +67,7 @@ export interface Idempotency {
  * @throws Error if the schema is not a plain name
  */
 export function createIdempotency(options: {
-  readonly db: Statements;
+  readonly db: Transactional;
   readonly schema: string;
   readonly lease?: number;
 }): Idempotency {
@@ -98,7 +98,7 @@ export function createIdempotency(options: {
     async erase(tx, userIds) {
       await tx.$executeRaw(sql`DELETE FROM ${keys} WHERE user_id = ANY(${[...userIds]}::uuid[])`);
     },
-    work: sweeping('idempotency keys', store),
+    work: sweeping(db, schema, 'idempotency keys', expiredKeys(schema)),
   };
 }
 

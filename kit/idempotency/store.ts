@@ -1,6 +1,7 @@
 import { livingOwners } from '#kit/erasure/owners.ts';
 import type { Statements } from '#kit/store/statements.ts';
 import { type Sql, sql, tableIn } from '#kit/store/sql.ts';
+import { deleteExpired, type SweepBatch } from '#kit/work/sweep.ts';
 import type { Answer } from './answer.ts';
 
 /** A key of a user and a method. */
@@ -45,15 +46,13 @@ export interface KeyStore {
   release(key: ScopedKey, run: Run): Promise<void>;
   /** Ends a run that created nothing. Any request may then use the key. */
   forget(key: ScopedKey, run: Run): Promise<void>;
-  /** Deletes expired keys. Replicas may run it at the same time. */
-  sweep(): Promise<void>;
 }
 
 /** Time for which a key keeps its answer, ms. */
 export const keepMs = 24 * 3_600_000;
 
-/** Most keys that one statement of the sweep deletes. */
-const sweepBatch = 1_000;
+const expired = sql`k.created_at <= now() - ${milliseconds(keepMs)}`;
+const ended = sql`k.leased_until <= now()`;
 
 interface Row {
   readonly request: Uint8Array;
@@ -70,8 +69,6 @@ interface Row {
 export function createKeyStore(db: Statements, schema: string, lease: number): KeyStore {
   const keys = tableIn(schema, 'idempotency_keys');
   const leased = sql`now() + ${milliseconds(lease)}`;
-  const expired = sql`k.created_at <= now() - ${milliseconds(keepMs)}`;
-  const ended = sql`k.leased_until <= now()`;
   const open = sql`k.response IS NULL AND k.error IS NULL`;
   // A process that was paused beyond its lease must not end the run of another one.
   const ofRun = (key: ScopedKey, { resourceId, runs }: Run) =>
@@ -122,15 +119,13 @@ export function createKeyStore(db: Statements, schema: string, lease: number): K
     async forget(key, run) {
       await db.$executeRaw(sql`DELETE FROM ${keys} AS k WHERE ${ofRun(key, run)}`);
     },
-    async sweep() {
-      let deleted;
-      do {
-        deleted = await db.$executeRaw(sql`
-          DELETE FROM ${keys} WHERE ctid = ANY (ARRAY(
-            SELECT k.ctid FROM ${keys} k WHERE ${expired} AND ${ended} LIMIT ${sweepBatch} FOR UPDATE SKIP LOCKED))`);
-      } while (deleted === sweepBatch);
-    },
   };
+}
+
+/** Returns the batch that deletes the expired keys of a service. @throws Error if the schema is not a plain name */
+export function expiredKeys(schema: string): SweepBatch {
+  const table = sql`${tableIn(schema, 'idempotency_keys')} k`;
+  return deleteExpired({ table, by: sql`k.created_at`, isExpired: sql`${expired} AND ${ended}` });
 }
 
 /** Returns the condition of a key's row. */

@@ -14,7 +14,6 @@ import { silentLog } from '#kit/log/log.ts';
 import { createService } from '#kit/service/stack.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { emptyDatabase, type FreshDatabase } from '#kit/testing/postgres.ts';
-import type { Sql } from '#kit/store/sql.ts';
 import { createTestIssuer } from '#kit/testing/tokens.ts';
 import { createInProcessTransport } from '#kit/transport/in-process.ts';
 import { startWork } from '#kit/work/work.ts';
@@ -23,22 +22,8 @@ import type { Bus } from '../nats/bus.ts';
 import { overBus } from '../nats/source.ts';
 import { serveEvents } from '../serve.ts';
 import { consumerTables, producerTables } from '../tables.ts';
-import { sqlOf, type Statement, type Statements } from '#kit/store/statements.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { withCaller } from './with-caller.ts';
-
-/** A client that hands each statement to a function before it runs it. */
-export function watched(db: Statements, see: (statement: Sql) => void): Statements {
-  return {
-    $queryRaw<Rows>(...statement: Statement) {
-      see(sqlOf(statement));
-      return db.$queryRaw<Rows>(...statement);
-    },
-    $executeRaw(...statement) {
-      see(sqlOf(statement));
-      return db.$executeRaw(...statement);
-    },
-  };
-}
 
 /** What the producer of the tests produces. */
 export const produced = [UserRegisteredSchema, UserDeletedSchema, SecretKeptSchema] as const;
@@ -126,7 +111,7 @@ export interface Producer {
  */
 export async function openProducer(
   { db, fresh }: EventDatabase,
-  { statements = db, bus }: { readonly statements?: Statements; readonly bus?: Bus | undefined } = {},
+  { statements = db, bus }: { readonly statements?: Transactional; readonly bus?: Bus | undefined } = {},
 ): Promise<Producer> {
   const issuer = await createTestIssuer();
   const guard = createGuard({

@@ -4,7 +4,7 @@ import type { Ground } from '../ground.ts';
 import type { Macs } from '../secrets/public.ts';
 import { createDeviceTokens } from './rules/device-token.ts';
 import { createLimits } from './rules/limits.ts';
-import { createAttemptStore } from './store.ts';
+import { createAttemptStore, expiredAttempts } from './store.ts';
 
 /** Builds the room `limits`: limits on sign-in attempts and mails, and device tokens. */
 export function buildLimits({ config, statements, clock }: Ground, macs: Macs) {
@@ -22,5 +22,9 @@ export function buildLimits({ config, statements, clock }: Ground, macs: Macs) {
       });
     },
   });
-  return { limits, devices: createDeviceTokens(macs, clock.now), work: [sweeping('attempts', store)] };
+  return {
+    limits,
+    devices: createDeviceTokens(macs, clock.now),
+    work: [sweeping(statements, 'auth', 'attempts', expiredAttempts)],
+  };
 }

@@ -1,9 +1,10 @@
+import { sql } from '#kit/store/sql.ts';
 import type { Statements } from '#kit/store/statements.ts';
-import type { Swept } from '#kit/work/sweep.ts';
+import { deleteExpired } from '#kit/work/sweep.ts';
 import type { AttemptStore } from './rules/limits.ts';
 
 /** Creates the store of attempts in PostgreSQL. Each method is one atomic statement, so concurrent attempts cannot exceed a limit. */
-export function createAttemptStore(db: Statements): AttemptStore & Swept {
+export function createAttemptStore(db: Statements): AttemptStore {
   return {
     async reserve({ key, limit, window }, isAlsoCounted = false) {
       const reserved = await db.$executeRaw`
@@ -31,8 +32,12 @@ export function createAttemptStore(db: Statements): AttemptStore & Swept {
     async clear(key) {
       await db.$executeRaw`DELETE FROM auth.attempts WHERE key = ${key}`;
     },
-    async sweep() {
-      await db.$executeRaw`DELETE FROM auth.attempts WHERE resets_at < now()`;
-    },
   };
 }
+
+/** Deletes the counters that have been reset. */
+export const expiredAttempts = deleteExpired({
+  table: sql`auth.attempts`,
+  by: sql`resets_at`,
+  isExpired: sql`resets_at < now()`,
+});

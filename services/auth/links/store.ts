@@ -5,7 +5,7 @@ import {
   PasswordResetRequestedSchema,
 } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import type { Statements } from '#kit/store/statements.ts';
-import type { Swept } from '#kit/work/sweep.ts';
+import { deleteExpired } from '#kit/work/sweep.ts';
 import { insertAudit } from '../audit/public.ts';
 import { record } from '../events/public.ts';
 import { toUser, userColumns, type UserRow } from '../users/public.ts';
@@ -14,7 +14,7 @@ import { hashOfLink, type LinkPurpose, type LinkStore } from './rules.ts';
 const life = Prisma.sql`interval '30 minutes'`;
 
 /** Creates the store of links in PostgreSQL. A link becomes invalid when the account's email changes. */
-export function createLinkStore(db: PrismaClient): LinkStore & Swept {
+export function createLinkStore(db: PrismaClient): LinkStore {
   return {
     insert: (purpose, email, by) =>
       db.$transaction(async (tx) => {
@@ -52,12 +52,15 @@ export function createLinkStore(db: PrismaClient): LinkStore & Swept {
           AND u.email = l.email AND u.disabled_at IS NULL`;
       return user && toUser(user);
     },
-
-    async sweep() {
-      await db.$executeRaw`DELETE FROM auth.links WHERE expires_at < now() AND issuable_until < now()`;
-    },
   };
 }
+
+/** Deletes links that neither work nor can be issued again. A link works half an hour longer than it can be issued, at most. */
+export const expiredLinks = deleteExpired({
+  table: Prisma.sql`auth.links`,
+  by: Prisma.sql`issuable_until`,
+  isExpired: Prisma.sql`issuable_until < now() AND expires_at < now()`,
+});
 
 /**
  * Consumes a valid link and returns its account. Also deletes the account's other links of that purpose. Locks the

@@ -7,7 +7,7 @@ import { audited } from '../audit/public.ts';
 import type { Ground } from '../ground.ts';
 import { revocationHandler } from './handler.ts';
 import { createLocalRevocations } from './rules.ts';
-import { createRevocationStore, revocationSequence } from './store/revocations.ts';
+import { createRevocationStore, expiredRevocations, revocationSequence } from './store/revocations.ts';
 
 /** Poll interval of the table, in case a notification is lost, ms. */
 const pollEvery = 1_000;
@@ -19,7 +19,7 @@ const pollEvery = 1_000;
 const numberEvery = 250;
 
 /** Builds the room `revocation`. Resolves when the table has been read. */
-export async function buildRevocation({ db, clock }: Ground) {
+export async function buildRevocation({ db, statements, clock }: Ground) {
   const store = createRevocationStore(db);
   const known = createLocalRevocations(store, clock);
   const poll = every('read revocations', pollEvery, known.pull);
@@ -30,7 +30,7 @@ export async function buildRevocation({ db, clock }: Ground) {
   const closing = new AbortController();
   return {
     known,
-    work: [number, poll, sweeping('revocations', store)],
+    work: [number, poll, sweeping(statements, 'auth', 'revocations', expiredRevocations)],
     /** Reads the table now, because another replica wrote to it. */
     changed: poll.wake,
     mounted: [mount(RevocationService, revocationHandler(known, closing.signal, clock.now))],

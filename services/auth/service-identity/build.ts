@@ -5,11 +5,11 @@ import { sweeping } from '#kit/work/sweep.ts';
 import type { Ground } from '../ground.ts';
 import { serviceTokenHandler } from './handler.ts';
 import { createServiceTokens } from './rules.ts';
-import { createAssertionStore } from './store.ts';
+import { createAssertionStore, expiredAssertions } from './store.ts';
 
 /** Builds the room `service-identity`: service tokens. */
 export function buildServiceIdentity(
-  { config, db, clock, log }: Ground,
+  { config, db, statements, clock, log }: Ground,
   deps: Pick<Parameters<typeof createServiceTokens>[0], 'services' | 'signer' | 'scopesFor'>,
 ) {
   const { issuer, audience, accessTtl } = config;
@@ -31,6 +31,6 @@ export function buildServiceIdentity(
   });
   return {
     mounted: [mount(ServiceTokenService, serviceTokenHandler(tokens))],
-    work: [sweeping('assertions', store)],
+    work: [sweeping(statements, 'auth', 'assertions', expiredAssertions)],
   };
 }

@@ -1,10 +1,11 @@
 import type { PrismaClient } from '#gen/prisma/auth/client.ts';
-import type { Swept } from '#kit/work/sweep.ts';
+import { sql } from '#kit/store/sql.ts';
+import { deleteExpired } from '#kit/work/sweep.ts';
 import { auditColumns, auditValues, insertAudit } from '../audit/public.ts';
 import type { AssertionStore } from './rules.ts';
 
 /** Creates the store of used assertions in PostgreSQL, so that an assertion works once over all replicas. */
-export function createAssertionStore(db: PrismaClient): AssertionStore & Swept {
+export function createAssertionStore(db: PrismaClient): AssertionStore {
   return {
     async useOnce(id, expiresAt) {
       const { count } = await db.assertion.createMany({ data: [{ id, expiresAt }], skipDuplicates: true });
@@ -23,8 +24,12 @@ export function createAssertionStore(db: PrismaClient): AssertionStore & Swept {
         )
         INSERT INTO auth.audit_events ${auditColumns} SELECT ${auditValues(event)} FROM first`;
     },
-    async sweep() {
-      await db.$executeRaw`DELETE FROM auth.assertions WHERE expires_at < now()`;
-    },
   };
 }
+
+/** Deletes used assertions that have expired. */
+export const expiredAssertions = deleteExpired({
+  table: sql`auth.assertions`,
+  by: sql`expires_at`,
+  isExpired: sql`expires_at < now()`,
+});

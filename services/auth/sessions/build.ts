@@ -10,6 +10,7 @@ import { sessionHandler } from './handler/sessions.ts';
 import { createSessions } from './rules/sessions.ts';
 import { createTokens } from './rules/tokens.ts';
 import { createSessionStore } from './store/sessions.ts';
+import { endedSessions } from './store/sweep.ts';
 
 /** Builds the room `sessions`: sessions and their tokens. */
 export function buildSessions(
@@ -32,6 +33,6 @@ export function buildSessions(
     tokens,
     methods: tokenHandler({ sessions, tokens, verify, cookies }),
     mounted: [mount(SessionService, sessionHandler(sessions))],
-    work: [sweeping('sessions', store)],
+    work: [sweeping(statements, 'auth', 'sessions', endedSessions)],
   };
 }

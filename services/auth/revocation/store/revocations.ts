@@ -4,7 +4,7 @@ import { RevocationSchema } from '#gen/proto/signet/auth/v1/revocation_service_p
 import type { Sequence } from '#kit/events/sequencer.ts';
 import { columns } from '#kit/store/columns.ts';
 import { sql } from '#kit/store/sql.ts';
-import type { Swept } from '#kit/work/sweep.ts';
+import { deleteExpired } from '#kit/work/sweep.ts';
 import type { RevocationStore, SequencedRevocation } from '../rules.ts';
 
 interface Row {
@@ -39,7 +39,7 @@ export const revocationSequence: Sequence = {
 };
 
 /** Creates the store of revocations in PostgreSQL. */
-export function createRevocationStore(db: PrismaClient): RevocationStore & Swept {
+export function createRevocationStore(db: PrismaClient): RevocationStore {
   return {
     async head() {
       const { history, revocationSequence: sequence, revocationId: lastId } = await db.head.findFirstOrThrow();
@@ -55,14 +55,15 @@ export function createRevocationStore(db: PrismaClient): RevocationStore & Swept
         WHERE sequence > ${sequence} AND expires_at > now() ORDER BY sequence LIMIT ${limit}`;
       return rows.map(toRevocation);
     },
-    async sweep() {
-      // Keeps the last entry, so that a position at it can be checked when the next entry arrives.
-      await db.$executeRaw`
-        DELETE FROM auth.revocations
-        WHERE expires_at < now() AND sequence < (SELECT revocation_sequence FROM auth.heads)`;
-    },
   };
 }
+
+/** Deletes expired entries. Keeps the last one, so that a position at it can be checked when the next entry arrives. */
+export const expiredRevocations = deleteExpired({
+  table: sql`auth.revocations`,
+  by: sql`expires_at`,
+  isExpired: sql`expires_at < now() AND sequence < (SELECT revocation_sequence FROM auth.heads WHERE id)`,
+});
 
 const cases = { session: 'sessionId', token: 'tokenId', subject: 'subject', role: 'role', key: 'keyId' } as const;
 

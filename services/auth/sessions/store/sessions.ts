@@ -6,7 +6,6 @@ import { type Sql, sql } from '#kit/store/sql.ts';
 import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
 import { SessionCreatedSchema, SessionReuseDetectedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
-import type { Swept } from '#kit/work/sweep.ts';
 import { type Actor, auditColumns, auditValues, insertAudit } from '../../audit/public.ts';
 import { record } from '../../events/public.ts';
 import { scopesFor } from '../../roles/public.ts';
@@ -23,6 +22,7 @@ import type {
   SignedIn,
 } from '../rules/session.ts';
 import { endSessions } from './end.ts';
+import { keptAfterEnd } from './sweep.ts';
 
 /** The data that tokens need, in addition to the user. */
 interface SessionRow {
@@ -64,9 +64,6 @@ const signedInColumns = sql`${ownColumns}, ${userColumns}`;
 
 const live = sql`s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now()`;
 
-/** How long an ended session is kept for its owner's list. */
-const keptAfterEnd = sql`interval '30 days'`;
-
 /** Whether a token belongs to the session and its client. Compares hashes of the MACs, so that the time of the comparison reveals nothing about them. */
 function genuine({ clientId, inner, mac }: PresentedToken): Sql {
   return sql`s.client_id = ${clientId} AND sha256(sha256(s.secret || ${inner}::bytea)) = sha256(${mac}::bytea)`;
@@ -96,7 +93,7 @@ const recordColumns = columns<RecordRow>('s', {
 const youngestFirst = descending(['s.created_at', 'timestamptz'], ['s.id', 'uuid']);
 
 /** Creates the store of sessions in PostgreSQL. All times are the database's, so that replicas agree. */
-export function createSessionStore(db: Transactional, limits: SessionLimits): SessionStore & Swept {
+export function createSessionStore(db: Transactional, limits: SessionLimits): SessionStore {
   const idle = sql`${limits.idle} * interval '1 millisecond'`;
   const max = sql`${limits.max} * interval '1 millisecond'`;
   const grace = sql`${limits.grace} * interval '1 millisecond'`;
@@ -199,9 +196,10 @@ export function createSessionStore(db: Transactional, limits: SessionLimits): Se
             )
           ), s AS (
             INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
-                                       idle_expires_at, expires_at)
+                                       idle_expires_at, expires_at, sweep_at)
             SELECT ${id}::uuid, u.id, ${clientId}, ${deviceLabel}, ${by.ip}, ${networkOf(by.ip)}, ${amr}::text[],
-                   ${secret.reveal()}::bytea, ${authTime}, now() + least(${idle}, ${max}), now() + ${max}
+                   ${secret.reveal()}::bytea, ${authTime}, now() + least(${idle}, ${max}), now() + ${max},
+                   now() + ${keptAfterEnd}
             FROM u
             RETURNING *
           ), noted AS (
@@ -279,12 +277,6 @@ export function createSessionStore(db: Transactional, limits: SessionLimits): Se
         FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
         WHERE s.id = ${sessionId}::uuid AND ${live} AND u.disabled_at IS NULL`;
       return row && toUser(row);
-    },
-
-    async sweep() {
-      await db.$executeRaw`
-        DELETE FROM auth.sessions
-        WHERE least(expires_at, idle_expires_at, revoked_at) < now() - ${keptAfterEnd}`;
     },
   };
 }
