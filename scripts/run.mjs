@@ -58,8 +58,6 @@ child = spawn(
     env: {
       ...process.env,
       PATH: [path.join(root, 'node_modules', '.bin'), process.env.PATH].join(path.delimiter),
-      // Password hashes and signatures share this pool; it must have more threads than concurrent hashes.
-      UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE || '8',
       // A start loads 800 files: compiled once, they take a third less time.
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || path.join(root, 'node_modules', '.cache', 'node'),
       SIGNET_PARENT_PIPE: String(process.pid),

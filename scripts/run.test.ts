@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { threadPoolSize } from './thread-pool.mjs';
 
 const run = fileURLToPath(new URL('run.mjs', import.meta.url));
 let folder: string;
@@ -70,9 +71,9 @@ function exitOf(child: ChildProcess): Promise<unknown[]> {
   return once(child, 'exit');
 }
 
-test('runs TypeScript with the pinned Node and a pool of 8 threads', async () => {
+test('runs TypeScript with the pinned Node and a pool sized by the cores', async () => {
   const { parent, lines, ended } = await start([program]);
-  expect(lines[0]).toContain('pool 8 node v24.');
+  expect(lines[0]).toContain(`pool ${threadPoolSize()} node v24.`);
   parent.kill('SIGTERM');
   await ended;
 });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { threadPoolSize } from '../../scripts/thread-pool.mjs';
 import type { Memory, Question, Usage } from './meter.ts';
 
 /** A file of the project, run in a child process. */
@@ -36,9 +37,9 @@ export interface ChildOptions {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const meter = pathToFileURL(path.join(root, 'bench/server/meter.ts')).href;
 
-/** Node's flags and thread pool as in `npm start` (scripts/run.mjs). */
+/** Node's flags and thread pool as in `npm start` (scripts/node-flags.mjs). */
 export const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', '--expose-gc'];
-export const pool = { UV_THREADPOOL_SIZE: '8' };
+export const pool = { UV_THREADPOOL_SIZE: String(threadPoolSize()) };
 
 const children = new Set<ChildProcess>();
 process.on('exit', () => {

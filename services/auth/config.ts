@@ -144,7 +144,7 @@ export const keys = {
   argon2Passes: key('SIGNET_ARGON2_PASSES', whole(2, 100), { default: '2', doc: 'Argon2id passes.' }),
   threadPool: key('UV_THREADPOOL_SIZE', whole(1, 1_024), {
     default: '4',
-    doc: 'Size of the libuv thread pool, shared by password hashes and signatures. Hashes leave two threads free. `npm start` sets 8.',
+    doc: 'Size of the libuv thread pool, shared by password hashes and signatures. Hashes leave two threads free. The image and `npm start` set the number of cores plus 6.',
   }),
   hashQueue: key('SIGNET_HASH_QUEUE', whole(0, 100_000), {
     default: '200',
