@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { audit } from './groups/audit.ts';
 import { anonymous } from './groups/anonymous.ts';
 import { type Bench, createBench, type Facts, type Group } from './groups/bench.ts';
 import { growth } from './groups/growth.ts';
@@ -38,7 +39,7 @@ const loads: Record<string, (bench: Bench) => Promise<Group | Group[]>> = {
   verify,
   growth,
 };
-const others = ['start', 'revocation', 'imported', 'orders'];
+const others = ['start', 'audit', 'revocation', 'imported', 'orders'];
 
 const words = process.argv.slice(2);
 const unknown = words.filter((word) => !others.includes(word) && !Object.hasOwn(loads, word));
@@ -95,6 +96,7 @@ async function run(): Promise<Results> {
   for (const [name, load] of Object.entries(loads)) {
     if (wanted(name)) groups.push(...[await reported(name, () => load(bench))].flat());
   }
+  if (wanted('audit')) facts.push(...(await reported('audit', () => audit(bench))));
   if (wanted('revocation')) facts.push(await reported('revocation', () => revocation(bench)));
   if (wanted('imported')) facts.push(await reported('imported', imported));
   if (wanted('orders')) facts.push(...(await reported('orders', () => orders(bench))));

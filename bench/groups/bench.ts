@@ -5,6 +5,7 @@ import { createDatabase } from '#kit/db/create-database.ts';
 import type { EmbeddedServer } from '#kit/db/embedded.ts';
 import type { Spec } from '../load/work.ts';
 import { type Effort, type Figures, measure } from '../measure/measure.ts';
+import { postgresUse } from '../measure/postgres.ts';
 import type { Child } from '../server/child.ts';
 import type { Place } from '../server/systems.ts';
 
@@ -12,6 +13,8 @@ import type { Place } from '../server/systems.ts';
 export interface Bench {
   /** Creates a folder and an empty database for a group. */
   place(name: string): Promise<Place>;
+  /** CPU time of PostgreSQL so far, µs; NaN where it cannot be read. */
+  postgresCpu(): number;
   /** Measures servers under load; without servers, measures the load process itself. */
   measure(spec: Spec, servers: readonly Child[], chains: number, shorter?: Partial<Effort>): Promise<Figures>;
 }
@@ -54,6 +57,7 @@ export function createBench(dir: string, server: EmbeddedServer): Bench {
         environment: { DATABASE_URL: server.url(`bench_${name}`).reveal(), SIGNET_MASTER_KEY: masterKey },
       };
     },
+    postgresCpu: () => postgresUse(dir)?.cpu ?? Number.NaN,
     measure: (spec, servers, chains, shorter) => measure(spec, servers, { ...usual, ...shorter, chains }, dir),
   };
 }

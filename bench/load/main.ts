@@ -1,4 +1,5 @@
 // The load generator, a separate process. It executes the commands of its parent.
+import { audited } from './audited.ts';
 import { drive } from './drive.ts';
 import { profileOverGrpc } from './grpc.ts';
 import { rawHash, rawRefresh } from './raw.ts';
@@ -41,6 +42,8 @@ async function open(spec: Spec): Promise<Work> {
       return list(spec);
     case 'raw-refresh':
       return rawRefresh(spec);
+    case 'audited':
+      return audited(spec);
     case 'raw-hash':
       return rawHash(spec);
     case 'verify':

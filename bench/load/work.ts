@@ -43,6 +43,14 @@ export type Spec =
       readonly signs: boolean;
       readonly updates: boolean;
     }
+  | {
+      readonly kind: 'audited';
+      readonly databaseUrl: string;
+      /** Connections of the acts, one for each chain. */
+      readonly connections: number;
+      /** An audit event alone, or a session with all that its sign-in writes. */
+      readonly act: 'event' | 'session';
+    }
   | { readonly kind: 'raw-hash'; readonly memory: number; readonly passes: number }
   | {
       readonly kind: 'verify';

@@ -142,7 +142,8 @@ function figuresOf(servers: readonly Child[], load: Load, before: Sample, after:
   };
 }
 
-function startLoader() {
+/** Starts a load generator. */
+export function startLoader() {
   const child = spawn(process.execPath, [...flags, main], {
     env: { PATH: process.env['PATH'], ...pool },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -16,6 +16,9 @@ const batch = 1_000;
 /** Interval of chaining without an announcement, ms: for the events of a process that was killed. */
 const chainEvery = 1_000;
 
+/** Interval of looking for every event, ms: also for one that commits after more than 10,000 later ones. */
+const lookEvery = 10_000;
+
 /** Interval of dropping old events, ms. An attempt that other transactions hold up is repeated after it. */
 const dropEvery = 600_000;
 
@@ -24,9 +27,12 @@ const measureEvery = 5_000;
 
 /** Builds the chain, the retention and the reader of the audit log. Each room writes its own events. */
 export function buildAudit({ config, db, statements, log, metrics }: Ground, users: Pick<UserStore, 'emailsOf'>) {
-  const chain = createAuditChain(db);
+  const chain = createAuditChain(statements);
+  let lookedAt = -Infinity;
   const append = every('chain audit events', chainEvery, async (signal) => {
-    for (let count = batch; count === batch && !signal.aborted;) count = await chain.append(batch);
+    const everything = performance.now() - lookedAt > lookEvery;
+    for (let count = batch; count === batch && !signal.aborted;) count = await chain.append(batch, everything);
+    if (everything) lookedAt = performance.now();
   });
   let left = { count: 0, age: 0 };
   metrics.watch('signet_audit_unchained', () => left.count);

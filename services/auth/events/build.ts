@@ -4,9 +4,9 @@ import type { Ground } from '../ground.ts';
 import { produces } from './store.ts';
 
 /** Builds the room `events`: the event log of the auth service. */
-export function buildEvents({ config, db, log }: Ground) {
+export function buildEvents({ config, statements, log }: Ground) {
   const { mounted, work, heard, relay, close } = serveEvents({
-    db,
+    db: statements,
     schema: 'auth',
     produces,
     keep: config.eventsRetention,

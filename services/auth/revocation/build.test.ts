@@ -26,7 +26,7 @@ afterEach(async () => {
 /** A replica that numbers and reads revocations. */
 async function openReplica(numbers = true) {
   const db = new PrismaClient(database.prisma);
-  const room = await buildRevocation({ db, clock: database.clock } as Ground);
+  const room = await buildRevocation({ db, statements: database.statements, clock: database.clock } as Ground);
   const work = room.work.filter(({ name }) => numbers || name !== 'number revocations');
   const running = startWork(work, { log: silentLog, metrics: noMetrics });
   const heard = listen({

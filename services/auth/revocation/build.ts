@@ -23,7 +23,12 @@ export async function buildRevocation({ db, statements, clock }: Ground) {
   const store = createRevocationStore(db);
   const known = createLocalRevocations(store, clock);
   const poll = every('read revocations', pollEvery, known.pull);
-  const number = numbering('number revocations', numberEvery, createSequencer(db, revocationSequence), poll.wake);
+  const number = numbering(
+    'number revocations',
+    numberEvery,
+    createSequencer(statements, revocationSequence),
+    poll.wake,
+  );
   // Every act that revokes something is audited.
   const leave = audited.wakes(number);
   await known.ready();

@@ -111,6 +111,24 @@ test('an event that commits late is chained late, and not lost', async () => {
   expect((await verify()).faults).toEqual([]);
 });
 
+test('a search from the last event finds one that commits after 9,999 others, and a search for everything any', async () => {
+  const commit = await begin('first');
+  const commitLater = await begin('second');
+  await root.query(`INSERT INTO auth.audit_events (id, kind, outcome)
+    SELECT gen_random_uuid(), 'login', 'success' FROM generate_series(1, 9999)`);
+  const { append: appendFrom } = createAuditChain(db);
+  expect(await appendFrom(100_000, false)).toBe(9_999);
+  await commit();
+  await commitLater();
+  expect(await appendFrom(100_000, false), 'the second one is 9,999 before the last').toBe(1);
+  expect(await appendFrom(100_000, false)).toBe(0);
+  expect(await appendFrom(100_000)).toBe(1);
+  const { rows } = await root.query(
+    `SELECT subject_id AS subject FROM auth.audit_events WHERE position > 9999 ORDER BY position`,
+  );
+  expect(rows).toEqual([{ subject: 'second' }, { subject: 'first' }]);
+});
+
 test('an event that is rolled back leaves no gap', async () => {
   await write('one');
   const undone = db.$transaction(async (tx) => {
