@@ -79,7 +79,7 @@ export async function buildAuth(deps: {
   const revocation = add(await buildRevocation(ground));
   const { keyring } = keys;
   const guard = guardFor(config, { keys: keyring.source(), revocations: revocation.known, metrics, log });
-  const roles = add(buildRoles(ground));
+  add(buildRoles(ground));
   const { limits, devices } = add(buildLimits(ground, macs));
   const sessions = add(buildSessions(ground, { macs, signer: keyring.active, verify: guard.verify }));
   const links = add(buildLinks(ground));
@@ -91,7 +91,6 @@ export async function buildAuth(deps: {
     buildServiceIdentity(ground, {
       services: [...config.services, ...(deps.services ?? [])],
       signer: keyring.active,
-      scopesFor: roles.scopesOf,
     }),
   );
   const accounts = add(buildAccounts(ground, { hasher: passwords.hasher, users: users.store, links: links.links }));

@@ -3,7 +3,6 @@ import { mount } from '#kit/call/app.ts';
 import type { Ground } from '../ground.ts';
 import { roleHandler } from './handler.ts';
 import { createRoleDefinitions } from './rules/definitions.ts';
-import { scopesFor } from './rules/scopes.ts';
 import { createRoleStore } from './store.ts';
 
 /** Builds the room `roles`. */
@@ -11,7 +10,6 @@ export function buildRoles({ db }: Ground) {
   const store = createRoleStore(db);
   return {
     /** The scopes of roles. */
-    scopesOf: async (roles: readonly string[]) => scopesFor(roles, await store.scopesOf(roles)),
     mounted: [mount(RoleService, roleHandler(createRoleDefinitions(store)))],
   };
 }

@@ -19,11 +19,6 @@ export function createRoleStore(db: PrismaClient): RoleStore {
         SELECT ${roleColumns} FROM auth.roles WHERE ${where([keyset(byName, after)])}
         ORDER BY ${byName.by} LIMIT ${take}`;
     },
-    async scopesOf(roles) {
-      const rows = await db.$queryRaw<{ scope: string }[]>`
-        SELECT DISTINCT unnest(scopes) AS scope FROM auth.roles WHERE name = ANY (${[...roles]}::text[])`;
-      return rows.map(({ scope }) => scope);
-    },
     async put(role, scopes, by) {
       const since = performance.now();
       let loses = false;

@@ -9,11 +9,11 @@ import { createAssertionStore, expiredAssertions } from './store.ts';
 
 /** Builds the room `service-identity`: service tokens. */
 export function buildServiceIdentity(
-  { config, db, statements, clock, log }: Ground,
-  deps: Pick<Parameters<typeof createServiceTokens>[0], 'services' | 'signer' | 'scopesFor'>,
+  { config, statements, clock, log }: Ground,
+  deps: Pick<Parameters<typeof createServiceTokens>[0], 'services' | 'signer'>,
 ) {
   const { issuer, audience, accessTtl } = config;
-  const store = createAssertionStore(db);
+  const store = createAssertionStore(statements);
   const tokens = createServiceTokens({
     ...deps,
     store,

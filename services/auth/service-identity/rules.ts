@@ -17,10 +17,17 @@ export interface KnownService {
 
 /** Persistence port for used assertions. */
 export interface AssertionStore {
-  /** Records an assertion as used until it expires; false if it was used before. */
-  useOnce(id: string, expiresAt: Date): Promise<boolean>;
-  /** Writes the result of a request to the audit log; at most one failure per minute and service. */
-  note(service: string, outcome: 'success' | 'failure', by: Actor): Promise<void>;
+  /**
+   * Records an assertion as used until it expires, and the success in the audit log. One statement. Returns the scopes
+   * of the service's roles; undefined if the assertion was used before.
+   */
+  use(
+    assertion: { readonly id: string; readonly expiresAt: Date },
+    service: Pick<KnownService, 'name' | 'roles'>,
+    by: Actor,
+  ): Promise<readonly string[] | undefined>;
+  /** Writes a failure to the audit log, at most one per minute and service. */
+  noteFailure(service: string, by: Actor): Promise<void>;
 }
 
 /** A service token. */
@@ -38,6 +45,8 @@ export interface ServiceTokens {
 
 /** Maximum lifetime of an assertion, s. */
 const maxAssertionLife = 60;
+/** Form of a jti. PostgreSQL stores no NUL in a text. */
+const idForm = /^[^\0]{1,128}$/;
 /** Clock skew, s. */
 const skew = 5;
 
@@ -52,17 +61,16 @@ export function createServiceTokens(deps: {
   readonly fleetAudience: string;
   /** ms. */
   readonly accessTtl: number;
-  /** The scopes of roles. */
-  readonly scopesFor: (roles: readonly string[]) => Promise<readonly string[]>;
   /** The database's time, ms since 1970. */
   readonly now: () => number;
   /** Called for a genuine assertion whose times are wrong: how far the clock of the service is ahead, s. */
   readonly onSkew: (service: string, seconds: number) => void;
 }): ServiceTokens {
-  const { store, signer, issuer, audience, fleetAudience, accessTtl, scopesFor, now, onSkew } = deps;
+  const { store, signer, issuer, audience, fleetAudience, accessTtl, now, onSkew } = deps;
   const known = new Map(deps.services.map((service) => [service.name, service]));
 
-  async function verified(assertion: string, service: KnownService): Promise<void> {
+  /** Verifies an assertion, and returns its id and until when it must not be used again. */
+  async function verified(assertion: string, service: KnownService): Promise<{ id: string; expiresAt: Date }> {
     const { payload } = await jwtVerify(assertion, service.publicKey, {
       algorithms: ['EdDSA'],
       issuer: service.name,
@@ -76,27 +84,32 @@ export function createServiceTokens(deps: {
     const { aud, jti = '', exp = 0, iat = 0 } = payload;
     if (aud !== issuer) throw new Error('wrong audience');
     if (exp - iat > maxAssertionLife || exp <= iat) throw new Error('invalid lifetime');
-    if (typeof jti !== 'string' || jti === '' || jti.length > 128) throw new Error('missing or invalid jti');
-    const expiresAt = new Date((exp + 2 * skew) * 1_000);
-    if (!(await store.useOnce(`${service.name} ${jti}`, expiresAt))) throw new Error('the assertion was used before');
+    if (typeof jti !== 'string' || !idForm.test(jti)) throw new Error('missing or invalid jti');
+    return { id: jti, expiresAt: new Date((exp + 2 * skew) * 1_000) };
+  }
+
+  /** Notes a refusal, and returns its error. */
+  async function refused({ name }: KnownService, assertion: string, by: Actor, cause: unknown): Promise<Error> {
+    await store.noteFailure(name, by);
+    if (!isAboutTime(cause)) return failure('INVALID_CLIENT', { cause });
+    // The signature is genuine. The service corrects its assertion by this time and tries again.
+    const { iat = 0 } = decodeJwt(assertion);
+    onSkew(name, iat - now() / 1_000);
+    return failure('INVALID_CLIENT', { metadata: { server_time: new Date(now()).toISOString() }, cause });
   }
 
   return {
     async issue(assertion, by) {
       const service = known.get(nameIn(assertion));
       if (!service) throw failure('INVALID_CLIENT', { cause: new Error('unknown service') });
-      try {
-        await verified(assertion, service);
-      } catch (error) {
-        await store.note(service.name, 'failure', by);
-        if (!isAboutTime(error)) throw failure('INVALID_CLIENT', { cause: error });
-        // The signature is genuine. The service corrects its assertion by this time and tries again.
-        const { iat = 0 } = decodeJwt(assertion);
-        onSkew(service.name, iat - now() / 1_000);
-        throw failure('INVALID_CLIENT', { metadata: { server_time: new Date(now()).toISOString() }, cause: error });
-      }
-      const { name, roles } = service;
+      const proof = await verified(assertion, service).catch(async (error: unknown) => {
+        throw await refused(service, assertion, by, error);
+      });
+      // Before the scopes are read: a role that loses scopes later revokes the token by its time of issue.
       const iat = Math.floor(now() / 1_000);
+      const scopes = await store.use(proof, service, by);
+      if (!scopes) throw await refused(service, assertion, by, new Error('the assertion was used before'));
+      const { name, roles } = service;
       const expiresIn = Math.floor(accessTtl / 1_000);
       const accessToken = await signer().sign({
         iss: issuer,
@@ -107,9 +120,8 @@ export function createServiceTokens(deps: {
         nbf: iat,
         jti: randomUUID(),
         client_id: name,
-        ...(roles.length > 0 ? { roles, scope: (await scopesFor(roles)).join(' ') } : {}),
+        ...(roles.length > 0 ? { roles, scope: scopes.join(' ') } : {}),
       });
-      await store.note(name, 'success', by);
       return { accessToken, expiresIn };
     },
   };

@@ -1,19 +1,33 @@
-import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { sql } from '#kit/store/sql.ts';
 import { deleteExpired } from '#kit/work/sweep.ts';
-import { auditColumns, auditValues, insertAudit } from '../audit/public.ts';
+import type { Statements } from '#kit/store/statements.ts';
+import { auditColumns, auditValues } from '../audit/public.ts';
+import { scopesFor } from '../roles/public.ts';
 import type { AssertionStore } from './rules.ts';
 
 /** Creates the store of used assertions in PostgreSQL, so that an assertion works once over all replicas. */
-export function createAssertionStore(db: PrismaClient): AssertionStore {
+export function createAssertionStore(db: Statements): AssertionStore {
   return {
-    async useOnce(id, expiresAt) {
-      const { count } = await db.assertion.createMany({ data: [{ id, expiresAt }], skipDuplicates: true });
-      return count === 1;
+    async use({ id, expiresAt }, { name, roles }, by) {
+      const event = { kind: 'service_login', outcome: 'success', actor: { ...by, id: name }, subjectId: name } as const;
+      const [row] = await db.$queryRaw<{ scopes: string[] }[]>`
+        WITH used AS (
+          INSERT INTO auth.assertions (id, expires_at) VALUES (${`${name} ${id}`}, ${expiresAt})
+          ON CONFLICT DO NOTHING RETURNING id
+        ), noted AS (
+          INSERT INTO auth.audit_events ${auditColumns} SELECT ${auditValues(event)} FROM used
+        )
+        SELECT ARRAY(SELECT DISTINCT unnest(r.scopes) FROM auth.roles r WHERE r.name = ANY (${[...roles]}::text[])) AS scopes
+        FROM used`;
+      return row && scopesFor(roles, row.scopes);
     },
-    async note(service, outcome, by) {
-      const event = { kind: 'service_login', outcome, actor: { ...by, id: service }, subjectId: service } as const;
-      if (outcome === 'success') return void (await insertAudit(db, event));
+    async noteFailure(service, by) {
+      const event = {
+        kind: 'service_login',
+        outcome: 'failure',
+        actor: { ...by, id: service },
+        subjectId: service,
+      } as const;
       // One statement with a row of auth.attempts, so that concurrent failures write only one event.
       await db.$executeRaw`
         WITH first AS (

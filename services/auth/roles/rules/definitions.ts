@@ -17,8 +17,6 @@ export interface RoleDefinition {
 export interface RoleStore {
   /** A page of roles, by name. */
   page(query: PageQuery): Promise<RoleDefinition[]>;
-  /** The scopes of the operator-defined ones among the given roles. */
-  scopesOf(roles: readonly string[]): Promise<string[]>;
   /** Creates or changes a role. If it loses a scope, all tokens with the role are revoked (trigger `roles_tokens_from`). */
   put(role: string, scopes: readonly string[], by: Actor): Promise<RoleDefinition>;
   /** Deletes a role, revokes it from all accounts, and revokes their tokens (trigger `roles_delete`). False for an unknown role. */
