@@ -19,15 +19,18 @@ const crossing = [
   'sessions',
 ];
 
+/** Tests that start services as processes, or build and install packages. */
+const withProcesses = ['test/{faults,packages,telemetry}/**/*.test.ts', 'test/attacks/departures{,.fleet}.test.ts'];
+
 /** `npm test` runs the first two, `npm run test:all` every one. */
 const projects = {
   unit: { include: ['{kit,services,web,cli,scripts}/**/*.test.ts'], provide: { shape: 'one process' } },
   system: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/{faults,browser}/**'],
+    exclude: ['test/browser/**', ...withProcesses],
     provide: { shape: 'one process' },
   },
-  faults: { include: ['test/faults/**/*.test.ts'], provide: { shape: 'one process' } },
+  faults: { include: withProcesses, provide: { shape: 'one process' } },
   browser: { include: ['test/browser/**/*.test.ts'], provide: { shape: 'one process' } },
   // The same flows with one process per service (test/shapes.ts). Flows within one service behave the same in its own
   // process.
@@ -38,8 +41,8 @@ export default defineConfig({
   test: {
     globalSetup: ['kit/testing/postgres-setup.ts'],
     // These end what hangs. They are long, so that a loaded machine passes.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000 } },
     pool: 'forks',
     // Tests wait much of their time: more workers than processors keep the processors busy.

@@ -5,7 +5,7 @@ import { pinnedNode } from './setup.mjs';
 
 const { status } = spawnSync(
   pinnedNode,
-  ['node_modules/vitest/vitest.mjs', 'run', '--project', 'system', '--reporter', 'verbose', 'test/packages'],
+  ['node_modules/vitest/vitest.mjs', 'run', '--project', 'faults', '--reporter', 'verbose', 'test/packages'],
   { cwd: root, stdio: 'inherit', env: { ...process.env, TEST_PACKAGES: '1' } },
 );
 process.exitCode = status ?? 1;

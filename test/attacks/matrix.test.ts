@@ -82,8 +82,9 @@ function headersOf({ bearer, caller, machineAsCaller }: Identity): Record<string
   if (bearer?.kind === 'machine') headers['authorization'] = `Bearer ${machineToken('machine', bearer.roles)}`;
   if (bearer?.kind === 'service') headers['authorization'] = `Bearer ${serviceToken('user', bearer.roles)}`;
   if (bearer?.kind === 'user') {
-    const { iat, ...claims } = rig.claims();
-    const now = Number(iat);
+    // As fresh as the identity says, however long the run takes.
+    const claims = rig.claims();
+    const now = Math.floor(Date.now() / 1_000);
     const made = { iat: now, auth_time: now - bearer.age, sub: crypto.randomUUID(), sid: crypto.randomUUID() };
     headers['authorization'] = `Bearer ${rig.mint({ ...claims, ...made, roles: bearer.roles })}`;
   }

@@ -43,7 +43,7 @@ const atOnce = 20;
  * The share of the rounds that run. The database decides in both shapes, so the fleet runs a twentieth. CI runs all rounds
  * in one process.
  */
-const share = inject('shape') === 'fleet' ? 0.05 : Number(process.env['TEST_ROUNDS'] ?? 0.4);
+const share = inject('shape') === 'fleet' ? 0.05 : Number(process.env['TEST_ROUNDS'] ?? 0.1);
 if (!(share > 0 && share <= 1)) throw new RangeError('TEST_ROUNDS must be above 0 and at most 1');
 
 test.each(Object.entries(acts))(

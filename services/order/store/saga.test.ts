@@ -5,7 +5,7 @@ import { moveAfter } from '../domain/steps.ts';
 import { newOrder, openStores } from './testing/rig.ts';
 
 // Longer than 50 statements take on a busy machine.
-const hold = 2_000;
+const hold = 10_000;
 let stores: Awaited<ReturnType<typeof openStores>>;
 beforeAll(async () => {
   stores = await openStores({ hold });
