@@ -185,7 +185,8 @@ test('an import keeps the given fields, and the account works like any other', a
 });
 
 test('every imported account has an audit event with the importing admin and without the hash', async () => {
-  const { user_id: id } = await bringOne({ password_hash: await bcrypt.hash('x', { cost: 4 }), roles: ['raider'] });
+  const hash = await bcrypt.hash('x', { cost: 4 });
+  const { user_id: id, email } = await bringOne({ password_hash: hash, roles: ['raider'] });
   const { json: me } = await system.rest('GET', '/auth/verify', { token });
   expect(await eventsOf(id)).toEqual([
     {
@@ -194,7 +195,9 @@ test('every imported account has an audit event with the importing admin and wit
       kind: 'user_imported',
       outcome: 'success',
       actor_id: me.user.id,
+      actor_email: admin.email,
       subject_id: id,
+      subject_email: email,
       ip: '127.0.0.1',
       request_id: expect.any(String),
       details: { roles: ['raider'], email_verified: false, has_password: true, disabled: false },
