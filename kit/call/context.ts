@@ -29,6 +29,8 @@ export function openContext(init: {
   readonly parents?: readonly AbortSignal[];
 }): OpenContext {
   const { method, protocolName, requestMethod, url, timeoutMs, parents = [], values = createContextValues() } = init;
+  const requestHeader =
+    init.requestHeader instanceof CallHeaders ? init.requestHeader : new CallHeaders(init.requestHeader);
   const controller = new AbortController();
   const deadline = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
   const isLate = timeoutMs !== undefined && timeoutMs <= 0;
@@ -51,7 +53,7 @@ export function openContext(init: {
     url,
     signal: controller.signal,
     timeoutMs: () => (deadline === undefined ? undefined : deadline - Date.now()),
-    requestHeader: init.requestHeader instanceof CallHeaders ? init.requestHeader : new CallHeaders(init.requestHeader),
+    requestHeader,
     responseHeader: new CallHeaders(),
     responseTrailer: new CallHeaders(),
     values,

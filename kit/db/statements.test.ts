@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { isDatabaseAway } from '#kit/errors/away.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { Secret } from '#kit/log/secret.ts';
 import { sql } from '#kit/store/sql.ts';
 import type { Statements } from '#kit/store/statements.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
@@ -24,7 +25,7 @@ afterAll(async () => {
 describe("reads values as Prisma's client does", () => {
   test.each([
     `9007199254740993::int8`,
-    `ARRAY[1, 9007199254740993]::int8[]`,
+    `ARRAY[1, NULL, 9007199254740993]::int8[]`,
     `7::int4`,
     `1.5::float8`,
     `NULL::text`,
@@ -56,6 +57,21 @@ test("sends values as Prisma's client does", async () => {
     SELECT ${at}::timestamptz AS at, ${['a', 'b,"c']}::text[] AS list, ${2n ** 60n}::int8 AS big,
            ${new Uint8Array([0, 255])}::bytea = '\\x00ff' AS bytes, ${null}::text AS nothing, ${true}::bool AS yes`;
   expect(await echo(database.statements)).toEqual(await echo(prisma));
+});
+
+test('a host whose name is unknown is an unavailable database', async () => {
+  const away = openDatabase({
+    url: new Secret('postgres://signet@no-such-host.invalid/signet'),
+    applicationName: 'away-test',
+    log: silentLog,
+  });
+  for (const attempt of [
+    () => away.statements.$queryRaw`SELECT 1`,
+    () => away.statements.$transaction(async () => 1),
+  ]) {
+    expect(isDatabaseAway(await attempt().catch((error: unknown) => error))).toBe(true);
+  }
+  await away.close();
 });
 
 test.each(['numeric', 'date', 'timestamp', 'time'])(

@@ -42,9 +42,13 @@ export function createStatements(pool: Pool, nameOf: NameOf = () => ''): Transac
         if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed');
         return outcome;
       } catch (error) {
-        await client.query('ROLLBACK').catch((failed: unknown) => {
-          broken = failed;
-        });
+        // The statement still runs, and a ROLLBACK would wait for it.
+        if (error instanceof Error && error.message.startsWith('Query read timeout')) broken = error;
+        else {
+          await client.query('ROLLBACK').catch((failed: unknown) => {
+            broken = failed;
+          });
+        }
         throw error;
       } finally {
         // A connection that cannot roll back is closed.
@@ -54,12 +58,15 @@ export function createStatements(pool: Pool, nameOf: NameOf = () => ''): Transac
   };
 }
 
-/** OIDs of types whose text pg would read in a way that loses something. */
+/** OIDs of types that pg reads with a loss, or that Prisma's client returned as a type of its own. */
 const unread = new Map([
   [1700, 'numeric'],
   [1082, 'date'],
   [1114, 'timestamp'],
   [1083, 'time'],
+  [1231, 'numeric[]'],
+  [1182, 'date[]'],
+  [1115, 'timestamp[]'],
 ]);
 
 /** OIDs of integers that a number cannot hold. */
@@ -74,7 +81,8 @@ const parsers = {
   getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
     const read = readerOf(oid, format);
     if (oid === int8) return BigInt;
-    if (oid === int8Array) return (text) => (read(text) as string[]).map(BigInt);
+    if (oid === int8Array)
+      return (text) => (read(text) as (string | null)[]).map((one) => (one === null ? null : BigInt(one)));
     const name = unread.get(oid);
     // Thrown here, it would end the process: pg catches the errors of readers only.
     if (name !== undefined) return () => refuseType(name);

@@ -9,6 +9,11 @@ const names = new Set([
   'TooManyConnections',
   'TransactionWriteConflict',
   'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  // The host's name cannot be resolved, for ever or now.
+  'ENOTFOUND',
+  'EAI_AGAIN',
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',

@@ -91,15 +91,16 @@ export class CallHeaders implements Headers {
 
 /** The names in use are few: of each, checking and lower case are done once. */
 const keys = new Map<string, string>();
-/** Limits `keys`, because clients choose names. */
+/** Limits `keys`, and the length of each, because clients choose names. */
 const maxKeys = 1_000;
+const maxKeyLength = 64;
 
 function keyOf(name: string): string {
   const known = keys.get(name);
   if (known !== undefined) return known;
   if (!nameForm.test(name)) throw new TypeError('a header has an invalid name');
   const key = name.toLowerCase();
-  if (keys.size < maxKeys) keys.set(name, key);
+  if (keys.size < maxKeys && name.length <= maxKeyLength) keys.set(name, key);
   return key;
 }
 

@@ -45,7 +45,7 @@ export function openRestContext(
   try {
     return openContext(init);
   } catch (error) {
-    // The lenient HTTP parser accepts values that headers may not have.
+    // HTTP/2 in Node accepts values that headers may not have.
     throw failure('INVALID_ARGUMENT', { cause: error });
   }
 }

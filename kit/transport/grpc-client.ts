@@ -37,7 +37,8 @@ const maxResponse = 64 * 1024 * 1024;
  * unavailable, and detects dead connections by keepalive.
  * @param target `host:port`, or any name that gRPC resolves (`dns:///user:8082`)
  * @param services services that will be called, for the retry policy
- * @param options.channel what carries unary calls. Default `http2`, at half the cost
+ * @param options.channel what carries unary calls. Default `http2`, at half the cost; forms of names that only grpc-js
+ * knows (`unix:`) go over grpc-js
  */
 export function createGrpcTransport(
   target: string,
@@ -55,7 +56,8 @@ export function createGrpcTransport(
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
   });
-  const channel = options.channel === 'grpc-js' ? undefined : openChannel(parseTarget(target));
+  const parsed = options.channel === 'grpc-js' ? undefined : parseTarget(target);
+  const channel = parsed && openChannel(parsed);
   return {
     close() {
       channel?.close();

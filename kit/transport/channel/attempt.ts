@@ -16,14 +16,14 @@ export interface Failed {
   readonly error: ConnectError;
   /** Whether the server has certainly not seen the call, so that it may be sent again. */
   readonly isUnseen: boolean;
-  /** Whether the server responded without a message: an idempotent call may be sent again. */
-  readonly isTrailersOnly: boolean;
+  /** Whether the server began a response, so that not even an idempotent call is sent again. */
+  readonly hasResponded: boolean;
 }
 
 /** An attempt in progress. */
 export interface Attempt {
   readonly outcome: Promise<Answer | Failed>;
-  /** Resets the stream. The outcome is then an error. */
+  /** Ends the attempt at once with an error, and resets the stream. */
   cancel(): void;
 }
 
@@ -44,7 +44,7 @@ export function framed(message: Uint8Array): Buffer {
  * @param maxBytes longest response, bytes
  */
 export function attempt(
-  connection: Pick<Connection, 'request'>,
+  connection: Pick<Connection, 'request' | 'isReady'>,
   headers: OutgoingHttpHeaders,
   frame: Buffer,
   maxBytes: number,
@@ -53,14 +53,22 @@ export function attempt(
   try {
     stream = connection.request(headers);
   } catch (cause) {
-    // The connection closed a moment ago.
-    const error = connectionError('the connection was closed', cause);
-    const failed = { error, isUnseen: true, isTrailersOnly: false };
-    return { outcome: Promise.resolve(failed), cancel: () => undefined };
+    // The connection closed a moment ago; or the headers are not those of HTTP/2, which no other attempt would change.
+    const isClosed = !connection.isReady();
+    const error = isClosed
+      ? connectionError('the connection was closed', cause)
+      : new ConnectError('the call cannot be sent', Code.Internal, undefined, undefined, cause);
+    return { outcome: Promise.resolve({ error, isUnseen: isClosed, hasResponded: false }), cancel: () => undefined };
   }
   const { session } = stream;
-  const cancel = () => stream.close(constants.NGHTTP2_CANCEL);
+  let settle: (outcome: Answer | Failed) => void;
+  const cancel = () => {
+    // Not when the stream has closed: a server that reads nothing more would delay that.
+    settle({ error: new ConnectError('cancelled', Code.Canceled), isUnseen: false, hasResponded: false });
+    stream.close(constants.NGHTTP2_CANCEL);
+  };
   const outcome = new Promise<Answer | Failed>((resolve) => {
+    settle = resolve;
     let header: Headers | undefined;
     let end: { readonly trailer: CallHeaders; readonly error: ConnectError | undefined } | undefined;
     let problem: ConnectError | undefined;
@@ -70,7 +78,7 @@ export function attempt(
 
     function fail(error: ConnectError): void {
       problem ??= error;
-      cancel();
+      stream.close(constants.NGHTTP2_CANCEL);
     }
     stream.on('response', (fields, flags) => {
       if (fields[':status'] !== 200 || !/^application\/grpc(?:\+|;|$)/.test(fields['content-type'] ?? '')) {
@@ -92,11 +100,7 @@ export function attempt(
     stream.on('error', (error) => (cause = error));
     stream.once('close', () => {
       const failed = (error: ConnectError) =>
-        resolve({
-          error,
-          isUnseen: isUnseen(stream),
-          isTrailersOnly: end?.error !== undefined && header === undefined,
-        });
+        resolve({ error, isUnseen: isUnseen(stream), hasResponded: header !== undefined });
       if (problem) return failed(problem);
       // Node also resets the streams of a lost connection, with a code of its own.
       if (!end && session?.destroyed !== false) return failed(connectionError('the connection was lost', cause));

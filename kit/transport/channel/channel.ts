@@ -45,8 +45,11 @@ const usualLimits: ChannelLimits = {
 const patience = 1_000;
 /** Longest delay of a Node timer, ms. */
 const longestTimer = 2 ** 31 - 1;
-/** Interval of resolving the name while calls are made, and while no address can be reached, ms. */
-const resolveEvery = { usually: 5_000, inTrouble: 1_000 };
+/**
+ * Interval of resolving the name, ms: while calls are made, and after a connection was lost. A call waits for an answer that
+ * is younger than `atLeast`.
+ */
+const resolveEvery = { usually: 5_000, afterLoss: 1_000, atLeast: 30_000 };
 /** Retries of idempotent calls to an unavailable service: how often in all, and delays, ms. */
 const retries = { attempts: 3, first: 50, longest: 500 };
 /** Sends of a call that no server has seen. */
@@ -68,11 +71,12 @@ export function openChannel({ authority, resolve }: Target, limits: Partial<Chan
   const waiting = new Set<() => void>();
 
   function changed(): void {
+    if ([...connections.values()].some((connection) => !connection.isReady())) resolveAfter(resolveEvery.afterLoss);
     for (const wake of waiting) wake();
   }
 
   function resolveAfter(ms: number): void {
-    if (!resolving && performance.now() - resolvedAt > ms) resolving = refresh();
+    if (!resolving && !isClosed && performance.now() - resolvedAt > ms) resolving = refresh();
   }
 
   async function refresh(): Promise<void> {
@@ -118,20 +122,20 @@ export function openChannel({ authority, resolve }: Target, limits: Partial<Chan
   /** Returns a connection, waiting for one. @throws UNAVAILABLE */
   async function connectionFor(signal: AbortSignal): Promise<Connection> {
     resolveAfter(resolveEvery.usually);
-    const found = ready();
-    if (found) return found;
-    for (const connection of connections.values()) connection.hurry();
     const end = performance.now() + patience;
     for (;;) {
+      if (signal.aborted) throw new ConnectError('not sent', Code.Canceled);
+      if (isClosed) throw connectionError('the channel is closed', undefined);
+      // After an idle time an address may be another service's, which must not see the call's tokens.
+      if (performance.now() - resolvedAt < resolveEvery.atLeast) {
+        const found = ready();
+        if (found) return found;
+        for (const connection of connections.values()) connection.hurry();
+      }
       const left = end - performance.now();
       const why = trouble();
-      if (isClosed || (why !== undefined && left <= 0))
-        throw connectionError('no connection to the service', isClosed ? undefined : why);
+      if (why !== undefined && left <= 0) throw connectionError('no connection to the service', why);
       await wakeUp(left > 0 ? left : patience, signal);
-      if (signal.aborted) throw new ConnectError('not sent', Code.Canceled);
-      const now = ready();
-      if (now) return now;
-      if (trouble() !== undefined) resolveAfter(resolveEvery.inTrouble);
     }
   }
 
@@ -206,12 +210,12 @@ export function openChannel({ authority, resolve }: Target, limits: Partial<Chan
 }
 
 /**
- * How long to wait before an idempotent call is sent again, ms; undefined: not at all. A server that responded with a
- * message is not asked again, nor one that says so (gRFC A6: `grpc-retry-pushback-ms`).
+ * How long to wait before an idempotent call is sent again, ms; undefined: not at all. A server that began a response is
+ * not asked again, nor one that says so (gRFC A6: `grpc-retry-pushback-ms`).
  */
-function pauseAfter({ isIdempotent }: UnaryCall, { error, isTrailersOnly }: Failed, seen: number): number | undefined {
-  if (!isIdempotent || error.code !== Code.Unavailable) return undefined;
-  const pushback = isTrailersOnly ? error.metadata.get('grpc-retry-pushback-ms') : null;
+function pauseAfter({ isIdempotent }: UnaryCall, { error, hasResponded }: Failed, seen: number): number | undefined {
+  if (!isIdempotent || hasResponded || error.code !== Code.Unavailable) return undefined;
+  const pushback = error.metadata.get('grpc-retry-pushback-ms');
   if (pushback !== null) return /^\d{1,6}$/.test(pushback) ? Number(pushback) : undefined;
   return Math.random() * Math.min(retries.first * 3 ** (seen - 1), retries.longest);
 }
@@ -224,7 +228,8 @@ function late(): ConnectError {
 const longestTimeout = 99_999_999;
 
 /** Headers that only the channel sets. */
-const ownHeader = /^(?:grpc-|(?:content-type|te|host|connection|user-agent|content-length|transfer-encoding)$)/;
+const ownHeader =
+  /^(?:grpc-|(?:content-type|te|host|connection|keep-alive|proxy-connection|upgrade|user-agent|content-length|transfer-encoding)$)/;
 
 function headersOf({ path, header }: UnaryCall, authority: string, deadline: number): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {

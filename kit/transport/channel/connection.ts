@@ -14,7 +14,7 @@ export interface Connection {
   request(headers: OutgoingHttpHeaders): ClientHttp2Stream;
   /** Why the last attempt to connect failed; undefined while the first one runs, and while it is ready. */
   trouble(): Error | undefined;
-  /** Connects now if it waits for its next attempt. */
+  /** A call needs it: it connects soon if it waits for its next attempt, or has stopped trying. */
   hurry(): void;
   /** Connects no more. Calls in progress end, or fail with `abort`. */
   close(abort: boolean): void;
@@ -22,8 +22,19 @@ export interface Connection {
 
 /** Time for the connection and the server's settings, ms. */
 const connectTimeout = 5_000;
-/** Delay of the first attempt after a failure, and longest delay, ms. A failure doubles it. */
-const backoff = { first: 100, longest: 2_000 };
+/**
+ * Delay of the first attempt after a failure, longest delay, and shortest delay while a call waits, ms. A failure doubles
+ * the delay, and so does a connection that ends within a second: a server at its limit of connections accepts it first.
+ */
+const backoff = { first: 100, longest: 2_000, wanted: 250 };
+/** Time after which a connection was a success, ms. */
+const stable = 1_000;
+/** Attempts without a call that needs them. */
+const unwantedAttempts = 5;
+/** How long a session that gets no more calls may take to finish its calls, ms. */
+const drainTimeout = 600_000;
+/** Calls on a session: HTTP/2 has ids for 2^30 of them. */
+const callsOfSession = 2 ** 29;
 /** Bytes that a server may send before the client has read some of them: on a connection, and for a call. */
 const windows = { connection: 16 * 1024 * 1024, stream: 1024 * 1024 };
 
@@ -47,15 +58,19 @@ export function openConnection(options: {
   let connecting: ClientHttp2Session | undefined;
   let trouble: Error | undefined;
   let delay = backoff.first;
+  let begunAt = -Infinity;
+  let readyAt = Infinity;
+  let unwanted = 0;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
-  /** Calls in progress, on all sessions. */
+  /** Calls in progress, on all sessions, and all calls of the current one. */
   let calls = 0;
+  let used = 0;
   /** Sessions that finish their calls, after a GOAWAY or `close`. */
   const draining = new Set<ClientHttp2Session>();
 
   function retry(): void {
-    if (isClosed || timer || connecting) return;
+    if (isClosed || timer || connecting || (unwanted += 1) > unwantedAttempts) return;
     // Spread, so that the callers of a restarted server do not all return at once.
     timer = setTimeout(begin, delay * (0.8 + 0.4 * Math.random())).unref();
     delay = Math.min(delay * 2, backoff.longest);
@@ -65,6 +80,7 @@ export function openConnection(options: {
     clearTimeout(timer);
     timer = undefined;
     if (isClosed || connecting || current) return;
+    begunAt = performance.now();
     const session = connect(`http://${authority}`, {
       createConnection: () => connectTcp({ ...address, noDelay: true }),
       settings: { enablePush: false, initialWindowSize: windows.stream },
@@ -85,7 +101,8 @@ export function openConnection(options: {
       if (isClosed) return session.close();
       current = session;
       trouble = undefined;
-      delay = backoff.first;
+      readyAt = performance.now();
+      used = 0;
       watch(session);
       changed();
     });
@@ -104,12 +121,17 @@ export function openConnection(options: {
     });
   }
 
-  /** Uses a session for no more calls, and opens another one. */
+  /** Uses a session for no more calls, and opens another one soon. */
   function leave(session: ClientHttp2Session): void {
-    if (!session.destroyed) draining.add(session);
     if (current !== session) return;
     current = undefined;
-    begin();
+    if (!session.destroyed) {
+      draining.add(session);
+      const patience = setTimeout(() => session.destroy(), drainTimeout).unref();
+      session.once('close', () => clearTimeout(patience));
+    }
+    if (performance.now() - readyAt >= stable) delay = backoff.first;
+    retry();
     changed();
   }
 
@@ -129,14 +151,20 @@ export function openConnection(options: {
     isReady: () => current !== undefined && !current.closed && !current.destroyed,
     request(headers) {
       if (!current) throw new Error('not connected');
-      const stream = current.request(headers);
+      const session = current;
+      const stream = session.request(headers);
       calls += 1;
       stream.once('close', () => (calls -= 1));
+      if ((used += 1) >= callsOfSession) {
+        session.close();
+        leave(session);
+      }
       return stream;
     },
     trouble: () => trouble,
     hurry() {
-      if (timer) begin();
+      unwanted = 0;
+      if (performance.now() - begunAt >= backoff.wanted) begin();
     },
     close(abort) {
       isClosed = true;

@@ -16,8 +16,8 @@ export function toCallHeaders(fields: IncomingHttpHeaders): CallHeaders {
 }
 
 /** Connect's codes, by number. */
-const codes = new Map<number, Code>(
-  Object.values(Code).flatMap((code) => (typeof code === 'string' ? [] : [[code, code] as const])),
+const codes = new Map<string, Code>(
+  Object.values(Code).flatMap((code) => (typeof code === 'string' ? [] : [[String(code), code] as const])),
 );
 
 /**
@@ -25,17 +25,17 @@ const codes = new Map<number, Code>(
  * @param trailer the same fields as headers of a call
  */
 export function errorIn(fields: IncomingHttpHeaders, trailer: CallHeaders): ConnectError | undefined {
-  const status = Number(fields['grpc-status']);
-  if (status === 0) return undefined;
+  const status = String(fields['grpc-status'] ?? '');
+  if (status === '0') return undefined;
   const code = codes.get(status);
   if (code === undefined) return new ConnectError('the response has no valid status', Code.Unknown, trailer);
   const all = new CallHeaders(trailer);
   try {
-    all.set('grpc-status', String(code));
+    all.set('grpc-status', status);
     all.set('grpc-message', String(fields['grpc-message'] ?? ''));
-    const error = findTrailerError(all);
-    error?.metadata.delete('grpc-status');
-    error?.metadata.delete('grpc-message');
+    const error = findTrailerError(all) ?? new ConnectError('', code, trailer);
+    error.metadata.delete('grpc-status');
+    error.metadata.delete('grpc-message');
     return error;
   } catch {
     // Text that is not percent-encoded, or details that are no google.rpc.Status: only the code is certain.
