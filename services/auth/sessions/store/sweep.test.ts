@@ -82,8 +82,8 @@ test.each(['idle', 'max', 'revoked'] as const)(
   'a session that ended (%s) is kept for 30 days, looked at then, and deleted',
   async (ended) => {
     const [kept, old] = [await open(), await open()];
-    await set(kept, { [ended]: -30 + 60 * second, sweep: 0 });
-    await set(old, { [ended]: -30 - second, sweep: 0 });
+    await set(kept, { [ended]: -30 + 60 * second, sweep: -second });
+    await set(old, { [ended]: -30 - second, sweep: -second });
     expect(await run()).toBe(2);
     expect([await nextLook(kept), await nextLook(old)]).toEqual([expect.closeTo(60 * second, 3), undefined]);
   },
@@ -91,8 +91,8 @@ test.each(['idle', 'max', 'revoked'] as const)(
 
 test('a live session is kept, and looked at after another 30 days at most, so that its end is not missed', async () => {
   const [abandoned, used] = [await open(), await open()];
-  await set(abandoned, { idle: -10, sweep: 0 });
-  await set(used, { idle: 7, sweep: 0 });
+  await set(abandoned, { idle: -10, sweep: -second });
+  await set(used, { idle: 7, sweep: -second });
   expect(await run()).toBe(2);
   expect(await nextLook(abandoned)).toBeCloseTo(20, 2);
   expect(await nextLook(used)).toBeCloseTo(30, 2);
