@@ -30,6 +30,7 @@ export function buildWith({ times, saga = (deps) => deps, effects: effectsOf = (
   return async (deps: ServiceDeps<typeof order>): Promise<BuiltService> => {
     const { database, config, to, log, metrics } = deps;
     const db = new PrismaClient(database.prisma);
+    const { statements } = database;
     const events = createStateEvents();
     const driving = await openDriving(deps, {
       db,
@@ -44,7 +45,7 @@ export function buildWith({ times, saga = (deps) => deps, effects: effectsOf = (
       products: createProducts(to('catalog')),
       settle: drivers.settle,
     });
-    const idempotency = createIdempotency({ db, schema: order.name });
+    const idempotency = createIdempotency({ db: statements, schema: order.name });
     const effects = effectsOf(createEffects(events), db);
     const erasure = createErasure({
       service: order.name,
@@ -73,7 +74,12 @@ export function buildWith({ times, saga = (deps) => deps, effects: effectsOf = (
       work: [idempotency.work, erasure.work],
       followers: [erasure.follow(metrics), payments],
       heard: changes.heard,
-      events: serveEvents({ db, schema: order.name, produces: order.produces, keep: config.eventsRetention }),
+      events: serveEvents({
+        db: statements,
+        schema: order.name,
+        produces: order.produces,
+        keep: config.eventsRetention,
+      }),
       close: driving.close,
     };
   };

@@ -20,6 +20,7 @@ export async function build({
   metrics,
 }: ServiceDeps<typeof payment>): Promise<BuiltService> {
   const db = new PrismaClient(database.prisma);
+  const { statements } = database;
   const timeout = config.providerTimeout;
   const { provider, work } = await providers[config.provider]({
     db,
@@ -29,7 +30,7 @@ export async function build({
     deliver: async (body, signature) => payments.due.wake(provider.receive(body, signature).key),
   });
   const payments = createPayments({ db, provider, timeout, now: database.clock.now, log });
-  const keys = createIdempotency({ db, schema: payment.name });
+  const keys = createIdempotency({ db: statements, schema: payment.name });
   const erasure = createErasure({
     service: payment.name,
     db,
@@ -45,6 +46,11 @@ export async function build({
     mounted: [mount(PaymentService, paymentHandler({ charges, refunds, payments: store, keys }))],
     work: [payments.work, keys.work, erasure.work, ...work],
     followers: [erasure.follow(metrics)],
-    events: serveEvents({ db, schema: payment.name, produces: payment.produces, keep: config.eventsRetention }),
+    events: serveEvents({
+      db: statements,
+      schema: payment.name,
+      produces: payment.produces,
+      keep: config.eventsRetention,
+    }),
   };
 }

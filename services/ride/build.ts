@@ -31,6 +31,7 @@ const expireEvery = 1_000;
 /** Wires the ride service. */
 export async function build({ database, config, to, log, metrics }: ServiceDeps<typeof ride>): Promise<BuiltService> {
   const db = new PrismaClient(database.prisma);
+  const { statements } = database;
   const record = createRecordRides();
   const jobs = await openJobs<{ charge: Attempt }>(
     { database: config, service: ride.name, log, metrics },
@@ -43,7 +44,7 @@ export async function build({ database, config, to, log, metrics }: ServiceDeps<
   const charge = createCharging({ store: createFareStore(db, schedule), charges: payments });
   await jobs.run('charge', chargers, ({ data }) => charge(data));
   const changes = createChanges(changedChannel);
-  const idempotency = createIdempotency({ db, schema: ride.name });
+  const idempotency = createIdempotency({ db: statements, schema: ride.name });
   const erasure = createErasure({
     service: ride.name,
     db,
@@ -58,7 +59,7 @@ export async function build({ database, config, to, log, metrics }: ServiceDeps<
     work: [every('expire rides', expireEvery, store.expire), idempotency.work, erasure.work],
     followers: [erasure.follow(metrics)],
     heard: changes.heard,
-    events: serveEvents({ db, schema: ride.name, produces: ride.produces, keep: config.eventsRetention }),
+    events: serveEvents({ db: statements, schema: ride.name, produces: ride.produces, keep: config.eventsRetention }),
     close: jobs.close,
   };
 }

@@ -17,7 +17,8 @@ import { createProfileStore } from './store/profiles.ts';
 export function build({ database, config, to, log, metrics }: ServiceDeps<typeof user>): BuiltService {
   const db = new PrismaClient(database.prisma);
   const auth = to('auth');
-  const store = createProfileStore(database.statements);
+  const { statements } = database;
+  const store = createProfileStore(statements);
   const profiles = createProfiles({ store, accounts: createAccounts(auth) });
   const erasure = createErasure({ service: user.name, db, auth, erase: store.erase, log });
   const accounts = follow({
@@ -39,6 +40,6 @@ export function build({ database, config, to, log, metrics }: ServiceDeps<typeof
     mounted: [mount(UserService, userHandler(profiles)), mount(ProfileService, profileHandler(store))],
     work: [erasure.work],
     followers: [accounts],
-    events: serveEvents({ db, schema: user.name, produces: user.produces, keep: config.eventsRetention }),
+    events: serveEvents({ db: statements, schema: user.name, produces: user.produces, keep: config.eventsRetention }),
   };
 }
