@@ -33,7 +33,7 @@ test('more events than a statement has parameters for are recorded in their orde
   expect(rows.map(({ id }) => id)).toEqual(ids);
 });
 
-test('recording announces the events to the sequencers of this process, and notifies nobody in its transaction', async () => {
+test('recording announces the events to the sequencers of this process, and sends no NOTIFY in its transaction', async () => {
   let woken = 0;
   const leave = writesOf('auth').wakes({ wake: () => woken++ });
   const statements: string[] = [];
