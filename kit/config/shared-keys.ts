@@ -123,7 +123,7 @@ export const serviceKeys = {
   }),
   grpcChannel: key('SIGNET_GRPC_CHANNEL', oneOf('http2', 'grpc-js'), {
     default: 'http2',
-    doc: 'What carries unary calls to other services. `http2`: a channel of its own over node:http2, at about half the cost. `grpc-js`: the gRPC library, which carries streams in any case.',
+    doc: 'What carries unary calls to other services. `http2`: Signet over node:http2, at about half the cost. `grpc-js`: the gRPC library, which carries streams in any case.',
   }),
 } as const;
 

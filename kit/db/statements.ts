@@ -15,7 +15,7 @@ type Run = <Row extends QueryResultRow>(query: {
 }) => Promise<QueryResult<Row>>;
 
 /**
- * Runs statements by pg, at about a third of the cost of Prisma's client. Prepared where they have a name: each is then
+ * Runs statements by pg, at about a quarter of the cost of Prisma's client. Prepared where they have a name: each is then
  * parsed once per connection.
  */
 export function createStatements(pool: Pool, nameOf: NameOf = () => ''): Transactional {
@@ -58,7 +58,7 @@ export function createStatements(pool: Pool, nameOf: NameOf = () => ''): Transac
   };
 }
 
-/** OIDs of types that pg reads with a loss, or that Prisma's client returned as a type of its own. */
+/** OIDs of types that pg reads with a loss, or into other types than Prisma's client. */
 const unread = new Map([
   [1700, 'numeric'],
   [1082, 'date'],

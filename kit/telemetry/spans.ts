@@ -29,7 +29,7 @@ export function clientSpan(method: string): Span | undefined {
   return recorded(tracer.startSpan(method, { kind: SpanKind.CLIENT, attributes: { 'rpc.method': method } }));
 }
 
-/** Runs a database statement in a span of its own, if the running code has a recorded span. */
+/** Runs a database statement in a new span, if the running code has a recorded span. */
 export async function inStatementSpan<T>(text: string, run: () => Promise<T>): Promise<T> {
   if (!trace.getActiveSpan()?.isRecording()) return run();
   const attributes = { 'db.system.name': 'postgresql', 'db.query.text': text };

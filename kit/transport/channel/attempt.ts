@@ -102,7 +102,7 @@ export function attempt(
       const failed = (error: ConnectError) =>
         resolve({ error, isUnseen: isUnseen(stream), hasResponded: header !== undefined });
       if (problem) return failed(problem);
-      // Node also resets the streams of a lost connection, with a code of its own.
+      // Node also resets the streams of a lost connection, with another code.
       if (!end && session?.destroyed !== false) return failed(connectionError('the connection was lost', cause));
       if (!end) return failed(resetError(stream.rstCode));
       if (end.error) return failed(end.error);
