@@ -30,7 +30,7 @@ const ways: ((email: string, password: string) => Promise<string>)[] = [
   },
   (email, password) =>
     createClient(AuthService, channel)
-      .login({ email, password })
+      .login({ email, password }, { timeoutMs: 60_000 })
       .then(
         () => 'OK',
         (error: unknown) => reasonOf(error) ?? String(error),

@@ -11,17 +11,32 @@ export interface Budget {
   readonly window: number;
 }
 
+/** The counters of a password attempt, from the widest. */
+export interface AttemptKeys<Key> {
+  /** Undefined if the network is unknown or does not count. */
+  readonly network?: Key | undefined;
+  readonly account: Key;
+  /** The device, or the account within the network. */
+  readonly place: Key;
+}
+
+/** Seconds until the limits reset that refused an attempt. */
+export type Waits = Partial<AttemptKeys<number | undefined>>;
+
 /** Persistence port for attempts. Every method is one statement. */
 export interface AttemptStore {
-  /**
-   * Counts an attempt. If the limit is reached, returns the seconds until it resets.
-   * @param isAlsoCounted whether a wider limit also counted the attempt
-   */
-  reserve(budget: Budget, isAlsoCounted?: boolean): Promise<number | undefined>;
+  /** Counts an attempt. If the limit is reached, returns the seconds until it resets. */
+  reserve(budget: Budget): Promise<number | undefined>;
+  /** Counts an attempt for the account and the place, each unless its limit is reached; for neither if that of the network is. */
+  reserveAll(budgets: AttemptKeys<Budget>): Promise<Waits>;
   /** Uncounts one attempt. */
   giveBack(key: string): Promise<void>;
-  /** Resets the attempts of a key, and uncounts those that the wider key also counted. */
-  forgive(key: string, wider: string): Promise<void>;
+  /**
+   * After a correct password: resets the attempts of the place, uncounts those that the account also counted, and
+   * uncounts the attempt for the network.
+   * @param isAccountCounted whether the account counted the attempt and the place did not
+   */
+  forgive(keys: AttemptKeys<string>, isAccountCounted: boolean): Promise<void>;
   /** Resets the attempts of a key. */
   clear(key: string): Promise<void>;
 }
@@ -86,63 +101,66 @@ export function createLimits(deps: {
 }): Limits {
   const { store, onLimited } = deps;
 
-  /** Counts an attempt. At the limit, returns the seconds to wait and reports the limit once. */
-  async function reserve(budget: Budget, by: Actor): Promise<number | undefined> {
-    const wait = await store.reserve(budget);
-    if (wait === undefined) return undefined;
-    const reported = { key: `reported ${budget.key}`, limit: 1, window: Math.min(wait * 1_000, budget.window) };
-    if ((await store.reserve(reported)) === undefined) await onLimited(budget.key, by);
-    return wait;
+  /** Reports a reached limit, once until it resets. */
+  async function report({ key, window }: Budget, wait: number, by: Actor): Promise<void> {
+    const reported = { key: `reported ${key}`, limit: 1, window: Math.min(wait * 1_000, window) };
+    if ((await store.reserve(reported)) === undefined) await onLimited(key, by);
+  }
+
+  async function refuse(budget: Budget, wait: number, by: Actor): Promise<never> {
+    await report(budget, wait, by);
+    throw failure('LOGIN_LIMITED', { retryAfter: wait });
   }
 
   const guesses = (key: string): Budget => ({ key, limit: deps.account, window: loginWindow });
 
-  async function reserveOrThrow(budget: Budget, by: Actor): Promise<void> {
-    const wait = await reserve(budget, by);
-    if (wait !== undefined) throw failure('LOGIN_LIMITED', { retryAfter: wait });
+  /** Counts an attempt and reports a reached limit of the network or the account. @throws LOGIN_LIMITED at the network's limit */
+  async function reserveAll(budgets: AttemptKeys<Budget>, by: Actor): Promise<Waits> {
+    const waits = await store.reserveAll(budgets);
+    if (budgets.network && waits.network !== undefined) await refuse(budgets.network, waits.network, by);
+    if (waits.account !== undefined) await report(budgets.account, waits.account, by);
+    return waits;
+  }
+
+  /** An attempt that was counted. */
+  function counted(keys: AttemptKeys<string>, waits: Waits, isAdmitted: boolean): PasswordTry {
+    const isAccountCounted = waits.account === undefined && waits.place !== undefined;
+    return { isAdmitted, retryAfter: waits.account, succeeded: () => store.forgive(keys, isAccountCounted) };
   }
 
   return {
-    async tryPassword(account, { by, network, isKnownNetwork, device }) {
-      const ofAccount = keyOf('login', account);
+    async tryPassword(email, { by, network, isKnownNetwork, device }) {
+      const account = keyOf('login', email);
 
       // The device comes before the network, whose limit strangers may have reached.
       if (device !== undefined) {
-        const ofDevice = keyOf('login device', account, device);
-        const accountWait = await reserve(guesses(ofAccount), by);
-        const deviceWait = await store.reserve(guesses(ofDevice), accountWait === undefined);
-        if (deviceWait === undefined) {
-          return { isAdmitted: true, retryAfter: accountWait, succeeded: () => store.forgive(ofDevice, ofAccount) };
-        }
-        if (accountWait === undefined) await store.giveBack(ofAccount);
+        const place = keyOf('login device', email, device);
+        const waits = await reserveAll({ account: guesses(account), place: guesses(place) }, by);
+        if (waits.place === undefined) return counted({ account, place }, waits, true);
+        if (waits.account === undefined) await store.giveBack(account);
       }
 
       const ofNetwork = network === '' ? undefined : keyOf('login network', network);
-      // The network comes first, so that attempts rejected here do not count for the account.
-      if (ofNetwork !== undefined) {
-        await reserveOrThrow({ key: ofNetwork, limit: deps.network, window: loginWindow }, by);
-      }
-      const ofPlace = keyOf('login', account, network);
-      const accountWait = await reserve(guesses(ofAccount), by);
-      const placeWait = await store.reserve(guesses(ofPlace), accountWait === undefined);
-      if (accountWait !== undefined && placeWait !== undefined) {
-        if (ofNetwork !== undefined) await store.giveBack(ofNetwork);
-        throw failure('LOGIN_LIMITED', { retryAfter: accountWait });
-      }
-      return {
-        isAdmitted: accountWait === undefined || isKnownNetwork,
-        retryAfter: accountWait,
-        async succeeded() {
-          await store.forgive(ofPlace, ofAccount);
-          if (accountWait === undefined && placeWait !== undefined) await store.giveBack(ofAccount);
-          if (ofNetwork !== undefined) await store.giveBack(ofNetwork);
-        },
+      const place = keyOf('login', email, network);
+      const budgets = {
+        network: ofNetwork === undefined ? undefined : { key: ofNetwork, limit: deps.network, window: loginWindow },
+        account: guesses(account),
+        place: guesses(place),
       };
+      const waits = await reserveAll(budgets, by);
+      if (waits.account !== undefined && waits.place !== undefined) {
+        if (ofNetwork !== undefined) await store.giveBack(ofNetwork);
+        throw failure('LOGIN_LIMITED', { retryAfter: waits.account });
+      }
+      const isAdmitted = waits.account === undefined || isKnownNetwork;
+      return counted({ network: ofNetwork, account, place }, waits, isAdmitted);
     },
 
     async tryMail(purpose, account, { by, network, isKnownNetwork, device }) {
       if (network !== '' && device === undefined) {
-        await reserveOrThrow({ key: keyOf('mail network', network), ...mailsOfNetwork }, by);
+        const budget = { key: keyOf('mail network', network), ...mailsOfNetwork };
+        const wait = await store.reserve(budget);
+        if (wait !== undefined) await refuse(budget, wait, by);
       }
       const { window } = mails;
       const ofPlace = keyOf('mail', purpose, account, device ?? network);
