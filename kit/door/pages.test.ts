@@ -6,10 +6,23 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '#kit/log/log.ts';
 import { createRpcApp } from '#kit/call/app.ts';
 import { type Door, openDoor } from './door.ts';
-import { pageRoutes } from './pages.ts';
+import { type Page, pageRoutes, pagesOnRequest } from './pages.ts';
 
 const body = Buffer.from('hello '.repeat(100_000));
 let door: Door;
+/** The calls of the function that creates the pages of a request; the first fails. */
+let creations = 0;
+const onRequest = async (): Promise<Page[]> => {
+  creations += 1;
+  if (creations === 1) throw new Error('no file');
+  const csp = "default-src 'self'";
+  return ['/made', '/made/deep/file.css'].map((path) => ({
+    path,
+    contentType: 'text/plain',
+    body: Buffer.from(path),
+    csp,
+  }));
+};
 beforeAll(async () => {
   door = await openDoor({
     app: createRpcApp({ mounted: [], gate: async () => undefined }),
@@ -17,11 +30,13 @@ beforeAll(async () => {
     log: silentLog,
     port: 0,
     host: '127.0.0.1',
-    routes: async () =>
-      pageRoutes([
+    routes: async () => [
+      ...pageRoutes([
         { path: '/page', contentType: 'text/html', body, csp: "default-src 'self'" },
         { path: '/small', contentType: 'text/plain', body: Buffer.from('small'), cacheControl: 'no-store' },
       ]),
+      ...pagesOnRequest(['/made', '/made/*'], onRequest),
+    ],
   });
 });
 afterAll(() => door.close());
@@ -64,6 +79,24 @@ test('a page has its headers and an ETag, and supports 304', async () => {
   expect([again.status, again.body.length]).toEqual([304, 0]);
   const head = await get('/page', {}, 'HEAD');
   expect([head.status, head.body.length, head.headers.get('etag')]).toEqual([200, 0, etag]);
+});
+
+test('the first request creates pages once, and a failed creation is repeated', async () => {
+  expect(creations).toBe(0);
+  expect((await get('/made')).status).toBe(500);
+  const answers = await Promise.all(['/made', '/made/deep/file.css', '/made/deep/fil%65.css'].map((path) => get(path)));
+  expect(answers.map((answer) => [answer.status, String(answer.body)])).toEqual([
+    [200, '/made'],
+    [200, '/made/deep/file.css'],
+    [200, '/made/deep/file.css'],
+  ]);
+  expect(answers[0]!.headers.get('content-security-policy')).toBe("default-src 'self'");
+  for (const path of ['/made/', '/made/deep', '/made/*', '/made/__proto__']) {
+    const { status, headers } = await get(path);
+    expect([status, headers.get('content-security-policy')], path).toEqual([404, expect.stringMatching(/'none'/)]);
+  }
+  expect((await get('/made', {}, 'POST')).status).toBe(405);
+  expect(creations).toBe(2);
 });
 
 test.runIf(process.platform === 'linux')('requests that are reset leave no file open', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyRequest } from 'fastify';
+import { failure } from '#kit/errors/failure.ts';
 import { isUnchanged } from '#kit/rest/answer.ts';
 import type { HttpRoute } from './http-route.ts';
 
@@ -32,17 +33,39 @@ const compress: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
  * file open.
  */
 export function pageRoutes(pages: readonly Page[]): HttpRoute[] {
-  return pages.map((page) => ({
-    methods: ['GET'],
-    path: page.path,
-    access: 'public',
-    rate: 'light',
-    ...(page.csp === undefined ? {} : { csp: page.csp }),
-    answer: answerWith(page),
-  }));
+  return pages.map((page) => routeAt(page.path, answerWith(page)));
 }
 
-function answerWith({ contentType, body, cacheControl = 'no-cache' }: Page): HttpRoute['answer'] {
+/**
+ * Returns the routes of pages that the first request for one of them creates.
+ * @param paths routes that match the paths of the pages; one may end in `*`
+ * @param create is called again after it failed
+ */
+export function pagesOnRequest(paths: readonly string[], create: () => Promise<readonly Page[]>): HttpRoute[] {
+  let created: Promise<ReadonlyMap<string, HttpRoute['answer']>> | undefined;
+  async function answers(): Promise<ReadonlyMap<string, HttpRoute['answer']>> {
+    try {
+      return new Map((await create()).map((page) => [page.path, answerWith(page)]));
+    } catch (error) {
+      created = undefined;
+      throw error;
+    }
+  }
+  return paths.map((route) =>
+    routeAt(route, async (request, reply, admitted) => {
+      const { '*': rest = '' } = request.params as { readonly '*'?: string };
+      const answer = (await (created ??= answers())).get(route.replace(/\*$/, () => rest));
+      if (!answer) throw failure('NOT_FOUND');
+      return answer(request, reply, admitted);
+    }),
+  );
+}
+
+function routeAt(path: string, answer: HttpRoute['answer']): HttpRoute {
+  return { methods: ['GET'], path, access: 'public', rate: 'light', answer };
+}
+
+function answerWith({ contentType, body, csp, cacheControl = 'no-cache' }: Page): HttpRoute['answer'] {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   const codings = body.length < worthCompressing ? [] : Object.keys(compress);
   const coded = new Map<string, Promise<Buffer>>();
@@ -53,6 +76,7 @@ function answerWith({ contentType, body, cacheControl = 'no-cache' }: Page): Htt
   };
   return async (request, reply) => {
     reply.headers({ 'cache-control': cacheControl, etag, vary: 'accept-encoding' });
+    if (csp !== undefined) reply.header('content-security-policy', csp);
     if (isUnchanged(request, etag)) return reply.code(304).send();
     const coding = codings.find((name) => accepts(request, name));
     if (coding !== undefined) reply.header('content-encoding', coding);

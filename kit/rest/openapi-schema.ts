@@ -57,10 +57,16 @@ interface Side {
 export function createSchemas(comments: Comments, answers: Iterable<DescMessage>): DocumentSchemas {
   const components: JsonObject = {};
   const answered = withNested(answers);
+  const rules = new Map<DescField, Constraints>();
+  function requestRules(field: DescField): Constraints {
+    const known = rules.get(field) ?? constraintsOf(field);
+    rules.set(field, known);
+    return known;
+  }
   const request = schemasOf({
     nameOf: (desc) => (answered.has(desc) ? `${desc.typeName}-Input` : desc.typeName),
-    rulesOf: constraintsOf,
-    isRequired: (field) => constraintsOf(field).required,
+    rulesOf: requestRules,
+    isRequired: (field) => requestRules(field).required,
     closed: { additionalProperties: false },
   });
   const response = schemasOf({

@@ -1,46 +1,11 @@
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { DescService } from '@bufbuild/protobuf';
-import Fastify from 'fastify';
-import { readFile } from 'node:fs/promises';
-import { cookieNames } from '#kit/browser/cookies.ts';
-import { changesState } from '#kit/call/gate-check.ts';
 import type { HttpRoute } from '#kit/door/http-route.ts';
-import { type Page, pageRoutes } from '#kit/door/pages.ts';
-import { accessOf } from '#kit/guard/access.ts';
-import type { DocumentedReasons } from '#kit/rest/openapi-errors.ts';
-import { openApiOf } from '#kit/rest/openapi.ts';
-import { apiGuide } from './api-guide.ts';
-import type { EdgeConfig } from './config.ts';
+import { pageRoutes, pagesOnRequest } from '#kit/door/pages.ts';
+import type { ReferenceOptions } from './reference.ts';
 import { webPages } from './web.ts';
 
 /** The edge's pages: `/openapi.json`, the API reference at `/docs`, the pages in web/, and redirects to these. */
-export async function edgePages(
-  services: readonly DescService[],
-  { issuer, csrf, isLimited }: Pick<EdgeConfig, 'issuer' | 'csrf'> & { readonly isLimited: boolean },
-): Promise<HttpRoute[]> {
-  const cookie = cookieNames(issuer).access;
-  const files = ['gen/comments.json', 'gen/reasons.json', 'package.json'].map((name) => readJson(`../../${name}`));
-  const [comments, reasons, about] = await Promise.all(files);
-  const document = openApiOf(services, {
-    title: 'Signet',
-    version: String(about?.['version']),
-    description: apiGuide(cookie),
-    licence: String(about?.['license']),
-    // Absolute, because generated clients do not know where the document came from.
-    servers: [issuer],
-    browser: { cookie, csrf },
-    isLimited,
-    refusals: (method) => [
-      'SERVICE_UNAVAILABLE',
-      ...(isLimited ? ['RATE_LIMITED'] : []),
-      ...(changesState(method) ? ['CROSS_ORIGIN'] : []),
-      ...(changesState(method) && accessOf(method) !== 'public' ? ['CSRF_REQUIRED'] : []),
-    ],
-    comments: comments as Record<string, string>,
-    reasons: reasons as DocumentedReasons,
-  });
-  const json = { contentType: 'application/json; charset=utf-8', body: Buffer.from(JSON.stringify(document)) };
+export async function edgePages(services: readonly DescService[], options: ReferenceOptions): Promise<HttpRoute[]> {
   const redirects = Object.entries({ '/': '/docs', '/docs/': '/docs', '/shop/': '/shop', '/ride/': '/ride' }).map(
     ([path, to]): HttpRoute => ({
       methods: ['GET'],
@@ -50,43 +15,10 @@ export async function edgePages(
       answer: (_, reply) => reply.redirect(to),
     }),
   );
-  const [reference, web] = await Promise.all([
-    // The page may call only the origin that served it, which may be another name of the edge.
-    referencePages({ ...document, servers: [{ url: '/' }] }),
-    webPages(),
-  ]);
-  return [...redirects, ...pageRoutes([{ path: '/openapi.json', ...json }, ...reference, ...web])];
-}
-
-/** Allows scripts, styles and calls of the page's own origin only. */
-const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-
-/**
- * The Swagger UI pages of a document. The plugin would open a file per request, so
- * this reads the page and its resources once.
- */
-async function referencePages(document: unknown): Promise<Page[]> {
-  const sample = Fastify();
-  await sample.register(swagger, { mode: 'static', specification: { document: document as never } });
-  await sample.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiConfig: { layout: 'BaseLayout', deepLinking: true },
-    theme: { title: 'Signet API' },
+  // On request, and imported then: they would take a tenth of the start.
+  const reference = pagesOnRequest(['/openapi.json', '/docs', '/docs/*'], async () => {
+    const { referencePages } = await import('./reference.ts');
+    return referencePages(services, options);
   });
-  const pageAt = async (path: string): Promise<Page> => {
-    const { statusCode, headers, rawPayload: body } = await sample.inject(path);
-    if (statusCode !== 200) throw new Error(`Swagger UI has no ${path}`);
-    return { path, contentType: String(headers['content-type']), body, csp: policy };
-  };
-  const index = await pageAt('/docs');
-  const named = [...index.body.toString().matchAll(/(?:src|href)="(\/docs\/[^"]+)"/g)].map(([, path]) => path!);
-  // The scripts fetch the document from this path.
-  const others = await Promise.all([...named, '/docs/json'].map(pageAt));
-  await sample.close();
-  return [index, ...others];
-}
-
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  return JSON.parse(await readFile(new URL(path, import.meta.url), 'utf8')) as Record<string, unknown>;
+  return [...redirects, ...reference, ...pageRoutes(await webPages())];
 }
