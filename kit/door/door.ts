@@ -17,6 +17,7 @@ import { isGone } from '#kit/rest/request-body.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import type { GateCheck } from '#kit/call/gate-check.ts';
 import { requestIdFrom } from '#kit/call/call.ts';
+import { noSchemas } from '#kit/net/no-schemas.ts';
 import { createProxyNotice } from '#kit/net/proxy-notice.ts';
 import type { Ready } from '#kit/service/health.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
@@ -94,6 +95,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   /** Requests that are no calls: the calls have log lines of their handlers. */
   const unknown = new WeakSet<FastifyRequest>();
   const fastify = Fastify({
+    ...noSchemas,
     serverFactory: (handler) =>
       createDoorServer(handler, { connections, tls: certificate && { certificate, log } }) as never,
     trustProxy: trustedProxies.length > 0 && trustIn(trustedProxies),

@@ -1,5 +1,6 @@
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import Fastify from 'fastify';
+import { noSchemas } from '#kit/net/no-schemas.ts';
 
 /** Options for data responses. Routes of pages set their own policy. */
 const options: FastifyHelmetOptions = {
@@ -16,12 +17,18 @@ const options: FastifyHelmetOptions = {
 /** Headers that are specific to the sample response. */
 const specific = /^(content-length|content-type|connection|date|keep-alive)$/;
 
+let computed: Promise<readonly [string, string][]> | undefined;
+
 /**
  * Returns the security headers of every response. Helmet computes them once, at start,
  * because they never change: per request it would cost more than the guard.
  */
-export async function securityHeaders(): Promise<[string, string][]> {
-  const sample = Fastify();
+export function securityHeaders(): Promise<readonly [string, string][]> {
+  return (computed ??= compute());
+}
+
+async function compute(): Promise<[string, string][]> {
+  const sample = Fastify(noSchemas);
   await sample.register(helmet, options);
   sample.get('/', (_, reply) => reply.send(''));
   const { headers } = await sample.inject('/');

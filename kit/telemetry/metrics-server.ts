@@ -1,5 +1,6 @@
 import Fastify from 'fastify';
 import type { AddressInfo } from 'node:net';
+import { noSchemas } from '#kit/net/no-schemas.ts';
 import type { Metrics } from './metrics.ts';
 
 /** A metrics port. */
@@ -13,7 +14,7 @@ export interface MetricsServer {
  * @throws Error if the port is not available
  */
 export async function serveMetrics(metrics: Metrics, options: { port: number; host: string }): Promise<MetricsServer> {
-  const fastify = Fastify({ forceCloseConnections: true });
+  const fastify = Fastify({ ...noSchemas, forceCloseConnections: true });
   fastify.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   await fastify.listen(options);
   return { port: (fastify.server.address() as AddressInfo).port, close: () => fastify.close() };
