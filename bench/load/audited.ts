@@ -40,7 +40,7 @@ export async function audited(spec: Extract<Spec, { kind: 'audited' }>): Promise
   const ground = { config: { eventsRetention: 90 * day }, db, statements, clock, log: silentLog, metrics: noMetrics };
   const rooms = [
     buildAudit(ground as unknown as Ground, { emailsOf: async () => new Map() }),
-    buildEvents(ground as unknown as Ground),
+    await buildEvents(ground as unknown as Ground),
     await buildRevocation(ground as unknown as Ground),
   ];
   const running = startWork(

@@ -10,7 +10,6 @@ import type { Work } from '#kit/work/work.ts';
 import { createLogReader, type LogPage, type Position } from './log-page.ts';
 import { pruning } from './prune.ts';
 import type { Bus } from './nats/bus.ts';
-import { relaying } from './nats/relay.ts';
 import { createSequencer, eventSequence, numbering } from './sequencer.ts';
 import { channelsOf } from './tables.ts';
 import type { Transactional } from '#kit/store/statements.ts';
@@ -32,7 +31,7 @@ export interface EventProducer {
   /** The handlers of notifications by channel, for `listen` (kit/db). */
   readonly heard: Readonly<Record<string, () => void>>;
   /** Returns the work that publishes the events to JetStream as well. Numbering wakes it. */
-  relay(bus: Bus): Work;
+  relay(bus: Bus): Promise<Work>;
   /** Ends the open streams with SERVICE_UNAVAILABLE: consumers reconnect to another replica. */
   close(): void;
 }
@@ -66,7 +65,10 @@ export function serveEvents(options: {
     mounted: mount(EventService, eventHandler(read, mayTake(produces), news, closing.signal)),
     work: [number, pruning(db, schema, keep)],
     heard: { [numbered]: told },
-    relay: (bus) => (relay = relaying({ bus, db, schema, keep })),
+    async relay(bus) {
+      const { relaying } = await import('./nats/relay.ts');
+      return (relay = relaying({ bus, db, schema, keep }));
+    },
     close() {
       leave();
       closing.abort();

@@ -5,11 +5,11 @@ import { clockEvery } from '#kit/db/clock.ts';
 import { directUrl, poolOptions } from '#kit/db/configured.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
-import { openBus } from '#kit/events/nats/bus.ts';
-import { overBus } from '#kit/events/nats/source.ts';
+import type { Bus } from '#kit/events/nats/bus.ts';
 import { connectGate } from '#kit/guard/connect.ts';
 import type { Guard } from '#kit/guard/guard.ts';
 import type { Log } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
 import { createConnectionLimit } from '#kit/net/connection-limit.ts';
 import { type Closing, runProcess } from '#kit/process/run.ts';
 import { processLog } from './process-log.ts';
@@ -56,15 +56,14 @@ export async function openService(
   closing.add(() => database.close());
   await database.clock.read();
   const build = (await service.load()) as (deps: ServiceDeps) => BuiltService | Promise<BuiltService>;
-  const bus = config.natsUrl && openBus(config.natsUrl, log);
-  if (bus) closing.add(() => bus.close());
-  const reached = bus ? (called: string) => overBus(to(called), bus, called) : to;
-  const built = await build({ database, config, to: reached, log, metrics });
+  const nats = config.natsUrl && (await openNats(config.natsUrl, to, log));
+  if (nats) closing.add(() => nats.bus.close());
+  const built = await build({ database, config, to: nats ? nats.to : to, log, metrics });
   const { events, followers = [], close } = built;
   if (close) closing.add(close);
   const mounted = events ? [...built.mounted, events.mounted] : built.mounted;
   assertServes(service.name, service.contract, mounted);
-  const relay = bus && events ? [events.relay(bus)] : [];
+  const relay = nats && events ? [await events.relay(nats.bus)] : [];
   const clock = every('read clock', clockEvery, database.clock.read);
   const running = startWork([clock, ...(built.work ?? []), ...(events?.work ?? []), ...relay], { log, metrics });
   closing.add(() => running.close());
@@ -96,6 +95,20 @@ export async function openService(
   const server = await onPort(config.port, service.ports.grpc.env, () => serveGrpc(app, options));
   closing.add(() => server.close());
   return { app, port: server.port };
+}
+
+/** Opens NATS, and returns transports whose streams of events come from it. Its client is loaded only here. */
+async function openNats(
+  url: Secret,
+  to: Host['to'],
+  log: Log,
+): Promise<{ readonly bus: Bus; readonly to: Host['to'] }> {
+  const [{ openBus }, { overBus }] = await Promise.all([
+    import('#kit/events/nats/bus.ts'),
+    import('#kit/events/nats/source.ts'),
+  ]);
+  const bus = openBus(url, log);
+  return { bus, to: (called) => overBus(to(called), bus, called) };
 }
 
 /** Runs a service of the registry in its own process. */

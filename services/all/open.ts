@@ -154,7 +154,7 @@ export async function openAll(
 
   const guard = guardOf('edge');
   const edgeMetrics = metrics.of('edge');
-  const edge = buildEdge({
+  const edge = await buildEdge({
     config: configs.edge,
     guard,
     upstreams: upstreamsOf(services.edge.calls, fromEdge),

@@ -71,7 +71,7 @@ export async function buildAuth(deps: {
     return room;
   }
 
-  const events = add(buildEvents(ground));
+  const events = add(await buildEvents(ground));
   const users = add(buildUsers(ground));
   add(buildAudit(ground, users.store));
   const { master, macs } = add(await buildSecrets(ground, [signingKeysTable]));

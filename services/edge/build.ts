@@ -37,13 +37,13 @@ export interface Edge {
 }
 
 /** Wires the edge in front of services. */
-export function buildEdge(deps: {
+export async function buildEdge(deps: {
   readonly config: Omit<EdgeConfig, 'serviceKey' | 'alg'>;
   readonly guard: Guard;
   readonly upstreams: readonly Upstream[];
   readonly log: Log;
   readonly metrics: ServiceMetrics;
-}): Edge {
+}): Promise<Edge> {
   const { config, guard, upstreams, log, metrics } = deps;
   const services = upstreams.map(({ desc }) => desc);
   const names = cookieNames(config.issuer);
@@ -56,7 +56,7 @@ export function buildEdge(deps: {
 
   const budgets = allBudgets({ perAddress: config.rateLimit, perUser: config.rateLimitUser });
   const isLimited = Object.keys(budgets).length > 0;
-  const counters = isLimited ? createRateCounters({ redisUrl: config.redisUrl, budgets, log }) : undefined;
+  const counters = isLimited ? await createRateCounters({ redisUrl: config.redisUrl, budgets, log }) : undefined;
   const rateLimit = counters && createRateLimit(counters, budgets);
   // All requests pass these checks, before and after the guard.
   const before = [

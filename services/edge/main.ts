@@ -24,7 +24,7 @@ await runProcess(async (closing) => {
   const guard = guardFor(config, { keys: jwksFor(config), revocations, metrics, log });
   closing.add(() => guard.close());
   const upstreams = upstreamsOf(calls, channelsTo(calls, config, auth, closing));
-  const edge = buildEdge({ config, guard, upstreams, log, metrics });
+  const edge = await buildEdge({ config, guard, upstreams, log, metrics });
   const { port } = await openEdge(edge, config, metrics, closing);
   return { ports: { [ports.door.env]: port }, serving: logWhenReady(guard, name, { port }, log) };
 });

@@ -17,10 +17,10 @@ afterEach(() => {
   for (const counters of open.splice(0)) counters.close();
 });
 
-function counting(redisUrl: Secret, perMinute: number): Counting {
+async function counting(redisUrl: Secret, perMinute: number): Promise<Counting> {
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
-  const counters = createRateCounters({
+  const counters = await createRateCounters({
     redisUrl,
     budgets: allBudgets({ perAddress: perMinute, perUser: perMinute }),
     log,
@@ -31,7 +31,7 @@ function counting(redisUrl: Secret, perMinute: number): Counting {
 
 /** Connected counters. */
 async function connected(redisUrl: Secret, perMinute: number): Promise<Counting> {
-  const counters = counting(redisUrl, perMinute);
+  const counters = await counting(redisUrl, perMinute);
   await expect.poll(counters.logged).toContain('counting requests in Redis');
   return counters;
 }
@@ -159,7 +159,7 @@ describeWith([redisProgram], 'counters whose Redis requires a password', () => {
     ['a wrong password', ':wrong-0a1b2c@', /WRONGPASS/],
     ['no password', '', /NOAUTH/],
   ])('with %s, log the reason without the password, and count in memory', async (_, credentials, reason) => {
-    const edge = counting(new Secret(`redis://${credentials}127.0.0.1:${redis.port}`), 10);
+    const edge = await counting(new Secret(`redis://${credentials}127.0.0.1:${redis.port}`), 10);
     await expect.poll(edge.logged).toContain('Redis is unavailable');
     expect(edge.logged()).toMatch(reason);
     expect(edge.logged()).not.toContain('wrong-0a1b2c');
@@ -172,7 +172,7 @@ describeWith([redisProgram], 'counters whose Redis requires a password', () => {
 
 test('counts in memory if Redis is unreachable, and logs the reason', async () => {
   // No process listens on port 1.
-  const edge = counting(new Secret('redis://127.0.0.1:1'), 10);
+  const edge = await counting(new Secret('redis://127.0.0.1:1'), 10);
   expect((await passed(50, () => edge.count('standard', '192.0.2.1'))).through).toBe(10);
   await expect.poll(edge.logged).toContain('"reason":"ECONNREFUSED"');
 });

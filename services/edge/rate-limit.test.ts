@@ -7,6 +7,7 @@ import type { Principal } from '#kit/guard/claims.ts';
 import { identityKey } from '#kit/guard/connect.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
+import type { Gate } from '#kit/call/app.ts';
 import { toGate } from '#kit/call/gate-check.ts';
 import { peerKey } from '#kit/call/peer.ts';
 import { createRateCounters } from './rate-counters.ts';
@@ -15,18 +16,18 @@ import { allBudgets, createRateLimit } from './rate-limit.ts';
 const { login, getJwks } = AuthService.method;
 const { getProfile } = UserService.method;
 
-function rateLimitOf(perAddress: number, perUser: number) {
+async function rateLimitOf(perAddress: number, perUser: number) {
   const budgets = allBudgets({ perAddress, perUser });
-  return createRateLimit(createRateCounters({ redisUrl: undefined, budgets, log: silentLog }), budgets);
+  return createRateLimit(await createRateCounters({ redisUrl: undefined, budgets, log: silentLog }), budgets);
 }
 
-function gateOf(perMinute: number) {
-  return toGate(rateLimitOf(perMinute, 0).addressGate);
+async function gateOf(perMinute: number) {
+  return toGate((await rateLimitOf(perMinute, 0)).addressGate);
 }
 
 /** The gates of both limits, in the edge's order. */
-function bothOf(perAddress: number, perUser: number) {
-  const { addressGate, userGate } = rateLimitOf(perAddress, perUser);
+async function bothOf(perAddress: number, perUser: number) {
+  const { addressGate, userGate } = await rateLimitOf(perAddress, perUser);
   return async (context: HandlerContext) => {
     await toGate(addressGate)(context);
     await toGate(userGate)(context);
@@ -41,7 +42,7 @@ function from(address: string, method: DescMethod = getProfile, subject?: string
 }
 
 /** Sends concurrent requests and returns how many pass. */
-async function passed(gate: ReturnType<typeof gateOf>, count: number, contextOf: (index: number) => HandlerContext) {
+async function passed(gate: Gate, count: number, contextOf: (index: number) => HandlerContext) {
   const results = await Promise.allSettled(Array.from({ length: count }, (_, index) => gate(contextOf(index))));
   const refused = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
   expect(new Set(refused.map(({ reason }) => reasonOf(reason)))).toEqual(new Set(['RATE_LIMITED']));
@@ -49,21 +50,21 @@ async function passed(gate: ReturnType<typeof gateOf>, count: number, contextOf:
 }
 
 test('limits fifty concurrent requests of one address in any notation; other addresses are unaffected', async () => {
-  const gate = gateOf(10);
+  const gate = await gateOf(10);
   const spellings = ['2001:db8::1', '2001:DB8:0:0:0:0:0:2', '2001:db8::ffff'];
   expect(await passed(gate, 50, (index) => from(spellings[index % 3] ?? ''))).toBe(10);
   await expect(gate(from('2001:db8:0:1::1'))).resolves.toBeUndefined();
 });
 
 test('each rate class has a separate limit', async () => {
-  const gate = gateOf(12);
+  const gate = await gateOf(12);
   expect(await passed(gate, 50, () => from('192.0.2.1', login))).toBe(4);
   expect(await passed(gate, 50, () => from('192.0.2.1', getProfile))).toBe(12);
   expect(await passed(gate, 150, () => from('192.0.2.1', getJwks))).toBe(120);
 });
 
 test('responses and rejections state their rate class and the remaining requests', async () => {
-  const gate = gateOf(3);
+  const gate = await gateOf(3);
   const context = from('192.0.2.1', login);
   await gate(context);
   expect(context.responseHeader.get('ratelimit-policy')).toBe('"credentials";q=1;w=60');
@@ -77,19 +78,19 @@ test('responses and rejections state their rate class and the remaining requests
 });
 
 test('limits fifty concurrent requests of one user from two addresses; other users are unaffected', async () => {
-  const gates = bothOf(40, 10);
+  const gates = await bothOf(40, 10);
   const addresses = ['192.0.2.1', '2001:db8::1'];
   expect(await passed(gates, 50, (index) => from(addresses[index % 2] ?? '', getProfile, 'ann'))).toBe(10);
   await expect(gates(from('192.0.2.1', getProfile, 'ben'))).resolves.toBeUndefined();
 });
 
 test('the limit of a user has rate classes, too, and does not replace that of the address', async () => {
-  expect(await passed(bothOf(1_000, 12), 50, () => from('192.0.2.1', login, 'ann'))).toBe(4);
-  expect(await passed(bothOf(3, 12), 50, () => from('192.0.2.1', getProfile, 'ann'))).toBe(3);
+  expect(await passed(await bothOf(1_000, 12), 50, () => from('192.0.2.1', login, 'ann'))).toBe(4);
+  expect(await passed(await bothOf(3, 12), 50, () => from('192.0.2.1', getProfile, 'ann'))).toBe(3);
 });
 
 test('a call without a verified user counts for its address only', async () => {
-  const gates = bothOf(100, 1);
+  const gates = await bothOf(100, 1);
   await gates(from('192.0.2.1', getProfile, 'ann'));
   const anonymous = from('192.0.2.1');
   await gates(anonymous);
@@ -99,19 +100,19 @@ test('a call without a verified user counts for its address only', async () => {
 
 test('each limit can be off', async () => {
   const context = from('192.0.2.1', getProfile, 'ann');
-  const onlyUser = bothOf(0, 2);
+  const onlyUser = await bothOf(0, 2);
   await onlyUser(context);
   expect(context.responseHeader.get('ratelimit')).toBe('"user-standard";r=1;t=60');
   await onlyUser(from('192.0.2.1', getProfile, 'ann'));
   await expect(onlyUser(from('192.0.2.1', getProfile, 'ann'))).rejects.toThrow(/Too many requests/);
-  const onlyAddress = bothOf(9, 0);
+  const onlyAddress = await bothOf(9, 0);
   const other = from('192.0.2.1', getProfile, 'ann');
   await onlyAddress(other);
   expect(other.responseHeader.get('ratelimit-policy')).toBe('"standard";q=9;w=60');
 });
 
 test('responses and rejections state the limits of the address and of the user', async () => {
-  const gates = bothOf(9, 1);
+  const gates = await bothOf(9, 1);
   const context = from('192.0.2.1', getProfile, 'ann');
   await gates(context);
   expect(context.responseHeader.get('ratelimit-policy')).toBe('"standard";q=9;w=60, "user-standard";q=1;w=60');

@@ -67,7 +67,7 @@ const log = createLog({ level: 'info', format: 'json', destination: { write: (li
 async function openEdge(environment: Record<string, string> = {}): Promise<{ edge: Edge; door: Door }> {
   const { serviceKey: _key, alg: _alg, ...own } = keys;
   const config = readConfig(own, { SIGNET_ISSUER: issuerUrl, ...environment });
-  const made = buildEdge({ config, guard, upstreams: [], log, metrics: noMetrics });
+  const made = await buildEdge({ config, guard, upstreams: [], log, metrics: noMetrics });
   const open = await openDoor({ ...made, routes: async () => routes, port: 0, host: '127.0.0.1' });
   return { edge: made, door: open };
 }

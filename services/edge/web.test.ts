@@ -24,7 +24,7 @@ beforeAll(async () => {
   const { serviceKey: _key, alg: _alg, ...own } = keys;
   // The pages are also served in production.
   const config = readConfig(own, { SIGNET_ISSUER: issuer.issuer, NODE_ENV: 'production' });
-  edge = buildEdge({ config, guard, upstreams: [], log: silentLog, metrics: noMetrics });
+  edge = await buildEdge({ config, guard, upstreams: [], log: silentLog, metrics: noMetrics });
   door = await openDoor({ ...edge, port: 0, host: '127.0.0.1' });
 });
 afterAll(async () => {

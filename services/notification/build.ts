@@ -39,12 +39,12 @@ export async function build({
   const notices = createNoticeStore(db);
   const mailboxStore = smtpUrl || environment === 'production' ? undefined : createMailboxStore(db);
 
-  function openMails(): OpenMailSender {
+  async function openMails(): Promise<OpenMailSender> {
     if (smtpUrl) return createSmtp({ url: smtpUrl, from: mailFrom, host: new URL(issuer).hostname });
     return mailboxStore ? createMailKeeper(mailboxStore) : createMailDropper(log);
   }
 
-  const mails = openMails();
+  const mails = await openMails();
   const jobs = await openJobs<{ message: MessageJob }>(
     { database: config, service: notification.name, log, metrics },
     { message: messagePolicy },

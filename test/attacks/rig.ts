@@ -145,7 +145,7 @@ export async function openSplitEdge(
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
   const guard = guardFor(config, { keys, revocations: auth.revocations, metrics: noMetrics, log });
   const door = await openDoor({
-    ...buildEdge({ config, guard, upstreams: upstreamsOf(calls, to), log, metrics: noMetrics }),
+    ...(await buildEdge({ config, guard, upstreams: upstreamsOf(calls, to), log, metrics: noMetrics })),
     port: 0,
     host: '127.0.0.1',
   });

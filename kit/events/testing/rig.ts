@@ -123,7 +123,7 @@ export async function openProducer(
   });
   await guard.ready();
   const events = serveEvents({ db: statements, schema: 'auth', produces: produced, keep: 86_400_000 });
-  const work = startWork(bus ? [...events.work, events.relay(bus)] : events.work, {
+  const work = startWork(bus ? [...events.work, await events.relay(bus)] : events.work, {
     log: silentLog,
     metrics: noMetrics,
   });

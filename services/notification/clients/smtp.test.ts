@@ -8,7 +8,7 @@ let mailbox: Mailbox;
 let smtp: OpenMailSender;
 beforeEach(async () => {
   mailbox = await openMailbox();
-  smtp = createSmtp({ url: new Secret(mailbox.url), from: 'Shop <shop@example.com>', host: 'id.example.com' });
+  smtp = await createSmtp({ url: new Secret(mailbox.url), from: 'Shop <shop@example.com>', host: 'id.example.com' });
 });
 afterEach(() => {
   smtp.close();

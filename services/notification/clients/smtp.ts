@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import type { Log } from '#kit/log/log.ts';
 import { PermanentFailure } from '#kit/jobs/jobs.ts';
 import type { Secret } from '#kit/log/secret.ts';
@@ -19,12 +18,14 @@ export interface OpenMailSender extends MailSender {
  * mends it.
  * @param host the right side of Message-IDs
  */
-export function createSmtp(options: {
+export async function createSmtp(options: {
   readonly url: Secret;
   readonly from: string;
   readonly host: string;
-}): OpenMailSender {
+}): Promise<OpenMailSender> {
   const { url, from, host } = options;
+  // Imported here: it is a tenth of what a start loads, and few processes send mails.
+  const { createTransport } = await import('nodemailer');
   const transport = createTransport({ url: url.reveal(), pool: true, maxConnections: 2, ...timeouts });
   return {
     async send({ id, to, subject, text, html }) {
