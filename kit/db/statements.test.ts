@@ -104,6 +104,11 @@ test('prepares a statement once per connection, and none if that is switched off
   expect(await count(false)).toBe(0);
 });
 
+test('runs the text of a library with numbered placeholders', async () => {
+  const rows = await database.statements.$queryRawUnsafe('SELECT $2::int - $1::int AS n', 1, 3);
+  expect(rows).toEqual([{ n: 2 }]);
+});
+
 describe('a transaction', () => {
   const valueOf = async (name: string) =>
     (await database.statements.$queryRaw<{ n: number }[]>`SELECT n FROM counters WHERE name = ${name}`)[0]?.n;
@@ -135,6 +140,39 @@ describe('a transaction', () => {
     });
     await expect(attempt).rejects.toThrow('the transaction was rolled back');
     expect(await valueOf('caught')).toBeUndefined();
+  });
+
+  test.each([
+    ['at its next statement', (tx: Statements) => insert(tx, 'later')],
+    ['at its commit', async () => undefined],
+  ])('past its timeout is rolled back %s, as an unavailable database', async (_, last) => {
+    const attempt = database.statements.$transaction(
+      async (tx) => {
+        await insert(tx, 'late');
+        await tx.$queryRaw`SELECT pg_sleep(0.1)::text`;
+        await last(tx);
+      },
+      { timeout: 50 },
+    );
+    const error: unknown = await attempt.catch((thrown: unknown) => thrown);
+    expect(String(error)).toContain('The transaction took longer than 50 ms');
+    expect(isDatabaseAway(error)).toBe(true);
+    expect([await valueOf('late'), await valueOf('later')]).toEqual([undefined, undefined]);
+  });
+
+  test.each([
+    [{}, [0, 1]],
+    [{ isolationLevel: 'RepeatableRead' } as const, [0, 0]],
+  ])('with %o sees of a concurrent change %o', async (options, expected) => {
+    const name = JSON.stringify(options);
+    await insert(database.statements, name);
+    const seen = await database.statements.$transaction(async (tx) => {
+      const read = async () => (await tx.$queryRaw<{ n: number }[]>`SELECT n FROM counters WHERE name = ${name}`)[0]?.n;
+      const before = await read();
+      await database.statements.$executeRaw`UPDATE counters SET n = 1 WHERE name = ${name}`;
+      return [before, await read()];
+    }, options);
+    expect(seen).toEqual(expected);
   });
 
   test('of fifty callers at once lose no change, and return their connections', async () => {

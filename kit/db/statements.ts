@@ -6,6 +6,11 @@ import { inStatementSpan } from '#kit/telemetry/spans.ts';
 /** Returns the name of a statement; empty for none. */
 type NameOf = (query: { readonly sql: string }) => string;
 
+interface Query {
+  readonly text: string;
+  readonly values: unknown[];
+}
+
 /** Runs a query on the pool, or on the connection of a transaction. */
 type Run = <Row extends QueryResultRow>(query: {
   readonly name: string;
@@ -20,23 +25,34 @@ type Run = <Row extends QueryResultRow>(query: {
  */
 export function createStatements(pool: Pool, nameOf: NameOf = () => ''): Transactional {
   const over = (run: Run): Statements => {
-    async function result<Row extends QueryResultRow>(statement: Statement) {
-      const { text, values } = sqlOf(statement);
+    async function result<Row extends QueryResultRow>({ text, values }: Query) {
       return inStatementSpan(text, () => run<Row>({ name: nameOf({ sql: text }), text, values, types: parsers }));
     }
     return {
-      $queryRaw: async <Rows>(...statement: Statement) => (await result(statement)).rows as Rows,
-      $executeRaw: async (...statement) => (await result(statement)).rowCount ?? 0,
+      $queryRaw: async <Rows>(...statement: Statement) => (await result(sqlOf(statement))).rows as Rows,
+      $executeRaw: async (...statement) => (await result(sqlOf(statement))).rowCount ?? 0,
+      $queryRawUnsafe: async <Rows>(text: string, ...values: unknown[]) =>
+        (await result({ text, values })).rows as Rows,
     };
   };
   return {
     ...over((query) => pool.query(query)),
-    async $transaction(run) {
+    async $transaction(run, { timeout = 10_000, isolationLevel } = {}) {
       const client = await pool.connect();
+      const end = performance.now() + timeout;
+      const refuseLate = () => {
+        if (performance.now() > end) throw new Error(`The transaction took longer than ${timeout} ms`);
+      };
       let broken: unknown;
       try {
-        await client.query('BEGIN');
-        const outcome = await run(over((query) => client.query(query)));
+        await client.query(isolationLevel === undefined ? 'BEGIN' : 'BEGIN ISOLATION LEVEL REPEATABLE READ');
+        const outcome = await run(
+          over((query) => {
+            refuseLate();
+            return client.query(query);
+          }),
+        );
+        refuseLate();
         const { command } = await client.query('COMMIT');
         // PostgreSQL answers ROLLBACK where a statement failed and `run` did not throw.
         if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed');

@@ -17,8 +17,6 @@ beforeEach(async () => {
 });
 afterEach(() => events.close());
 
-type Transaction = Parameters<Parameters<EventDatabase['db']['$transaction']>[0]>[0];
-
 /** The erasure of notes, confirmed to an auth service that answers with a function. */
 function erasureTo(
   confirm: (userId: string) => void,
@@ -33,7 +31,7 @@ function erasureTo(
       },
     });
   });
-  return createErasure<Transaction>({
+  return createErasure({
     service: 'user',
     db: events.db,
     auth,

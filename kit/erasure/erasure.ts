@@ -2,9 +2,8 @@ import { createClient, type Transport } from '@connectrpc/connect';
 import { AccountService } from '#gen/proto/signet/auth/v1/account_service_pb.ts';
 import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import type { Transactions } from '#kit/events/apply-part.ts';
 import { follow, type Follower } from '#kit/events/follow.ts';
-import type { Statements } from '#kit/store/statements.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { translateUpstreamError } from '#kit/transport/upstream-error.ts';
@@ -12,9 +11,9 @@ import { every, type Work } from '#kit/work/work.ts';
 import { createTombstones } from './owners.ts';
 
 /** The erasure of deleted users' data in a service. */
-export interface Erasure<Tx> {
+export interface Erasure {
   /** Writes the users' tombstones and erases their data in the transaction. Idempotent. */
-  apply(userIds: readonly string[], tx: Tx): Promise<void>;
+  apply(userIds: readonly string[], tx: Statements): Promise<void>;
   /** Confirms erasures to the auth service. Start it with the service. */
   readonly work: Work;
   /** Follows `user.deleted`, for a service that follows no other events of the auth service. */
@@ -31,21 +30,21 @@ const batch = 100;
  * is kept, so that a late write inserts nothing (`livingOwners`). Confirmations are repeated until the auth service has
  * accepted them; `GetErasure` shows them.
  */
-export function createErasure<Tx extends Statements>(deps: {
+export function createErasure(deps: {
   /** The service's name, which is its schema. */
   readonly service: string;
-  readonly db: Statements & Transactions<Tx>;
+  readonly db: Transactional;
   /** To the auth service, with this service's token. */
   readonly auth: Transport;
   /** Erases or anonymizes the users' rows by `tx` alone. Tombstones are written already. */
-  readonly erase?: (userIds: readonly string[], tx: Tx) => Promise<void>;
+  readonly erase?: (userIds: readonly string[], tx: Statements) => Promise<void>;
   /**
    * Erases what may be too much for the transaction of the cursor, in steps, before each confirmation. It is repeated
    * until it succeeds. No new rows appear meanwhile, because the tombstone is written.
    */
   readonly finish?: (userId: string, signal: AbortSignal) => Promise<void>;
   readonly log: Log;
-}): Erasure<Tx> {
+}): Erasure {
   const { service, db, auth, erase, finish, log } = deps;
   const accounts = createClient(AccountService, auth);
   const tombstones = createTombstones(db, service);
@@ -64,7 +63,7 @@ export function createErasure<Tx extends Statements>(deps: {
     await tombstones.confirm(userId);
   }
 
-  async function apply(userIds: readonly string[], tx: Tx): Promise<void> {
+  async function apply(userIds: readonly string[], tx: Statements): Promise<void> {
     if (userIds.length === 0) return;
     await tombstones.write(tx, userIds);
     await erase?.(userIds, tx);
@@ -88,7 +87,7 @@ export function createErasure<Tx extends Statements>(deps: {
         transport: auth,
         types: [UserDeletedSchema],
         db,
-        apply: (events, tx: Tx) =>
+        apply: (events, tx: Statements) =>
           apply(
             events.map(({ message }) => message.userId),
             tx,

@@ -55,7 +55,7 @@ const states = new RegExp(
 
 /** Errors of pg without a code. */
 const messages =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
+  /^(Connection terminated|The transaction took longer than|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
 
 /** Returns whether an error means that the database is temporarily unavailable, rather than that the statement failed. */
 export function isDatabaseAway(error: unknown): boolean {

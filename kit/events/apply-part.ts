@@ -1,3 +1,4 @@
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -5,14 +6,6 @@ import type { Event, WatchResponse } from '#gen/proto/signet/events/v1/event_ser
 import { type CursorStore, isSame } from './cursor.ts';
 import type { Position } from './log-page.ts';
 import { type FollowedEvent, typeOf } from './types.ts';
-
-/** Runs a function in a transaction: `$transaction` of a Prisma client. */
-export interface Transactions<Tx> {
-  $transaction<R>(
-    run: (tx: Tx) => Promise<R>,
-    options: { readonly maxWait: number; readonly timeout: number },
-  ): Promise<R>;
-}
 
 /** The cursor is neither where this replica expects it nor ahead of that: an operator adopted another position. */
 export class CursorMovedError extends Error {
@@ -31,8 +24,8 @@ export class ApplyError extends Error {
   }
 }
 
-/** Longest wait for a connection, and longest time for a transaction, ms. */
-const limits = { maxWait: 5_000, timeout: 30_000 } as const;
+/** Longest time for a transaction, ms. */
+const timeout = 30_000;
 
 /** Interval between two reads of the cursor while another replica moves it, ms. */
 const pause = 50;
@@ -44,18 +37,18 @@ const pause = 50;
  * @throws ApplyError where an event cannot be applied; the cursor is before that event
  * @throws CursorMovedError where the part does not begin at the cursor any more
  */
-export function createApplier<Tx, D extends DescMessage>(options: {
-  readonly db: Transactions<Tx>;
-  readonly cursors: CursorStore<Tx>;
+export function createApplier<D extends DescMessage>(options: {
+  readonly db: Transactional;
+  readonly cursors: CursorStore;
   readonly types: readonly D[];
-  readonly apply: (events: readonly FollowedEvent<D>[], tx: Tx) => Promise<void>;
+  readonly apply: (events: readonly FollowedEvent<D>[], tx: Statements) => Promise<void>;
 }) {
   const { db, cursors, apply } = options;
   const payloads = new Map(options.types.map((payload) => [typeOf(payload), payload]));
 
   /** Resolves to whether the cursor was at `from`. */
   async function applyOnce(events: readonly Event[], from: Position, to: Position): Promise<boolean> {
-    const run = async (tx: Tx) => {
+    const run = async (tx: Statements) => {
       // First, so that of two replicas only one runs `apply`.
       const moved = await cursors.move(tx, from, to);
       if (moved && events.length > 0) {
@@ -66,7 +59,7 @@ export function createApplier<Tx, D extends DescMessage>(options: {
       }
       return moved;
     };
-    return db.$transaction(run, limits);
+    return db.$transaction(run, { timeout });
   }
 
   /**

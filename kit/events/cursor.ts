@@ -4,14 +4,14 @@ import { tableOf } from './tables.ts';
 import type { Statements } from '#kit/store/statements.ts';
 
 /** Persistence of how far a consumer has applied each producer's events. */
-export interface CursorStore<Tx> {
+export interface CursorStore {
   /** The cursor; that of the beginning where the source was never followed. */
   read(): Promise<Position>;
   /**
    * Moves the cursor in the transaction of the effects, where it still is at `from` and no other transaction is moving
    * it. It never waits for another replica. Resolves to whether it moved.
    */
-  move(tx: Tx, from: Position, to: Position): Promise<boolean>;
+  move(tx: Statements, from: Position, to: Position): Promise<boolean>;
 }
 
 /**
@@ -20,11 +20,7 @@ export interface CursorStore<Tx> {
  * @param source the name of the producer
  * @throws Error where the consumer is not the plain name of a schema
  */
-export function createCursorStore<Tx extends Statements>(
-  db: Statements,
-  consumer: string,
-  source: string,
-): CursorStore<Tx> {
+export function createCursorStore(db: Statements, consumer: string, source: string): CursorStore {
   const cursors = tableOf(consumer, 'event_cursors');
   const find = () =>
     db.$queryRaw<Position[]>(sql`

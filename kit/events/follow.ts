@@ -7,10 +7,10 @@ import { infoOf, metadataOf } from '#kit/errors/error-info.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
-import { ApplyError, createApplier, CursorMovedError, type Transactions } from './apply-part.ts';
+import { ApplyError, createApplier, CursorMovedError } from './apply-part.ts';
 import { createCursorStore, isSame } from './cursor.ts';
 import type { Position } from './log-page.ts';
-import type { Statements } from '#kit/store/statements.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { type FollowedEvent, typeOf } from './types.ts';
 
 /** How far a consumer is behind a producer. */
@@ -31,7 +31,7 @@ export interface Follower {
 }
 
 /** How to follow a producer. */
-export interface FollowOptions<Tx extends Statements, D extends DescMessage> {
+export interface FollowOptions<D extends DescMessage> {
   /** The name of this service, which is its schema. */
   readonly consumer: string;
   /** The name of the producer. */
@@ -40,15 +40,15 @@ export interface FollowOptions<Tx extends Statements, D extends DescMessage> {
   readonly transport: Transport;
   /** The payload messages to take; each names this service in its `listeners`. */
   readonly types: readonly D[];
-  /** The consumer's Prisma client. */
-  readonly db: Statements & Transactions<Tx>;
+  /** The consumer's database. */
+  readonly db: Transactional;
   /**
    * Writes the effects of events, which are in their order, by `tx` alone. It commits with the cursor, so each event
    * takes effect once. It may be called again with events whose transaction was rolled back, and with one event alone.
    * Where it throws, the event is tried again until it can be applied, and no event behind it before that. Its
    * transaction has 30 s. What calls other services belongs elsewhere.
    */
-  readonly apply: (events: readonly FollowedEvent<D>[], tx: Tx) => Promise<void>;
+  readonly apply: (events: readonly FollowedEvent<D>[], tx: Statements) => Promise<void>;
   readonly log: Log;
   readonly metrics: Pick<ServiceMetrics, 'watch'>;
   /** Longest silence before the stream counts as cut, ms. Default 5,000: a heartbeat comes every second. */
@@ -69,13 +69,13 @@ type State = 'following' | 'away' | 'failing' | 'stopped';
  * consumer stops and is not ready. It resumes once an operator has set the cursor (`signet events adopt`).
  * @throws Error where the consumer is not the plain name of a schema, or a message's name is not one of an event
  */
-export function follow<Tx extends Statements, D extends DescMessage>(options: FollowOptions<Tx, D>): Follower {
+export function follow<D extends DescMessage>(options: FollowOptions<D>): Follower {
   const { consumer, source, transport, db, metrics, silence = 5_000 } = options;
   const [shortest, longest] = options.backoff ?? [100, 5_000];
   const log = options.log.child({ source });
   const types = options.types.map((payload) => typeOf(payload));
   const client = createClient(EventService, transport);
-  const cursors = createCursorStore<Tx>(db, consumer, source);
+  const cursors = createCursorStore(db, consumer, source);
   const applyPart = createApplier({ db, cursors, types: options.types, apply: options.apply });
   const closing = new AbortController();
   let state: State = 'following';

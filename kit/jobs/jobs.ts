@@ -3,15 +3,14 @@ import { outsideCalls } from '#kit/call/call.ts';
 import { type DatabaseUrls, directUrl } from '#kit/db/configured.ts';
 import { jobsSchemaOf } from '#kit/db/service-roles.ts';
 import type { Log } from '#kit/log/log.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { bossConnection } from './boss-connection.ts';
 import { type DeadJob, listDead, replayDead } from './dead.ts';
 import { deadOf, type QueuePolicy, queueOptions } from './queue.ts';
 
-/** The part of a Prisma client, or of its transaction client, that `send` writes with. */
-export interface JobWriter {
-  $queryRawUnsafe<T = unknown>(query: string, ...values: unknown[]): Promise<T>;
-}
+/** The statements, or those of a transaction, that `send` writes with. */
+export type JobWriter = Pick<Statements, '$queryRawUnsafe'>;
 
 /** When and how often a job runs. */
 export interface SendOptions {

@@ -12,12 +12,22 @@ export interface Statements {
   $queryRaw<Rows>(...statement: Statement): Promise<Rows>;
   /** Returns the number of affected rows. */
   $executeRaw(...statement: Statement): Promise<number>;
+  /** Returns the rows of a statement with placeholders `$1`, `$2`. Only for the SQL of a library, because values are easily put into text. */
+  $queryRawUnsafe<Rows>(text: string, ...values: unknown[]): Promise<Rows>;
+}
+
+/** Options of a transaction. */
+export interface TransactionOptions {
+  /** Longest time until its commit, ms; default 10,000. */
+  readonly timeout?: number;
+  /** One snapshot for all its statements. Default: each sees what was committed before it. */
+  readonly isolationLevel?: 'RepeatableRead';
 }
 
 /** Statements, and transactions of them. */
 export interface Transactional extends Statements {
-  /** Runs a function in a transaction. It is rolled back if the function throws. */
-  $transaction<Result>(run: (tx: Statements) => Promise<Result>): Promise<Result>;
+  /** Runs a function in a transaction. It is rolled back if the function throws. @throws Error past the timeout */
+  $transaction<Result>(run: (tx: Statements) => Promise<Result>, options?: TransactionOptions): Promise<Result>;
 }
 
 /** Returns a given statement as `sql` does. */

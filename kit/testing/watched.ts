@@ -12,6 +12,7 @@ export function watched(db: Transactional, see: (statement: Sql) => void): Trans
       see(sqlOf(statement));
       return runs.$executeRaw(...statement);
     },
+    $queryRawUnsafe: (text, ...values) => runs.$queryRawUnsafe(text, ...values),
   });
-  return { ...over(db), $transaction: (run) => db.$transaction((tx) => run(over(tx))) };
+  return { ...over(db), $transaction: (run, options) => db.$transaction((tx) => run(over(tx)), options) };
 }

@@ -87,8 +87,7 @@ export const ${lower} = defineService({
   load: async (): Promise<Build> => (await import('./build.ts')).build,
 });
 `,
-    [`services/${lower}/build.ts`]: `import { PrismaClient } from '#gen/prisma/${lower}/client.ts';
-import { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_service_pb.ts';
+    [`services/${lower}/build.ts`]: `import { ${pascal}Service } from '#gen/proto/signet/${lower}/v1/${lower}_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
 import { ${lower}Handler } from './handler/${lower}.ts';
@@ -97,7 +96,7 @@ import { createVisitorStore } from './store/visitors.ts';
 
 /** Wires the ${lower} service. */
 export function build({ database }: ServiceDeps<typeof ${lower}>): BuiltService {
-  const visitors = createVisitorStore(new PrismaClient(database.prisma));
+  const visitors = createVisitorStore(database.statements);
   return { mounted: [mount(${pascal}Service, ${lower}Handler(visitors))] };
 }
 `,
@@ -126,11 +125,11 @@ export interface VisitorStore {
   count(userId: string): Promise<number>;
 }
 `,
-    [`services/${lower}/store/visitors.ts`]: `import type { PrismaClient } from '#gen/prisma/${lower}/client.ts';
+    [`services/${lower}/store/visitors.ts`]: `import type { Statements } from '#kit/store/statements.ts';
 import type { VisitorStore } from '../domain/visitors.ts';
 
 /** Creates the visitor store in PostgreSQL. */
-export function createVisitorStore(db: PrismaClient): VisitorStore {
+export function createVisitorStore(db: Statements): VisitorStore {
   return {
     async count(userId) {
       const [row] = await db.$queryRaw<{ visits: number }[]>\`

@@ -1,4 +1,4 @@
-import { PrismaClient } from '#gen/prisma/analytics/client.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { AnalyticsService } from '#gen/proto/signet/analytics/v1/analytics_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
@@ -12,14 +12,14 @@ import { analytics } from './service.ts';
 import { insertOnce } from './store/facts.ts';
 import { createSummaryStore } from './store/summary.ts';
 import { createTrackingStore } from './store/tracked-events.ts';
-import { anonymize, type Transaction } from './store/visitors.ts';
+import { anonymize } from './store/visitors.ts';
 
 /** The producers besides auth, whose events give rise to facts alone. */
 const producers = ['order', 'payment', 'ride'] as const;
 
 /** Wires the analytics service. */
 export function build({ database, to, log, metrics }: ServiceDeps<typeof analytics>): BuiltService {
-  const db = new PrismaClient(database.prisma);
+  const { statements: db } = database;
   const erasure = createErasure({
     service: analytics.name,
     db,
@@ -33,7 +33,7 @@ export function build({ database, to, log, metrics }: ServiceDeps<typeof analyti
     source: 'auth',
     transport: to('auth'),
     types: analytics.consumes.auth,
-    async apply(events, tx: Transaction) {
+    async apply(events, tx: Statements) {
       await insertOnce(factsOf(events), tx);
       const deleted = events.filter(({ type }) => type === 'user.deleted').map(({ subject }) => subject);
       await erasure.apply(deleted, tx);
@@ -46,7 +46,7 @@ export function build({ database, to, log, metrics }: ServiceDeps<typeof analyti
       source,
       transport: to(source),
       types,
-      apply: (events, tx: Transaction) => insertOnce(factsOf(events), tx),
+      apply: (events, tx: Statements) => insertOnce(factsOf(events), tx),
     });
   });
   const handler = analyticsHandler({

@@ -1,8 +1,7 @@
-import { PrismaClient } from '#gen/prisma/analytics/client.ts';
 import type { Database } from '#kit/db/database.ts';
 import { rebuild, type Rebuilt } from './store/rebuild.ts';
 
 /** Rebuilds the read models of the analytics service in its database. The service may run meanwhile. */
-export function rebuildReadModels({ prisma }: Pick<Database, 'prisma'>): Promise<Rebuilt> {
-  return rebuild(new PrismaClient(prisma));
+export function rebuildReadModels({ statements }: Pick<Database, 'statements'>): Promise<Rebuilt> {
+  return rebuild(statements);
 }

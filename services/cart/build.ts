@@ -1,4 +1,3 @@
-import { PrismaClient } from '#gen/prisma/cart/client.ts';
 import { CartService } from '#gen/proto/signet/cart/v1/cart_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
@@ -11,7 +10,7 @@ import { createCartStore } from './store/carts.ts';
 
 /** Wires the cart service. */
 export function build({ database, to, log, metrics }: ServiceDeps<typeof cart>): BuiltService {
-  const db = new PrismaClient(database.prisma);
+  const { statements: db } = database;
   const store = createCartStore(db);
   const carts = createCarts({ store, offers: createOffers(to('catalog')) });
   const erasure = createErasure({ service: cart.name, db, auth: to('auth'), erase: store.erase, log });

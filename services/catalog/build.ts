@@ -1,4 +1,3 @@
-import { PrismaClient } from '#gen/prisma/catalog/client.ts';
 import { CatalogService } from '#gen/proto/signet/catalog/v1/catalog_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
@@ -16,7 +15,7 @@ const sweepEvery = 5_000;
 
 /** Wires the catalog service. */
 export async function build({ database, config, log }: ServiceDeps<typeof catalog>): Promise<BuiltService> {
-  const db = new PrismaClient(database.prisma);
+  const { statements: db } = database;
   if (config.seedShop === 'true' && config.environment !== 'production') {
     const added = await seedShop(db);
     if (added > 0) log.info({ products: added }, 'added example products; SIGNET_SEED_SHOP=false leaves them out');

@@ -1,6 +1,6 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { PrismaClient } from '#gen/prisma/catalog/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
@@ -10,7 +10,7 @@ import { createReservationStore } from './store/reservations.ts';
 
 /** The stores of the catalog on a fresh database, for tests. */
 export interface CatalogStores {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly pool: Database['pool'];
   readonly products: ReturnType<typeof createProductStore>;
   readonly reservations: ReturnType<typeof createReservationStore>;
@@ -25,7 +25,7 @@ export interface CatalogStores {
 export async function openCatalogStores(): Promise<CatalogStores> {
   const fresh = await freshDatabase();
   const database = openDatabase({ url: fresh.url, max: 30, applicationName: 'test', log: silentLog });
-  const db = new PrismaClient({ adapter: database.adapter });
+  const db = database.statements;
   const products = createProductStore(db);
   return {
     db,

@@ -1,4 +1,4 @@
-import { PrismaClient } from '#gen/prisma/notification/client.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { NotificationService } from '#gen/proto/signet/notification/v1/notification_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createChanges } from '#kit/db/changes.ts';
@@ -18,7 +18,7 @@ import { notificationHandler } from './handler/notification.ts';
 import { notification } from './service.ts';
 import { createInboxStore } from './store/inbox.ts';
 import { createMailboxStore } from './store/mailbox.ts';
-import { createNoticeStore, madeChannel, type NoticeOfEvent, type Transaction } from './store/notices.ts';
+import { createNoticeStore, madeChannel, type NoticeOfEvent } from './store/notices.ts';
 import { createPreferenceStore } from './store/preferences.ts';
 
 /** Retries of a message: with growing delays, for about two days. */
@@ -35,7 +35,7 @@ export async function build({
   metrics,
 }: ServiceDeps<typeof notification>): Promise<BuiltService> {
   const { smtpUrl, mailFrom, issuer, linkUrl = issuer, environment } = config;
-  const db = new PrismaClient(database.prisma);
+  const { statements: db } = database;
   const notices = createNoticeStore(db);
   const mailboxStore = smtpUrl || environment === 'production' ? undefined : createMailboxStore(db);
 
@@ -62,7 +62,7 @@ export async function build({
   const shared = { consumer: notification.name, db, log, metrics };
 
   /** Makes the notifications of events, and the jobs of their messages, in the transaction of the cursor. */
-  async function notify(made: readonly NoticeOfEvent[], tx: Transaction): Promise<void> {
+  async function notify(made: readonly NoticeOfEvent[], tx: Statements): Promise<void> {
     for (const job of await notices.insertOnce(made, tx)) await jobs.send(tx, 'message', job);
   }
 
@@ -71,7 +71,7 @@ export async function build({
     source: 'auth',
     transport: to('auth'),
     types: notification.consumes.auth,
-    async apply(events, tx: Transaction) {
+    async apply(events, tx: Statements) {
       await notify(madeOf(events), tx);
       await erasure.apply(
         events.filter(({ type }) => type === 'user.deleted').map(({ subject }) => subject),
@@ -84,7 +84,7 @@ export async function build({
     source: 'user',
     transport: to('user'),
     types: notification.consumes.user,
-    apply: (events, tx: Transaction) =>
+    apply: (events, tx: Statements) =>
       notices.setLocales(new Map(events.map(({ message }) => [message.userId, message.locale])), tx),
   });
 
@@ -96,7 +96,7 @@ export async function build({
       source,
       transport: to(source),
       types,
-      apply: (events, tx: Transaction) => notify(madeOf(events), tx),
+      apply: (events, tx: Statements) => notify(madeOf(events), tx),
     });
   };
 

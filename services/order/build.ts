@@ -1,4 +1,4 @@
-import { type Prisma, PrismaClient } from '#gen/prisma/order/client.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { OrderService } from '#gen/proto/signet/order/v1/order_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
@@ -18,8 +18,8 @@ import { createStateEvents } from './store/events.ts';
 /** Parts of the service that tests replace, for example to end the process at a point of the saga. */
 export interface Replaced {
   readonly times?: Partial<Times>;
-  readonly saga?: (deps: SagaDeps, db: PrismaClient) => SagaDeps;
-  readonly effects?: (effects: Effects, db: PrismaClient) => Effects;
+  readonly saga?: (deps: SagaDeps, db: Transactional) => SagaDeps;
+  readonly effects?: (effects: Effects, db: Transactional) => Effects;
 }
 
 /** Wires the order service. */
@@ -29,8 +29,7 @@ export const build = buildWith({});
 export function buildWith({ times, saga = (deps) => deps, effects: effectsOf = (effects) => effects }: Replaced) {
   return async (deps: ServiceDeps<typeof order>): Promise<BuiltService> => {
     const { database, config, to, log, metrics } = deps;
-    const db = new PrismaClient(database.prisma);
-    const { statements } = database;
+    const { statements: db } = database;
     const events = createStateEvents();
     const driving = await openDriving(deps, {
       db,
@@ -45,13 +44,13 @@ export function buildWith({ times, saga = (deps) => deps, effects: effectsOf = (
       products: createProducts(to('catalog')),
       settle: drivers.settle,
     });
-    const idempotency = createIdempotency({ db: statements, schema: order.name });
+    const idempotency = createIdempotency({ db, schema: order.name });
     const effects = effectsOf(createEffects(events), db);
     const erasure = createErasure({
       service: order.name,
       db,
       auth: to('auth'),
-      async erase(userIds, tx: Prisma.TransactionClient) {
+      async erase(userIds, tx: Statements) {
         await effects.erase(tx, userIds);
         await idempotency.erase(tx, userIds);
       },
@@ -63,7 +62,7 @@ export function buildWith({ times, saga = (deps) => deps, effects: effectsOf = (
       transport: to('payment'),
       types: order.consumes.payment,
       db,
-      async apply(happened, tx: Prisma.TransactionClient) {
+      async apply(happened, tx: Statements) {
         for (const { message } of happened) await effects.ofPayment(tx, message);
       },
       log,
@@ -75,7 +74,7 @@ export function buildWith({ times, saga = (deps) => deps, effects: effectsOf = (
       followers: [erasure.follow(metrics), payments],
       heard: changes.heard,
       events: serveEvents({
-        db: statements,
+        db,
         schema: order.name,
         produces: order.produces,
         keep: config.eventsRetention,

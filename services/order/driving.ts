@@ -1,4 +1,4 @@
-import type { PrismaClient } from '#gen/prisma/order/client.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type Changes, createChanges } from '#kit/db/changes.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
 import type { ServiceDeps } from '#kit/service/service.ts';
@@ -57,7 +57,7 @@ export async function openDriving(
     metrics,
   }: Pick<ServiceDeps<typeof order>, 'database' | 'config' | 'to' | 'log' | 'metrics'>,
   options: {
-    readonly db: PrismaClient;
+    readonly db: Transactional;
     readonly events: StateEvents;
     readonly times: Times;
     readonly change: (deps: SagaDeps) => SagaDeps;

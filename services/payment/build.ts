@@ -1,4 +1,3 @@
-import { PrismaClient } from '#gen/prisma/payment/client.ts';
 import { PaymentService } from '#gen/proto/signet/payment/v1/payment_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
@@ -19,8 +18,7 @@ export async function build({
   log,
   metrics,
 }: ServiceDeps<typeof payment>): Promise<BuiltService> {
-  const db = new PrismaClient(database.prisma);
-  const { statements } = database;
+  const { statements: db } = database;
   const timeout = config.providerTimeout;
   const { provider, work } = await providers[config.provider]({
     db,
@@ -30,7 +28,7 @@ export async function build({
     deliver: async (body, signature) => payments.due.wake(provider.receive(body, signature).key),
   });
   const payments = createPayments({ db, provider, timeout, now: database.clock.now, log });
-  const keys = createIdempotency({ db: statements, schema: payment.name });
+  const keys = createIdempotency({ db, schema: payment.name });
   const erasure = createErasure({
     service: payment.name,
     db,
@@ -47,7 +45,7 @@ export async function build({
     work: [payments.work, keys.work, erasure.work, ...work],
     followers: [erasure.follow(metrics)],
     events: serveEvents({
-      db: statements,
+      db,
       schema: payment.name,
       produces: payment.produces,
       keep: config.eventsRetention,

@@ -1,5 +1,5 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { v7 as uuidv7 } from 'uuid';
-import type { PrismaClient } from '#gen/prisma/payment/client.ts';
 import type { Log } from '#kit/log/log.ts';
 import { every, type Work } from '#kit/work/work.ts';
 import { type Charges, createCharges } from './domain/charges.ts';
@@ -26,7 +26,7 @@ export interface Payments {
 
 /** Wires the rules of payments. @param timeout timeout of a call to the provider, ms */
 export function createPayments(deps: {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly provider: Provider;
   readonly timeout: number;
   /** The database's time, ms since 1970. */

@@ -1,5 +1,5 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { PrismaClient } from '#gen/prisma/payment/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createLog, silentLog } from '#kit/log/log.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
@@ -7,12 +7,12 @@ import { providers } from './provider.ts';
 
 let fresh: FreshDatabase;
 let database: Database;
-let db: PrismaClient;
+let db: Transactional;
 let lines: string[];
 beforeEach(async () => {
   fresh = await freshDatabase();
   database = openDatabase({ url: fresh.url, applicationName: 'payment-test', log: silentLog });
-  db = new PrismaClient({ adapter: database.adapter });
+  db = database.statements;
   lines = [];
 });
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import type { PrismaClient } from '#gen/prisma/payment/client.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { Work } from '#kit/work/work.ts';
 import { openLedger } from './clients/sandbox/ledger.ts';
@@ -14,7 +14,7 @@ export interface OpenProvider {
 
 /** What a provider is opened with. */
 export interface ProviderDeps {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   /** Timeout of a call, ms. */
   readonly timeout: number;
   readonly isProduction: boolean;

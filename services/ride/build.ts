@@ -1,4 +1,4 @@
-import { type Prisma, PrismaClient } from '#gen/prisma/ride/client.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { RideService } from '#gen/proto/signet/ride/v1/ride_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createChanges } from '#kit/db/changes.ts';
@@ -30,8 +30,7 @@ const expireEvery = 1_000;
 
 /** Wires the ride service. */
 export async function build({ database, config, to, log, metrics }: ServiceDeps<typeof ride>): Promise<BuiltService> {
-  const db = new PrismaClient(database.prisma);
-  const { statements } = database;
+  const { statements: db } = database;
   const record = createRecordRides();
   const jobs = await openJobs<{ charge: Attempt }>(
     { database: config, service: ride.name, log, metrics },
@@ -44,12 +43,12 @@ export async function build({ database, config, to, log, metrics }: ServiceDeps<
   const charge = createCharging({ store: createFareStore(db, schedule), charges: payments });
   await jobs.run('charge', chargers, ({ data }) => charge(data));
   const changes = createChanges(changedChannel);
-  const idempotency = createIdempotency({ db: statements, schema: ride.name });
+  const idempotency = createIdempotency({ db, schema: ride.name });
   const erasure = createErasure({
     service: ride.name,
     db,
     auth: to('auth'),
-    erase: (accountIds, tx: Prisma.TransactionClient) => idempotency.erase(tx, accountIds),
+    erase: (accountIds, tx: Statements) => idempotency.erase(tx, accountIds),
     finish: (accountId, signal) => eraseRides({ db, record }, accountId, signal),
     log,
   });
@@ -59,7 +58,7 @@ export async function build({ database, config, to, log, metrics }: ServiceDeps<
     work: [every('expire rides', expireEvery, store.expire), idempotency.work, erasure.work],
     followers: [erasure.follow(metrics)],
     heard: changes.heard,
-    events: serveEvents({ db: statements, schema: ride.name, produces: ride.produces, keep: config.eventsRetention }),
+    events: serveEvents({ db, schema: ride.name, produces: ride.produces, keep: config.eventsRetention }),
     close: jobs.close,
   };
 }

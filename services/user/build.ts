@@ -1,4 +1,3 @@
-import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { ProfileService } from '#gen/proto/signet/user/v1/profile_service_pb.ts';
 import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
@@ -15,10 +14,9 @@ import { createProfileStore } from './store/profiles.ts';
 
 /** Wires the user service. */
 export function build({ database, config, to, log, metrics }: ServiceDeps<typeof user>): BuiltService {
-  const db = new PrismaClient(database.prisma);
   const auth = to('auth');
-  const { statements } = database;
-  const store = createProfileStore(statements);
+  const { statements: db } = database;
+  const store = createProfileStore(db);
   const profiles = createProfiles({ store, accounts: createAccounts(auth) });
   const erasure = createErasure({ service: user.name, db, auth, erase: store.erase, log });
   const accounts = follow({
@@ -40,6 +38,6 @@ export function build({ database, config, to, log, metrics }: ServiceDeps<typeof
     mounted: [mount(UserService, userHandler(profiles)), mount(ProfileService, profileHandler(store))],
     work: [erasure.work],
     followers: [accounts],
-    events: serveEvents({ db: statements, schema: user.name, produces: user.produces, keep: config.eventsRetention }),
+    events: serveEvents({ db, schema: user.name, produces: user.produces, keep: config.eventsRetention }),
   };
 }

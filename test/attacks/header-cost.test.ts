@@ -119,13 +119,13 @@ async function costOf(
  * round over all lengths spreads it over all of them.
  */
 async function leastCosts(
-  lengths: readonly number[],
+  at: readonly number[],
   rounds: number,
   costAt: (length: number) => Promise<number>,
 ): Promise<number[]> {
-  const least = lengths.map(() => Number.POSITIVE_INFINITY);
+  const least = at.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round < rounds; round++) {
-    for (const [at, length] of lengths.entries()) least[at] = Math.min(least[at]!, await costAt(length));
+    for (const [index, length] of at.entries()) least[index] = Math.min(least[index]!, await costAt(length));
   }
   return least;
 }

@@ -1,13 +1,12 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import type { Transport } from '@connectrpc/connect';
-import type { PrismaClient } from '#gen/prisma/user/client.ts';
 import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { createLog, silentLog } from '#kit/log/log.ts';
 import { sql } from '#kit/store/sql.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { follow, type Follower, type FollowOptions } from '../follow.ts';
 
-type Tx = Parameters<Parameters<PrismaClient['$transaction']>[0]>[0];
-type Options = FollowOptions<Tx, typeof UserDeletedSchema>;
+type Options = FollowOptions<typeof UserDeletedSchema>;
 
 /** Writes an effect for each event, as a row of `user.effects`. */
 export const writeEffects: Options['apply'] = async (events, tx) => {
@@ -18,7 +17,7 @@ export const writeEffects: Options['apply'] = async (events, tx) => {
 };
 
 /** Follows `user.deleted` of auth, as the service user; tries again soon. */
-export function followEffects(db: PrismaClient, transport: Transport, options: Partial<Options> = {}): Follower {
+export function followEffects(db: Transactional, transport: Transport, options: Partial<Options> = {}): Follower {
   return follow({
     consumer: 'user',
     source: 'auth',

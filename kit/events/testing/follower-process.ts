@@ -1,6 +1,5 @@
 // A consumer in its own process, for tests that kill it.
 import { setTimeout } from 'node:timers/promises';
-import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { EventService } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
@@ -12,7 +11,7 @@ import { withCaller } from './with-caller.ts';
 const { DATABASE_URL: url = '', TARGET: target = '', TOKEN: token = '' } = process.env;
 const database = openDatabase({ url: new Secret(url), applicationName: 'events-follower', log: silentLog });
 const channel = createGrpcTransport(target, [EventService]);
-const db = new PrismaClient({ adapter: database.adapter });
+const db = database.statements;
 followEffects(db, withCaller(channel, token), {
   async apply(events, tx) {
     // In the middle of the page, too: a kill must find the process between two effects.

@@ -1,6 +1,5 @@
 import { createClient, type Transport } from '@connectrpc/connect';
 import { randomUUID } from 'node:crypto';
-import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { EventService, type WatchResponse } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { SecretKeptSchema } from '#gen/proto/signet/test/v1/events_pb.ts';
 import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
@@ -32,7 +31,7 @@ export const produced = [UserRegisteredSchema, UserDeletedSchema, SecretKeptSche
 export interface EventDatabase {
   readonly fresh: FreshDatabase;
   readonly database: Database;
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   /** Records that an account was deleted, in a separate transaction. Returns the event's id. */
   tell(subject?: string): Promise<string>;
   /** The subjects of the effects, in the order in which they were written. */
@@ -64,7 +63,7 @@ export async function openEventDatabase(): Promise<EventDatabase> {
   await pool.query(
     'CREATE TABLE "user".effects (place int GENERATED ALWAYS AS IDENTITY, event uuid, subject text, at bigint)',
   );
-  const db = new PrismaClient({ adapter: database.adapter });
+  const db = database.statements;
   async function rows<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await pool.query<Row>(text, [...values])).rows;
   }

@@ -1,6 +1,5 @@
 // node kit/idempotency/testing/killed-process.ts: runs a request of USER_ID with the key "k", inserts its resource into
 // the table shop.made, prints the resource's id, and never answers.
-import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
@@ -10,7 +9,7 @@ import { contextOf, method, requestOf } from './rig.ts';
 const { DATABASE_URL: url = '', USER_ID: userId = '', LEASE: lease = '' } = process.env;
 const database = openDatabase({ url: new Secret(url), applicationName: 'keys-killed', log: silentLog });
 const keys = createIdempotency({
-  db: new PrismaClient({ adapter: database.adapter }),
+  db: database.statements,
   schema: 'shop',
   lease: Number(lease),
 });

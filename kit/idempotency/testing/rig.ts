@@ -1,6 +1,6 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { create } from '@bufbuild/protobuf';
 import { createContextValues } from '@connectrpc/connect';
-import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { ownerTable } from '#kit/events/tables.ts';
@@ -18,7 +18,7 @@ export const method = EchoService.method.create;
 /** Idempotency keys over a database. */
 export interface KeyDatabase {
   readonly url: Secret;
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly pool: Database['pool'];
   readonly keys: Idempotency;
   /** Rows of the table of keys. */
@@ -35,7 +35,7 @@ export async function openKeyDatabase(lease?: number): Promise<KeyDatabase> {
   await pool.query(idempotencyTable('shop'));
   await pool.query(ownerTable('shop'));
   await pool.query('CREATE TABLE shop.made (id uuid PRIMARY KEY)');
-  const db = new PrismaClient({ adapter: database.adapter });
+  const db = database.statements;
   return {
     url: fresh.url,
     db,

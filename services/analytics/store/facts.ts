@@ -1,13 +1,14 @@
+import type { Statements } from '#kit/store/statements.ts';
 import { formatMoney } from '#kit/money/money.ts';
 import type { Fact } from '../domain/facts.ts';
 import { addActivity, addCounts, addRevenue } from './read-models.ts';
-import { type Transaction, visitorsOf } from './visitors.ts';
+import { visitorsOf } from './visitors.ts';
 
 /**
  * Inserts facts and adds them to the read models, in the transaction of the cursor. A fact that was inserted before adds
  * nothing. A login of a deleted account is counted and has no visitor.
  */
-export async function insertOnce(facts: readonly Fact[], tx: Transaction): Promise<void> {
+export async function insertOnce(facts: readonly Fact[], tx: Statements): Promise<void> {
   if (facts.length === 0) return;
   const given = facts.map(({ id, kind, at, userId, amount }) => ({
     id,

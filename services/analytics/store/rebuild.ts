@@ -1,7 +1,6 @@
-import type { PrismaClient } from '#gen/prisma/analytics/client.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { sql } from '#kit/store/sql.ts';
 import { addActivity, addCounts, addRevenue } from './read-models.ts';
-import type { Transaction } from './visitors.ts';
 
 /** What read models were rebuilt from. */
 export interface Rebuilt {
@@ -15,17 +14,17 @@ interface Day {
   readonly to: Date;
 }
 
-/** Limits of the transaction of a day, ms. */
-const limits = { maxWait: 5_000, timeout: 60_000 } as const;
+/** Longest time for the transaction of a day, ms. */
+const timeout = 60_000;
 
 /**
  * Rebuilds the read models from the facts and the tracked events, day by day. The service may run meanwhile: a summary
  * sees each day as it was before or as it is after, and writes wait while a day is at work.
  */
-export async function rebuild(db: PrismaClient): Promise<Rebuilt> {
+export async function rebuild(db: Transactional): Promise<Rebuilt> {
   let [facts, trackedEvents] = [0, 0];
   for (const day of await daysWithRows(db)) {
-    const one = await db.$transaction((tx) => rebuildDay(tx, day), limits);
+    const one = await db.$transaction((tx) => rebuildDay(tx, day), { timeout });
     facts += one.facts;
     trackedEvents += one.trackedEvents;
   }
@@ -33,7 +32,7 @@ export async function rebuild(db: PrismaClient): Promise<Rebuilt> {
 }
 
 /** The UTC days that have rows, in facts or in read models. */
-function daysWithRows(db: PrismaClient): Promise<Day[]> {
+function daysWithRows(db: Transactional): Promise<Day[]> {
   return db.$queryRaw<Day[]>`
     SELECT day AS "from", day + interval '1 day' AS "to"
     FROM (
@@ -46,7 +45,7 @@ function daysWithRows(db: PrismaClient): Promise<Day[]> {
     ORDER BY day`;
 }
 
-async function rebuildDay(tx: Transaction, { from, to }: Day): Promise<Rebuilt> {
+async function rebuildDay(tx: Statements, { from, to }: Day): Promise<Rebuilt> {
   const within = sql`at >= ${from} AND at < ${to}`;
   await tx.$executeRaw`SET LOCAL lock_timeout = '30s'`;
   // Every write of a read model first writes to one of these tables. The mode also excludes another rebuild.

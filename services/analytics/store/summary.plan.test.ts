@@ -1,9 +1,9 @@
+import { sqlOf, type Statement, type Statements, type Transactional } from '#kit/store/statements.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PrismaClient } from '#gen/prisma/analytics/client.ts';
-import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Sql } from '#kit/store/sql.ts';
 import { type AnalyticsRig, openAnalyticsRig } from '../testing/rig.ts';
 import { createSummaryStore } from './summary.ts';
-import { anonymize, type Transaction } from './visitors.ts';
+import { anonymize } from './visitors.ts';
 
 /** How PostgreSQL reads the figures of 100,000 quarter hours and 100,000 visits, three years of them. */
 
@@ -34,12 +34,12 @@ afterAll(() => rig.close());
 /** A client that keeps statements instead of running them. */
 function recorder() {
   const statements: Sql[] = [];
-  const keep = (parts: TemplateStringsArray, ...values: unknown[]) => {
-    statements.push(sql(parts, ...values));
-    return Promise.resolve([]);
+  const keep = async (...statement: Statement) => {
+    statements.push(sqlOf(statement));
+    return [];
   };
-  const db = { $queryRaw: keep, $executeRaw: keep, $transaction: (all: Promise<unknown>[]) => Promise.all(all) };
-  return { db: db as unknown as PrismaClient & Transaction, statements };
+  const tx = { $queryRaw: keep, $executeRaw: keep } as unknown as Statements;
+  return { db: { ...tx, $transaction: (run) => run(tx) } satisfies Transactional, statements };
 }
 
 /** The plan of a statement for its values, and that for any values, which a prepared statement may use. */

@@ -1,10 +1,10 @@
-import type { PrismaClient } from '#gen/prisma/analytics/client.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { TrackingStore } from '../domain/tracking.ts';
 import { addActivity } from './read-models.ts';
 import { visitorsOf } from './visitors.ts';
 
 /** Creates the store of tracked events in PostgreSQL. */
-export function createTrackingStore(db: PrismaClient): TrackingStore {
+export function createTrackingStore(db: Transactional): TrackingStore {
   return {
     async insert(userId, events) {
       const given = events.map(({ at, ...event }) => ({ ...event, at: at.toISOString() }));

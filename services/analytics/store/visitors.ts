@@ -1,9 +1,6 @@
-import type { Prisma } from '#gen/prisma/analytics/client.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { type Sql, sql } from '#kit/store/sql.ts';
-
-/** The client of a transaction. */
-export type Transaction = Prisma.TransactionClient;
 
 /**
  * Returns the CTEs `owner` and `visitor`: the latter has `user_id` and `id` of each user whose account was not deleted, and
@@ -26,7 +23,7 @@ const batch = 5_000;
  * Deletes what clients tracked about an erased user, in batches, and then cuts the link between the user and their facts.
  * Facts, names and times remain under an id that stands for no account any more. Idempotent.
  */
-export async function anonymize(db: Transaction, userId: string, signal: AbortSignal): Promise<void> {
+export async function anonymize(db: Statements, userId: string, signal: AbortSignal): Promise<void> {
   let last: string | null = null;
   do {
     const changed: { id: string }[] = await db.$queryRaw`

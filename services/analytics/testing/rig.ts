@@ -1,6 +1,6 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { PrismaClient } from '#gen/prisma/analytics/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createTombstones } from '#kit/erasure/owners.ts';
 import { silentLog } from '#kit/log/log.ts';
@@ -16,7 +16,7 @@ import { anonymize } from '../store/visitors.ts';
 
 /** The stores of the analytics service, in a database of the test. */
 export interface AnalyticsRig {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly pool: Database['pool'];
   readonly url: FreshDatabase['url'];
   /** Applies facts in a transaction, as a follower does. */
@@ -33,7 +33,7 @@ export interface AnalyticsRig {
 export async function openAnalyticsRig(): Promise<AnalyticsRig> {
   const fresh = await freshDatabase();
   const database = openDatabase({ url: fresh.url, max: 30, applicationName: 'analytics-test', log: silentLog });
-  const db = new PrismaClient(database.prisma);
+  const db = database.statements;
   const tracking = createTrackingStore(db);
   const summarize = createSummaries(createSummaryStore(db));
   const tombstones = createTombstones(db, 'analytics');

@@ -1,7 +1,6 @@
 import { Code, ConnectError, createRouterTransport } from '@connectrpc/connect';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { PrismaClient } from '#gen/prisma/cart/client.ts';
 import { CatalogService } from '#gen/proto/signet/catalog/v1/catalog_service_pb.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
@@ -45,7 +44,7 @@ beforeAll(async () => {
       },
     });
   });
-  const store = createCartStore(new PrismaClient({ adapter: database.adapter }));
+  const store = createCartStore(database.statements);
   carts = createCarts({ store, offers: createOffers(catalog) });
 });
 afterAll(async () => {

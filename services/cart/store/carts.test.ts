@@ -1,6 +1,6 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PrismaClient } from '#gen/prisma/cart/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createTombstones } from '#kit/erasure/owners.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
@@ -11,12 +11,12 @@ import { createCartStore } from './carts.ts';
 
 let fresh: FreshDatabase;
 let database: Database;
-let db: PrismaClient;
+let db: Transactional;
 let store: ReturnType<typeof createCartStore>;
 beforeAll(async () => {
   fresh = await freshDatabase();
   database = openDatabase({ url: fresh.url, max: 30, applicationName: 'test', log: silentLog });
-  db = new PrismaClient({ adapter: database.adapter });
+  db = database.statements;
   store = createCartStore(db);
 });
 afterAll(async () => {

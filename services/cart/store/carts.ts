@@ -1,10 +1,8 @@
-import { type Prisma, type PrismaClient } from '#gen/prisma/cart/client.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { formatMoney, amountOf } from '#kit/money/money.ts';
 import type { CartStore, StoredCart } from '../domain/carts.ts';
 import type { Line } from '../domain/lines.ts';
-
-type Transaction = Prisma.TransactionClient;
 
 /** A line's row; without a product for a cart without lines. */
 interface LineRow {
@@ -15,20 +13,17 @@ interface LineRow {
   readonly price: string;
 }
 
-/** Limits of a change, ms: it waits for earlier changes of the cart, and for a connection. */
-const limits = { maxWait: 5_000, timeout: 10_000 } as const;
-
 /**
  * Creates the cart store in PostgreSQL. A change is a transaction that first locks the owner's row, because limits concern
  * all lines of a cart: the next statement sees the changes that it waited for.
  */
-export function createCartStore(db: PrismaClient) {
+export function createCartStore(db: Transactional) {
   /** Returns undefined without running the work if the account was deleted. */
-  function change<T>(userId: string, work: (tx: Transaction) => Promise<T>): Promise<T | undefined> {
+  function change<T>(userId: string, work: (tx: Statements) => Promise<T>): Promise<T | undefined> {
     return db.$transaction(async (tx) => {
       const owners = await tx.$queryRaw<unknown[]>(livingOwners('cart', [userId]));
       return owners.length === 0 ? undefined : work(tx);
-    }, limits);
+    });
   }
 
   return {
@@ -88,7 +83,7 @@ export function createCartStore(db: PrismaClient) {
       });
     },
     /** Deletes the carts of erased accounts in the transaction that writes their tombstones. */
-    async erase(userIds: readonly string[], tx: Transaction): Promise<void> {
+    async erase(userIds: readonly string[], tx: Statements): Promise<void> {
       const ids = [...userIds];
       await tx.$executeRaw`DELETE FROM cart.carts WHERE user_id = ANY (${ids}::uuid[])`;
       await tx.$executeRaw`DELETE FROM cart.cleared_orders WHERE user_id = ANY (${ids}::uuid[])`;
@@ -96,13 +91,13 @@ export function createCartStore(db: PrismaClient) {
   } satisfies CartStore & Record<string, unknown>;
 }
 
-async function touch(tx: Transaction, userId: string): Promise<void> {
+async function touch(tx: Statements, userId: string): Promise<void> {
   await tx.$executeRaw`
     INSERT INTO cart.carts (user_id) VALUES (${userId}::uuid) ON CONFLICT (user_id) DO UPDATE SET updated_at = now()`;
 }
 
 /** Reads a cart in one statement, so that lines and time agree. */
-async function readCart(db: Pick<PrismaClient, '$queryRaw'>, userId: string): Promise<StoredCart> {
+async function readCart(db: Pick<Transactional, '$queryRaw'>, userId: string): Promise<StoredCart> {
   const rows = await db.$queryRaw<LineRow[]>`
     SELECT c.updated_at AS "updatedAt", l.product_id AS "productId", l.quantity, l.currency, l.price::text AS price
     FROM cart.carts c LEFT JOIN cart.lines l ON l.user_id = c.user_id

@@ -1,8 +1,7 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/catalog/client.ts';
+import { sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { move } from '#kit/store/move.ts';
 import { reservationStates } from '../domain/reservations.ts';
-
-type Statements = Pick<PrismaClient, '$executeRaw' | '$queryRaw'>;
 
 const expire = move(reservationStates, 'reserved', 'expired');
 
@@ -13,7 +12,7 @@ const atOnce = 500;
  * Adds the pieces of reservations to the stock. For the end of a WITH list whose `ended` has the order ids. Every statement
  * locks the reservations before the products, and several rows in the order of their ids, so that none can deadlock.
  */
-export const putBack = Prisma.sql`
+export const putBack = sql`
   back AS (
     SELECT l.product_id, sum(l.quantity)::int AS quantity
     FROM catalog.reservation_lines l JOIN ended ON ended.order_id = l.order_id
@@ -38,8 +37,8 @@ export const putBack = Prisma.sql`
 export async function expireLapsed(db: Statements, productIds?: readonly string[]): Promise<number> {
   const concerned =
     productIds === undefined
-      ? Prisma.sql`true`
-      : Prisma.sql`EXISTS (
+      ? sql`true`
+      : sql`EXISTS (
           SELECT FROM catalog.reservation_lines l
           WHERE l.order_id = r.order_id AND l.product_id = ANY (${[...productIds]}::uuid[]))`;
   let expired = 0;

@@ -1,4 +1,5 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/catalog/client.ts';
+import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { PageQuery } from '#kit/page/page.ts';
 import { ascending, descending, keyset, type Order } from '#kit/store/keyset.ts';
 import { where } from '#kit/store/where.ts';
@@ -28,7 +29,7 @@ const orders: Readonly<Record<ProductOrder, ListOrder>> = {
 
 /** Reads a page of products that match all filters. */
 export async function pageOfProducts(
-  db: Pick<PrismaClient, '$queryRaw'>,
+  db: Pick<Transactional, '$queryRaw'>,
   selection: ProductSelection,
   by: ProductOrder,
   query: PageQuery,
@@ -38,21 +39,21 @@ export async function pageOfProducts(
 }
 
 /** Returns the statement of a page. */
-export function pageSql(selection: ProductSelection, by: ProductOrder, { take, after }: PageQuery): Prisma.Sql {
+export function pageSql(selection: ProductSelection, by: ProductOrder, { take, after }: PageQuery): Sql {
   const { query, category, currencyCode, minPrice, maxPrice, active } = selection;
   const { order } = orders[by];
-  const search = Prisma.sql`${query ?? ''}::tsquery`;
+  const search = sql`${query ?? ''}::tsquery`;
   const matching = where([
-    query !== undefined && Prisma.sql`search @@ ${search}`,
-    category !== undefined && Prisma.sql`category = ${category}`,
-    currencyCode !== undefined && Prisma.sql`currency = ${currencyCode}`,
-    minPrice !== undefined && Prisma.sql`price >= ${minPrice}::numeric`,
-    maxPrice !== undefined && Prisma.sql`price <= ${maxPrice}::numeric`,
-    active !== undefined && Prisma.sql`active = ${active}`,
+    query !== undefined && sql`search @@ ${search}`,
+    category !== undefined && sql`category = ${category}`,
+    currencyCode !== undefined && sql`currency = ${currencyCode}`,
+    minPrice !== undefined && sql`price >= ${minPrice}::numeric`,
+    maxPrice !== undefined && sql`price <= ${maxPrice}::numeric`,
+    active !== undefined && sql`active = ${active}`,
   ]);
   // The rank is a value of the row and the query alone, so that other products cannot move a row between pages.
-  const rank = by === 'relevance' ? Prisma.sql`ts_rank(search, ${search})` : Prisma.sql`0::real`;
-  return Prisma.sql`
+  const rank = by === 'relevance' ? sql`ts_rank(search, ${search})` : sql`0::real`;
+  return sql`
     SELECT ${productColumns}, p.sort_name AS "sortName", p.rank::text AS rank
     FROM (SELECT *, ${rank} AS rank FROM catalog.products WHERE ${matching}) p ${lapsedStock}
     WHERE ${where([keyset(order, after)])}

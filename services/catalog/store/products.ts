@@ -1,4 +1,5 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/catalog/client.ts';
+import { join, sql } from '#kit/store/sql.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { formatMoney } from '#kit/money/money.ts';
 import type { NewProduct, Product, ProductStore } from '../domain/products.ts';
 import { nameKey, searchVector } from '../domain/search.ts';
@@ -6,10 +7,8 @@ import { expireLapsed } from './lapsed.ts';
 import { pageOfProducts } from './list.ts';
 import { lapsedStock, productColumns, type ProductRow, toProduct } from './rows.ts';
 
-type Statements = Pick<PrismaClient, '$queryRaw'>;
-
 /** Creates the product store in PostgreSQL. */
-export function createProductStore(db: PrismaClient): ProductStore {
+export function createProductStore(db: Transactional): ProductStore {
   async function find(id: string): Promise<Product | undefined> {
     const [product] = await findMany(db, [id]);
     return product;
@@ -59,7 +58,7 @@ async function findMany(db: Statements, ids: readonly string[]): Promise<Product
 /** Inserts products in one statement, except those whose SKU is taken. Returns the ids of the inserted ones. */
 export async function insertProducts(db: Statements, products: readonly NewProduct[]): Promise<string[]> {
   const rows = products.map(
-    ({ id, sku, name, description, category, price, stock, imageUrl, active }) => Prisma.sql`(
+    ({ id, sku, name, description, category, price, stock, imageUrl, active }) => sql`(
       ${id}::uuid, ${sku}, ${name}, ${description}, ${category}, ${price.currencyCode}, ${formatMoney(price)}::numeric,
       ${stock}::int, ${imageUrl}, ${active}, ${searchVector({ name, description, category, sku })}::tsvector,
       ${nameKey(name)})`,
@@ -67,7 +66,7 @@ export async function insertProducts(db: Statements, products: readonly NewProdu
   const inserted = await db.$queryRaw<{ id: string }[]>`
     INSERT INTO catalog.products
       (id, sku, name, description, category, currency, price, stock, image_url, active, search, sort_name)
-    VALUES ${Prisma.join(rows)}
+    VALUES ${join(rows)}
     ON CONFLICT (sku) DO NOTHING
     RETURNING id`;
   return inserted.map(({ id }) => id);

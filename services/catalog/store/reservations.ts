@@ -1,13 +1,10 @@
-import type { PrismaClient } from '#gen/prisma/catalog/client.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { move, moveFromAny } from '#kit/store/move.ts';
 import { type Reservation, reservationStates, type ReservationStore } from '../domain/reservations.ts';
 import { expireLapsed, putBack } from './lapsed.ts';
 
 const commit = move(reservationStates, 'reserved', 'committed');
 const release = moveFromAny(reservationStates, 'released');
-
-/** Limits of a reservation's transaction, ms: it waits for the locks of others (kit/db/database.ts), and for a connection. */
-const limits = { maxWait: 5_000, timeout: 10_000 } as const;
 
 /** Ends a transaction without effect. */
 class Short extends Error {
@@ -19,7 +16,7 @@ class Short extends Error {
 }
 
 /** Creates the reservation store in PostgreSQL. */
-export function createReservationStore(db: PrismaClient): ReservationStore {
+export function createReservationStore(db: Transactional): ReservationStore {
   return {
     async reserveOnce(orderId, lines, life) {
       const productIds = lines.map(({ productId }) => productId);
@@ -61,7 +58,7 @@ export function createReservationStore(db: PrismaClient): ReservationStore {
             SELECT product_id AS "productId" FROM short`;
           if (short.length > 0) throw new Short(short.map(({ productId }) => productId));
           return made;
-        }, limits);
+        });
       } catch (error) {
         if (error instanceof Short) return { short: error.productIds };
         throw error;

@@ -1,4 +1,4 @@
-import { Prisma } from '#gen/prisma/catalog/client.ts';
+import { sql } from '#kit/store/sql.ts';
 import { amountOf } from '#kit/money/money.ts';
 import { columns } from '#kit/store/columns.ts';
 import type { Product } from '../domain/products.ts';
@@ -18,8 +18,8 @@ export const productColumns = columns<ProductRow>('p', {
   description: true,
   category: true,
   currency: true,
-  price: Prisma.sql`p.price::text`,
-  stock: Prisma.sql`p.stock + coalesce(lapsed.quantity, 0)`,
+  price: sql`p.price::text`,
+  stock: sql`p.stock + coalesce(lapsed.quantity, 0)`,
   imageUrl: true,
   active: true,
   createdAt: true,
@@ -30,7 +30,7 @@ export const productColumns = columns<ProductRow>('p', {
  * To join with products `p`: what lapsed reservations hold of them. They can be bought, although the sweep has not yet
  * put them back. There are few, and a partial index has them.
  */
-export const lapsedStock = Prisma.sql`
+export const lapsedStock = sql`
   LEFT JOIN (
     SELECT l.product_id, sum(l.quantity)::int AS quantity
     FROM catalog.reservations r JOIN catalog.reservation_lines l ON l.order_id = r.order_id

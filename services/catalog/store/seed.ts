@@ -1,5 +1,5 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { v7 as uuidv7 } from 'uuid';
-import type { PrismaClient } from '#gen/prisma/catalog/client.ts';
 import { amountOf } from '#kit/money/money.ts';
 import type { NewProduct } from '../domain/products.ts';
 import { exampleProducts } from './example-products.ts';
@@ -9,7 +9,7 @@ import { insertProducts } from './products.ts';
  * Adds the example products to a catalog without products. Replicas that start at the same time add each once.
  * @returns the number of added products
  */
-export async function seedShop(db: PrismaClient): Promise<number> {
+export async function seedShop(db: Transactional): Promise<number> {
   const [some] = await db.$queryRaw<unknown[]>`SELECT id FROM catalog.products LIMIT 1`;
   if (some !== undefined) return 0;
   return (await insertProducts(db, seeds())).length;

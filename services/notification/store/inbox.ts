@@ -1,4 +1,5 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/notification/client.ts';
+import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { columns, present } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
 import { where } from '#kit/store/where.ts';
@@ -24,18 +25,18 @@ const rowColumns = columns<Row>('n', {
   data: true,
   createdAt: true,
   readAt: true,
-  locale: Prisma.sql`coalesce((SELECT l.locale FROM notification.languages l WHERE l.user_id = n.user_id), '')`,
+  locale: sql`coalesce((SELECT l.locale FROM notification.languages l WHERE l.user_id = n.user_id), '')`,
 });
 
 const newestFirst = descending(['n.place', 'bigint']);
 
 /** Creates the store of inboxes in PostgreSQL. */
-export function createInboxStore(db: PrismaClient): InboxStore {
+export function createInboxStore(db: Transactional): InboxStore {
   return {
     async page(userId, unreadOnly, { take, after }) {
       const wanted = where([
-        Prisma.sql`n.user_id = ${userId}::uuid`,
-        unreadOnly && Prisma.sql`n.read_at IS NULL`,
+        sql`n.user_id = ${userId}::uuid`,
+        unreadOnly && sql`n.read_at IS NULL`,
         keyset(newestFirst, after),
       ]);
       const rows = await db.$queryRaw<Row[]>`

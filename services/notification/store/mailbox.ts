@@ -1,4 +1,5 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/notification/client.ts';
+import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { columns } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
@@ -20,7 +21,7 @@ const mailColumns = columns<KeptMail>('m', {
 const newestFirst = descending(['m.created_at', 'timestamptz'], ['m.id', 'uuid']);
 
 /** Creates the store of the development mailbox in PostgreSQL. */
-export function createMailboxStore(db: PrismaClient): MailboxStore {
+export function createMailboxStore(db: Transactional): MailboxStore {
   return {
     async insert({ id, userId, recipient, subject, text, html }) {
       await db.$executeRaw`
@@ -34,10 +35,7 @@ export function createMailboxStore(db: PrismaClient): MailboxStore {
         ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, text = excluded.text, html = excluded.html`;
     },
     page(recipient, { take, after }) {
-      const wanted = where([
-        recipient !== undefined && Prisma.sql`m.recipient = ${recipient}`,
-        keyset(newestFirst, after),
-      ]);
+      const wanted = where([recipient !== undefined && sql`m.recipient = ${recipient}`, keyset(newestFirst, after)]);
       return db.$queryRaw<KeptMail[]>`
         SELECT ${mailColumns} FROM notification.mails m WHERE ${wanted} ORDER BY ${newestFirst.by} LIMIT ${take}`;
     },

@@ -1,6 +1,6 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PrismaClient } from '#gen/prisma/notification/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createTombstones } from '#kit/erasure/owners.ts';
 import { silentLog } from '#kit/log/log.ts';
@@ -12,13 +12,13 @@ import { createPreferenceStore } from './preferences.ts';
 
 let fresh: FreshDatabase;
 let database: Database;
-let db: PrismaClient;
+let db: Transactional;
 let notices: ReturnType<typeof createNoticeStore>;
 let inbox: ReturnType<typeof createInboxStore>;
 beforeAll(async () => {
   fresh = await freshDatabase();
   database = openDatabase({ url: fresh.url, max: 30, applicationName: 'test', log: silentLog });
-  db = new PrismaClient({ adapter: database.adapter });
+  db = database.statements;
   notices = createNoticeStore(db);
   inbox = createInboxStore(db);
 });

@@ -1,13 +1,10 @@
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { v7 as uuidv7 } from 'uuid';
-import type { Prisma, PrismaClient } from '#gen/prisma/notification/client.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { isSecurity } from '../domain/kinds.ts';
 import type { Addressed, MessageJob } from '../domain/messages.ts';
 import type { Notice } from '../domain/notices.ts';
 import { standard } from '../domain/preferences.ts';
-
-/** The client of a transaction. */
-export type Transaction = Prisma.TransactionClient;
 
 /** The channel on which PostgreSQL notifies of new notifications; the payload is the user's id. */
 export const madeChannel = 'signet_notifications';
@@ -18,13 +15,13 @@ export interface NoticeOfEvent extends Notice {
 }
 
 /** Creates the store of what events give rise to. */
-export function createNoticeStore(db: PrismaClient) {
+export function createNoticeStore(db: Transactional) {
   return {
     /**
      * Inserts notifications in the transaction of the cursor, one for each event, kind and user, and none for erased accounts.
      * Returns the messages to send, by the users' preferences.
      */
-    async insertOnce(notices: readonly NoticeOfEvent[], tx: Transaction): Promise<MessageJob[]> {
+    async insertOnce(notices: readonly NoticeOfEvent[], tx: Statements): Promise<MessageJob[]> {
       if (notices.length === 0) return [];
       const given = notices.map(({ eventId, userId, kind, data, linkId }) => ({
         id: uuidv7(),
@@ -72,7 +69,7 @@ export function createNoticeStore(db: PrismaClient) {
     },
 
     /** Sets the languages of users, in the transaction of the cursor. The last of several for a user counts. */
-    async setLocales(locales: ReadonlyMap<string, string>, tx: Transaction): Promise<void> {
+    async setLocales(locales: ReadonlyMap<string, string>, tx: Statements): Promise<void> {
       if (locales.size === 0) return;
       await tx.$executeRaw`
         WITH owner AS (${livingOwners('notification', [...locales.keys()])}), given AS (
@@ -83,7 +80,7 @@ export function createNoticeStore(db: PrismaClient) {
     },
 
     /** Deletes everything of erased accounts, in the transaction that writes their tombstones. */
-    async erase(userIds: readonly string[], tx: Transaction): Promise<void> {
+    async erase(userIds: readonly string[], tx: Statements): Promise<void> {
       const ids = [...userIds];
       await tx.$executeRaw`DELETE FROM notification.notifications WHERE user_id = ANY(${ids}::uuid[])`;
       await tx.$executeRaw`DELETE FROM notification.preferences WHERE user_id = ANY(${ids}::uuid[])`;

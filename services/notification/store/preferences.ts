@@ -1,14 +1,15 @@
-import type { PrismaClient } from '#gen/prisma/notification/client.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import type { Kind } from '../domain/kinds.ts';
 import { type PreferenceStore, standard } from '../domain/preferences.ts';
 
 /** Creates the store of preferences in PostgreSQL. A user without a row has the standard ones. */
-export function createPreferenceStore(db: PrismaClient): PreferenceStore {
+export function createPreferenceStore(db: Transactional): PreferenceStore {
   return {
     async find(userId) {
-      const rows = await db.preference.findMany({ where: { userId }, select: { kind: true, email: true, sms: true } });
-      return new Map(rows.map(({ kind, ...channels }) => [kind as Kind, channels]));
+      const rows = await db.$queryRaw<{ kind: Kind; email: boolean; sms: boolean }[]>`
+        SELECT kind, email, sms FROM notification.preferences WHERE user_id = ${userId}::uuid`;
+      return new Map(rows.map(({ kind, ...channels }) => [kind, channels]));
     },
     async choose(userId, changes) {
       const given = changes.map(({ kind, email, sms }) => ({ kind, email: email ?? null, sms: sms ?? null }));

@@ -1,9 +1,10 @@
+import { join, sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type {
   PaymentFailed,
   PaymentRefunded,
   PaymentSucceeded,
 } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
-import { Prisma } from '#gen/prisma/order/client.ts';
 import { type Actor, soldStates } from '../domain/order.ts';
 import { type Failure, undoing } from '../domain/steps.ts';
 import type { StateEvents } from './events.ts';
@@ -17,16 +18,16 @@ export interface Effects {
    * order becomes refunded, and one that is not confirmed yet does so after its saga. A refund by the saga has no effect:
    * the saga moves the order itself.
    */
-  ofPayment(tx: Prisma.TransactionClient, payment: PaymentSucceeded | PaymentFailed | PaymentRefunded): Promise<void>;
+  ofPayment(tx: Statements, payment: PaymentSucceeded | PaymentFailed | PaymentRefunded): Promise<void>;
   /** Removes what identifies users from their orders. Orders keep lines, amounts, country, times and state. */
-  erase(tx: Prisma.TransactionClient, userIds: readonly string[]): Promise<void>;
+  erase(tx: Statements, userIds: readonly string[]): Promise<void>;
 }
 
 /** Creates the effects of other services' events on orders. */
 export function createEffects(events: StateEvents): Effects {
-  async function refund(tx: Prisma.TransactionClient, orderId: string): Promise<void> {
+  async function refund(tx: Statements, orderId: string): Promise<void> {
     const [actor, reason]: [Actor, Failure] = ['support', 'PAYMENT_REFUNDED'];
-    const isSold = Prisma.sql`state IN (${Prisma.join([...soldStates])})`;
+    const isSold = sql`state IN (${join([...soldStates])})`;
     const [row] = await tx.$queryRaw<OrderRow[]>`
       WITH o AS (
         UPDATE "order".orders SET
@@ -34,7 +35,7 @@ export function createEffects(events: StateEvents): Effects {
           state = CASE WHEN ${isSold} THEN 'refunded' ELSE state END,
           updated_at = CASE WHEN ${isSold} THEN now() ELSE updated_at END
         WHERE id = ${orderId}::uuid AND NOT payment_refunded AND state NOT IN ('cancelled', 'refunded')
-          AND (step IS NULL OR step NOT IN (${Prisma.join([...undoing])}))
+          AND (step IS NULL OR step NOT IN (${join([...undoing])}))
         RETURNING *
       ), entry AS (
         INSERT INTO "order".history (order_id, version, state, reason, actor)

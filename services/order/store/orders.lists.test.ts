@@ -1,6 +1,7 @@
+import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type PrismaClient, Prisma } from '#gen/prisma/order/client.ts';
 import type { OrderFilter } from '../domain/orders.ts';
 import { createOrderStore } from './orders.ts';
 import { openStores } from './testing/rig.ts';
@@ -32,13 +33,13 @@ const filters: readonly OrderFilter[] = [
 ];
 
 /** A client that explains the statements of a store instead of running them. */
-function explaining(plans: string[]): PrismaClient {
+function explaining(plans: string[]): Transactional {
   const explain = async (text: TemplateStringsArray, ...values: unknown[]) => {
-    const lines = await stores.db.$queryRaw<Record<string, string>[]>`EXPLAIN ${Prisma.sql(text, ...values)}`;
+    const lines = await stores.db.$queryRaw<Record<string, string>[]>`EXPLAIN ${sql(text, ...values)}`;
     plans.push(lines.flatMap((line) => Object.values(line)).join('\n'));
     return [];
   };
-  return { $queryRaw: explain } as unknown as PrismaClient;
+  return { $queryRaw: explain } as unknown as Transactional;
 }
 
 test.each(filters)('the list %o of 100,000 orders reads an index, and sorts nothing', async (filter) => {

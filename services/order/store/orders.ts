@@ -1,4 +1,5 @@
-import { type PrismaClient, Prisma } from '#gen/prisma/order/client.ts';
+import { join, type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { formatMoney } from '#kit/money/money.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
@@ -16,7 +17,7 @@ const shipping = move(states, 'confirmed', 'shipped');
 const delivering = move(states, 'shipped', 'delivered');
 
 /** Adds the job that drives an order, in the transaction of its change. */
-export type Schedule = (tx: Prisma.TransactionClient, orderId: string) => Promise<void>;
+export type Schedule = (tx: Statements, orderId: string) => Promise<void>;
 
 /**
  * Creates the store of orders in PostgreSQL. `place` and the erasure both lock the owner's row first, which decides
@@ -24,7 +25,7 @@ export type Schedule = (tx: Prisma.TransactionClient, orderId: string) => Promis
  * @param options.deadline time after which the saga of a new order turns back, ms
  */
 export function createOrderStore(options: {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly events: StateEvents;
   readonly schedule: Schedule;
   readonly deadline: number;
@@ -33,7 +34,7 @@ export function createOrderStore(options: {
   const deadline = options.deadline / 1_000;
 
   /** Moves an order by hand of support, with its history and its event. */
-  async function moveByHand(id: string, { set, where: from }: Move, more: Prisma.Sql, condition: Prisma.Sql) {
+  async function moveByHand(id: string, { set, where: from }: Move, more: Sql, condition: Sql) {
     return db.$transaction(async (tx) => {
       const [row] = await tx.$queryRaw<OrderRow[]>`
         WITH o AS (
@@ -77,13 +78,13 @@ export function createOrderStore(options: {
     async find(id, userId) {
       const [row] = await db.$queryRaw<Parameters<typeof toProgress>[0][]>`
         SELECT ${progressColumns} FROM "order".orders AS o
-        WHERE ${where([Prisma.sql`id = ${id}::uuid`, userId !== undefined && Prisma.sql`user_id = ${userId}::uuid`])}`;
+        WHERE ${where([sql`id = ${id}::uuid`, userId !== undefined && sql`user_id = ${userId}::uuid`])}`;
       return row && toProgress(row);
     },
     async page({ userId, state }, { take, after }) {
       const wanted = where([
-        userId !== undefined && Prisma.sql`user_id = ${userId}::uuid`,
-        state !== undefined && Prisma.sql`state = ${state}`,
+        userId !== undefined && sql`user_id = ${userId}::uuid`,
+        state !== undefined && sql`state = ${state}`,
         keyset(newestFirst, after),
       ]);
       const rows = await db.$queryRaw<OrderRow[]>`
@@ -99,7 +100,7 @@ export function createOrderStore(options: {
             step = CASE WHEN state = ${confirmed} THEN ${step} ELSE step END,
             failure = CASE WHEN state = ${confirmed} THEN ${failure} ELSE failure END
           WHERE id = ${id}::uuid AND user_id = ${userId}::uuid AND cancel_requested_at IS NULL
-            AND state IN (${Prisma.join([...cancellableStates])})
+            AND state IN (${join([...cancellableStates])})
           RETURNING state = ${confirmed} AS begins`;
         if (!row) return false;
         await tx.$executeRaw`SELECT pg_notify(${changedChannel}, ${id})`;
@@ -112,10 +113,10 @@ export function createOrderStore(options: {
       moveByHand(
         id,
         shipping,
-        Prisma.sql`tracking_code = ${trackingCode},`,
-        Prisma.sql`cancel_requested_at IS NULL AND NOT payment_refunded`,
+        sql`tracking_code = ${trackingCode},`,
+        sql`cancel_requested_at IS NULL AND NOT payment_refunded`,
       ),
-    deliver: (id) => moveByHand(id, delivering, Prisma.empty, Prisma.sql`true`),
+    deliver: (id) => moveByHand(id, delivering, sql``, sql`true`),
   };
 }
 

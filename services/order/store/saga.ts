@@ -1,4 +1,4 @@
-import type { PrismaClient, Prisma } from '#gen/prisma/order/client.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { states } from '../domain/order.ts';
 import type { SagaOrder, SagaStore } from '../domain/saga.ts';
 import type { Move } from '../domain/steps.ts';
@@ -16,7 +16,7 @@ export const changedChannel = 'signet_order_changed';
  * @param options.hold how long a driver holds an order after it has taken or moved it, ms
  */
 export function createSagaStore(options: {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly events: StateEvents;
   readonly hold: number;
 }): SagaStore {
@@ -25,7 +25,7 @@ export function createSagaStore(options: {
 
   /** One statement: the move, its entry in the history, and the notification. */
   async function write(
-    tx: Prisma.TransactionClient,
+    tx: Statements,
     { id, version, state }: SagaOrder,
     { reaches, ...change }: Move,
   ): Promise<SagaOrder | undefined> {

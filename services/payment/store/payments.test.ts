@@ -1,3 +1,4 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { fromBinary, toJson } from '@bufbuild/protobuf';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
@@ -7,7 +8,6 @@ import {
   PaymentRefundedSchema,
   PaymentSucceededSchema,
 } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
-import type { PrismaClient } from '#gen/prisma/payment/client.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Sql } from '#kit/store/sql.ts';
@@ -90,7 +90,7 @@ describe('erasure', () => {
       service: 'payment',
       db: rig.db,
       auth: undefined as never,
-      erase: (ids, tx: Parameters<Parameters<PrismaClient['$transaction']>[0]>[0]) => anonymize(tx, ids),
+      erase: (ids, tx) => anonymize(tx, ids),
       log: silentLog,
     });
     return rig.db.$transaction((tx) => erasure.apply(userIds, tx));
@@ -165,7 +165,7 @@ describe('lists of 100,000 payments', () => {
         plan = rows.map((row) => row['QUERY PLAN']).join('\n');
         return [];
       },
-    } as unknown as PrismaClient;
+    } as unknown as Transactional;
     const store = createPaymentStore(explaining, createPaymentEvents(), uuidv7);
     await store.page({ userId: undefined, orderId: undefined, state: undefined, ...filter }, { take: 21, after });
     return plan;

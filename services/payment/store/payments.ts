@@ -1,4 +1,4 @@
-import type { PrismaClient } from '#gen/prisma/payment/client.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
 import { move } from '#kit/store/move.ts';
@@ -21,7 +21,7 @@ const newestFirst = descending(['p.created_at', 'timestamptz'], ['p.id', 'uuid']
  * Creates the store of payments in PostgreSQL.
  * @param newId returns a UUIDv7
  */
-export function createPaymentStore(db: PrismaClient, record: PaymentEvents, newId: () => string): PaymentStore {
+export function createPaymentStore(db: Transactional, record: PaymentEvents, newId: () => string): PaymentStore {
   async function find(id: string, userId?: string): Promise<Payment | undefined> {
     const wanted = where([sql`p.id = ${id}::uuid`, userId !== undefined && sql`p.user_id = ${userId}::uuid`]);
     const [payment] = await readPayments(db, sql`SELECT ${paymentColumns} FROM payment.payments p WHERE ${wanted}`);

@@ -1,20 +1,11 @@
-import type { PrismaClient } from '#gen/prisma/payment/client.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { add, type Amount, isSame, subtract } from '#kit/money/money.ts';
 import { move, moveFromAny } from '#kit/store/move.ts';
 import { type Sql, sql } from '#kit/store/sql.ts';
 import { type Payment, paymentStates } from '../domain/payment.ts';
 import { type NewRefund, type Refund, refundStates, type RefundStore } from '../domain/refund.ts';
 import type { PaymentEvents } from './events.ts';
-import {
-  inMilliseconds,
-  numeric,
-  paymentColumns,
-  readPayments,
-  readRefunds,
-  refundColumns,
-  take,
-  type Transaction,
-} from './rows.ts';
+import { inMilliseconds, numeric, paymentColumns, readPayments, readRefunds, refundColumns, take } from './rows.ts';
 
 const [giveBackPart, giveBackAll] = [
   moveFromAny(paymentStates, 'partially_refunded'),
@@ -23,7 +14,7 @@ const [giveBackPart, giveBackAll] = [
 const [succeed, fail] = [move(refundStates, 'pending', 'succeeded'), move(refundStates, 'pending', 'failed')];
 
 /** Creates the store of refunds in PostgreSQL. Every method that changes refunds locks the payment's row first. */
-export function createRefundStore(db: PrismaClient, record: PaymentEvents): RefundStore {
+export function createRefundStore(db: Transactional, record: PaymentEvents): RefundStore {
   return {
     begin: (paymentId, refund, decide, dueIn) =>
       db.$transaction(async (tx) => {
@@ -106,7 +97,7 @@ export function reserved({ amounts, ...payment }: Payment, amount: Amount): Paym
 }
 
 /** Locks and reads a payment. */
-async function locked(tx: Transaction, condition: Sql): Promise<Payment | undefined> {
+async function locked(tx: Statements, condition: Sql): Promise<Payment | undefined> {
   const [payment] = await readPayments(
     tx,
     sql`SELECT ${paymentColumns} FROM payment.payments p WHERE ${condition} FOR UPDATE`,
@@ -115,7 +106,7 @@ async function locked(tx: Transaction, condition: Sql): Promise<Payment | undefi
 }
 
 /** Updates the amounts of a locked payment. */
-async function update(tx: Transaction, id: string, assignments: Sql, condition: Sql): Promise<Payment> {
+async function update(tx: Statements, id: string, assignments: Sql, condition: Sql): Promise<Payment> {
   const [payment] = await readPayments(
     tx,
     sql`
@@ -128,7 +119,7 @@ async function update(tx: Transaction, id: string, assignments: Sql, condition: 
 
 /** Inserts a pending refund of a payment whose row the transaction has locked, and reserves its amount. */
 export async function insertRefund(
-  tx: Transaction,
+  tx: Statements,
   paymentId: string,
   { id, reason }: NewRefund,
   amount: Amount,

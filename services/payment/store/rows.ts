@@ -1,13 +1,9 @@
-import type { PrismaClient } from '#gen/prisma/payment/client.ts';
 import type { Statements } from '#kit/store/statements.ts';
 import { type Amount, formatMoney, amountOf } from '#kit/money/money.ts';
 import { columns } from '#kit/store/columns.ts';
 import { column, type Sql, sql } from '#kit/store/sql.ts';
 import { keyOf, type Payment } from '../domain/payment.ts';
 import type { Refund } from '../domain/refund.ts';
-
-/** The client of a transaction. */
-export type Transaction = Parameters<Parameters<PrismaClient['$transaction']>[0]>[0] & Statements;
 
 /** A row of payments. Amounts are text, because a floating-point number is not exact. */
 interface PaymentRow extends Omit<

@@ -1,5 +1,4 @@
 // A process that charges or refunds the order of ORDER (JSON), and kills itself at POINT.
-import { PrismaClient } from '#gen/prisma/payment/client.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
@@ -22,7 +21,7 @@ async function dieAt(here: string): Promise<void> {
 }
 
 const database = openDatabase({ url: new Secret(url), applicationName: 'payment-killed', log: silentLog });
-const db = new PrismaClient({ adapter: database.adapter });
+const db = database.statements;
 const webhooks = createWebhooks(async () => undefined);
 const sandbox = createSandbox({ ledger: await openLedger(db), webhooks, timeout });
 const provider: Provider = {

@@ -1,6 +1,6 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { PrismaClient } from '#gen/prisma/payment/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
@@ -18,7 +18,7 @@ import { createPayments, type Payments } from '../payments.ts';
 
 /** The payment service's rules over the sandbox, in a database of the test. */
 export interface PaymentRig extends Payments {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly sandbox: Provider;
   readonly url: Secret;
   readonly ledger: LedgerView;
@@ -50,7 +50,7 @@ export async function openPaymentRig(
   const { timeout = 10_000, webhooks: hasWebhooks = false, wrap = (one) => one } = options;
   const fresh = await freshDatabase();
   const database = openDatabase({ url: fresh.url, max: 20, applicationName: 'payment-test', log: silentLog });
-  const db = new PrismaClient(database.prisma);
+  const db = database.statements;
   const webhooks = createWebhooks(async (body, signature) => payments.due.wake(webhooks.receive(body, signature).key));
   const sandbox = createSandbox({ ledger: await openLedger(db), webhooks, timeout });
   const payments = createPayments({ db, provider: wrap(sandbox), timeout, now: database.clock.now, log: silentLog });

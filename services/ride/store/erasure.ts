@@ -1,4 +1,5 @@
-import { type PrismaClient, Prisma } from '#gen/prisma/ride/client.ts';
+import { raw, sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { moveFromAny } from '#kit/store/move.ts';
 import { states } from '../domain/ride.ts';
 import type { RecordRides } from './events.ts';
@@ -10,8 +11,8 @@ const cancelling = moveFromAny(states, 'cancelled');
 const batch = 500;
 
 /** Returns the statement of an account's rides as one of the parties. */
-const ridesOf = (party: 'user_id' | 'raider_id', accountId: string, condition = Prisma.sql`true`) => Prisma.sql`
-  SELECT id FROM ride.rides WHERE ${Prisma.raw(party)} = ${accountId}::uuid AND ${condition} LIMIT ${batch}`;
+const ridesOf = (party: 'user_id' | 'raider_id', accountId: string, condition = sql`true`) => sql`
+  SELECT id FROM ride.rides WHERE ${raw(party)} = ${accountId}::uuid AND ${condition} LIMIT ${batch}`;
 
 /**
  * Cancels the rides of a deleted account that have not ended, then removes what identifies it from all of its rides, in
@@ -19,7 +20,7 @@ const ridesOf = (party: 'user_id' | 'raider_id', accountId: string, condition = 
  * tombstone is written, so it has no new rides. Idempotent.
  */
 export async function eraseRides(
-  { db, record }: { readonly db: PrismaClient; readonly record: RecordRides },
+  { db, record }: { readonly db: Transactional; readonly record: RecordRides },
   accountId: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -35,7 +36,7 @@ export async function eraseRides(
 }
 
 /** Cancels some rides, and returns how many. The events do not name the account. */
-function cancel(db: PrismaClient, record: RecordRides, party: 'user_id' | 'raider_id', accountId: string) {
+function cancel(db: Transactional, record: RecordRides, party: 'user_id' | 'raider_id', accountId: string) {
   const isUser = party === 'user_id';
   return db.$transaction(async (tx) => {
     const rides = await moveRides(
@@ -45,7 +46,7 @@ function cancel(db: PrismaClient, record: RecordRides, party: 'user_id' | 'raide
           tx,
           ...moved.map((ride) => ({ ...ride, ...(isUser ? { userId: undefined } : { raiderId: undefined }) })),
         ),
-      Prisma.sql`UPDATE ride.rides AS r SET ${cancelling.set}, cancelled_by = ${isUser ? 'user' : 'raider'}
+      sql`UPDATE ride.rides AS r SET ${cancelling.set}, cancelled_by = ${isUser ? 'user' : 'raider'}
         WHERE ${cancelling.where} AND id IN (${ridesOf(party, accountId, cancelling.where)})`,
     );
     return rides.length;
@@ -59,10 +60,10 @@ async function inBatches(signal: AbortSignal, change: () => PromiseLike<number>)
 
 /** What is removed of a ride with its user, and with its raider. */
 const anonymous = {
-  user_id: Prisma.sql`user_id = NULL, payment_method = '', cell = 0,
+  user_id: sql`user_id = NULL, payment_method = '', cell = 0,
     pickup_latitude = NULL, pickup_longitude = NULL, pickup_address = '',
     dropoff_latitude = NULL, dropoff_longitude = NULL, dropoff_address = '',
     cancel_reason = CASE WHEN cancelled_by = 'user' THEN '' ELSE cancel_reason END`,
-  raider_id: Prisma.sql`raider_id = NULL,
+  raider_id: sql`raider_id = NULL,
     cancel_reason = CASE WHEN cancelled_by = 'raider' THEN '' ELSE cancel_reason END`,
 } as const;

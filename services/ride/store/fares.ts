@@ -1,4 +1,5 @@
-import { Prisma, type PrismaClient } from '#gen/prisma/ride/client.ts';
+import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { amountOf } from '#kit/money/money.ts';
 import type { Attempt, FareStore } from '../domain/charging.ts';
 import { changeRides } from './moves.ts';
@@ -13,7 +14,7 @@ interface FareRow {
 }
 
 /** Creates the store of the payments of fares in PostgreSQL. Compare-and-set on the attempt makes its verbs idempotent. */
-export function createFareStore(db: PrismaClient, schedule: Schedule): FareStore {
+export function createFareStore(db: Transactional, schedule: Schedule): FareStore {
   return {
     async due(attempt) {
       const [row] = await db.$queryRaw<FareRow[]>`
@@ -25,10 +26,10 @@ export function createFareStore(db: PrismaClient, schedule: Schedule): FareStore
       return { ...attempt, ...rest, userId: userId ?? undefined, amount: amountOf(fare, currencyCode) };
     },
     async paid(attempt) {
-      await end(db, attempt, Prisma.sql`payment_state = 'paid'`);
+      await end(db, attempt, sql`payment_state = 'paid'`);
     },
     async failed(attempt, outcome, nextIn) {
-      const next = Prisma.sql`payment_state = 'unpaid', charge = charge + ${outcome === 'declined' ? 1 : 0}`;
+      const next = sql`payment_state = 'unpaid', charge = charge + ${outcome === 'declined' ? 1 : 0}`;
       // One transaction, so that no attempt is lost or made twice.
       await db.$transaction(async (tx) => {
         const [ride] = await end(tx, attempt, next);
@@ -40,14 +41,11 @@ export function createFareStore(db: PrismaClient, schedule: Schedule): FareStore
 }
 
 /** Ends an attempt that has no outcome yet. The next one has another number. */
-function end(db: Pick<Prisma.TransactionClient, '$queryRaw'>, attempt: Attempt, set: Prisma.Sql) {
-  return changeRides(
-    db,
-    Prisma.sql`UPDATE ride.rides AS r SET ${set}, attempt = attempt + 1 WHERE ${isUnderWay(attempt)}`,
-  );
+function end(db: Pick<Statements, '$queryRaw'>, attempt: Attempt, set: Sql) {
+  return changeRides(db, sql`UPDATE ride.rides AS r SET ${set}, attempt = attempt + 1 WHERE ${isUnderWay(attempt)}`);
 }
 
-function isUnderWay({ rideId, attempt }: Attempt): Prisma.Sql {
-  return Prisma.sql`
+function isUnderWay({ rideId, attempt }: Attempt): Sql {
+  return sql`
     id = ${rideId}::uuid AND attempt = ${attempt} AND payment_state IN ('pending', 'unpaid')`;
 }

@@ -1,4 +1,4 @@
-import { Prisma } from '#gen/prisma/ride/client.ts';
+import { type Sql, sql } from '#kit/store/sql.ts';
 import { cellsAround } from '../domain/cells.ts';
 import { earthRadius } from '../domain/fares.ts';
 import type { Position } from '../domain/ride.ts';
@@ -26,12 +26,12 @@ export function radiiUpTo(radius: number): number[] {
  * PostgreSQL from looking at all open rides first and at the cells afterwards. Only the rows of the list are read whole.
  * @param radius meters
  */
-export function openSql(center: Position, radius: number, raiderId: string): Prisma.Sql {
+export function openSql(center: Position, radius: number, raiderId: string): Sql {
   const { first, last } = cellsAround(center, radius);
-  const north = Prisma.sql`sin(radians(c.pickup_latitude - ${center.latitude}::float8) / 2)`;
-  const east = Prisma.sql`sin(radians(c.pickup_longitude - ${center.longitude}::float8) / 2)`;
-  const narrowing = Prisma.sql`cos(radians(${center.latitude}::float8)) * cos(radians(c.pickup_latitude))`;
-  return Prisma.sql`
+  const north = sql`sin(radians(c.pickup_latitude - ${center.latitude}::float8) / 2)`;
+  const east = sql`sin(radians(c.pickup_longitude - ${center.longitude}::float8) / 2)`;
+  const narrowing = sql`cos(radians(${center.latitude}::float8)) * cos(radians(c.pickup_latitude))`;
+  return sql`
     WITH nearest AS (
       SELECT id, meters FROM (
         SELECT c.id, ${2 * earthRadius}::float8 * asin(least(1, sqrt(${north} ^ 2 + ${narrowing} * ${east} ^ 2))) AS meters

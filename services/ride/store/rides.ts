@@ -1,4 +1,5 @@
-import { type PrismaClient, Prisma } from '#gen/prisma/ride/client.ts';
+import { join, type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { formatMoney } from '#kit/money/money.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
@@ -27,7 +28,7 @@ const positionEvery = 1;
 const batch = 500;
 
 /** Adds the job that makes an attempt to charge a fare, in a transaction. @param after ms; undefined for at once */
-export type Schedule = (tx: Prisma.TransactionClient, attempt: Attempt, after?: number) => Promise<unknown>;
+export type Schedule = (tx: Statements, attempt: Attempt, after?: number) => Promise<unknown>;
 
 /**
  * Creates the store of rides in PostgreSQL. `book`, `accept` and the erasure lock the account's row first, which decides
@@ -35,7 +36,7 @@ export type Schedule = (tx: Prisma.TransactionClient, attempt: Attempt, after?: 
  * @param options.expiry time after which a ride expires that was not accepted, ms
  */
 export function createRideStore(options: {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly record: RecordRides;
   readonly schedule: Schedule;
   readonly expiry: number;
@@ -44,21 +45,15 @@ export function createRideStore(options: {
   const expiry = options.expiry / 1_000;
 
   /** Moves a ride of its raider. */
-  const moveOfRaider = (
-    tx: Prisma.TransactionClient,
-    id: string,
-    raiderId: string,
-    { set, where: from }: Move,
-    more: Prisma.Sql,
-  ) =>
+  const moveOfRaider = (tx: Statements, id: string, raiderId: string, { set, where: from }: Move, more: Sql) =>
     moveRides(
       tx,
       record,
-      Prisma.sql`UPDATE ride.rides AS r SET ${set}, ${more}
+      sql`UPDATE ride.rides AS r SET ${set}, ${more}
         WHERE id = ${id}::uuid AND raider_id = ${raiderId}::uuid AND ${from}`,
     );
 
-  async function rows(statement: Prisma.Sql): Promise<Ride[]> {
+  async function rows(statement: Sql): Promise<Ride[]> {
     return (await db.$queryRaw<RideRow[]>(statement)).map(toRide);
   }
 
@@ -85,19 +80,19 @@ export function createRideStore(options: {
         const [ride] = await moveRides(
           tx,
           record,
-          Prisma.sql`UPDATE ride.rides AS r SET ${accepting.set}, raider_id = ${raiderId}::uuid, accepted_at = now()
+          sql`UPDATE ride.rides AS r SET ${accepting.set}, raider_id = ${raiderId}::uuid, accepted_at = now()
             WHERE id = ${id}::uuid AND ${accepting.where} AND expires_at > now() AND user_id <> ${raiderId}::uuid`,
         );
         return ride;
       }),
     start: (id, raiderId) =>
       db.$transaction(async (tx) => {
-        const [ride] = await moveOfRaider(tx, id, raiderId, starting, Prisma.sql`started_at = now()`);
+        const [ride] = await moveOfRaider(tx, id, raiderId, starting, sql`started_at = now()`);
         return ride;
       }),
     complete: (id, raiderId) =>
       db.$transaction(async (tx) => {
-        const charged = Prisma.sql`completed_at = now(), fare = estimated_fare, payment_state = 'pending', attempt = 1`;
+        const charged = sql`completed_at = now(), fare = estimated_fare, payment_state = 'pending', attempt = 1`;
         const [ride] = await moveOfRaider(tx, id, raiderId, completing, charged);
         if (ride) await schedule(tx, { rideId: ride.id, attempt: 1 });
         return ride;
@@ -107,9 +102,9 @@ export function createRideStore(options: {
         const [ride] = await moveRides(
           tx,
           record,
-          Prisma.sql`UPDATE ride.rides AS r SET state = 'cancelled', cancel_reason = ${reason},
+          sql`UPDATE ride.rides AS r SET state = 'cancelled', cancel_reason = ${reason},
               cancelled_by = CASE WHEN user_id = ${accountId}::uuid THEN 'user' ELSE 'raider' END
-            WHERE id = ${id}::uuid AND state IN (${Prisma.join([...cancellableStates])})
+            WHERE id = ${id}::uuid AND state IN (${join([...cancellableStates])})
               AND (user_id = ${accountId}::uuid OR raider_id = ${accountId}::uuid)`,
         );
         return ride;
@@ -117,7 +112,7 @@ export function createRideStore(options: {
     async setPosition(id, raiderId, { latitude, longitude }) {
       const [ride] = await changeRides(
         db,
-        Prisma.sql`UPDATE ride.rides AS r SET
+        sql`UPDATE ride.rides AS r SET
             position_latitude = ${latitude}, position_longitude = ${longitude}, position_at = now()
           WHERE id = ${id}::uuid AND raider_id = ${raiderId}::uuid AND state = 'started'
             AND (position_at IS NULL OR position_at <= now() - make_interval(secs => ${positionEvery}))`,
@@ -125,7 +120,7 @@ export function createRideStore(options: {
       return ride !== undefined;
     },
     async find(id) {
-      const [ride] = await rows(Prisma.sql`SELECT ${rideColumns} FROM ride.rides AS r WHERE id = ${id}::uuid`);
+      const [ride] = await rows(sql`SELECT ${rideColumns} FROM ride.rides AS r WHERE id = ${id}::uuid`);
       return ride;
     },
     page: (filter, query) => rows(pageSql(filter, query)),
@@ -144,7 +139,7 @@ export function createRideStore(options: {
           moveRides(
             tx,
             record,
-            Prisma.sql`UPDATE ride.rides AS r SET ${expiring.set} FROM (
+            sql`UPDATE ride.rides AS r SET ${expiring.set} FROM (
                 SELECT id FROM ride.rides WHERE state = 'requested' AND expires_at <= now()
                 ORDER BY expires_at LIMIT ${batch} FOR NO KEY UPDATE SKIP LOCKED
               ) AS due WHERE r.id = due.id`,
@@ -162,28 +157,28 @@ export function createRideStore(options: {
 export function pageSql(
   { partyId, userId, raiderId, state }: RideFilter,
   { take, after }: Parameters<RideStore['page']>[1],
-): Prisma.Sql {
-  const pageOf = (...party: (Prisma.Sql | undefined)[]) => Prisma.sql`
+): Sql {
+  const pageOf = (...party: (Sql | undefined)[]) => sql`
     SELECT * FROM ride.rides
-    WHERE ${where([...party, state !== undefined && Prisma.sql`state = ${state}`, keyset(newestFirst, after)])}
+    WHERE ${where([...party, state !== undefined && sql`state = ${state}`, keyset(newestFirst, after)])}
     ORDER BY ${newestFirst.by} LIMIT ${take}`;
   const pages =
     partyId === undefined
       ? pageOf(isUser(userId), isRaider(raiderId))
-      : Prisma.sql`(${pageOf(isUser(partyId))}) UNION ALL (${pageOf(isRaider(partyId))})`;
-  return Prisma.sql`SELECT ${rideColumns} FROM (${pages}) AS r ORDER BY ${newestFirst.by} LIMIT ${take}`;
+      : sql`(${pageOf(isUser(partyId))}) UNION ALL (${pageOf(isRaider(partyId))})`;
+  return sql`SELECT ${rideColumns} FROM (${pages}) AS r ORDER BY ${newestFirst.by} LIMIT ${take}`;
 }
 
-function isUser(id: string | undefined): Prisma.Sql | undefined {
-  return id === undefined ? undefined : Prisma.sql`user_id = ${id}::uuid`;
+function isUser(id: string | undefined): Sql | undefined {
+  return id === undefined ? undefined : sql`user_id = ${id}::uuid`;
 }
 
-function isRaider(id: string | undefined): Prisma.Sql | undefined {
-  return id === undefined ? undefined : Prisma.sql`raider_id = ${id}::uuid`;
+function isRaider(id: string | undefined): Sql | undefined {
+  return id === undefined ? undefined : sql`raider_id = ${id}::uuid`;
 }
 
 /** Locks the row of an account until the transaction ends, and returns whether the account was erased. */
-async function isErased(tx: Prisma.TransactionClient, accountId: string): Promise<boolean> {
+async function isErased(tx: Statements, accountId: string): Promise<boolean> {
   const [owner] = await tx.$queryRaw<object[]>(livingOwners('ride', [accountId]));
   return owner === undefined;
 }

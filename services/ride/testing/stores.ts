@@ -1,6 +1,6 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { PrismaClient } from '#gen/prisma/ride/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
@@ -13,7 +13,7 @@ import { createRideStore } from '../store/rides.ts';
 
 /** The stores of rides, in a database of the test. */
 export interface RideStores {
-  readonly db: PrismaClient;
+  readonly db: Transactional;
   readonly pool: Database['pool'];
   readonly record: RecordRides;
   readonly rides: ReturnType<typeof createRideStore>;
@@ -31,7 +31,7 @@ const center: Position = { latitude: 52.52, longitude: 13.4 };
 export async function openRideStores(expiry = 300_000): Promise<RideStores> {
   const fresh: FreshDatabase = await freshDatabase();
   const database = openDatabase({ url: fresh.url, applicationName: 'ride-test', log: silentLog });
-  const db = new PrismaClient(database.prisma);
+  const db = database.statements;
   const record = createRecordRides();
   const scheduled: (readonly [Attempt, number | undefined])[] = [];
   const schedule = async (_: unknown, attempt: Attempt, after?: number) => scheduled.push([attempt, after]);
@@ -58,7 +58,6 @@ export async function openRideStores(expiry = 300_000): Promise<RideStores> {
       return id;
     },
     async close() {
-      await db.$disconnect();
       await database.close();
       await fresh.drop();
     },

@@ -1,6 +1,6 @@
+import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PrismaClient } from '#gen/prisma/user/client.ts';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createTombstones, type Tombstones } from '#kit/erasure/owners.ts';
 import { silentLog } from '#kit/log/log.ts';
@@ -9,14 +9,14 @@ import { createProfileStore } from './profiles.ts';
 
 let fresh: FreshDatabase;
 let database: Database;
-let db: PrismaClient;
+let db: Transactional;
 let store: ReturnType<typeof createProfileStore>;
 let tombstones: Tombstones;
 
 beforeAll(async () => {
   fresh = await freshDatabase();
   database = openDatabase({ url: fresh.url, max: 30, applicationName: 'test', log: silentLog });
-  db = new PrismaClient({ adapter: database.adapter });
+  db = database.statements;
   store = createProfileStore(db);
   tombstones = createTombstones(db, 'user');
 });

@@ -1,8 +1,8 @@
 // node test/faults/saga/replica.ts: a replica of the order service that ends or pauses itself at planted points of the saga
 // (the table saga_test.bombs), and that leaves out the safeguard that MUTATION names.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PrismaClient } from '#gen/prisma/order/client.ts';
 import { runService } from '#kit/service/open.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { buildWith, type Replaced } from '../../../services/order/build.ts';
 import type { SagaDeps } from '../../../services/order/domain/saga.ts';
 import { steps, turnBefore } from '../../../services/order/domain/steps.ts';
@@ -13,7 +13,7 @@ import { pauseMs, times } from './times.ts';
 const mutation = process.env['MUTATION'] ?? '';
 
 /** Ends or pauses the process if the order's customer has a bomb at the point. Each bomb works once. */
-async function reachedBy(db: PrismaClient, point: string, orderId: string): Promise<void> {
+async function reachedBy(db: Transactional, point: string, orderId: string): Promise<void> {
   const [bomb] = await db.$queryRaw<{ kind: string }[]>`
     UPDATE saga_test.bombs b SET used_at = clock_timestamp() FROM "order".orders o
     WHERE o.id = ${orderId}::uuid AND b.user_id = o.user_id AND b.point = ${point} AND b.used_at IS NULL
@@ -30,7 +30,7 @@ const turnAlways: typeof turnBefore = (order, now) =>
   turnBefore(order, now, { ...steps, confirm: { ...steps.confirm, pivot: false } });
 
 /** Saves over whatever the row has become. */
-function saveBlindly(store: SagaDeps['store'], db: PrismaClient): SagaDeps['store'] {
+function saveBlindly(store: SagaDeps['store'], db: Transactional): SagaDeps['store'] {
   return {
     ...store,
     async save(order, move) {
@@ -42,7 +42,7 @@ function saveBlindly(store: SagaDeps['store'], db: PrismaClient): SagaDeps['stor
 }
 
 /** Applies effects after the cursor has moved, in another transaction. */
-function outsideTheTransaction(effects: Effects, db: PrismaClient): Effects {
+function outsideTheTransaction(effects: Effects, db: Transactional): Effects {
   return {
     ...effects,
     async ofPayment(_, payment) {

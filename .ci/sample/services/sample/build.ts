@@ -1,4 +1,3 @@
-import { PrismaClient } from '#gen/prisma/sample/client.ts';
 import { SampleService } from '#gen/proto/signet/sample/v1/sample_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
@@ -9,6 +8,6 @@ import { createNoteStore } from './store/notes.ts';
 
 /** Wires the sample service. */
 export function build({ database }: ServiceDeps<typeof sample>): BuiltService {
-  const notes = createNotes(createNoteStore(new PrismaClient(database.prisma)));
+  const notes = createNotes(createNoteStore(database.statements));
   return { mounted: [mount(SampleService, sampleHandler(notes))] };
 }

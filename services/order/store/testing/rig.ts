@@ -1,5 +1,4 @@
 import { v7 as uuidv7 } from 'uuid';
-import { PrismaClient } from '#gen/prisma/order/client.ts';
 import { openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
@@ -45,7 +44,7 @@ export function newOrder(userId: string, id = uuidv7()): NewOrder {
 export async function openStores(options: { readonly hold?: number } = {}) {
   const fresh = await freshDatabase();
   const database = openDatabase({ url: fresh.url, max: 20, applicationName: 'test', log: silentLog });
-  const db = new PrismaClient(database.prisma);
+  const db = database.statements;
   const events = createStateEvents();
   const scheduled: string[] = [];
   const orders = createOrderStore({

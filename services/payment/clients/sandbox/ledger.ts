@@ -1,4 +1,5 @@
-import type { PrismaClient } from '#gen/prisma/payment/client.ts';
+import { raw } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { formatMoney } from '#kit/money/money.ts';
 import type {
   Charge,
@@ -44,14 +45,14 @@ const tables = [
 ];
 
 /** Opens the ledger. Creates its schema `payment_sandbox` if it is missing. */
-export async function openLedger(db: PrismaClient): Promise<Ledger> {
+export async function openLedger(db: Transactional): Promise<Ledger> {
   await db.$transaction(async (tx) => {
     // Concurrent CREATE ... IF NOT EXISTS statements of replicas may fail.
     await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('signet payment_sandbox', 0))::text`;
     const found = await tx.$queryRaw<unknown[]>`SELECT 1 FROM pg_namespace WHERE nspname = 'payment_sandbox'`;
     // Needs a privilege, also if the schema exists.
     if (found.length === 0) await tx.$executeRaw`CREATE SCHEMA payment_sandbox`;
-    for (const table of tables) await tx.$executeRawUnsafe(table);
+    for (const table of tables) await tx.$executeRaw(raw(table));
   });
 
   async function find(key: string): Promise<ChargeOutcome | undefined> {

@@ -1,6 +1,7 @@
-import { type PrismaClient, Prisma } from '#gen/prisma/sample/client.ts';
 import { columns } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
+import { sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
 import type { Note, NoteStore } from '../domain/notes.ts';
 
@@ -8,7 +9,7 @@ const noteColumns = columns<Note>('', { id: true, text: true, createdAt: true })
 const newestFirst = descending(['created_at', 'timestamptz'], ['id', 'uuid']);
 
 /** Notes in PostgreSQL. */
-export function createNoteStore(db: PrismaClient): NoteStore {
+export function createNoteStore(db: Statements): NoteStore {
   return {
     async insert(userId, { id, text }) {
       const [note] = await db.$queryRaw<[Note]>`
@@ -22,7 +23,7 @@ export function createNoteStore(db: PrismaClient): NoteStore {
       return note;
     },
     page(userId, { take, after }) {
-      const wanted = where([Prisma.sql`user_id = ${userId}::uuid`, keyset(newestFirst, after)]);
+      const wanted = where([sql`user_id = ${userId}::uuid`, keyset(newestFirst, after)]);
       return db.$queryRaw<Note[]>`
         SELECT ${noteColumns} FROM sample.notes WHERE ${wanted} ORDER BY ${newestFirst.by} LIMIT ${take}`;
     },
