@@ -180,8 +180,8 @@ describeWith([redisProgram], 'two edges with one Redis', () => {
   test('share the limit of an address', async () => {
     await together(1);
     const address = fresh();
-    expect(await passed(200, (index) => ask(either(index), address))).toBe(30);
-    expect(await passed(200, (index) => ask(either(index), `::ffff:${address}`))).toBe(0);
+    expect(await passed(60, (index) => ask(either(index), address))).toBe(30);
+    expect(await passed(60, (index) => ask(either(index), `::ffff:${address}`))).toBe(0);
   });
 
   test('apply the limit separately while Redis does not respond, and share it again afterwards', async () => {
@@ -192,6 +192,6 @@ describeWith([redisProgram], 'two edges with one Redis', () => {
     redis.resume();
     await together(2);
     const other = fresh();
-    expect(await passed(200, (index) => ask(either(index), other))).toBe(30);
+    expect(await passed(60, (index) => ask(either(index), other))).toBe(30);
   });
 });
