@@ -1,10 +1,10 @@
 import { create, type DescMessage, type DescService, type Message } from '@bufbuild/protobuf';
 import { pathToString } from '@bufbuild/protobuf/reflect';
 import { failure, maxViolations } from '#kit/errors/failure.ts';
-import { reasonOfRule } from './own-rules.ts';
+import { matchesOwn, reasonOfRule } from './own-rules.ts';
 import { createValidator } from './validator.ts';
 
-const validator = createValidator();
+const validator = createValidator({ regexMatch: matchesOwn });
 
 /**
  * Validates a message against the rules in its proto.

@@ -1,7 +1,10 @@
-import { createValidator as createValidatorOf, type Validator } from '@bufbuild/protovalidate';
+import { createValidator as createValidatorOf, type Validator, type ValidatorOptions } from '@bufbuild/protovalidate';
 import { ownRules } from './own-rules.ts';
 
-/** Creates a validator that knows the contract's own rules. It compiles a message's rules when it first sees the message. */
-export function createValidator(): Validator {
-  return createValidatorOf({ registry: ownRules });
+/**
+ * Creates a validator that knows the contract's own rules. It compiles a message's rules when it first sees the message.
+ * @param options.regexMatch matches a text against a pattern; RE2 by default
+ */
+export function createValidator(options: Pick<ValidatorOptions, 'regexMatch'> = {}): Validator {
+  return createValidatorOf({ registry: ownRules, ...options });
 }

@@ -57,6 +57,7 @@ function made(
 }
 
 const good: Cel = { id: 'string.made', message: 'must be made', expression: "this.matches(r'^a$')" };
+const equal: Cel = { ...good, expression: "this == 'a'" };
 const ofField = (rules: MessageInitShape<typeof FieldRulesSchema>) => faultyRules(made(rules, good).message);
 const string = (value: object) => ({ type: { case: 'string' as const, value } });
 
@@ -64,7 +65,7 @@ describe('a rule of a field', () => {
   test('may be one of protovalidate or of the contract', () => {
     expect(faultyRules(RegisterRequestSchema)).toEqual([]);
     expect(ofField(string({ minLen: 1n }))).toEqual([]);
-    expect(ofField({ cel: [good] })).toEqual([]);
+    expect(ofField({ cel: [equal] })).toEqual([]);
   });
 
   test.each([
@@ -74,17 +75,18 @@ describe('a rule of a field', () => {
       { type: { case: 'repeated' as const, value: { items: string({ pattern: '^a$' }) } } },
       'pattern shows its regular expression',
     ],
-    ['a rule without an id', { cel: [{ ...good, id: '' }] }, 'makes no reason'],
-    ['a rule with an id of 64 characters', { cel: [{ ...good, id: 'a'.repeat(64) }] }, 'makes no reason'],
-    ['a rule without a message', { cel: [{ ...good, message: '' }] }, 'has no message'],
-    ['a message with an expression', { cel: [{ ...good, message: 'must match ^a$' }] }, 'shows a regular expression'],
+    ['a rule without an id', { cel: [{ ...equal, id: '' }] }, 'makes no reason'],
+    ['a rule with an id of 64 characters', { cel: [{ ...equal, id: 'a'.repeat(64) }] }, 'makes no reason'],
+    ['a rule without a message', { cel: [{ ...equal, message: '' }] }, 'has no message'],
+    ['a message with an expression', { cel: [{ ...equal, message: 'must match ^a$' }] }, 'shows a regular expression'],
+    ['a pattern in CEL', { cel: [good] }, 'matches(): use a rule of the contract'],
     ['an expression alone', { celExpression: ["this == 'a'"] }, 'without id and message'],
   ])('must not be %s', (_, rules, fault) => {
     expect(ofField(rules)).toEqual([expect.stringContaining(fault)]);
   });
 
   test('may have an id of 63 characters', () => {
-    expect(ofField({ cel: [{ ...good, id: 'a'.repeat(63) }] })).toEqual([]);
+    expect(ofField({ cel: [{ ...equal, id: 'a'.repeat(63) }] })).toEqual([]);
   });
 });
 
@@ -99,6 +101,8 @@ describe('a rule that the contract adds', () => {
     ['flags', "this.matches(r'(?i)^a$')", 'must not have'],
     ['a string with escapes', "this.matches('^a$')", 'raw string'],
     ['an escape that the flag u refuses', "this.matches(r'^[a-z]{1,$')", 'with and without'],
+    ['a text in exponentially many ways', "this.matches(r'^(a+)+$')", 'in one way only'],
+    ['a text in quadratically many ways', "this.matches(r'^[a-z]*[a-y][a-z]*$')", 'in one way only'],
   ])('must not match %s', (_, expression, fault) => {
     expect(faultsOfOwnRule(made({}, { ...good, expression }).rule)).toEqual([expect.stringContaining(fault)]);
   });

@@ -6,6 +6,7 @@ import {
   MessageRulesSchema,
   predefined,
 } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
+import { isSafePattern } from 'redos-detector';
 import { isPortable, ownRules, patternOf, reasonOfRule } from '#kit/contract/own-rules.ts';
 import { ownFiles } from '../contract.ts';
 import { type Check, expectNone } from './check.ts';
@@ -51,11 +52,7 @@ export function faultsOfOwnRule(rule: DescExtension): string[] {
     ...(cel.length === 1 ? [] : ['must have one CEL rule']),
     ...cel.flatMap(faultsOfCel),
     ...(isMatching && pattern === undefined ? ["must match a raw string: this.matches(r'...')"] : []),
-    // Others are not published, and the sentence stands in the document instead.
-    ...(pattern !== undefined && /\\p|\(\?/.test(pattern) ? ['must not have \\p{...} or flags in its pattern'] : []),
-    ...(pattern !== undefined && isPortable(pattern) && !agrees(pattern)
-      ? ['must have a pattern that ECMAScript reads with and without the flag u']
-      : []),
+    ...(pattern === undefined ? [] : faultsOfPattern(pattern)),
   ].map((fault) => `${rule.typeName}: ${fault}`);
 }
 
@@ -66,7 +63,13 @@ function faultsIn(json: JsonValue): string[] {
   return Object.entries(json).flatMap(([name, value]) => {
     if (name === 'pattern') return ['pattern shows its regular expression: use a rule of the contract'];
     if (name === 'celExpression') return ['a CEL expression without id and message'];
-    if (name === 'cel') return (value as unknown as { id?: string; message?: string }[]).flatMap(faultsOfCel);
+    if (name === 'cel') {
+      return (value as unknown as { id?: string; message?: string; expression?: string }[]).flatMap((rule) => [
+        ...faultsOfCel(rule),
+        // The validator knows the patterns of the contract's rules only.
+        ...(rule.expression?.includes('matches(') ? ['matches(): use a rule of the contract'] : []),
+      ]);
+    }
     return faultsIn(value);
   });
 }
@@ -80,9 +83,21 @@ function faultsOfCel({ id = '', message = '' }: { readonly id?: string; readonly
   ];
 }
 
-function agrees(pattern: string): boolean {
+/** The validator matches by RegExp with the flag u; portable patterns are published, for RegExp without it as well. */
+function faultsOfPattern(pattern: string): string[] {
+  // Others that are not portable are not published, and the sentence stands in the document instead.
+  if (/\\p|\(\?/.test(pattern)) return ['must not have \\p{...} or flags in its pattern'];
+  if (!isReadable(pattern, 'u') || (isPortable(pattern) && !isReadable(pattern, ''))) {
+    return ['must have a pattern that ECMAScript reads with and without the flag u'];
+  }
+  // Where a text can match in several ways, RegExp tries them all, in more than linear time.
+  const { safe } = isSafePattern(pattern, { unicode: true, maxScore: 1 });
+  return safe ? [] : ['must have a pattern that matches a text in one way only'];
+}
+
+function isReadable(pattern: string, flags: string): boolean {
   try {
-    return [new RegExp(pattern), new RegExp(pattern, 'u')].length === 2;
+    return Boolean(new RegExp(pattern, flags));
   } catch {
     return false;
   }
