@@ -24,7 +24,7 @@ const withProcesses = ['test/{faults,packages,telemetry}/**/*.test.ts', 'test/at
 
 /** `npm test` runs the first two, `npm run test:all` every one. */
 const projects = {
-  unit: { include: ['{kit,services,web,cli,scripts}/**/*.test.ts'], provide: { shape: 'one process' } },
+  unit: { include: ['{bench,cli,kit,scripts,services,web}/**/*.test.ts'], provide: { shape: 'one process' } },
   system: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/browser/**', ...withProcesses],

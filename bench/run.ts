@@ -1,51 +1,27 @@
 // npm run bench: measures all groups, prints the tables, and writes
-// bench/results/<date>.json and docs/performance.md. With arguments (npm run bench --
-// rest grpc), measures only those groups and writes no files.
-import { execFile } from 'node:child_process';
+// bench/results/<date>.json and docs/performance.md. With names of groups (npm run bench --
+// rest grpc), measures only those and writes no files. With --against <commit>, measures
+// Signet beside that commit.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { lockDataDir } from '#kit/db/lock.ts';
 import { silentLog } from '#kit/log/log.ts';
-import { audit } from './groups/audit.ts';
-import { anonymous } from './groups/anonymous.ts';
-import { type Bench, createBench, type Facts, type Group } from './groups/bench.ts';
-import { growth } from './groups/growth.ts';
-import { grpc } from './groups/grpc.ts';
-import { imported } from './groups/imported.ts';
-import { login } from './groups/login.ts';
-import { orders } from './groups/orders.ts';
-import { refresh } from './groups/refresh.ts';
-import { rest } from './groups/rest.ts';
-import { revocation } from './groups/revocation.ts';
-import { start } from './groups/start.ts';
-import { verify } from './groups/verify.ts';
+import { type Chosen, readArguments } from './arguments.ts';
+import { type Bench, compareTrees, createBench, type Facts, type Group } from './groups/bench.ts';
+import { comparisons, groups } from './groups/groups.ts';
 import { describeMachine } from './measure/machine.ts';
-import { stopChildren } from './server/child.ts';
 import { withFigures } from './report/document.ts';
-import { type Results, toMarkdown } from './report/tables.ts';
+import { isFacts, isGroup, summaryOf, treeSummaryOf } from './report/summary.ts';
+import { type Results, type Run, toMarkdown, treesToMarkdown } from './report/tables.ts';
+import { stopChildren } from './server/child.ts';
+import { installPeers } from './server/peers.ts';
+import { commitOf, currentCommit, openTree, ours } from './server/tree.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const dir = path.join(root, '.data', 'bench');
-const loads: Record<string, (bench: Bench) => Promise<Group | Group[]>> = {
-  refresh,
-  rest,
-  anonymous,
-  grpc,
-  login,
-  verify,
-  growth,
-};
-const others = ['start', 'audit', 'revocation', 'imported', 'orders'];
+const dir = path.join(ours.root, '.data', 'bench');
 
-const words = process.argv.slice(2);
-const unknown = words.filter((word) => !others.includes(word) && !Object.hasOwn(loads, word));
-if (unknown.length > 0)
-  throw new Error(`unknown group ${unknown.join(', ')}; known: ${others.join(', ')}, ${Object.keys(loads).join(', ')}`);
-const wanted = (name: string) => words.length === 0 || words.includes(name);
+const chosen = await choose();
 
 const open: (() => unknown)[] = [];
 let interrupted = false;
@@ -65,15 +41,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 try {
   const began = performance.now();
-  const lock = lockDataDir(path.join(root, '.data', 'bench-lock'));
+  const lock = lockDataDir(path.join(ours.root, '.data', 'bench-lock'));
   open.push(() => lock.release());
   await clear();
   open.push(clear);
-  const results = await run();
-  const text = toMarkdown(results);
-  process.stdout.write(`\n${text}\n\n`);
-  if (words.length === 0) await keep(results, text);
-  process.stdout.write(`took ${Math.round((performance.now() - began) / 1_000)} s\n`);
+  await (chosen.against === undefined ? measureAll(chosen.groups) : measureTrees(chosen.groups, chosen.against));
+  say(`took ${Math.round((performance.now() - began) / 1_000)} s\n`);
 } catch (error) {
   // After an interrupt the error only reports the ended servers.
   if (interrupted) await new Promise(() => undefined);
@@ -83,41 +56,70 @@ try {
 }
 process.exit(0);
 
-async function run(): Promise<Results> {
+async function choose(): Promise<Chosen> {
+  try {
+    const read = readArguments(process.argv.slice(2), Object.keys(groups), Object.keys(comparisons));
+    return read.against === undefined ? read : { ...read, against: await commitOf(read.against) };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(2);
+  }
+}
+
+async function measureAll(names: readonly string[]): Promise<void> {
+  const wanted = names.length > 0 ? names : Object.keys(groups);
+  if (wanted.some((name) => comparisons[name]?.peers)) await installPeers((text) => say(`${text}\n`));
+  const { run, bench } = await prepare();
+  const measured: (Group | Facts)[] = [];
+  for (const name of wanted) measured.push(...[await reported(name, () => groups[name]!(bench))].flat());
+  const [facts, compared] = [measured.filter(isFacts), measured.filter(isGroup)];
+  const results: Results = { ...run, groups: compared.map(summaryOf), facts };
+  const text = toMarkdown(results);
+  say(`\n${text}\n\n`);
+  if (names.length === 0) await keep(results, text);
+}
+
+async function measureTrees(names: readonly string[], commit: string): Promise<void> {
+  // Pushed first: an interrupt while it is installed must remove it as well.
+  const tree = await reported(`installing ${commit.slice(0, 7)}`, () =>
+    openTree(commit, (remove) => open.push(remove)),
+  );
+  const { run, bench } = await prepare();
+  const summaries = [];
+  for (const name of names) {
+    const comparison = comparisons[name]!;
+    summaries.push(treeSummaryOf(comparison, await reported(name, () => compareTrees(bench, comparison, tree))));
+  }
+  say(`\n${treesToMarkdown(run, tree.name, summaries)}\n\n`);
+}
+
+async function prepare(): Promise<{ run: Run; bench: Bench }> {
   const machine = await describeMachine();
-  const facts: Facts[] = [];
-  const groups: Group[] = [];
-  const own = path.join(dir, 'start');
-  await mkdir(own, { recursive: true, mode: 0o711 });
-  if (wanted('start')) facts.push(await reported('start', () => start(own)));
   const server = await startEmbedded({ dataDir: path.join(dir, 'database'), log: silentLog });
   open.push(() => server.stop());
-  const bench = createBench(dir, server);
-  for (const [name, load] of Object.entries(loads)) {
-    if (wanted(name)) groups.push(...[await reported(name, () => load(bench))].flat());
-  }
-  if (wanted('audit')) facts.push(...(await reported('audit', () => audit(bench))));
-  if (wanted('revocation')) facts.push(await reported('revocation', () => revocation(bench)));
-  if (wanted('imported')) facts.push(await reported('imported', imported));
-  if (wanted('orders')) facts.push(...(await reported('orders', () => orders(bench))));
-  return { date: new Date().toISOString(), commit: await commit(), machine, groups, facts };
+  const run = { date: new Date().toISOString(), commit: await currentCommit(), machine };
+  return { run, bench: createBench(dir, server, (text) => say(` ${text}`)) };
 }
 
 async function reported<T>(name: string, work: () => Promise<T>): Promise<T> {
   const began = performance.now();
-  process.stdout.write(`${name} ...`);
+  say(`${name} ...`);
   const result = await work();
-  process.stdout.write(` ${Math.round((performance.now() - began) / 1_000)} s\n`);
+  say(`, ${Math.round((performance.now() - began) / 1_000)} s\n`);
   return result;
 }
 
+function say(text: string): void {
+  process.stdout.write(text);
+}
+
 async function keep(results: Results, text: string): Promise<void> {
-  const file = path.join(root, 'bench', 'results', `${results.date.slice(0, 10)}.json`);
+  const file = path.join(ours.root, 'bench', 'results', `${results.date.slice(0, 10)}.json`);
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify(results, rounded, 2)}\n`);
-  const document = path.join(root, 'docs', 'performance.md');
+  const document = path.join(ours.root, 'docs', 'performance.md');
   await writeFile(document, withFigures(await readFile(document, 'utf8'), text));
-  process.stdout.write(`written to ${path.relative(root, file)} and docs/performance.md\n`);
+  say(`written to ${path.relative(ours.root, file)} and docs/performance.md\n`);
 }
 
 function rounded(_: string, value: unknown): unknown {
@@ -130,17 +132,4 @@ async function clear(): Promise<void> {
     if (existsSync(dataDir)) await (await startEmbedded({ dataDir, log: silentLog })).stop();
   }
   await rm(dir, { recursive: true, force: true });
-}
-
-async function commit(): Promise<string> {
-  try {
-    const changes = await git('status', '--porcelain', '--', 'kit', 'services', 'prisma', 'package-lock.json');
-    return `${await git('rev-parse', '--short', 'HEAD')}${changes === '' ? '' : '+'}`;
-  } catch {
-    return 'unknown';
-  }
-}
-
-async function git(...args: string[]): Promise<string> {
-  return (await promisify(execFile)('git', args, { cwd: root })).stdout.trim();
 }

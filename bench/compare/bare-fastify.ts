@@ -2,7 +2,7 @@
 import Fastify from 'fastify';
 import { profileReader } from './profile.ts';
 
-const read = await profileReader();
+const read = profileReader();
 const app = Fastify();
 app.get('/profile', () => read(process.env['USER_ID'] ?? ''));
 await app.listen({ port: Number(process.env['PORT']), host: '127.0.0.1' });

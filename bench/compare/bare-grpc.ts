@@ -9,7 +9,7 @@ import {
 } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { profileReader } from './profile.ts';
 
-const read = await profileReader();
+const read = profileReader();
 const server = new Server();
 server.register<GetProfileRequest, Profile>(
   '/signet.user.v1.UserService/GetProfile',

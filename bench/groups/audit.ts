@@ -5,7 +5,7 @@ import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import type { Load, Spec } from '../load/work.ts';
-import { startLoader } from '../measure/measure.ts';
+import { startLoader } from '../measure/loader.ts';
 import type { Bench, Facts } from './bench.ts';
 
 /** Time of a commit, us: before its write to the disk, each group of commits waits this long. */
@@ -32,22 +32,19 @@ async function measureCase(
   bench: Bench,
   { act, connections, replicas }: { act: keyof typeof names; connections: number; replicas: number },
 ) {
-  const name = `audit_${act}_${replicas}_${connections}`;
-  const { environment } = await bench.place(name);
+  const { environment, database } = await bench.place('audit');
   const url = new Secret(environment['DATABASE_URL'] ?? '');
   await migrate({ url, ...migrationsOf('auth'), log: silentLog });
   const db = new Client(connection(url));
   await db.connect();
-  await db.query(`ALTER DATABASE bench_${name} SET commit_delay = ${commitTime}`);
-  await db.query(`ALTER DATABASE bench_${name} SET commit_siblings = 0`);
+  await db.query(`ALTER DATABASE ${database} SET commit_delay = ${commitTime}`);
+  await db.query(`ALTER DATABASE ${database} SET commit_siblings = 0`);
   const spec: Spec = { kind: 'audited', databaseUrl: url.reveal(), connections, act };
   const loaders = Array.from({ length: replicas }, startLoader);
   try {
     await Promise.all(loaders.map(({ ask }) => ask({ do: 'open', spec })));
-    const run = async (time: number): Promise<Load[]> => {
-      const done = await Promise.all(loaders.map(({ ask }) => ask({ do: 'run', chains: connections, seconds: time })));
-      return done.flatMap(({ load }) => load ?? []);
-    };
+    const run = (time: number): Promise<Load[]> =>
+      Promise.all(loaders.map((loader) => loader.run({ chains: connections, seconds: time })));
     await run(warmUp);
     const before = bench.postgresCpu();
     const loads = await run(seconds);

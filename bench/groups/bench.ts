@@ -3,36 +3,34 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createDatabase } from '#kit/db/create-database.ts';
 import type { EmbeddedServer } from '#kit/db/embedded.ts';
-import type { Spec } from '../load/work.ts';
-import { type Effort, type Figures, measure } from '../measure/measure.ts';
-import { postgresUse } from '../measure/postgres.ts';
+import { type Case, type Effort, measure, type Row } from '../measure/measure.ts';
+import { postgresCpu } from '../measure/postgres.ts';
 import type { Child } from '../server/child.ts';
 import type { Place } from '../server/systems.ts';
+import { ours, type Tree } from '../server/tree.ts';
 
 /** Dependencies of a group of cases. */
 export interface Bench {
-  /** Creates a folder and an empty database for a group. */
-  place(name: string): Promise<Place>;
+  /** The folder for data. */
+  readonly dir: string;
+  /** Creates a folder and an empty database. @param tree whose services start there; default: this one */
+  place(name: string, tree?: Tree): Promise<Place>;
   /** CPU time of PostgreSQL so far, µs; NaN where it cannot be read. */
   postgresCpu(): number;
-  /** Measures servers under load; without servers, measures the load process itself. */
-  measure(spec: Spec, servers: readonly Child[], chains: number, shorter?: Partial<Effort>): Promise<Figures>;
+  /** Measures cases in alternating rounds. */
+  measure(cases: readonly Case[], effort?: Partial<Effort>): Promise<Row[]>;
 }
 
-/** A case and its figures. */
-export interface Row {
-  readonly name: string;
-  readonly figures: Figures;
-}
-
-/** A group of cases compared with a baseline. */
+/** Cases of a kind of work, compared with baselines. */
 export interface Group {
   readonly title: string;
   /** Name of the counted operations: `requests`. */
   readonly operations: string;
   readonly rows: readonly Row[];
-  /** Name of the baseline row. */
-  readonly baseline: string;
+  /** Names of the baseline rows. */
+  readonly baselines: readonly string[];
+  /** What is compared: CPU time per operation (default), or the latency at a given rate. */
+  readonly compares?: 'cpu' | 'p99';
 }
 
 /** Figures without a baseline: seconds, MiB. */
@@ -41,23 +39,77 @@ export interface Facts {
   readonly facts: readonly { readonly name: string; readonly value: number; readonly unit: string }[];
 }
 
-/** Warm-up and load of a case, seconds. */
-const usual = { warmUp: 2, seconds: 6 };
+/** A group whose cases of Signet also run on the services of another tree. */
+export interface Comparison extends Omit<Group, 'rows'> {
+  readonly effort?: Partial<Effort>;
+  /** Whether packages of bench/peers are needed for what Signet is compared with. */
+  readonly peers?: boolean;
+  /** Starts Signet from a tree. */
+  start(bench: Bench, tree: Tree): Promise<Started>;
+}
 
-/** Creates the dependencies of groups on a PostgreSQL server. @param dir the folder for data */
-export function createBench(dir: string, server: EmbeddedServer): Bench {
+/** The cases of a started Signet. */
+export interface Started {
+  readonly cases: readonly Case[];
+  /** Starts what they are compared with. */
+  others?(): Promise<readonly Case[]>;
+}
+
+/** Measures Signet and what it is compared with. */
+export async function compare(bench: Bench, { effort, start, ...group }: Comparison): Promise<Group> {
+  const { cases, others } = await start(bench, ours);
+  const all = [...cases, ...((await others?.()) ?? [])];
+  const rows = await bench.measure(all, effort);
+  await stopServers(all);
+  return { ...group, rows };
+}
+
+/** A row of this tree beside the same row of another tree. */
+export interface Pair {
+  readonly name: string;
+  readonly ours: Row;
+  readonly theirs: Row;
+}
+
+/** Measures Signet of this tree and of another one. */
+export async function compareTrees(bench: Bench, { effort, start }: Comparison, other: Tree): Promise<Pair[]> {
+  const [mine, theirs] = [await start(bench, ours), await start(bench, other)];
+  const both = mine.cases.flatMap((one, index) => [one, theirs.cases[index] ?? one]);
+  const rows = await bench.measure(both, effort);
+  await stopServers(both);
+  return mine.cases.map(({ name }, index) => ({ name, ours: rows[2 * index]!, theirs: rows[2 * index + 1]! }));
+}
+
+/** Stops the servers of cases, in the order of the cases. */
+async function stopServers(cases: readonly Case[]): Promise<void> {
+  for (const server of new Set<Child>(cases.flatMap(({ servers }) => servers))) await server.stop();
+}
+
+const usual: Effort = { warmUp: 1.5, rounds: 6, seconds: 1.25 };
+
+/**
+ * Creates the dependencies of groups on a PostgreSQL server.
+ * @param dir the folder for data
+ * @param progress receives how far a measurement is
+ */
+export function createBench(dir: string, server: EmbeddedServer, progress: (text: string) => void): Bench {
   const masterKey = randomBytes(32).toString('base64');
+  let places = 0;
   return {
-    async place(name) {
-      await createDatabase(server.url('postgres'), `bench_${name}`);
-      const own = path.join(dir, name);
+    dir,
+    async place(name, tree = ours) {
+      places += 1;
+      const database = `bench_${name}_${places}`;
+      await createDatabase(server.url('postgres'), database);
+      const own = path.join(dir, database);
       await mkdir(own, { recursive: true, mode: 0o711 });
-      return {
-        dir: own,
-        environment: { DATABASE_URL: server.url(`bench_${name}`).reveal(), SIGNET_MASTER_KEY: masterKey },
-      };
+      const environment = { DATABASE_URL: server.url(database).reveal(), SIGNET_MASTER_KEY: masterKey };
+      return { dir: own, database, environment, tree };
     },
-    postgresCpu: () => postgresUse(dir)?.cpu ?? Number.NaN,
-    measure: (spec, servers, chains, shorter) => measure(spec, servers, { ...usual, ...shorter, chains }, dir),
+    postgresCpu: () => postgresCpu(dir)?.total ?? Number.NaN,
+    measure: (cases, effort) =>
+      measure(cases, { ...usual, ...effort }, dir, (round) =>
+        progress(round === 0 ? `${cases.length} cases:` : String(round)),
+      ),
   };
 }

@@ -1,15 +1,13 @@
-import { Client } from 'pg';
-import { connection } from '#kit/db/database.ts';
-import { Secret } from '#kit/log/secret.ts';
 import type { Spec } from '../load/work.ts';
 import { bodyOf, createHttp } from '../load/http.ts';
 import { startAll, type System } from '../server/systems.ts';
-import type { Bench, Group, Row } from './bench.ts';
+import type { Bench, Group } from './bench.ts';
+import { grow } from './grown.ts';
 import { createPeople, password } from './people.ts';
 
 const chains = 8;
 const sizes = [10_000, 1_000_000];
-const effort = { warmUp: 1, seconds: 3 };
+const effort = { warmUp: 1, seconds: 0.75 };
 const admin = { email: 'root@example.com', password: 'the admin of the bench' };
 
 /** Creates the load for a grown system. */
@@ -57,9 +55,9 @@ const cases: Readonly<Record<string, LoadFor>> = {
 
 /** Measures requests with 10,000 and with 1,000,000 accounts, each account with a session and two audit events. */
 export async function growth(bench: Bench): Promise<Group[]> {
-  const rows = new Map<string, Row[]>(Object.keys(cases).map((name) => [name, []]));
+  const grown: { readonly name: string; readonly system: System; readonly loads: ReadonlyMap<string, Spec> }[] = [];
   for (const size of sizes) {
-    const place = await bench.place(`growth_${size}`);
+    const place = await bench.place('growth');
     const environment = {
       ...place.environment,
       SIGNET_ADMIN_EMAIL: admin.email,
@@ -68,60 +66,34 @@ export async function growth(bench: Bench): Promise<Group[]> {
     const system = await startAll({ ...place, environment }, 'warn');
     // All accounts get this account's password hash.
     await createPeople(system.edge, 1);
-    await grow(new Secret(place.environment['DATABASE_URL'] ?? ''), size);
+    await grow(place, size);
     const people = await signInSome(system.edge, size);
     const [root] = await signIn(system.edge, [admin]);
-    for (const [name, loadFor] of Object.entries(cases)) {
-      const figures = await bench.measure(
-        loadFor(system, people, root?.accessToken ?? ''),
-        system.processes,
-        chains,
-        effort,
-      );
-      rows.get(name)?.push({ name: nameOf(size), figures });
-    }
-    await system.stop();
+    const loads = new Map(
+      Object.entries(cases).map(([name, loadFor]) => [name, loadFor(system, people, root?.accessToken ?? '')]),
+    );
+    grown.push({ name: nameOf(size), system, loads });
   }
-  return [...rows].map(([name, measured]) => ({
-    title: `${name}, as accounts grow`,
-    operations: 'requests',
-    baseline: nameOf(sizes[0] ?? 0),
-    rows: measured,
-  }));
+  const groups: Group[] = [];
+  for (const kind of Object.keys(cases)) {
+    const rows = await bench.measure(
+      grown.map(({ name, system: { processes, place }, loads }) => ({
+        name,
+        load: { spec: loads.get(kind)!, chains },
+        servers: processes,
+        database: place.database,
+      })),
+      effort,
+    );
+    const title = `${kind}, as accounts grow`;
+    groups.push({ title, operations: 'requests', baselines: [nameOf(sizes[0] ?? 0)], rows });
+  }
+  for (const { system } of grown) await system.stop();
+  return groups;
 }
 
 function nameOf(size: number): string {
   return `${size.toLocaleString('en-US')} accounts`;
-}
-
-/** Fills the tables with triggers disabled. */
-async function grow(url: Secret, size: number): Promise<void> {
-  const db = new Client(connection(url));
-  await db.connect();
-  await db.query(`SET session_replication_role = replica`);
-  await db.query(
-    `INSERT INTO auth.users (id, email, name, password_hash, roles)
-     SELECT uuidv7(), 'user' || n || '@example.com', 'User ' || n, known.password_hash, '{user}'
-     FROM generate_series(1, ${size}) n,
-          (SELECT password_hash FROM auth.users WHERE email = 'person0@example.com') known`,
-  );
-  await db.query(
-    `INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
-                                idle_expires_at, expires_at, sweep_at)
-     SELECT uuidv7(), id, 'signet', 'a browser', '192.0.2.1', '192.0.2.1', '{pwd}', sha256(id::text::bytea), now(),
-            now() + interval '7 days', now() + interval '30 days', now() + interval '30 days'
-     FROM auth.users`,
-  );
-  for (const kind of ['registered', 'login']) {
-    await db.query(
-      `INSERT INTO auth.audit_events (id, kind, outcome, actor_id, subject_id)
-       SELECT uuidv7(), '${kind}', 'success', id::text, id::text FROM auth.users`,
-    );
-  }
-  // Otherwise the service chains them during the measurement.
-  await db.query('SELECT auth.chain_audit_events(2147483647)');
-  await db.query('VACUUM ANALYZE auth.users, auth.sessions, auth.audit_events');
-  await db.end();
 }
 
 /** Signs in accounts spread over the table, two per chain. */

@@ -1,36 +1,43 @@
-import type { Spec } from '../load/work.ts';
+import type { Case } from '../measure/measure.ts';
 import { startAll, startCompared } from '../server/systems.ts';
-import type { Bench, Group } from './bench.ts';
+import type { Comparison } from './bench.ts';
 import { createPeople } from './people.ts';
 
 const chains = 16;
 
-/** Measures GetProfile over gRPC directly at the user service, compared with plain grpc-js. */
-export async function grpc(bench: Bench): Promise<Group> {
-  const place = await bench.place('grpc');
-  const system = await startAll(place, 'warn');
-  const people = await createPeople(system.edge, chains);
-  const tokens = people.map(({ accessToken }) => accessToken);
-  const spec = (target: string, client: 'grpc-js' | 'http2'): Spec => ({
-    kind: 'profile-grpc',
-    target,
-    tokens,
-    client,
-  });
-  const byHand = await bench.measure(spec(system.user, 'http2'), system.processes, chains);
-  const byGrpcJs = await bench.measure(spec(system.user, 'grpc-js'), system.processes, chains);
-  await system.stop();
-  const plain = await startCompared(place, 'bare-grpc', { USER_ID: people[0]?.id ?? '' });
-  const bare = await bench.measure(spec(plain.address, 'http2'), [plain.child], chains);
-  await plain.child.stop();
-  return {
-    title: 'GetProfile over gRPC, directly at the user service',
-    operations: 'calls',
-    baseline: 'plain grpc-js, no guard',
-    rows: [
-      { name: 'Signet', figures: byHand },
-      { name: 'Signet, with the grpc-js client', figures: byGrpcJs },
-      { name: 'plain grpc-js, no guard', figures: bare },
-    ],
-  };
-}
+/** GetProfile over gRPC directly at the user service, compared with plain grpc-js. */
+export const grpc: Comparison = {
+  title: 'GetProfile over gRPC, directly at the user service',
+  operations: 'calls',
+  baselines: ['plain grpc-js and pg, no guard', 'plain grpc-js and Prisma, no guard'],
+  async start(bench, tree) {
+    const { edge, user, processes, place } = await startAll(await bench.place('grpc', tree), 'warn');
+    const people = await createPeople(edge, chains);
+    const tokens = people.map(({ accessToken }) => accessToken);
+    const one = (
+      name: string,
+      target: string,
+      servers: Case['servers'],
+      client: 'grpc-js' | 'http2' = 'http2',
+    ): Case => ({
+      name,
+      load: { spec: { kind: 'profile-grpc', target, tokens, client }, chains },
+      servers,
+      database: place.database,
+    });
+    const compared = async (name: string, file: string, more: Readonly<Record<string, string>>) => {
+      const environment = { ...place.environment, USER_ID: people[0]?.id ?? '', KEYS_AT: edge, ...more };
+      const { child, address } = await startCompared(`bench/compare/${file}.ts`, environment, place.dir);
+      return one(name, address, [child]);
+    };
+    return {
+      cases: [one('Signet', user, processes), one('Signet, with the grpc-js client', user, processes, 'grpc-js')],
+      others: async () => [
+        await compared("Signet's stack, the same handler, guarded", 'guarded', { READ_BY: 'pg', ACCESS: 'guarded' }),
+        await compared("Signet's stack, the same handler, public", 'guarded', { READ_BY: 'pg', ACCESS: 'public' }),
+        await compared('plain grpc-js and pg, no guard', 'bare-grpc', { READ_BY: 'pg' }),
+        await compared('plain grpc-js and Prisma, no guard', 'bare-grpc', { READ_BY: 'prisma' }),
+      ],
+    };
+  },
+};

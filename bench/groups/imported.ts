@@ -2,6 +2,7 @@ import * as argon2 from '@node-rs/argon2';
 import * as bcrypt from '@node-rs/bcrypt';
 import { keys } from '../../services/auth/config.ts';
 import { createHasher } from '../../services/auth/passwords/rules/hasher.ts';
+import { median } from '../measure/ratios.ts';
 import type { Facts } from './bench.ts';
 
 const rounds = 31;
@@ -54,8 +55,4 @@ export async function imported(): Promise<Facts> {
 /** An Argon2id hash with the parameters of another system. */
 function argon2id(memoryCost: number, timeCost: number): Promise<string> {
   return argon2.hash('the password', { memoryCost, timeCost, parallelism: 1 });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

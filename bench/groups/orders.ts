@@ -20,10 +20,10 @@ export async function orders(bench: Bench): Promise<Facts[]> {
 
 async function ofShape(
   shape: string,
-  { dir, environment }: Place,
+  { environment, ...place }: Place,
   start: (place: Place, logLevel: string) => Promise<System>,
 ): Promise<Facts> {
-  const system = await start({ dir, environment: { ...environment, ...admin } }, 'warn');
+  const system = await start({ ...place, environment: { ...environment, ...admin } }, 'warn');
   const http = createHttp();
   const post = async (path: string, token: string, body: object, status: number) => {
     const headers = { ...json, ...(token === '' ? {} : { authorization: `Bearer ${token}` }) };
@@ -37,7 +37,7 @@ async function ofShape(
   const price = { currency_code: 'EUR', units: '12', nanos: 340_000_000 };
   const product = await post('/products', token, { sku: 'bench', name: 'A chain', price, stock: 1_000_000 }, 201);
 
-  async function place({ accessToken }: Person): Promise<number> {
+  async function order({ accessToken }: Person): Promise<number> {
     await post('/cart/items', accessToken, { product_id: product['id'], quantity: 1 }, 200);
     const began = performance.now();
     const { state } = await post('/orders', accessToken, { address }, 201);
@@ -48,7 +48,7 @@ async function ofShape(
   async function load(count: number): Promise<number[]> {
     const times = people.map(async (person) => {
       const own: number[] = [];
-      for (let one = 0; one < count; one++) own.push(await place(person));
+      for (let one = 0; one < count; one++) own.push(await order(person));
       return own;
     });
     return (await Promise.all(times)).flat();
@@ -56,7 +56,7 @@ async function ofShape(
 
   await load(5);
   const alone: number[] = [];
-  for (let count = 0; count < 50; count++) alone.push(await place(people[0]!));
+  for (let count = 0; count < 50; count++) alone.push(await order(people[0]!));
   const before = await Promise.all(system.processes.map((child) => child.usage()));
   const began = performance.now();
   const times = await load(each);

@@ -1,10 +1,11 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bodyOf, createHttp } from '../load/http.ts';
-import { postgresUse } from '../measure/postgres.ts';
+import { postgresMemory } from '../measure/postgres.ts';
 import { type Child, startChild } from '../server/child.ts';
 import { freePorts } from '../server/reach.ts';
-import type { Facts } from './bench.ts';
+import type { Bench, Facts } from './bench.ts';
 
 const admin = { email: 'admin@localhost', password: 'the admin of the bench' };
 
@@ -15,15 +16,16 @@ const rest = 4_000;
  * Measures `npm start` twice on the same data directory, which is empty the first
  * time: the time until it reports that it is running, the time until a login
  * succeeds, and the memory when idle.
- * @param dir an empty folder
  */
-export async function start(dir: string): Promise<Facts> {
+export async function start(bench: Bench): Promise<Facts> {
+  const dir = path.join(bench.dir, 'start');
+  await mkdir(dir, { mode: 0o711 });
   const first = await begin(dir);
   await first.child.stop();
   const second = await begin(dir);
   await delay(rest);
   const { rss, heap } = await second.child.memory();
-  const database = postgresUse(dir);
+  const database = postgresMemory(dir);
   await second.child.stop();
   return {
     title: 'Start and idle memory, all services in one process with the embedded PostgreSQL',
@@ -34,9 +36,9 @@ export async function start(dir: string): Promise<Facts> {
       { name: 'second start, until a login succeeds', value: second.login, unit: 's' },
       { name: 'idle memory: Node (RSS)', value: mebibytes(rss), unit: 'MiB' },
       { name: 'JavaScript heap in use (part of it)', value: mebibytes(heap), unit: 'MiB' },
-      ...(database
-        ? [{ name: 'idle memory: PostgreSQL (PSS, all processes)', value: mebibytes(database.memory), unit: 'MiB' }]
-        : []),
+      ...(database === undefined
+        ? []
+        : [{ name: 'idle memory: PostgreSQL (PSS, all processes)', value: mebibytes(database), unit: 'MiB' }]),
     ],
   };
 }

@@ -1,4 +1,4 @@
-import type { Bench, Group, Row } from './bench.ts';
+import type { Bench, Group } from './bench.ts';
 
 const verifiers = ['guard, cached', 'guard, uncached', 'jose', 'node:crypto'] as const;
 
@@ -6,12 +6,14 @@ const verifiers = ['guard, cached', 'guard, uncached', 'jose', 'node:crypto'] as
 export async function verify(bench: Bench): Promise<Group[]> {
   const groups: Group[] = [];
   for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
-    const rows: Row[] = [];
-    for (const by of verifiers) {
-      const spec = { kind: 'verify', alg, by } as const;
-      rows.push({ name: names[by], figures: await bench.measure(spec, [], 4, { warmUp: 0.5, seconds: 1.5 }) });
-    }
-    groups.push({ title: `Verification of an access token, ${alg}`, operations: 'tokens', baseline: names.jose, rows });
+    const cases = verifiers.map((by) => ({
+      name: names[by],
+      load: { spec: { kind: 'verify', alg, by } as const, chains: 4 },
+      servers: [],
+    }));
+    const rows = await bench.measure(cases, { warmUp: 0.5, seconds: 0.3 });
+    const title = `Verification of an access token, ${alg}`;
+    groups.push({ title, operations: 'tokens', baselines: [names.jose], rows });
   }
   return groups;
 }

@@ -3,14 +3,14 @@ import { audited } from './audited.ts';
 import { drive } from './drive.ts';
 import { profileOverGrpc } from './grpc.ts';
 import { rawHash, rawRefresh } from './raw.ts';
-import { list, login, profileOverRest, refresh, same } from './rest.ts';
+import { clientCredentials, list, login, profileOverRest, refresh, same } from './rest.ts';
 import { verification } from './verify.ts';
-import type { Load, Spec, Work } from './work.ts';
+import type { Load, Pace, Spec, Work } from './work.ts';
 
 /** A command of the parent. */
 export type Command =
   | { readonly do: 'open'; readonly spec: Spec }
-  | { readonly do: 'run'; readonly chains: number; readonly seconds: number }
+  | ({ readonly do: 'run'; readonly seconds: number } & Pace)
   | { readonly do: 'close' };
 
 /** The reply to a command. */
@@ -38,6 +38,8 @@ async function open(spec: Spec): Promise<Work> {
       return refresh(spec);
     case 'login':
       return login(spec);
+    case 'client-credentials':
+      return clientCredentials(spec);
     case 'list':
       return list(spec);
     case 'raw-refresh':

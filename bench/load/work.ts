@@ -15,8 +15,8 @@ export type Spec =
       readonly kind: 'profile-rest';
       /** Origin and path of the request. */
       readonly url: string;
-      /** Access tokens, one per chain. */
-      readonly tokens: readonly string[];
+      /** Headers with credentials, one per chain. */
+      readonly headers: readonly Readonly<Record<string, string>>[];
     }
   | {
       readonly kind: 'profile-grpc';
@@ -27,8 +27,33 @@ export type Spec =
     }
   /** A repeated request and its expected status. */
   | { readonly kind: 'request'; readonly request: Asking; readonly status: number }
-  | { readonly kind: 'refresh'; readonly url: string; readonly refreshTokens: readonly string[] }
-  | { readonly kind: 'login'; readonly url: string; readonly emails: readonly string[]; readonly password: string }
+  | {
+      readonly kind: 'refresh';
+      readonly url: string;
+      readonly refreshTokens: readonly string[];
+      /** Fields of a form (RFC 6749) to send instead of JSON. */
+      readonly form?: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'login';
+      readonly url: string;
+      readonly emails: readonly string[];
+      readonly password: string;
+      /** Field of the response with the token; default `access_token`. */
+      readonly token?: string;
+    }
+  | {
+      /** RFC 6749 section 4.4 with private_key_jwt (RFC 7523). */
+      readonly kind: 'client-credentials';
+      readonly url: string;
+      readonly client: string;
+      /** PKCS#8, PEM. */
+      readonly key: string;
+      /** Of the assertion. */
+      readonly audience: string;
+      /** Further fields of a form to send instead of JSON. */
+      readonly form?: Readonly<Record<string, string>>;
+    }
   | {
       readonly kind: 'list';
       readonly urls: readonly string[];
@@ -57,6 +82,13 @@ export type Spec =
       readonly alg: 'RS256' | 'ES256' | 'EdDSA';
       readonly by: 'guard, cached' | 'guard, uncached' | 'jose' | 'node:crypto';
     };
+
+/** How many do work at once, and how often. */
+export interface Pace {
+  readonly chains: number;
+  /** Operations per second of all chains together; default: as many as complete. */
+  readonly rate?: number;
+}
 
 /** Result of a load. */
 export interface Load {

@@ -1,20 +1,44 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import type { Command, Reply } from '../load/main.ts';
-import type { Load, Spec } from '../load/work.ts';
-import { type Child, flags, pool } from '../server/child.ts';
+import type { Load, Pace, Spec } from '../load/work.ts';
+import type { Child } from '../server/child.ts';
 import type { Usage } from '../server/meter.ts';
+import { type Loader, startLoader } from './loader.ts';
 import { busyTime } from './machine.ts';
-import { postgresUse } from './postgres.ts';
+import { cpuBetween, type PostgresCpu, postgresCpu } from './postgres.ts';
 
-/** Figures of a case. CPU times are µs per operation. */
-export interface Figures {
-  readonly operations: number;
+/** Work, and the servers that do it. */
+export interface Case {
+  readonly name: string;
+  readonly load: Loading;
+  /** A second load at the same time. */
+  readonly beside?: Loading;
+  /** Empty if the load generator does the work itself. */
+  readonly servers: readonly Child[];
+  /** The database whose backends count as PostgreSQL's CPU time; default: all. */
+  readonly database?: string;
+  /** Whether the delay of the first server's event loop is measured. */
+  readonly delays?: boolean;
+}
+
+/** Work, and how many at once do it. */
+export interface Loading extends Pace {
+  readonly spec: Spec;
+}
+
+/** Duration of a group of cases. */
+export interface Effort {
+  /** Seconds per case before the first round. */
+  readonly warmUp: number;
+  /** In each round, every case runs once. */
+  readonly rounds: number;
+  /** Seconds per case and round. */
   readonly seconds: number;
+}
+
+/** Figures of a case in a round. CPU times are µs per operation. */
+export interface Figures {
   /** Operations per second. */
   readonly rate: number;
-  /** CPU time of all server processes; without servers, of the load generator. */
+  /** CPU time of the servers; without servers, of the load generator. */
   readonly cpu: number;
   /** The same by process. */
   readonly by: Readonly<Record<string, number>>;
@@ -22,11 +46,11 @@ export interface Figures {
   readonly database: number | null;
   /** CPU time of the load generator; 0 without servers. */
   readonly client: number;
-  /** Spread of `cpu` between the parts of the case: 0.1 is 10 %. */
-  readonly spread: number;
   /** ms. */
   readonly p50: number;
   readonly p99: number;
+  /** 99th percentile of the delay of the first server's event loop, ms; null if not measured. */
+  readonly delay: number | null;
   /** Utilization of the busiest of the measured event loops. */
   readonly loop: number;
   /** Utilization of the load generator's event loop; 0 without servers. */
@@ -37,131 +61,118 @@ export interface Figures {
   readonly others: number;
 }
 
-/** Parts of a case. The median by CPU time is reported, which excludes bursts of other processes. */
-const parts = 3;
-
-/** Duration and concurrency of a case. */
-export interface Effort {
-  /** Seconds. */
-  readonly warmUp: number;
-  /** Total seconds of the parts. */
-  readonly seconds: number;
-  readonly chains: number;
+/** A case with its figures in each round. */
+export interface Row {
+  readonly name: string;
+  readonly rounds: readonly Figures[];
 }
 
-const main = fileURLToPath(new URL('../load/main.ts', import.meta.url));
-const loaders = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of loaders) child.kill('SIGKILL');
-});
-
 /**
- * Measures servers under load from another process, after a warm-up.
- * @param servers empty if the load generator does the work itself
+ * Measures cases in rounds, each under load from a process of its own: A B C, A B C. All servers stay up meanwhile, so
+ * that the cases of a round meet the same machine.
  * @param dataDir a parent folder of the database's
+ * @param progress called after the warm-up (0) and after each round
  * @throws Error on the first unexpected response
  */
 export async function measure(
-  spec: Spec,
-  servers: readonly Child[],
-  effort: Effort,
+  cases: readonly Case[],
+  { warmUp, rounds, seconds }: Effort,
   dataDir: string,
-): Promise<Figures> {
-  const loader = startLoader();
-  const { chains, warmUp, seconds } = effort;
-  const gone = Promise.race(servers.map(({ ended }) => ended));
-  const ask = (command: Command) =>
-    servers.length > 0 ? Promise.race([loader.ask(command), gone]) : loader.ask(command);
+  progress: (round: number) => void = () => undefined,
+): Promise<Row[]> {
+  const servers = [...new Set(cases.flatMap((one) => one.servers))];
+  const loaders: Loader[] = [];
+  const begin = async ({ spec }: Loading) => {
+    const loader = startLoader();
+    loaders.push(loader);
+    await loader.ask({ do: 'open', spec });
+    return loader;
+  };
   try {
-    await ask({ do: 'open', spec });
-    await ask({ do: 'run', chains, seconds: warmUp });
-    const all: Figures[] = [];
-    for (let part = 0; part < parts; part += 1) {
-      const before = await sample(servers, dataDir);
-      const { load } = await ask({ do: 'run', chains, seconds: seconds / parts });
-      if (!load) throw new Error('no load');
-      all.push(figuresOf(servers, load, before, await sample(servers, dataDir)));
-    }
-    await ask({ do: 'close' });
-    return middleOf(all);
+    return await whileRunning(servers, async () => {
+      const measured = [];
+      for (const one of cases) {
+        const [first, second] = [await begin(one.load), one.beside && (await begin(one.beside))];
+        const run = async (time: number) => {
+          const beside = one.beside && second?.run({ ...one.beside, seconds: time });
+          const [load] = await Promise.all([first.run({ ...one.load, seconds: time }), beside]);
+          return load;
+        };
+        measured.push({ one, run, rounds: [] as Figures[] });
+      }
+      for (const { run } of measured) await run(warmUp);
+      progress(0);
+      for (let round = 1; round <= rounds; round += 1) {
+        for (const { one, run, rounds: figures } of measured) {
+          if (one.delays) await one.servers[0]?.delay();
+          const before = await sample(servers, dataDir);
+          const load = await run(seconds);
+          const after = await sample(servers, dataDir);
+          const delay = one.delays ? ((await one.servers[0]?.delay()) ?? null) : null;
+          figures.push({ ...figuresOf(one, load, before, after), delay });
+        }
+        progress(round);
+      }
+      for (const loader of loaders) await loader.ask({ do: 'close' });
+      return measured.map(({ one: { name }, rounds: figures }) => ({ name, rounds: figures }));
+    });
   } finally {
-    loader.stop();
+    for (const loader of loaders) loader.stop();
   }
 }
 
-function middleOf(all: readonly Figures[]): Figures {
-  const sorted = all.toSorted((one, other) => one.cpu - other.cpu);
-  const [lowest, highest] = [sorted[0], sorted.at(-1)];
-  const middle = sorted[Math.floor(sorted.length / 2)];
-  if (!lowest || !middle || !highest) throw new Error('nothing was measured');
-  return { ...middle, spread: (highest.cpu - lowest.cpu) / middle.cpu };
+/** @throws Error when a server ends */
+async function whileRunning<T>(servers: readonly Child[], work: () => Promise<T>): Promise<T> {
+  const running = work();
+  return servers.length > 0 ? Promise.race([running, ...servers.map(({ ended }) => ended)]) : running;
 }
 
 interface Sample {
-  readonly usages: readonly Usage[];
-  readonly database: number | undefined;
+  readonly usages: ReadonlyMap<Child, Usage>;
+  readonly postgres: PostgresCpu | undefined;
   readonly busy: number;
   readonly at: number;
 }
 
+/** Samples all servers of the cases: those that have no load use CPU time as well, which is not that of others. */
 async function sample(servers: readonly Child[], dataDir: string): Promise<Sample> {
-  const usages = await Promise.all(servers.map((server) => server.usage()));
-  return { usages, database: postgresUse(dataDir)?.cpu, busy: busyTime(), at: performance.now() };
+  const usages = await Promise.all(servers.map(async (server) => [server, await server.usage()] as const));
+  return { usages: new Map(usages), postgres: postgresCpu(dataDir), busy: busyTime(), at: performance.now() };
 }
 
-function figuresOf(servers: readonly Child[], load: Load, before: Sample, after: Sample): Figures {
-  const { operations, seconds, p50, p99 } = load;
-  const each = (total: number) => total / operations;
-  const used = servers.map(({ name }, index) => {
-    const [from, to] = [before.usages[index], after.usages[index]];
-    if (!from || !to) throw new Error(`no usage of ${name}`);
-    return { name, cpu: to.cpu - from.cpu, loop: (to.busy - from.busy) / 1_000 / seconds };
+function figuresOf(
+  { servers, database }: Case,
+  { operations, seconds, p50, p99, cpu: loadCpu, loop: loadLoop }: Load,
+  before: Sample,
+  after: Sample,
+): Omit<Figures, 'delay'> {
+  const used = [...after.usages].map(([child, { cpu, busy }]) => {
+    const { cpu: cpuBefore, busy: busyBefore } = before.usages.get(child) ?? { cpu: 0, busy: 0 };
+    return { child, name: child.name, cpu: cpu - cpuBefore, loop: (busy - busyBefore) / 1_000 / seconds };
   });
-  const measured = used.length > 0 ? used : [{ name: 'itself', cpu: load.cpu, loop: load.loop }];
-  const cpu = measured.reduce((sum, one) => sum + one.cpu, 0);
-  const client = used.length > 0 ? load.cpu : 0;
-  const database =
-    before.database === undefined || after.database === undefined ? undefined : after.database - before.database;
+  const hasServers = servers.length > 0;
+  const measured = hasServers
+    ? used.filter(({ child }) => servers.includes(child))
+    : [{ name: 'itself', cpu: loadCpu, loop: loadLoop }];
+  const { postgres } = after;
+  const postgresOf = (name?: string) => (before.postgres && postgres ? cpuBetween(before.postgres, postgres, name) : 0);
   const wall = (after.at - before.at) * 1_000;
   const busy = after.busy - before.busy;
   return {
-    operations,
-    seconds,
     rate: operations / seconds,
-    cpu: each(cpu),
-    by: Object.fromEntries(measured.map((one) => [one.name, each(one.cpu)])),
-    database: database === undefined ? null : each(database),
-    client: each(client),
-    spread: 0,
+    cpu: cpuOf(measured) / operations,
+    by: Object.fromEntries(measured.map(({ name, cpu }) => [name, cpu / operations])),
+    database: postgres ? postgresOf(database) / operations : null,
+    client: hasServers ? loadCpu / operations : 0,
     p50,
     p99,
-    loop: Math.min(1, Math.max(...measured.map((one) => one.loop))),
-    clientLoop: used.length > 0 ? load.loop : 0,
+    loop: Math.min(1, Math.max(...measured.map(({ loop }) => loop))),
+    clientLoop: hasServers ? loadLoop : 0,
     cores: busy / wall,
-    others: Math.max(0, busy - cpu - client - (database ?? 0)) / wall,
+    others: Math.max(0, busy - cpuOf(used) - loadCpu - postgresOf()) / wall,
   };
 }
 
-/** Starts a load generator. */
-export function startLoader() {
-  const child = spawn(process.execPath, [...flags, main], {
-    env: { PATH: process.env['PATH'], ...pool },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  loaders.add(child);
-  const ended = once(child, 'exit').then((): never => {
-    loaders.delete(child);
-    throw new Error('the load generator exited');
-  });
-  ended.catch(() => undefined);
-  return {
-    async ask(command: Command): Promise<{ readonly load?: Load }> {
-      const answer = once(child, 'message').then(([reply]) => reply as Reply);
-      child.send(command);
-      const reply = await Promise.race([answer, ended]);
-      if ('error' in reply) throw new Error(reply.error);
-      return reply;
-    },
-    stop: () => void child.kill('SIGKILL'),
-  };
+function cpuOf(processes: readonly { readonly cpu: number }[]): number {
+  return processes.reduce((sum, { cpu }) => sum + cpu, 0);
 }

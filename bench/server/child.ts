@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { threadPoolSize } from '../../scripts/thread-pool.mjs';
 import type { Memory, Question, Usage } from './meter.ts';
+import { ours, type Tree } from './tree.ts';
 
-/** A file of the project, run in a child process. */
+/** A file of a tree, run in a child process. */
 export interface Child {
   /** Name in the tables. */
   readonly name: string;
@@ -14,6 +13,8 @@ export interface Child {
   usage(): Promise<Usage>;
   /** Its memory after a garbage collection. */
   memory(): Promise<Memory>;
+  /** 99th percentile of the delay of its event loop since the last call, ms; the first call begins to measure. */
+  delay(): Promise<number>;
   /** Resolves when its output contains a text. @throws Error if it ends before */
   says(text: string): Promise<void>;
   /** Rejects when it ends. */
@@ -25,7 +26,9 @@ export interface Child {
 /** How to start a child. */
 export interface ChildOptions {
   readonly name: string;
-  /** Path from the project's folder. */
+  /** Default: the tree of this file. */
+  readonly tree?: Tree;
+  /** Path from the tree's folder. */
   readonly file: string;
   readonly environment: Readonly<Record<string, string>>;
   /** Working directory, from which it reads `.env`. */
@@ -34,12 +37,7 @@ export interface ChildOptions {
   readonly reads?: boolean;
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const meter = pathToFileURL(path.join(root, 'bench/server/meter.ts')).href;
-
-/** Node's flags and thread pool as in `npm start` (scripts/node-flags.mjs). */
-export const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', '--expose-gc'];
-export const pool = { UV_THREADPOOL_SIZE: String(threadPoolSize()) };
+const meter = new URL('meter.ts', import.meta.url).href;
 
 const children = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -54,10 +52,15 @@ export async function stopChildren(): Promise<void> {
 }
 
 /** Starts a file as `npm start` would, with the meter loaded. */
-export function startChild({ name, file, environment, cwd, reads = false }: ChildOptions): Child {
-  const child = spawn(process.execPath, [...flags, '--import', meter, path.join(root, file)], {
+export function startChild({ name, tree = ours, file, environment, cwd, reads = false }: ChildOptions): Child {
+  const child = spawn(tree.node, [...tree.flags, '--expose-gc', '--import', meter, path.join(tree.root, file)], {
     cwd,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...pool, ...environment },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      NODE_COMPILE_CACHE: path.join(tree.root, 'node_modules', '.cache', 'node'),
+      ...environment,
+    },
     stdio: ['ignore', reads ? 'pipe' : 'ignore', 'pipe', 'ipc'],
   });
   children.add(child);
@@ -91,6 +94,7 @@ export function startChild({ name, file, environment, cwd, reads = false }: Chil
     output: () => output,
     usage: () => ask<Usage>('usage'),
     memory: () => ask<Memory>('memory'),
+    delay: () => ask<number>('delay'),
     ended,
     says: (text) =>
       Promise.race([

@@ -1,6 +1,6 @@
 // Loaded into a server before its main.ts. Reports the resource usage of the process
 // to its parent over IPC, and has no other effect.
-import { performance } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 
 /** Resource usage of a process since its start. */
 export interface Usage {
@@ -17,7 +17,7 @@ export interface Memory {
 }
 
 /** A question of the parent. */
-export type Question = 'usage' | 'memory';
+export type Question = 'usage' | 'memory' | 'delay';
 
 function usage(): Usage {
   const { user, system } = process.cpuUsage();
@@ -33,8 +33,29 @@ function memory(): Memory {
   return { rss, heap: heapUsed };
 }
 
-process.on('message', (question: Question) => {
-  process.send?.(question === 'usage' ? usage() : memory());
-});
+/** Interval of the timer that measures the delay of the event loop, ms. */
+const resolution = 5;
+
+let delays: ReturnType<typeof monitorEventLoopDelay> | undefined;
+
+/**
+ * Returns the 99th percentile of the delay of the event loop since the last question, ms, and measures on. The first
+ * question begins: before it, the timer does not run.
+ */
+function delay(): number {
+  if (!delays) {
+    delays = monitorEventLoopDelay({ resolution });
+    delays.enable();
+    return 0;
+  }
+  // The intervals of the timer are recorded: without a delay, they take as long as its resolution.
+  const value = Math.max(0, delays.percentile(99) / 1_000_000 - resolution);
+  delays.reset();
+  return value;
+}
+
+const answers: Readonly<Record<Question, () => unknown>> = { usage, memory, delay };
+
+process.on('message', (question: Question) => process.send?.(answers[question]()));
 process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 process.channel?.unref();

@@ -1,13 +1,16 @@
+import path from 'node:path';
 import { generateServiceKey } from '#kit/identity/service-key.ts';
+import { targetEnv } from '#kit/service/registry.ts';
 import type { AnyService } from '#kit/service/service.ts';
-import { environmentOf, withKeyPairs } from '../../services/fleet/environment.ts';
-import { serviceNames, services } from '../../services/registry.ts';
+import { services } from '../../services/registry.ts';
 import { type Child, startChild } from './child.ts';
 import { freePorts, reach } from './reach.ts';
+import { servicesOf, type Tree } from './tree.ts';
 
 /** Signet under load: its processes and addresses. */
 export interface System {
   readonly processes: readonly Child[];
+  readonly place: Place;
   /** Origin of the edge. */
   readonly edge: string;
   /** host:port of the user service. */
@@ -19,12 +22,16 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** Folder and environment of a start. */
+/** Folder, database and environment of a start. */
 export interface Place {
   /** An empty folder for the data of the processes. */
   readonly dir: string;
+  /** Name of its database. */
+  readonly database: string;
   /** DATABASE_URL, SIGNET_MASTER_KEY and further variables. */
   readonly environment: Readonly<Record<string, string>>;
+  /** The tree whose services start. */
+  readonly tree: Tree;
 }
 
 /** A production configuration without the rate limit, because the load comes from one address. */
@@ -35,18 +42,21 @@ const common = {
   SIGNET_RATE_LIMIT_USER: '0',
 };
 
+const all: Readonly<Record<string, AnyService>> = services;
+
 /** A port for each key that sets one. */
 async function choosePorts(): Promise<ReadonlyMap<string, number>> {
-  const keys = Object.values<AnyService>(services).flatMap(({ ports }) => Object.values(ports));
+  const keys = Object.values(all).flatMap(({ ports }) => Object.values(ports));
   const free = await freePorts(keys.length);
   return new Map(keys.map(({ env }, index) => [env, free[index] ?? 0]));
 }
 
-function reachedAt(ports: ReadonlyMap<string, number>, processes: readonly Child[]): System {
+function reachedAt(place: Place, ports: ReadonlyMap<string, number>, processes: readonly Child[]): System {
   const { auth, user, edge } = services;
   const at = (env: string) => `127.0.0.1:${ports.get(env)}`;
   return {
     processes,
+    place,
     edge: `http://${at(edge.ports.door.env)}`,
     user: at(user.ports.grpc.env),
     auth: at(auth.ports.grpc.env),
@@ -62,62 +72,73 @@ export async function startAll(place: Place, logLevel: string): Promise<System> 
   const ports = await choosePorts();
   const child = startChild({
     name: 'all',
+    tree: place.tree,
     file: 'services/all/main.ts',
     cwd: place.dir,
     environment: {
       ...common,
-      ...place.environment,
       ...textOf(ports),
       SIGNET_DATA_DIR: 'all',
       SIGNET_LOG_LEVEL: logLevel,
       SIGNET_METRICS_PORT: '0',
+      ...place.environment,
     },
   });
   // The edge opens last.
   await reach(child, ports.get(services.edge.ports.door.env) ?? 0);
-  return reachedAt(ports, [child]);
+  return reachedAt(place, ports, [child]);
 }
 
 /** Each service in its own process, as Docker Compose runs them. */
 export async function startFleet(place: Place, logLevel: string): Promise<System> {
   const ports = await choosePorts();
-  const named = serviceNames.filter((name) => name !== services.auth.name);
-  const pairs = Object.fromEntries(named.map((name) => [name, generateServiceKey()]));
-  const given = { ...common, ...place.environment, ...textOf(ports), SIGNET_LOG_LEVEL: logLevel };
-  const environment = withKeyPairs(given, pairs);
-  const portOf = async (env: string) => ports.get(env) ?? Number.NaN;
+  const names = servicesOf(place.tree);
+  const pairs = new Map(names.filter((name) => name !== 'auth').map((name) => [name, generateServiceKey()]));
+  const at = (env: string | undefined) => `127.0.0.1:${ports.get(env ?? '')}`;
+  // Every process gets all addresses: those of another tree read other ones.
+  const environment = {
+    ...common,
+    ...textOf(ports),
+    ...Object.fromEntries(names.map((name) => [targetEnv(name), at(all[name]?.ports.grpc?.env)])),
+    SIGNET_JWKS_URL: `http://${at(services.auth.ports.door.env)}/.well-known/jwks.json`,
+    SIGNET_SERVICES: [...pairs].map(([name, { publicKey }]) => `${name}=${publicKey}`).join(','),
+    SIGNET_LOG_LEVEL: logLevel,
+    ...place.environment,
+  };
   const started: Child[] = [];
-  for (const name of serviceNames) {
-    const { SIGNET_METRICS_PORT: _, ...own } = await environmentOf(name, environment, {
-      pairs,
-      portOf,
-      metricsPort: 0,
+  for (const name of names) {
+    const key = pairs.get(name)?.key.reveal();
+    const child = startChild({
+      name,
+      tree: place.tree,
+      file: `services/${name}/main.ts`,
+      environment: { ...environment, ...(key !== undefined && { SIGNET_SERVICE_KEY: key }) },
+      cwd: place.dir,
     });
-    const child = startChild({ name, file: `services/${name}/main.ts`, environment: own, cwd: place.dir });
-    const { grpc, door }: AnyService['ports'] = services[name].ports;
+    const { grpc, door }: AnyService['ports'] = all[name]?.ports ?? {};
     await reach(child, ports.get((grpc ?? door)?.env ?? '') ?? 0);
     started.unshift(child);
   }
-  return reachedAt(ports, started);
+  return reachedAt(place, ports, started);
 }
 
 function textOf(ports: ReadonlyMap<string, number>): Record<string, string> {
   return Object.fromEntries([...ports].map(([env, port]) => [env, String(port)]));
 }
 
-/** Starts a server of bench/compare on a free port. */
+/** Starts a server that Signet is compared with, on a free port. @param file path from the project's folder */
 export async function startCompared(
-  place: Place,
-  name: string,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<{ child: Child; address: string }> {
+  file: string,
+  environment: Readonly<Record<string, string>>,
+  dir: string,
+): Promise<{ child: Child; origin: string; address: string }> {
   const [port = 0] = await freePorts(1);
   const child = startChild({
-    name,
-    file: `bench/compare/${name}.ts`,
-    cwd: place.dir,
-    environment: { NODE_ENV: 'production', ...place.environment, ...environment, PORT: String(port) },
+    name: path.basename(file, path.extname(file)),
+    file,
+    cwd: dir,
+    environment: { NODE_ENV: 'production', ...environment, PORT: String(port) },
   });
   await reach(child, port);
-  return { child, address: `127.0.0.1:${port}` };
+  return { child, origin: `http://127.0.0.1:${port}`, address: `127.0.0.1:${port}` };
 }
