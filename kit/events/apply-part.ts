@@ -27,6 +27,12 @@ export class ApplyError extends Error {
 /** Longest time for a transaction, ms. */
 const timeout = 30_000;
 
+/**
+ * Interval of looking at the cursor while no events come, ms: an operator may adopt another position. With events it is
+ * compared as it moves.
+ */
+const lookEvery = 3_000;
+
 /** Interval between two reads of the cursor while another replica moves it, ms. */
 const pause = 50;
 
@@ -44,6 +50,7 @@ export function createApplier<D extends DescMessage>(options: {
   readonly apply: (events: readonly FollowedEvent<D>[], tx: Statements) => Promise<void>;
 }) {
   const { db, cursors, apply } = options;
+  let readAt = performance.now();
   const payloads = new Map(options.types.map((payload) => [typeOf(payload), payload]));
 
   /** Resolves to whether the cursor was at `from`. */
@@ -69,8 +76,10 @@ export function createApplier<D extends DescMessage>(options: {
   return async (part: WatchResponse, cursor: Position, oneByOne: boolean, signal: AbortSignal): Promise<Position> => {
     const { history, position, lastId } = part;
     const end: Position = { history, position, lastId };
-    // A heartbeat: an operator may have adopted another position since the last one.
-    if (isSame(cursor, end)) return reread(cursor, history);
+    if (isSame(cursor, end)) {
+      // A heartbeat.
+      return performance.now() - readAt < lookEvery ? cursor : reread(cursor, history);
+    }
     let at = cursor;
     let single = oneByOne;
     while ((at.position < end.position || at.history !== history) && !signal.aborted) {
@@ -101,6 +110,7 @@ export function createApplier<D extends DescMessage>(options: {
   /** Reads the cursor. @throws CursorMovedError where it is behind `at`, or of another history */
   async function reread(at: Position, history: string): Promise<Position> {
     const found = await cursors.read();
+    readAt = performance.now();
     if (isSame(found, at) || (found.history === history && found.position >= at.position)) return found;
     throw new CursorMovedError();
   }

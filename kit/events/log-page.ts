@@ -62,6 +62,18 @@ export function createLogReader(db: Statements, schema: string) {
   };
 }
 
+/** Creates the function that reads the end of a log. Its `lastId` is empty where the event was deleted. */
+export function createHeadReader(db: Statements, schema: string) {
+  const [events, head] = [tableOf(schema, 'events'), tableOf(schema, 'event_head')];
+  return async (): Promise<Position> => {
+    const [found] = await db.$queryRaw<Position[]>(sql`
+      SELECT h.history, h.position, coalesce(e.id::text, '') AS "lastId"
+      FROM ${head} h LEFT JOIN ${events} e ON e.position = h.position WHERE h.one`);
+    if (!found) throw new Error('the table event_head has no row');
+    return found;
+  };
+}
+
 function pageOf(rows: readonly Row[], from: Position): LogPage {
   const [first] = rows;
   if (!first) throw new Error('the table event_head has no row');

@@ -1,7 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { UserDeletedSchema, UserRegisteredSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { watched } from '#kit/testing/watched.ts';
 import { createRecord } from './record.ts';
@@ -47,6 +47,21 @@ test('recording announces the events to the sequencers of this process, and send
   // PostgreSQL commits transactions that notify one after another.
   expect(statements.join('\n')).toMatch(/^\s*INSERT INTO "auth"\."events"/);
   expect(statements.join('\n')).not.toContain('notify');
+});
+
+test('recording no events announces nothing', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  let woken = 0;
+  onTestFinished(writesOf('quiet').wakes({ wake: () => woken++ }));
+  const recordQuietly = createRecord('quiet', [UserDeletedSchema]);
+  const tx = { $executeRaw: async () => 1 };
+  await recordQuietly(tx);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(woken).toBe(0);
+  await recordQuietly(tx, deleted());
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(woken).toBeGreaterThan(0);
 });
 
 test('an event that the service does not produce, or whose payload is large, is not recorded', async () => {

@@ -59,7 +59,7 @@ export function createRecord<P extends DescMessage>(schema: string, produces: re
         .map(({ id, type, subject, data }) => sql`(${id}::uuid, ${type}, ${subject}, ${data})`);
       await tx.$executeRaw(sql`INSERT INTO ${events} (id, type, subject, data) VALUES ${join(values)}`);
     }
-    writes.announce();
+    if (rows.length > 0) writes.announce();
     return rows.map(({ id }) => id);
   };
 }

@@ -111,6 +111,35 @@ test('an idle stream has a heartbeat a second', async () => {
   );
 });
 
+test('streams without news share one look at the head of the log a second', async () => {
+  await events.tell();
+  await numbered(1);
+  const reads = { pages: 0, heads: 0 };
+  const statements = watched(events.db, ({ text }) => {
+    if (text.includes('LATERAL')) reads.pages += 1;
+    else if (text.includes('AS "lastId"')) reads.heads += 1;
+  });
+  const other = await openProducer(events, { statements });
+  const transport = await other.as('user');
+  const streams = Array.from({ length: 6 }, () => watchUntil(transport, {}, (_, { length }) => length === 4));
+  const beats = (await Promise.all(streams)).flatMap((messages) => messages.slice(1));
+  expect(beats.map(({ current, position }) => [current, position])).toEqual(Array.from(beats, () => [true, 1n]));
+  // A page for each stream, and another one if the notifications began after that.
+  expect(reads.pages).toBeLessThanOrEqual(12);
+  expect(reads.heads).toBeLessThanOrEqual(4);
+  await other.close();
+});
+
+test('a stream without news sends an event whose notification was lost', async () => {
+  const lost = watchUntil(user, {}, (message) => message.events.length > 0);
+  await events.rows(`
+    WITH lost AS (
+      INSERT INTO auth.events (id, type, subject, data, position)
+      VALUES (gen_random_uuid(), 'user.deleted', 'lost', '', 1) RETURNING position
+    ) UPDATE auth.event_head SET position = lost.position FROM lost`);
+  expect(subjectsOf(await lost)).toEqual(['lost']);
+});
+
 test('events of other types are passed over: the position moves with the next heartbeat', async () => {
   await events.tell('wanted');
   for (let count = 0; count < 3; count++) {

@@ -7,7 +7,8 @@ import { mount, type Mounted } from '#kit/call/app.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Work } from '#kit/work/work.ts';
-import { createLogReader, type LogPage, type Position } from './log-page.ts';
+import { isSame } from './cursor.ts';
+import { createHeadReader, createLogReader, type LogPage, type Position } from './log-page.ts';
 import { pruning } from './prune.ts';
 import type { Bus } from './nats/bus.ts';
 import { createSequencer, eventSequence, numbering } from './sequencer.ts';
@@ -61,8 +62,12 @@ export function serveEvents(options: {
   const leave = writesOf(schema).wakes(number);
   const closing = new AbortController();
   const read = createLogReader(db, schema);
+  const readHead = sharedFor(heartbeatEvery, createHeadReader(db, schema));
   return {
-    mounted: mount(EventService, eventHandler(read, mayTake(produces), news, closing.signal)),
+    mounted: mount(
+      EventService,
+      eventHandler({ read, readHead, news, assertMayTake: mayTake(produces), closing: closing.signal }),
+    ),
     work: [number, pruning(db, schema, keep)],
     heard: { [numbered]: told },
     async relay(bus) {
@@ -76,25 +81,34 @@ export function serveEvents(options: {
   };
 }
 
-/** EventService over a table that replicas share. Each stream is read at its consumer's pace: a page at a time. */
-function eventHandler(
-  read: ReturnType<typeof createLogReader>,
-  assertMayTake: (types: readonly string[], service: string | undefined) => void,
-  news: News,
-  closing: AbortSignal,
-): ServiceImpl<typeof EventService> {
+/**
+ * EventService over a table that replicas share. Each stream is read at its consumer's pace: a page at a time. A stream
+ * without news looks at the head of the log, which all streams share, in case a notification was lost.
+ */
+function eventHandler(deps: {
+  readonly read: ReturnType<typeof createLogReader>;
+  readonly readHead: () => Promise<Position>;
+  readonly news: News;
+  readonly assertMayTake: (types: readonly string[], service: string | undefined) => void;
+  readonly closing: AbortSignal;
+}): ServiceImpl<typeof EventService> {
+  const { read, readHead, news, assertMayTake, closing } = deps;
   return {
     async *watch({ history, after, lastId, types }, { signal, values }): AsyncIterable<WatchResponse> {
       assertMayTake(types, identityOf(values).caller?.service);
       const over = AbortSignal.any([signal, closing]);
       let at: Position = { history, position: after, lastId };
       let sentAt = -Infinity;
+      let seen = -1;
+      let isCurrent = false;
       while (!over.aborted) {
+        const isQuiet = isCurrent && news.count === seen;
         // Taken before the page is read: an event that is numbered during the read ends the wait.
-        const seen = news.count;
-        const page = await read(at, types);
+        seen = news.count;
+        const isEnd = isQuiet && isSame(await readHead(), at);
+        const page: LogPage = isEnd ? { end: at, head: at.position, events: [] } : await read(at, types);
         at = page.end;
-        const isCurrent = at.position === page.head;
+        isCurrent = at.position === page.head;
         const rest = sentAt + heartbeatEvery - performance.now();
         // A page without events of these types is not sent before the next heartbeat: it costs a write of the cursor.
         if (page.events.length > 0 || !isCurrent || rest <= 0) {
@@ -128,6 +142,23 @@ function responseOf({ end, head, events }: LogPage, current: boolean): WatchResp
     current,
     events: events.map(({ at, ...event }) => ({ ...event, time: timestampFromDate(at) })),
   });
+}
+
+/** Returns a function that reads at most once in `ms`. Its calls in that time share the result, unless it is an error. */
+function sharedFor<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
+  let last: Promise<T> | undefined;
+  let readAt = -Infinity;
+  return () => {
+    if (!last || performance.now() - readAt >= ms) {
+      readAt = performance.now();
+      const reading = read();
+      last = reading;
+      reading.catch(() => {
+        if (last === reading) last = undefined;
+      });
+    }
+    return last;
+  };
 }
 
 /** Wakes the streams of a replica when events were numbered. */

@@ -12,7 +12,7 @@ import { createPaymentStore } from './store/payments.ts';
 import { createRefundStore } from './store/refunds.ts';
 
 /** Interval in which payments without an outcome are looked for, ms. */
-const lookEvery = 500;
+const lookEvery = 1_000;
 
 /** The rules of payments over their store and a provider. */
 export interface Payments {
