@@ -41,7 +41,7 @@ export async function audited(spec: Extract<Spec, { kind: 'audited' }>): Promise
   const rooms = [
     buildAudit(ground as unknown as Ground, { emailsOf: async () => new Map() }),
     await buildEvents(ground as unknown as Ground),
-    await buildRevocation(ground as unknown as Ground),
+    await buildRevocation(ground),
   ];
   const running = startWork(
     rooms.flatMap(({ work }) => work),

@@ -1,4 +1,4 @@
-import { create, type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { create, type DescMethod, fromBinary, type Message } from '@bufbuild/protobuf';
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
 import { createContextValues } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
@@ -32,6 +32,7 @@ import { CallHeaders } from '#kit/guard/call-headers.ts';
 import { joinedHeader } from '#kit/guard/raw-headers.ts';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
 import { maxHeaderBytes, maxRequestBytes } from '#kit/contract/limits.ts';
+import { encode } from '#kit/call/encoded.ts';
 import { callEnded } from '#kit/call/call-ended.ts';
 import { openContext, type OpenContext } from '#kit/call/context.ts';
 import { lastOf } from '#kit/call/handler.ts';
@@ -75,7 +76,7 @@ export async function serveGrpc(
     server.register(
       path,
       handlerOf(app, method, contexts),
-      (message: Message) => Buffer.from(toBinary(method.output, message)),
+      (message: Message) => encode(method.output, message),
       (bytes: Buffer) =>
         bytes.length > limitOf(method) ? tooLarge : fromBinary(method.input, bytes, { readUnknownFields: false }),
       kinds[method.methodKind],

@@ -5,7 +5,6 @@ import { openDatabase } from '#kit/db/database.ts';
 import { failure } from '#kit/errors/failure.ts';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { asService } from '#kit/guard/as-service.ts';
-import { watchRevocations } from '#kit/guard/revocation-feed.ts';
 import { createServiceIdentity } from '#kit/guard/service-identity.ts';
 import type { Log } from '#kit/log/log.ts';
 import type { AdminNotice } from '#kit/process/admin-notice.ts';
@@ -124,9 +123,8 @@ export async function openAll(
     return app;
   }
   const fromEdge = transportsFrom('edge');
-  const toAuth = fromEdge('auth');
   // Each service has its own guard, as in a separate process; they share the revocations.
-  const revocations = watchRevocations({ transport: toAuth });
+  const { revocations } = auth;
   const guardOf = (name: ServiceName) => {
     const guard = guardFor(configs[name], {
       keys: auth.keys(),

@@ -9,6 +9,8 @@ import type { Database } from '#kit/db/database.ts';
 import { listen } from '#kit/db/listen.ts';
 import { connectGate } from '#kit/guard/connect.ts';
 import type { KeySource } from '#kit/guard/keys.ts';
+import type { RevocationFeed } from '#kit/guard/revocation-feed.ts';
+import type { Revocations } from '#kit/guard/revocations.ts';
 import type { Log } from '#kit/log/log.ts';
 import { mount, type RpcApp } from '#kit/call/app.ts';
 import { guardFor } from '#kit/identity/guard-for.ts';
@@ -38,6 +40,9 @@ import { buildSessions } from './sessions/build.ts';
 import { buildSignIn } from './sign-in/build.ts';
 import { buildUsers } from './users/build.ts';
 
+/** What a guard needs of revocations. */
+type KnownRevocations = Revocations & Pick<RevocationFeed, 'time' | 'ready' | 'size'>;
+
 /** The auth service, wired. */
 export interface Auth {
   readonly app: RpcApp;
@@ -45,6 +50,8 @@ export interface Auth {
   readonly log: Log;
   /** A key source, for another guard in this process. */
   readonly keys: () => KeySource;
+  /** The revocations that this replica knows, for other guards in this process: they keep working with the last known ones. */
+  readonly revocations: KnownRevocations;
   /** Creates the first admin, unless an admin exists. Call it before a port opens. The returned password cannot be read again. */
   ensureFirstAdmin(): Promise<FirstAdmin | undefined>;
   close(): Promise<void>;
@@ -135,11 +142,26 @@ export async function buildAuth(deps: {
     }),
     log,
     keys: keyring.source,
+    revocations: lastKnown(revocation.known),
     ensureFirstAdmin: accounts.ensureFirstAdmin,
     ready,
     async close() {
       guard.close();
       await Promise.all([notifications.close(), work.close(), ...rooms.map((room) => room.close?.())]);
+    },
+  };
+}
+
+/** Without `isReady`, by which the auth service is not ready while its data may be old, and without `close`. */
+function lastKnown(known: KnownRevocations): KnownRevocations {
+  const { isRevoked, age, time, ready } = known;
+  return {
+    isRevoked,
+    age,
+    time,
+    ready,
+    get size() {
+      return known.size;
     },
   };
 }

@@ -5,7 +5,8 @@ import { sweeping } from '#kit/work/sweep.ts';
 import { every } from '#kit/work/work.ts';
 import { audited } from '../audit/public.ts';
 import type { Ground } from '../ground.ts';
-import { revocationHandler } from './handler.ts';
+import { createRevocationLog } from './handler/log.ts';
+import { revocationHandler } from './handler/watch.ts';
 import { createLocalRevocations } from './rules.ts';
 import { createRevocationStore, expiredRevocations, revocationSequence } from './store/revocations.ts';
 
@@ -19,9 +20,9 @@ const pollEvery = 1_000;
 const numberEvery = 250;
 
 /** Builds the room `revocation`. Resolves when the table has been read. */
-export async function buildRevocation({ db, statements, clock }: Ground) {
-  const store = createRevocationStore(db);
-  const known = createLocalRevocations(store, clock);
+export async function buildRevocation({ statements, clock }: Pick<Ground, 'statements' | 'clock'>) {
+  const store = createRevocationStore(statements);
+  const known = createLocalRevocations(store, clock, createRevocationLog);
   const poll = every('read revocations', pollEvery, known.pull);
   const number = numbering(
     'number revocations',

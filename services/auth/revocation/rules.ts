@@ -32,6 +32,26 @@ export interface RevocationStore {
   after(sequence: bigint, limit: number): Promise<SequencedRevocation[]>;
 }
 
+/** Consecutive revocations, encoded once for all watchers. */
+export interface EncodedRevocations {
+  /** Of the last one. */
+  readonly sequence: bigint;
+  /** Of the last one. */
+  readonly id: string;
+  /** The field `revocations` of a WatchResponse on the wire. */
+  readonly encoded: Uint8Array;
+}
+
+/** The unexpired revocations that were read, in order. */
+export interface RevocationLog {
+  /** Appends revocations that follow the last one. @param now seconds since 1970 */
+  append(revocations: readonly SequencedRevocation[], now: number): void;
+  /** Returns revocations after a sequence, at most a page; undefined if there are none. */
+  after(sequence: bigint): EncodedRevocations | undefined;
+  /** Returns the id of the revocation at a sequence, if it is the last one of a page. */
+  idAt(sequence: bigint): string | undefined;
+}
+
 /** The revocations known to this replica, written by any replica. */
 export interface LocalRevocations extends Revocations {
   readonly time: NonNullable<Revocations['time']>;
@@ -45,8 +65,8 @@ export interface LocalRevocations extends Revocations {
   isReady(): boolean;
   /** Resolves when the table has been read. @throws Error if the database is unavailable */
   ready(): Promise<void>;
-  /** At most a page of revocations after a sequence, in order; recent ones from memory, others from the table. */
-  after(sequence: bigint): Promise<readonly SequencedRevocation[]>;
+  /** Returns at most a page of revocations after a sequence, up to the head; undefined if there are none. */
+  after(sequence: bigint): EncodedRevocations | undefined;
   /** Resolves on a new revocation, after `ms`, or when aborted. */
   changed(ms: number, signal: AbortSignal): Promise<void>;
   /** Reads the table now. */
@@ -56,10 +76,8 @@ export interface LocalRevocations extends Revocations {
   close(): void;
 }
 
-/** Maximum revocations per read or message. */
-const revocationPage = 5_000;
-/** Recent revocations kept in memory for watchers. */
-const maxRecent = 20_000;
+/** Maximum revocations per read: handling them must not hold up requests. */
+const readSize = 1_000;
 /** Data older than this is not reported as current, ms. */
 const currentFor = 2_500;
 
@@ -68,54 +86,46 @@ const currentFor = 2_500;
  * table has lost commits (failover) or was restored, reads it completely and merges
  * it: no entry is dropped before it expires.
  * @param time the database's
+ * @param createLog creates an empty log
  */
 export function createLocalRevocations(
   store: RevocationStore,
   time: NonNullable<Revocations['time']>,
+  createLog: () => RevocationLog,
 ): LocalRevocations {
   const set = createRevocationSet({ clock: time.now });
   const news = new EventEmitter().setMaxListeners(0);
   let head: RevocationPosition | undefined;
   let generation = 0;
-  let recent: SequencedRevocation[] = [];
-  // `recent` is complete after this sequence.
-  let recentFrom = 0n;
+  let log = createLog();
   let readAt = -Infinity;
   let running: Promise<void> | undefined;
   let isRequested = false;
 
-  /** Appends revocations that directly follow the recent ones. */
-  function append(read: readonly SequencedRevocation[]): void {
-    recent.push(...read);
-    const surplus = recent.length - maxRecent;
-    if (surplus > 0) recentFrom = recent.splice(0, surplus).at(-1)?.sequence ?? recentFrom;
+  /** Moves the head, together with the log: a watcher reads both without waiting in between. */
+  function moveTo(position: RevocationPosition): void {
+    if (position === head) return;
+    head = position;
+    news.emit('new');
   }
 
   async function readTable(): Promise<void> {
     const found = await store.head();
     const isContinued = head !== undefined && (await continues(head, found));
+    const into = isContinued ? log : createLog();
     let at = head && isContinued ? head : { ...found, sequence: 0n, lastId: '' };
-    let read: SequencedRevocation[] = [];
-    let readFrom = at.sequence;
-    while (at.sequence < found.sequence) {
-      const page = await store.after(at.sequence, revocationPage);
+    for await (const { page, end } of pagesBetween(store, at, found)) {
       // Immediately, so that these take effect even if a later read fails.
       set.add(page.map(({ revocation }) => revocation));
-      read = [...read, ...page];
-      if (read.length > maxRecent) readFrom = read.splice(0, read.length - maxRecent).at(-1)?.sequence ?? readFrom;
-      const last = page.at(-1);
-      // After a page that is not full, all remaining entries have expired.
-      const isLast = page.length < revocationPage && (last?.sequence ?? 0n) < found.sequence;
-      at = isLast || !last ? found : { history: found.history, sequence: last.sequence, lastId: last.id };
+      into.append(page, time.now() / 1_000);
+      at = end;
+      if (isContinued) moveTo(at);
     }
-    // No await from here on: a watcher sees either the old state or the new one.
-    const isNew = at !== head;
-    if (!isContinued) generation += 1;
-    if (isContinued && readFrom === head?.sequence) append(read);
-    else [recent, recentFrom] = [read, readFrom];
-    head = at;
     readAt = performance.now();
-    if (isNew) news.emit('new');
+    if (isContinued) return;
+    generation += 1;
+    log = into;
+    moveTo(at);
   }
 
   /** Whether the table's head is at, or after, this replica's position in the same history. */
@@ -128,7 +138,7 @@ export function createLocalRevocations(
 
   async function idAt(sequence: bigint): Promise<string | undefined> {
     if (head?.sequence === sequence) return head.lastId;
-    return recent.find((one) => one.sequence === sequence)?.id ?? store.idAt(sequence);
+    return log.idAt(sequence) ?? store.idAt(sequence);
   }
 
   /** Reads are sequential. A call during a read causes one more read, which it waits for. */
@@ -161,11 +171,7 @@ export function createLocalRevocations(
     },
     isReady: () => age() < currentFor,
     ready: () => (head ? Promise.resolve() : pull()),
-    async after(sequence) {
-      if (sequence < recentFrom) return store.after(sequence, revocationPage);
-      const from = recent.findIndex((one) => one.sequence > sequence);
-      return from < 0 ? [] : recent.slice(from, from + revocationPage);
-    },
+    after: (sequence) => log.after(sequence),
     async changed(ms, signal) {
       const within = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
       await once(news, 'new', { signal: within }).catch(() => undefined);
@@ -180,4 +186,23 @@ export function createLocalRevocations(
       news.emit('new');
     },
   };
+}
+
+/** Reads the revocations after a position, up to another one or past it. Each page is read while the one before is handled. */
+async function* pagesBetween(store: RevocationStore, from: RevocationPosition, to: RevocationPosition) {
+  const read = async ({ sequence }: RevocationPosition) => {
+    if (sequence >= to.sequence) return undefined;
+    const page = await store.after(sequence, readSize);
+    const last = page.at(-1);
+    // After a page that is not full, all remaining entries have expired.
+    const isLast = page.length < readSize && (last?.sequence ?? 0n) < to.sequence;
+    return { page, end: isLast || !last ? to : { ...to, sequence: last.sequence, lastId: last.id } };
+  };
+  for (let found = await read(from); found;) {
+    const next = read(found.end);
+    // Its error is thrown below, unless the handling of this page throws first.
+    next.catch(() => undefined);
+    yield found;
+    found = await next;
+  }
 }

@@ -7,8 +7,9 @@ import {
   RevocationService,
   type WatchResponse,
 } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
-import { revocationHandler } from './handler.ts';
-import { createLocalRevocations, type LocalRevocations, type SequencedRevocation } from './rules.ts';
+import { createRevocationLog } from './log.ts';
+import { revocationHandler } from './watch.ts';
+import { createLocalRevocations, type LocalRevocations, type SequencedRevocation } from '../rules.ts';
 
 let known: LocalRevocations;
 /** Ahead of this machine. */
@@ -34,6 +35,7 @@ async function makeReplica() {
       },
     },
     time,
+    createRevocationLog,
   );
   await known.ready();
   /** @param mark distinguishes entries with the same sequence */

@@ -1,13 +1,15 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
+import { setImmediate } from 'node:timers/promises';
 import {
   type RevocationService,
   type WatchResponse,
   WatchResponseSchema,
 } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
-import type { LocalRevocations, RevocationPosition } from './rules.ts';
-import { failure } from '../reasons.ts';
+import { withEncoded } from '#kit/call/encoded.ts';
+import type { LocalRevocations, RevocationPosition } from '../rules.ts';
+import { failure } from '../../reasons.ts';
 
 /** Heartbeat interval, ms. Watchers consider a silent stream as disconnected. */
 const heartbeatEvery = 1_000;
@@ -47,27 +49,26 @@ export function revocationHandler(
         // Within a generation, this replica issued every position itself.
         if (known.generation !== generation) [generation, reset] = [known.generation, true];
         const head = headNow();
-        const page = await known.after(reset ? 0n : at.sequence);
-        // The page may mix two generations.
-        if (known.generation !== generation) continue;
-        const last = page.at(-1);
+        const page = known.after(reset ? 0n : at.sequence);
         // Entries between the last one and the head have expired.
-        const isLast = !last || last.sequence >= head.sequence;
-        at = last ? { history: head.history, sequence: last.sequence, lastId: last.id } : head;
+        const isLast = !page || page.sequence >= head.sequence;
+        at = page ? { history: head.history, sequence: page.sequence, lastId: page.id } : head;
         const current = isLast && known.isReady();
-        if (reset || page.length > 0 || current) {
-          const revocations = page.map(({ revocation }) => revocation);
-          const position = { history: at.history, sequence: String(at.sequence), lastId: at.lastId };
-          yield create(WatchResponseSchema, {
-            ...position,
+        if (reset || page || current) {
+          const message = create(WatchResponseSchema, {
+            ...at,
+            sequence: String(at.sequence),
             reset,
             current,
-            revocations,
             sentAt: timestampFromMs(Math.floor(now())),
           });
+          yield page ? withEncoded(WatchResponseSchema, message, 'revocations', page.encoded) : message;
           reset = false;
         }
-        if (isLast && known.head()?.sequence === at.sequence) await known.changed(heartbeatEvery, ended);
+        // Other work of the process takes its turn between the pages of a snapshot.
+        if (!isLast) await setImmediate();
+        else if (known.generation === generation && known.head()?.sequence === at.sequence)
+          await known.changed(heartbeatEvery, ended);
       }
       // On shutdown the watcher reconnects to another replica.
       if (closing.aborted) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });

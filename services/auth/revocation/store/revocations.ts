@@ -1,20 +1,21 @@
 import { create } from '@bufbuild/protobuf';
-import type { PrismaClient } from '#gen/prisma/auth/client.ts';
 import { RevocationSchema } from '#gen/proto/signet/auth/v1/revocation_service_pb.ts';
 import type { Sequence } from '#kit/events/sequencer.ts';
 import { columns } from '#kit/store/columns.ts';
 import { sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { deleteExpired } from '#kit/work/sweep.ts';
-import type { RevocationStore, SequencedRevocation } from '../rules.ts';
+import type { RevocationPosition, RevocationStore, SequencedRevocation } from '../rules.ts';
 
+/** A row. Its times are seconds since 1970, which pg reads at a fraction of the cost of a Date. */
 interface Row {
   sequence: bigint;
   id: string;
   kind: 'session' | 'token' | 'subject' | 'role' | 'key';
   target: string;
-  notBefore: Date | null;
-  revokedAt: Date;
-  expiresAt: Date;
+  notBefore: number | null;
+  revokedAt: number;
+  expiresAt: number;
 }
 
 const revocationColumns = columns<Row>('', {
@@ -22,9 +23,9 @@ const revocationColumns = columns<Row>('', {
   id: true,
   kind: true,
   target: true,
-  notBefore: true,
-  revokedAt: true,
-  expiresAt: true,
+  notBefore: sql`date_part('epoch', not_before)`,
+  revokedAt: sql`date_part('epoch', revoked_at)`,
+  expiresAt: sql`date_part('epoch', expires_at)`,
 });
 
 /** The sequence of revocations. */
@@ -39,14 +40,17 @@ export const revocationSequence: Sequence = {
 };
 
 /** Creates the store of revocations in PostgreSQL. */
-export function createRevocationStore(db: PrismaClient): RevocationStore {
+export function createRevocationStore(db: Pick<Statements, '$queryRaw'>): RevocationStore {
   return {
     async head() {
-      const { history, revocationSequence: sequence, revocationId: lastId } = await db.head.findFirstOrThrow();
-      return { history, sequence, lastId };
+      const [head] = await db.$queryRaw<RevocationPosition[]>`
+        SELECT history, revocation_sequence AS sequence, revocation_id AS "lastId" FROM auth.heads WHERE id`;
+      if (!head) throw new Error('auth.heads has no row');
+      return head;
     },
     async idAt(sequence) {
-      const found = await db.revocation.findUnique({ where: { sequence }, select: { id: true } });
+      const [found] = await db.$queryRaw<{ id: string }[]>`
+        SELECT id FROM auth.revocations WHERE sequence = ${sequence}`;
       return found?.id;
     },
     async after(sequence, limit) {
@@ -67,20 +71,13 @@ export const expiredRevocations = deleteExpired({
 
 const cases = { session: 'sessionId', token: 'tokenId', subject: 'subject', role: 'role', key: 'keyId' } as const;
 
-function toRevocation({ sequence, id, kind, target, ...times }: Row): SequencedRevocation {
-  return {
-    sequence,
-    id,
-    revocation: create(RevocationSchema, {
-      target: { case: cases[kind], value: target },
-      notBefore: times.notBefore ? seconds(times.notBefore) : 0,
-      revokedAt: Math.floor(times.revokedAt.getTime() / 1_000),
-      expiresAt: seconds(times.expiresAt),
-    }),
-  };
-}
-
-/** Whole seconds since 1970, rounded up, because a later time revokes more. */
-function seconds(time: Date): number {
-  return Math.ceil(time.getTime() / 1_000);
+function toRevocation({ sequence, id, kind, target, notBefore, revokedAt, expiresAt }: Row): SequencedRevocation {
+  const revocation = create(RevocationSchema, {
+    target: { case: cases[kind], value: target },
+    // Rounded up, because a later time revokes more.
+    notBefore: Math.ceil(notBefore ?? 0),
+    revokedAt: Math.floor(revokedAt),
+    expiresAt: Math.ceil(expiresAt),
+  });
+  return { sequence, id, revocation };
 }
