@@ -5,6 +5,7 @@ import { credentials } from './credentials.ts';
 import { growth } from './growth.ts';
 import { grpc } from './grpc.ts';
 import { imported } from './imported.ts';
+import { live } from './live.ts';
 import { login } from './login.ts';
 import { mixed } from './mixed.ts';
 import { orders } from './orders.ts';
@@ -32,6 +33,7 @@ export const groups: Readonly<Record<string, (bench: Bench) => Promise<Measured 
   sweep,
   audit,
   revocation,
+  live,
   imported,
   orders,
 };

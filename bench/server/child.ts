@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import type { Memory, Question, Usage } from './meter.ts';
+import type { Memory, Question, Stall, Usage } from './meter.ts';
 import { ours, type Tree } from './tree.ts';
 
 /** A file of a tree, run in a child process. */
@@ -15,6 +15,8 @@ export interface Child {
   memory(): Promise<Memory>;
   /** 99th percentile of the delay of its event loop since the last call, ms; the first call begins to measure. */
   delay(): Promise<number>;
+  /** Its longest stall since the last call; the first call begins to measure. */
+  stall(): Promise<Stall>;
   /** Resolves when its output contains a text. @throws Error if it ends before */
   says(text: string): Promise<void>;
   /** Rejects when it ends. */
@@ -95,6 +97,7 @@ export function startChild({ name, tree = ours, file, environment, cwd, reads = 
     usage: () => ask<Usage>('usage'),
     memory: () => ask<Memory>('memory'),
     delay: () => ask<number>('delay'),
+    stall: () => ask<Stall>('stall'),
     ended,
     says: (text) =>
       Promise.race([

@@ -14,10 +14,20 @@ export interface Usage {
 export interface Memory {
   readonly rss: number;
   readonly heap: number;
+  /** Its highest RSS so far. */
+  readonly peak: number;
+}
+
+/** The longest time in which a process ran no timer. */
+export interface Stall {
+  /** ms. */
+  readonly time: number;
+  /** The most CPU time of the main thread between two timers, ms: not extended by other processes. */
+  readonly cpu: number;
 }
 
 /** A question of the parent. */
-export type Question = 'usage' | 'memory' | 'delay';
+export type Question = 'usage' | 'memory' | 'delay' | 'stall';
 
 function usage(): Usage {
   const { user, system } = process.cpuUsage();
@@ -30,7 +40,7 @@ function memory(): Memory {
   gc();
   gc();
   const { rss, heapUsed } = process.memoryUsage();
-  return { rss, heap: heapUsed };
+  return { rss, heap: heapUsed, peak: process.resourceUsage().maxRSS * 1_024 };
 }
 
 /** Interval of the timer that measures the delay of the event loop, ms. */
@@ -54,7 +64,35 @@ function delay(): number {
   return value;
 }
 
-const answers: Readonly<Record<Question, () => unknown>> = { usage, memory, delay };
+let longest: { time: number; cpu: number } | undefined;
+
+/** Returns the longest stall since the last question, and measures on. The first question begins. */
+function stall(): Stall {
+  if (!longest) watchStalls();
+  const { time, cpu } = longest ?? { time: 0, cpu: 0 };
+  longest = { time: 0, cpu: 0 };
+  return { time, cpu };
+}
+
+function watchStalls(): void {
+  let last = momentNow();
+  setInterval(() => {
+    const now = momentNow();
+    if (longest) {
+      longest.time = Math.max(longest.time, now.at - last.at - resolution);
+      longest.cpu = Math.max(longest.cpu, now.cpu - last.cpu);
+    }
+    last = now;
+  }, resolution).unref();
+}
+
+/** The time, and the CPU time of the main thread, ms. */
+function momentNow() {
+  const { user, system } = process.threadCpuUsage();
+  return { at: performance.now(), cpu: (user + system) / 1_000 };
+}
+
+const answers: Readonly<Record<Question, () => unknown>> = { usage, memory, delay, stall };
 
 process.on('message', (question: Question) => process.send?.(answers[question]()));
 process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
