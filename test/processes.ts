@@ -108,6 +108,15 @@ process.on('exit', () => {
   for (const child of started) child.kill('SIGKILL');
 });
 
+/** The ports of a process from its ready line, by configuration key. */
+export function portsOf(name: ServiceName, { ready }: ServiceProcess): Record<string, string> {
+  const { door, grpc }: AnyService['ports'] = services[name].ports;
+  const ports: Record<string, string> = {};
+  if (door) ports[door.env] = String(ready['port']);
+  if (grpc) ports[grpc.env] = String(ready['grpc_port'] ?? ready['port']);
+  return ports;
+}
+
 /** One process per service, on one database. */
 export interface Fleet {
   readonly edge: string;
@@ -125,7 +134,7 @@ export interface Fleet {
 }
 
 /** A port on which nothing listens. */
-const closedPort = 1;
+export const closedPort = 1;
 
 /**
  * Starts services in order, without a supervisor. The others are away: calls to them fail.
@@ -161,14 +170,6 @@ export async function startFleet(
     // Only tests that ask for metrics get them.
     if (extra['SIGNET_METRICS_PORT'] === undefined) delete arranged['SIGNET_METRICS_PORT'];
     return startService(name, { ...arranged, SIGNET_LOG_FORMAT: 'json', ...ports }, word);
-  }
-  /** The ports of a process from its ready line, by configuration key. */
-  function portsOf(name: ServiceName, { ready }: ServiceProcess): Record<string, string> {
-    const { door, grpc }: AnyService['ports'] = services[name].ports;
-    const ports: Record<string, string> = {};
-    if (door) ports[door.env] = String(ready['port']);
-    if (grpc) ports[grpc.env] = String(ready['grpc_port'] ?? ready['port']);
-    return ports;
   }
 
   const processes = {} as Record<ServiceName, ServiceProcess>;

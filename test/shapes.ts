@@ -4,6 +4,7 @@ import { createLog } from '#kit/log/log.ts';
 import { generateServiceKey } from '#kit/identity/service-key.ts';
 import { targetEnv } from '#kit/service/registry.ts';
 import { childEnvironment } from '#kit/testing/child.ts';
+import { createClosing } from '#kit/testing/closing.ts';
 import { openAll, readAll } from '../services/all/open.ts';
 import { openFleet, readFleet } from '../services/fleet/open.ts';
 import { type ServiceName, serviceNames } from '../services/registry.ts';
@@ -45,21 +46,21 @@ const lightArgon2 = { argon2Memory: 8, argon2Passes: 1 };
 /** Opens services in each shape. */
 export const open: Record<Shape, (opening: Opening) => Promise<Opened>> = {
   async 'one process'({ names, hashing, environment, written }) {
-    const closers: (() => unknown)[] = [];
+    const closing = createClosing();
     const log = createLog({ level: 'trace', format: 'json', destination: { write: written }, ids: callIds });
     const configs = readAll(environment);
     const all = await openAll(
       hashing === 'light' ? { ...configs, auth: { ...configs.auth, ...lightArgon2 } } : configs,
       log,
-      { add: (close) => closers.push(close) },
+      closing,
       noNotice,
       { only: names },
     );
-    return { port: all.port, secrets: [], close: () => closeAll(closers) };
+    return { port: all.port, secrets: [], close: closing.close };
   },
 
   async fleet({ names, environment, written }) {
-    const closers: (() => unknown)[] = [];
+    const closing = createClosing();
     const log = createLog({ level: 'trace', format: 'json', destination: { write: written }, ids: callIds });
     const secrets: string[] = [];
     let failed: unknown;
@@ -75,7 +76,7 @@ export const open: Record<Shape, (opening: Opening) => Promise<Opened>> = {
       environment: given,
       metricsPort: 0,
       log,
-      closing: { add: (close) => closers.push(close) },
+      closing,
       fail: (error) => (failed = error),
       notice: noNotice,
       generateKey() {
@@ -90,7 +91,7 @@ export const open: Record<Shape, (opening: Opening) => Promise<Opened>> = {
       port: fleet.port,
       secrets,
       async close() {
-        await closeAll(closers);
+        await closing.close();
         if (failed) throw failed;
       },
     };
@@ -105,7 +106,3 @@ function unreachable(names: readonly ServiceName[]): Record<string, string> {
 
 /** Tests configure the password of the admin, so the notice is not needed. */
 const noNotice = { take: () => undefined };
-
-async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
-  for (const close of closers.toReversed()) await close();
-}

@@ -1,6 +1,7 @@
 import { key } from './config.ts';
 import { databaseUrl } from './database-url.ts';
 import {
+  duration,
   filePath,
   headers,
   issuerUrl,
@@ -29,6 +30,10 @@ export const processKeys = {
   logFormat: key('SIGNET_LOG_FORMAT', oneOf('pretty', 'json'), {
     optional: true,
     doc: 'Log format: human-readable (`pretty`) or `json`. Unset: `pretty` on a terminal, `json` elsewhere.',
+  }),
+  drainDelay: key('SIGNET_DRAIN_DELAY', duration, {
+    default: '0s',
+    doc: 'How long a process that is told to end still answers, while it is not ready and asks clients to close their connections. The image sets 5s.',
   }),
   environment: key('NODE_ENV', text, {
     default: 'development',

@@ -135,7 +135,7 @@ export function openCertificate(
   options: {
     readonly log: Log;
     readonly metrics: Pick<ServiceMetrics, 'watch' | 'work'>;
-    readonly closing: Closing;
+    readonly closing: Pick<Closing, 'add'>;
     readonly period?: number;
   },
 ): Certificate | undefined {

@@ -19,7 +19,7 @@ import type { GateCheck } from '#kit/call/gate-check.ts';
 import { requestIdFrom } from '#kit/call/call.ts';
 import { noSchemas } from '#kit/net/no-schemas.ts';
 import { createProxyNotice } from '#kit/net/proxy-notice.ts';
-import type { Ready } from '#kit/service/health.ts';
+import { type Ready, untilDraining } from '#kit/service/health.ts';
 import { maxRequestBytes } from '#kit/contract/limits.ts';
 import { createDoorServer, type DoorServer, httpLimits } from './server.ts';
 import type { Certificate } from './certificate.ts';
@@ -31,6 +31,8 @@ import { securityHeaders } from './security-headers.ts';
 export interface DoorOptions {
   readonly app: RpcApp;
   readonly ready: Ready;
+  /** Aborted when the process is told to end: the door is then not ready, and asks clients to close their connections. */
+  readonly draining?: AbortSignal | undefined;
   readonly log: Log;
   /** Proxies whose X-Forwarded-For is trusted: addresses or CIDR ranges. */
   readonly trustedProxies?: readonly string[];
@@ -71,10 +73,11 @@ export async function openDoor(
 ): Promise<Door> {
   const fastify = await buildDoor(options);
   await fastify.listen({ port: options.port, host: options.host ?? '0.0.0.0' });
-  const server = fastify.server as DoorServer;
+  const server = fastify.server as unknown as DoorServer;
   return {
     port: (server.address() as AddressInfo).port,
     async close(graceMs = 5_000) {
+      await server.stopListening();
       // Repeated, because connections may become idle later.
       const idle = setInterval(() => server.closeIdleConnections(), 50);
       const force = setTimeout(() => server.closeAllConnections(), graceMs);
@@ -86,7 +89,7 @@ export async function openDoor(
 }
 
 async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
-  const { app, ready, log, trustedProxies = [], trustedProxiesKey, limit, extend, routes, gate } = options;
+  const { app, draining, log, trustedProxies = [], trustedProxiesKey, limit, extend, routes, gate } = options;
   const { connections, certificate } = options;
   const notice = trustedProxiesKey && createProxyNotice(trustedProxies, trustedProxiesKey, log);
   // Warnings and errors only: calls write their own log lines.
@@ -97,7 +100,9 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   const fastify = Fastify({
     ...noSchemas,
     serverFactory: (handler) =>
-      createDoorServer(handler, { connections, tls: certificate && { certificate, log } }) as never,
+      createDoorServer(handler, { connections, draining, tls: certificate && { certificate, log } }) as never,
+    // A request that arrives while the port closes is served: its client could not know.
+    return503OnClosing: false,
     trustProxy: trustedProxies.length > 0 && trustIn(trustedProxies),
     bodyLimit: maxRequestBytes,
     loggerInstance: logger,
@@ -139,6 +144,7 @@ async function buildDoor(options: DoorOptions): Promise<FastifyInstance> {
   if (routes) mountRoutes(fastify, await routes(), { log, gate });
 
   fastify.get('/health', async () => ({ status: 'ok' }));
+  const ready = untilDraining(options.ready, draining);
   fastify.get('/ready', async (_, reply) => {
     const missing = await ready();
     if (missing === undefined) return { status: 'ready' };

@@ -6,6 +6,7 @@ import {
   type ServerHttp2Session,
 } from 'node:http2';
 import { createServer as createTcp, type Server as TcpServer, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { ConnectionLimit } from '#kit/net/connection-limit.ts';
 import { cutSlowReader, slowReaderTimeout } from '#kit/net/slow-reader.ts';
 import { maxHeaderBytes } from '#kit/contract/limits.ts';
@@ -41,13 +42,23 @@ const preface = 'PRI';
 type Handler = (request: never, response: never) => void;
 
 /** Server interface that Fastify requires of a `serverFactory`. */
-export type DoorServer = TcpServer & { closeIdleConnections(): void; closeAllConnections(): void };
+export type DoorServer = TcpServer & {
+  closeIdleConnections(): void;
+  closeAllConnections(): void;
+  /** Closes the port once it has accepted the connections that wait for it: closing it resets those. */
+  stopListening(): Promise<void>;
+};
+
+/** Turns of the event loop without a new connection before a port closes, and the most turns in all. */
+const quietTurns = { wanted: 3, most: 200 };
 
 /** How to create a door's server. */
 export interface DoorServerOptions {
   readonly limits?: HttpLimits;
   /** Limit of open connections. */
   readonly connections?: ConnectionLimit | undefined;
+  /** When it is aborted, clients are asked to close their connections. New ones are still served. */
+  readonly draining?: AbortSignal | undefined;
   /** Default: no TLS. */
   readonly tls?: DoorTls | undefined;
 }
@@ -57,7 +68,7 @@ export interface DoorServerOptions {
  * protocol (HTTP/2 with prior knowledge); with TLS, the client negotiates it. A connection counts from its first packet.
  */
 export function createDoorServer(handler: Handler, options: DoorServerOptions = {}): DoorServer {
-  const { limits = httpLimits, connections, tls } = options;
+  const { limits = httpLimits, connections, draining, tls } = options;
   const http1 = createHttp1(
     { ...limits, connectionsCheckingInterval: 1_000, insecureHTTPParser: false },
     handler as unknown as RequestListener,
@@ -70,6 +81,13 @@ export function createDoorServer(handler: Handler, options: DoorServerOptions = 
     if (!server.emit('clientError', error, socket)) socket.destroy();
   });
   const { http2, sessions } = createHttp2Side(handler, limits);
+  http1.prependListener('request', (_, response) => {
+    if (draining?.aborted) response.shouldKeepAlive = false;
+  });
+  const drain = () => {
+    for (const session of sessions) session.close();
+  };
+  draining?.addEventListener('abort', drain, { once: true });
   const sockets = new Set<Socket>();
 
   function serve(socket: Socket, isHttp2: boolean): void {
@@ -82,7 +100,9 @@ export function createDoorServer(handler: Handler, options: DoorServerOptions = 
       serve(socket, socket.alpnProtocol === 'h2');
     });
 
+  let accepted = 0;
   const server = createTcp({ noDelay: true }, (socket) => {
+    accepted += 1;
     if (connections?.admit(socket) === false) return void socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -106,7 +126,10 @@ export function createDoorServer(handler: Handler, options: DoorServerOptions = 
       http1.emit('clientError', Object.assign(new Error('plain HTTP on a TLS port'), { code: plainHttp }), socket);
     });
   });
-  server.once('close', () => http1.close());
+  server.once('close', () => {
+    draining?.removeEventListener('abort', drain);
+    http1.close();
+  });
 
   return Object.assign(server, {
     closeIdleConnections() {
@@ -115,6 +138,14 @@ export function createDoorServer(handler: Handler, options: DoorServerOptions = 
     },
     closeAllConnections() {
       for (const socket of sockets) socket.destroy();
+    },
+    async stopListening() {
+      for (let [turn, quiet] = [0, 0]; quiet < quietTurns.wanted && turn < quietTurns.most; turn++) {
+        const before = accepted;
+        await setImmediate();
+        quiet = accepted === before ? quiet + 1 : 0;
+      }
+      server.close();
     },
   });
 }

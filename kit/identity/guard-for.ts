@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Algorithm } from '#kit/guard/algorithms.ts';
 import { createGuard, type Guard, type GuardOptions } from '#kit/guard/guard.ts';
 import { remoteJwks } from '#kit/guard/jwks.ts';
@@ -56,6 +57,20 @@ export function jwksFor(config: { readonly jwksUrl: string; readonly jwksHttp: '
     throw new StartError(message.replace('set insecureHttp to accept it', 'set SIGNET_JWKS_HTTP=any to accept it'));
   }
   return remoteJwks({ url, insecureHttp });
+}
+
+/** How long a process waits for its guard before it opens its port, ms. */
+const patience = 2_000;
+
+/**
+ * Waits for a guard's keys and revocations before a port opens, so that no client finds a replica that refuses its token.
+ * Where auth is away, the port opens without them: the service is alive and not ready.
+ */
+export async function guardSoon(guard: Guard): Promise<void> {
+  const late = new AbortController();
+  const waited = setTimeout(patience, undefined, { signal: late.signal, ref: false }).catch(() => undefined);
+  await Promise.race([guard.ready().catch(() => undefined), waited]);
+  late.abort();
 }
 
 /** Logs that a service listens, and, once its guard can work, that it is ready. Returns the promise of the latter. */

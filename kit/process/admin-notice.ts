@@ -20,7 +20,7 @@ export interface AdminNotice {
  * Creates the notice of a start. The admin is created before a port opens, so the start may still fail afterwards. In
  * that case closing the process writes the generated password to standard output, because it cannot be shown later.
  */
-export function createAdminNotice(closing: Closing): AdminNotice {
+export function createAdminNotice(closing: Pick<Closing, 'add'>): AdminNotice {
   let held: FirstAdmin | undefined;
   const show = (): FirstAdmin | undefined => {
     const shown = held;

@@ -1,3 +1,5 @@
+import { setTimeout as setTimer } from 'node:timers';
+import { setTimeout } from 'node:timers/promises';
 import { explain } from './start-error.ts';
 import { isSupervised, type Message, type Started } from './supervisor.ts';
 
@@ -8,6 +10,10 @@ export interface Closing {
    * @param force called instead of `close` if there is no time to wait
    */
   add(close: () => unknown, force?: () => void): void;
+  /** Aborted when the process is told to end. It still answers, and refuses to be ready. */
+  readonly draining: AbortSignal;
+  /** Keeps the resources open for a time after that, ms, so that callers leave first. The longest time counts. */
+  keepOpen(ms: number): void;
 }
 
 /** Ends the process with an error that occurs after its start. */
@@ -18,7 +24,7 @@ export const drainTime = 10_000;
 
 /**
  * Runs a process: starts it, drains it on SIGTERM, SIGINT and SIGHUP, closes its
- * resources in reverse order, and exits. A second signal exits at once. If the start
+ * resources in reverse order after the time of `keepOpen`, and exits. A second signal exits at once. If the start
  * fails, resources opened so far are closed. A supervisor receives the result of
  * `start`; if the supervisor ends, the process drains.
  * @param longest maximum time of closing all resources, ms
@@ -28,6 +34,8 @@ export async function runProcess(
   longest = drainTime,
 ): Promise<void> {
   const open: { close: () => unknown; force: (() => void) | undefined }[] = [];
+  const draining = new AbortController();
+  let delay = 0;
   let ending = false;
 
   function leave(): never {
@@ -39,7 +47,9 @@ export async function runProcess(
     if (ending) return leave();
     ending = true;
     if (process.stderr.isTTY) process.stderr.write('\nsignet: stopping; waiting for calls in progress\n');
-    setTimeout(() => {
+    draining.abort();
+    if (code === 0 && delay > 0) await setTimeout(delay);
+    setTimer(() => {
       process.stderr.write('signet: some calls did not finish in time\n');
       leave();
     }, longest).unref();
@@ -73,7 +83,12 @@ export async function runProcess(
     process.once('disconnect', drain);
   }
   try {
-    const started = await start({ add: (close, force) => open.push({ close, force }) }, fail);
+    const closing: Closing = {
+      add: (close, force) => void open.push({ close, force }),
+      draining: draining.signal,
+      keepOpen: (ms) => void (delay = Math.max(delay, ms)),
+    };
+    const started = await start(closing, fail);
     if (started && isSupervised()) {
       const { serving, ...ready } = started;
       notify({ ready });

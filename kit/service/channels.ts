@@ -13,7 +13,7 @@ export function channelsTo(
   calls: Calls,
   config: Config<Keys> & Pick<Config<typeof serviceKeys>, 'grpcChannel'>,
   auth: AuthLink,
-  closing: Closing,
+  closing: Pick<Closing, 'add'>,
 ): (service: string) => Transport {
   const { grpcChannel: channel } = config;
   const channels = new Map<string, Transport>([['auth', auth.transport]]);

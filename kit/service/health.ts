@@ -6,10 +6,15 @@ import type { Need } from '#kit/guard/trouble.ts';
 import { mount, type Mounted } from '#kit/call/app.ts';
 
 /** What a service is missing, as a word that is safe to show to clients. */
-export type Obstacle = Need | 'database' | 'events';
+export type Obstacle = Need | 'database' | 'events' | 'draining';
 
 /** Returns what a service is missing; undefined if it is ready. Used by `/ready` and grpc.health.v1. */
 export type Ready = () => Promise<Obstacle | undefined>;
+
+/** Returns a readiness that ends when the process is told to end. */
+export function untilDraining(ready: Ready, draining: AbortSignal | undefined): Ready {
+  return async () => (draining?.aborted ? 'draining' : ready());
+}
 
 /** Polling interval of `Watch`, ms. */
 const watchEvery = 1_000;

@@ -13,6 +13,7 @@ import { type EventDatabase, openEventDatabase } from '#kit/events/testing/rig.t
 import { withCaller } from '#kit/events/testing/with-caller.ts';
 import { createGuard, type Guard } from '#kit/guard/guard.ts';
 import { localJwks } from '#kit/guard/jwks.ts';
+import { createClosing, type TestClosing } from '#kit/testing/closing.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { sql } from '#kit/store/sql.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
@@ -69,7 +70,7 @@ function buildConsumer({ database, to, log, metrics }: ServiceDeps<typeof consum
 let events: EventDatabase;
 let issuer: TestIssuer;
 let guard: Guard;
-let closing: (() => unknown)[];
+let closing: TestClosing;
 beforeEach(async () => {
   events = await openEventDatabase();
   issuer = await createTestIssuer();
@@ -81,10 +82,10 @@ beforeEach(async () => {
     revocations: { isRevoked: () => false, age: () => 0 },
   });
   await guard.ready();
-  closing = [];
+  closing = createClosing();
 });
 afterEach(async () => {
-  for (const close of closing.toReversed()) await close();
+  await closing.close();
   guard.close();
   await events.close();
 });
@@ -102,7 +103,7 @@ async function open(service: DomainService, to: () => RpcApp): Promise<RpcApp> {
     to: () => withCaller(createInProcessTransport(to), token),
     log: silentLog,
     metrics: noMetrics,
-    closing: { add: (close) => closing.push(close) },
+    closing,
   });
   return app;
 }

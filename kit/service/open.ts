@@ -17,7 +17,7 @@ import { onPort } from '#kit/process/start-error.ts';
 import type { RpcApp } from '#kit/call/app.ts';
 import { linkToAuth } from '#kit/identity/auth-link.ts';
 import { serveGrpc } from '#kit/transport/grpc-server.ts';
-import { guardFor, jwksFor, logWhenReady } from '#kit/identity/guard-for.ts';
+import { guardFor, guardSoon, jwksFor, logWhenReady } from '#kit/identity/guard-for.ts';
 import { assertServes, createService } from './stack.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
@@ -81,6 +81,7 @@ export async function openService(
     checks: [connectGate(guard)],
     guard,
     ready: async () => obstacle() ?? ((await database.writable()) ? undefined : 'database'),
+    draining: closing.draining,
     streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
     reflection: config.environment !== 'production',
     log,
@@ -94,6 +95,7 @@ export async function openService(
   };
   const server = await onPort(config.port, service.ports.grpc.env, () => serveGrpc(app, options));
   closing.add(() => server.close());
+  closing.keepOpen(config.drainDelay);
   return { app, port: server.port };
 }
 
@@ -125,6 +127,7 @@ export function runService(service: DomainService): Promise<void> {
     const guard = guardFor(config, { keys: jwksFor(config), revocations: auth.revocations, metrics, log });
     closing.add(() => guard.close());
     const to = channelsTo(calls, config, auth, closing);
+    await guardSoon(guard);
     const { port } = await openService(service, { config, guard, to, log, metrics, closing });
     return { ports: { [ports.grpc.env]: port }, serving: logWhenReady(guard, name, { port }, log) };
   });

@@ -12,7 +12,7 @@ import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { beginCall, callKey, stageKey } from '#kit/call/call.ts';
 import { type CallLog, createCallLog } from '#kit/call/call-log.ts';
 import { edgeRuleOf } from '#kit/contract/edge-rule.ts';
-import { healthOf, type Ready } from './health.ts';
+import { healthOf, type Ready, untilDraining } from './health.ts';
 import { defaultStreams } from '#kit/contract/limits.ts';
 import { reflectionOf } from './reflection.ts';
 import { builtInRoles } from '#kit/contract/roles.ts';
@@ -49,6 +49,8 @@ export function createService(options: {
    */
   readonly guard?: Pick<Guard, 'caller' | 'verify'>;
   readonly ready: Ready;
+  /** Aborted when the process is told to end: the service is then not ready. */
+  readonly draining?: AbortSignal | undefined;
   /** Limits of open streaming calls. */
   readonly streams?: Bounds;
   /** Whether to serve grpc.reflection, v1 and v1alpha. */
@@ -65,7 +67,7 @@ export function createService(options: {
   const own = options.mounted.map(({ desc }) => desc);
   assertCovered(own, builtInRoles);
   for (const method of own.flatMap(({ methods }) => methods)) edgeRuleOf(method);
-  const mounted = [...options.mounted, healthOf(own, options.ready)];
+  const mounted = [...options.mounted, healthOf(own, untilDraining(options.ready, options.draining))];
   if (options.reflection) mounted.push(...reflectionOf(mounted.map(({ desc }) => desc)));
   compileRules(mounted.map(({ desc }) => desc));
   return createRpcApp({

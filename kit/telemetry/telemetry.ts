@@ -16,7 +16,7 @@ export async function openTelemetry(
   config: Config<typeof telemetryKeys> & Pick<Config<typeof processKeys>, 'host'>,
   name: string,
   log: Log,
-  closing: Closing,
+  closing: Pick<Closing, 'add'>,
 ): Promise<Metrics> {
   const { host, metricsPort: port, traceEndpoint: endpoint, traceHeaders: headers, traceShare: share } = config;
   const metrics = createMetrics();
@@ -37,7 +37,7 @@ export async function openTelemetry(
  * default), because otherwise a client that can cause one could end a public process.
  * The log line has the ids of the call.
  */
-function surviveRejections(log: Log, metrics: Metrics, closing: Closing): void {
+function surviveRejections(log: Log, metrics: Metrics, closing: Pick<Closing, 'add'>): void {
   function survive(error: unknown): void {
     metrics.unhandledRejection();
     log.error({ err: error }, 'unhandled promise rejection');

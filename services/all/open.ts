@@ -95,7 +95,15 @@ export async function openAll(
     metrics: authMetrics,
   });
   closing.add(() => database.close());
-  const auth = await buildAuth({ config: configs.auth, database, services: known, log: authLog, metrics: authMetrics });
+  const { draining } = closing;
+  const auth = await buildAuth({
+    config: configs.auth,
+    database,
+    services: known,
+    log: authLog,
+    metrics: authMetrics,
+    draining,
+  });
   closing.add(() => auth.close());
   notice.take(await auth.ensureFirstAdmin());
   apps.set('auth', auth.app);
@@ -158,6 +166,7 @@ export async function openAll(
     upstreams: upstreamsOf(services.edge.calls, fromEdge),
     log: logOf('edge'),
     metrics: edgeMetrics,
+    draining,
   });
   await guard.ready();
   const { port } = await openEdge(edge, configs.edge, edgeMetrics, closing);

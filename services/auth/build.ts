@@ -65,6 +65,8 @@ export async function buildAuth(deps: {
   readonly services?: readonly KnownService[];
   readonly log: Log;
   readonly metrics: ServiceMetrics;
+  /** Aborted when the process is told to end. */
+  readonly draining?: AbortSignal;
 }): Promise<Auth> {
   const { config, database, log, metrics } = deps;
   const db = new PrismaClient(database.prisma);
@@ -135,6 +137,7 @@ export async function buildAuth(deps: {
       checks: [anyOriginGate(), connectGate(guard)],
       guard,
       ready,
+      draining: deps.draining,
       streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
       reflection: config.environment !== 'production',
       log,

@@ -26,7 +26,7 @@ await runProcess(async (closing) => {
     metrics,
   });
   closing.add(() => database.close());
-  const auth = await buildAuth({ config, database, log, metrics });
+  const auth = await buildAuth({ config, database, log, metrics, draining: closing.draining });
   closing.add(() => auth.close());
   const notice = createAdminNotice(closing);
   const made = await auth.ensureFirstAdmin();

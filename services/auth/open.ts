@@ -21,10 +21,12 @@ export async function openAuth(
   const { host, port, grpcPort, connectionLimit: total, connectionLimitAddress: perAddress } = config;
   const connections = createConnectionLimit({ total, perAddress }, log);
   const certificate = openCertificate(config, { log, metrics, closing });
-  const options = { app, ready, log, port, host, connections, certificate };
+  const { draining } = closing;
+  const options = { app, ready, draining, log, port, host, connections, certificate };
   const door = await onPort(port, keys.port.env, () => openDoor(options));
   closing.add(() => door.close());
   const grpc = await onPort(grpcPort, keys.grpcPort.env, () => serveGrpc(app, { port: grpcPort, host, connections }));
   closing.add(() => grpc.close());
+  closing.keepOpen(config.drainDelay);
   return { door, grpc };
 }

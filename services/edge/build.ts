@@ -43,6 +43,8 @@ export async function buildEdge(deps: {
   readonly upstreams: readonly Upstream[];
   readonly log: Log;
   readonly metrics: ServiceMetrics;
+  /** Aborted when the process is told to end. */
+  readonly draining?: AbortSignal;
 }): Promise<Edge> {
   const { config, guard, upstreams, log, metrics } = deps;
   const services = upstreams.map(({ desc }) => desc);
@@ -79,6 +81,7 @@ export async function buildEdge(deps: {
       ],
       guard,
       ready,
+      draining: deps.draining,
       streams: { total: config.streamLimit, perAddress: config.streamLimitAddress },
       reflection: config.environment !== 'production',
       log,

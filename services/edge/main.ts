@@ -3,7 +3,7 @@ import { readEnvironment } from '#kit/config/environment.ts';
 import { runProcess } from '#kit/process/run.ts';
 import { processLog } from '#kit/service/process-log.ts';
 import { linkToAuth } from '#kit/identity/auth-link.ts';
-import { guardFor, jwksFor, logWhenReady } from '#kit/identity/guard-for.ts';
+import { guardFor, guardSoon, jwksFor, logWhenReady } from '#kit/identity/guard-for.ts';
 import { channelsTo } from '#kit/service/channels.ts';
 import { targetOf } from '#kit/service/registry.ts';
 import { openTelemetry } from '#kit/telemetry/telemetry.ts';
@@ -24,7 +24,8 @@ await runProcess(async (closing) => {
   const guard = guardFor(config, { keys: jwksFor(config), revocations, metrics, log });
   closing.add(() => guard.close());
   const upstreams = upstreamsOf(calls, channelsTo(calls, config, auth, closing));
-  const edge = await buildEdge({ config, guard, upstreams, log, metrics });
+  const edge = await buildEdge({ config, guard, upstreams, log, metrics, draining: closing.draining });
+  await guardSoon(guard);
   const { port } = await openEdge(edge, config, metrics, closing);
   return { ports: { [ports.door.env]: port }, serving: logWhenReady(guard, name, { port }, log) };
 });

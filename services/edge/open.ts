@@ -12,7 +12,8 @@ import { type EdgeConfig, keys } from './config.ts';
 /** Opens the edge's port. @throws CertificateError if its TLS is not configured as it should be */
 export async function openEdge(
   edge: Edge,
-  config: Pick<EdgeConfig, 'host' | 'port' | 'issuer' | 'trustedProxies' | keyof typeof limitKeys> & TlsConfig,
+  config: Pick<EdgeConfig, 'host' | 'port' | 'issuer' | 'trustedProxies' | 'drainDelay' | keyof typeof limitKeys> &
+    TlsConfig,
   metrics: ServiceMetrics,
   closing: Closing,
 ): Promise<Door> {
@@ -28,9 +29,10 @@ export async function openEdge(
   }
   const trusting = { trustedProxies, trustedProxiesKey: keys.trustedProxies.env };
   const door = await onPort(port, keys.port.env, () =>
-    openDoor({ ...edge, ...trusting, host, port, connections, certificate }),
+    openDoor({ ...edge, ...trusting, draining: closing.draining, host, port, connections, certificate }),
   );
   closing.add(() => edge.close());
   closing.add(() => door.close());
+  closing.keepOpen(config.drainDelay);
   return door;
 }

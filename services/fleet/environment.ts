@@ -58,6 +58,8 @@ export async function environmentOf(
     [serviceKeys.serviceKey.env]: () => pairs[name]?.key.reveal(),
     // The fleet's key replaces the operator's file.
     [twinOf(serviceKeys.serviceKey.env)]: () => '',
+    // Nothing balances between replicas here, so no client would leave meanwhile.
+    [processKeys.drainDelay.env]: () => '0s',
     [telemetryKeys.metricsPort.env]: () => String(metricsPort && metricsPort + metricsOrder.indexOf(name)),
   };
   const variables = Object.entries(environment).filter(([env]) => systemVariables.test(env));

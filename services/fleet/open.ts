@@ -36,7 +36,7 @@ export interface FleetOptions {
   /** Metrics port of the edge; the others count up from it. 0: any. */
   readonly metricsPort: number;
   readonly log: Log;
-  readonly closing: Closing;
+  readonly closing: Pick<Closing, 'add'>;
   /** Called with the error that ends the fleet. */
   readonly fail: Fail;
   /** Receives the first admin, if auth creates it. */

@@ -10,7 +10,7 @@ export interface SuperviseOptions {
   /** Called after every successful start. */
   readonly onReady: (ready: Ready, child: Child) => void;
   readonly log: Log;
-  readonly closing: Closing;
+  readonly closing: Pick<Closing, 'add'>;
   readonly fail: Fail;
   /** Delays before restarts, ms: each failed or short-lived start uses the next one. After as many consecutive failed starts, supervision fails. */
   readonly waits?: readonly number[];
