@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { setTimeout } from 'node:timers/promises';
 import { connectTo } from '#kit/db/database.ts';
 import { Secret } from '#kit/log/secret.ts';
 import type { Place } from '../server/systems.ts';
@@ -39,8 +40,17 @@ export async function grow(place: Place, size: number): Promise<void> {
          SELECT uuidv7(), '${kind}', 'success', id::text, id::text FROM auth.users`,
       );
     }
-    // Otherwise the service chains them during the measurement.
-    await db.query('SELECT auth.chain_audit_events(2147483647)');
+    await chainAll(db);
     await db.query('VACUUM ANALYZE auth.users, auth.sessions, auth.audit_events');
   });
+}
+
+/** Chains audit events until none is left. Otherwise the service chains them during the measurement. */
+async function chainAll(db: Client): Promise<void> {
+  const isLeft = async () => (await db.query('SELECT FROM auth.audit_unchained LIMIT 1')).rowCount === 1;
+  while (await isLeft()) {
+    const { rows } = await db.query<{ count: number }>('SELECT auth.chain_audit_events(2147483647) AS count');
+    // The service is chaining some of them.
+    if (rows[0]?.count === 0) await setTimeout(100);
+  }
 }
