@@ -2,14 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bodyOf, createHttp } from '../load/http.ts';
-import { postgresMemory } from '../measure/postgres.ts';
+import { postgresCpu, postgresMemory } from '../measure/postgres.ts';
 import { type Child, startChild } from '../server/child.ts';
-import { freePorts } from '../server/reach.ts';
+import { services } from '../../services/registry.ts';
+import { choosePorts } from '../server/systems.ts';
 import type { Bench, Facts } from './bench.ts';
 
 const admin = { email: 'admin@localhost', password: 'the admin of the bench' };
 
-/** Idle time before memory is measured, ms. */
+/** Idle time before memory is measured, and in which CPU time is measured, ms. */
 const rest = 4_000;
 
 /**
@@ -24,11 +25,15 @@ export async function start(bench: Bench): Promise<Facts> {
   await first.child.stop();
   const second = await begin(dir);
   await delay(rest);
+  const [node, postgres] = [(await second.child.usage()).cpu, postgresCpu(dir)?.total];
+  await delay(rest);
+  const nodeUse = (await second.child.usage()).cpu - node;
+  const postgresUse = (postgresCpu(dir)?.total ?? Number.NaN) - (postgres ?? Number.NaN);
   const { rss, heap } = await second.child.memory();
   const database = postgresMemory(dir);
   await second.child.stop();
   return {
-    title: 'Start and idle memory, all services in one process with the embedded PostgreSQL',
+    title: 'Start, idle memory and idle CPU time, all services in one process with the embedded PostgreSQL',
     facts: [
       { name: 'first start, on an empty data directory', value: first.running, unit: 's' },
       { name: 'first start, until a login succeeds', value: first.login, unit: 's' },
@@ -39,6 +44,8 @@ export async function start(bench: Bench): Promise<Facts> {
       ...(database === undefined
         ? []
         : [{ name: 'idle memory: PostgreSQL (PSS, all processes)', value: mebibytes(database), unit: 'MiB' }]),
+      { name: 'idle CPU time: Node', value: nodeUse / rest, unit: 'ms/s' },
+      { name: 'idle CPU time: PostgreSQL', value: postgresUse / rest, unit: 'ms/s' },
     ],
   };
 }
@@ -49,7 +56,7 @@ function mebibytes(bytes: number): number {
 
 /** Starts all services and measures the seconds until they are running and until a login succeeds. */
 async function begin(dir: string): Promise<{ child: Child; running: number; login: number }> {
-  const [edge, auth, grpc, user] = await freePorts(4);
+  const ports = await choosePorts();
   const before = performance.now();
   const seconds = () => (performance.now() - before) / 1_000;
   const child = startChild({
@@ -59,10 +66,7 @@ async function begin(dir: string): Promise<{ child: Child; running: number; logi
     reads: true,
     environment: {
       SIGNET_DATA_DIR: path.join(dir, 'data'),
-      SIGNET_EDGE_PORT: String(edge),
-      SIGNET_AUTH_PORT: String(auth),
-      SIGNET_AUTH_GRPC_PORT: String(grpc),
-      SIGNET_USER_PORT: String(user),
+      ...ports,
       SIGNET_METRICS_PORT: '0',
       SIGNET_ADMIN_EMAIL: admin.email,
       SIGNET_ADMIN_PASSWORD: admin.password,
@@ -71,7 +75,7 @@ async function begin(dir: string): Promise<{ child: Child; running: number; logi
   await child.says('Signet is running');
   const running = seconds();
   const http = createHttp();
-  const url = `http://127.0.0.1:${edge}/api/v1/auth/login`;
+  const url = `http://127.0.0.1:${ports[services.edge.ports.door.env]}/api/v1/auth/login`;
   const headers = { 'content-type': 'application/json' };
   bodyOf(await http.ask({ method: 'POST', url, headers, body: JSON.stringify(admin) }), 200);
   http.close();

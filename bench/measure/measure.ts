@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Load, Pace, Spec } from '../load/work.ts';
 import type { Child } from '../server/child.ts';
 import type { Usage } from '../server/meter.ts';
@@ -34,7 +35,7 @@ export interface Effort {
   readonly seconds: number;
 }
 
-/** Figures of a case in a round. CPU times are µs per operation. */
+/** Figures of a case in a round. CPU times are µs per operation, without what the servers and PostgreSQL use when idle. */
 export interface Figures {
   /** Operations per second. */
   readonly rate: number;
@@ -101,6 +102,7 @@ export async function measure(
         measured.push({ one, run, rounds: [] as Figures[] });
       }
       for (const { run } of measured) await run(warmUp);
+      const idle = await idleUse(servers, dataDir);
       progress(0);
       for (let round = 1; round <= rounds; round += 1) {
         for (const { one, run, rounds: figures } of measured) {
@@ -109,7 +111,7 @@ export async function measure(
           const load = await run(seconds);
           const after = await sample(servers, dataDir);
           const delay = one.delays ? ((await one.servers[0]?.delay()) ?? null) : null;
-          figures.push({ ...figuresOf(one, load, before, after), delay });
+          figures.push({ ...figuresOf(one, load, useBetween(before, after), idle), delay });
         }
         progress(round);
       }
@@ -140,39 +142,75 @@ async function sample(servers: readonly Child[], dataDir: string): Promise<Sampl
   return { usages: new Map(usages), postgres: postgresCpu(dataDir), busy: busyTime(), at: performance.now() };
 }
 
+/** What was used in a time. CPU times in µs. */
+interface Use {
+  /** CPU time of a server. */
+  server(child: Child): number;
+  /** Busy time of a server's event loop, ms. */
+  loop(child: Child): number;
+  /** CPU time of all servers. */
+  readonly servers: number;
+  readonly hasPostgres: boolean;
+  /** CPU time of PostgreSQL, 0 if unavailable. Of a database: of its backends, and of what serves all databases. */
+  postgres(database?: string): number;
+  /** CPU time of the machine. */
+  readonly machine: number;
+  /** Wall time, µs. */
+  readonly time: number;
+}
+
+function useBetween(before: Sample, after: Sample): Use {
+  const difference = (child: Child, key: keyof Usage) =>
+    (after.usages.get(child)?.[key] ?? 0) - (before.usages.get(child)?.[key] ?? 0);
+  const [first, last] = [before.postgres, after.postgres];
+  return {
+    server: (child) => difference(child, 'cpu'),
+    loop: (child) => difference(child, 'busy'),
+    servers: [...after.usages.keys()].reduce((sum, child) => sum + difference(child, 'cpu'), 0),
+    hasPostgres: first !== undefined && last !== undefined,
+    postgres: (database) => (first && last ? cpuBetween(first, last, database) : 0),
+    machine: after.busy - before.busy,
+    time: (after.at - before.at) * 1_000,
+  };
+}
+
+/** Time without load in which the idle use is measured, ms. */
+const idleTime = 2_000;
+
+async function idleUse(servers: readonly Child[], dataDir: string): Promise<Use> {
+  const before = await sample(servers, dataDir);
+  if (servers.length > 0) await setTimeout(idleTime);
+  return useBetween(before, await sample(servers, dataDir));
+}
+
 function figuresOf(
   { servers, database }: Case,
   { operations, seconds, p50, p99, cpu: loadCpu, loop: loadLoop }: Load,
-  before: Sample,
-  after: Sample,
+  use: Use,
+  idle: Use,
 ): Omit<Figures, 'delay'> {
-  const used = [...after.usages].map(([child, { cpu, busy }]) => {
-    const { cpu: cpuBefore, busy: busyBefore } = before.usages.get(child) ?? { cpu: 0, busy: 0 };
-    return { child, name: child.name, cpu: cpu - cpuBefore, loop: (busy - busyBefore) / 1_000 / seconds };
-  });
+  /** CPU time beyond that of as much time without load, per operation. */
+  const beyondIdle = (read: (from: Use) => number) =>
+    Math.max(0, read(use) - (read(idle) * use.time) / idle.time) / operations;
   const hasServers = servers.length > 0;
   const measured = hasServers
-    ? used.filter(({ child }) => servers.includes(child))
-    : [{ name: 'itself', cpu: loadCpu, loop: loadLoop }];
-  const { postgres } = after;
-  const postgresOf = (name?: string) => (before.postgres && postgres ? cpuBetween(before.postgres, postgres, name) : 0);
-  const wall = (after.at - before.at) * 1_000;
-  const busy = after.busy - before.busy;
+    ? servers.map((child) => ({
+        name: child.name,
+        cpu: beyondIdle(({ server }) => server(child)),
+        loop: use.loop(child) / 1_000 / seconds,
+      }))
+    : [{ name: 'itself', cpu: loadCpu / operations, loop: loadLoop }];
   return {
     rate: operations / seconds,
-    cpu: cpuOf(measured) / operations,
-    by: Object.fromEntries(measured.map(({ name, cpu }) => [name, cpu / operations])),
-    database: postgres ? postgresOf(database) / operations : null,
+    cpu: measured.reduce((sum, { cpu }) => sum + cpu, 0),
+    by: Object.fromEntries(measured.map(({ name, cpu }) => [name, cpu])),
+    database: use.hasPostgres ? beyondIdle(({ postgres }) => postgres(database)) : null,
     client: hasServers ? loadCpu / operations : 0,
     p50,
     p99,
     loop: Math.min(1, Math.max(...measured.map(({ loop }) => loop))),
     clientLoop: hasServers ? loadLoop : 0,
-    cores: busy / wall,
-    others: Math.max(0, busy - cpuOf(used) - loadCpu - postgresOf()) / wall,
+    cores: use.machine / use.time,
+    others: Math.max(0, use.machine - use.servers - loadCpu - use.postgres()) / use.time,
   };
-}
-
-function cpuOf(processes: readonly { readonly cpu: number }[]): number {
-  return processes.reduce((sum, { cpu }) => sum + cpu, 0);
 }

@@ -44,16 +44,19 @@ const common = {
 
 const all: Readonly<Record<string, AnyService>> = services;
 
-/** A port for each key that sets one. */
-async function choosePorts(): Promise<ReadonlyMap<string, number>> {
+/** The keys of ports, as the environment sets them. */
+type Ports = Readonly<Record<string, string>>;
+
+/** Sets each key of a port to a free one. */
+export async function choosePorts(): Promise<Ports> {
   const keys = Object.values(all).flatMap(({ ports }) => Object.values(ports));
   const free = await freePorts(keys.length);
-  return new Map(keys.map(({ env }, index) => [env, free[index] ?? 0]));
+  return Object.fromEntries(keys.map(({ env }, index) => [env, String(free[index])]));
 }
 
-function reachedAt(place: Place, ports: ReadonlyMap<string, number>, processes: readonly Child[]): System {
+function reachedAt(place: Place, ports: Ports, processes: readonly Child[]): System {
   const { auth, user, edge } = services;
-  const at = (env: string) => `127.0.0.1:${ports.get(env)}`;
+  const at = (env: string) => `127.0.0.1:${ports[env]}`;
   return {
     processes,
     place,
@@ -77,7 +80,7 @@ export async function startAll(place: Place, logLevel: string): Promise<System> 
     cwd: place.dir,
     environment: {
       ...common,
-      ...textOf(ports),
+      ...ports,
       SIGNET_DATA_DIR: 'all',
       SIGNET_LOG_LEVEL: logLevel,
       SIGNET_METRICS_PORT: '0',
@@ -85,7 +88,7 @@ export async function startAll(place: Place, logLevel: string): Promise<System> 
     },
   });
   // The edge opens last.
-  await reach(child, ports.get(services.edge.ports.door.env) ?? 0);
+  await reach(child, Number(ports[services.edge.ports.door.env]));
   return reachedAt(place, ports, [child]);
 }
 
@@ -94,11 +97,11 @@ export async function startFleet(place: Place, logLevel: string): Promise<System
   const ports = await choosePorts();
   const names = servicesOf(place.tree);
   const pairs = new Map(names.filter((name) => name !== 'auth').map((name) => [name, generateServiceKey()]));
-  const at = (env: string | undefined) => `127.0.0.1:${ports.get(env ?? '')}`;
+  const at = (env = '') => `127.0.0.1:${ports[env]}`;
   // Every process gets all addresses: those of another tree read other ones.
   const environment = {
     ...common,
-    ...textOf(ports),
+    ...ports,
     ...Object.fromEntries(names.map((name) => [targetEnv(name), at(all[name]?.ports.grpc?.env)])),
     SIGNET_JWKS_URL: `http://${at(services.auth.ports.door.env)}/.well-known/jwks.json`,
     SIGNET_SERVICES: [...pairs].map(([name, { publicKey }]) => `${name}=${publicKey}`).join(','),
@@ -116,14 +119,10 @@ export async function startFleet(place: Place, logLevel: string): Promise<System
       cwd: place.dir,
     });
     const { grpc, door }: AnyService['ports'] = all[name]?.ports ?? {};
-    await reach(child, ports.get((grpc ?? door)?.env ?? '') ?? 0);
+    await reach(child, Number(ports[(grpc ?? door)?.env ?? '']));
     started.unshift(child);
   }
   return reachedAt(place, ports, started);
-}
-
-function textOf(ports: ReadonlyMap<string, number>): Record<string, string> {
-  return Object.fromEntries([...ports].map(([env, port]) => [env, String(port)]));
 }
 
 /** Starts a server that Signet is compared with, on a free port. @param file path from the project's folder */
