@@ -10,6 +10,8 @@ export interface TcpProxy {
   be(mode: 'passing' | 'cut' | 'half-open'): void;
   /** Silently drops open connections, like a firewall. New ones are forwarded. */
   lose(): void;
+  /** Spreads new connections over one more port, in turn. */
+  add(target: number): void;
   /** Number of connections so far. */
   readonly connections: number;
   close(): Promise<void>;
@@ -21,10 +23,11 @@ export async function openTcpProxy(target: number): Promise<TcpProxy> {
   const lost = new WeakSet<readonly [Socket, Socket]>();
   let mode: Parameters<TcpProxy['be']>[0] = 'passing';
   let connections = 0;
+  const targets = [target];
   const server = createServer((near) => {
     connections += 1;
     if (mode === 'cut') return near.resetAndDestroy();
-    const far = connect(target, '127.0.0.1');
+    const far = connect(targets[connections % targets.length]!, '127.0.0.1');
     const pair = [near, far] as const;
     pairs.add(pair);
     for (const [from, to] of [pair, [far, near]] as const) {
@@ -48,6 +51,7 @@ export async function openTcpProxy(target: number): Promise<TcpProxy> {
       mode = next;
     },
     lose: () => pairs.forEach((pair) => lost.add(pair)),
+    add: (added) => void targets.push(added),
     get connections() {
       return connections;
     },

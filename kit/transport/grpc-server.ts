@@ -58,6 +58,8 @@ export async function serveGrpc(
     readonly connections?: ConnectionLimit;
     /** Timeout of a client that does not read pending data, ms. Default 30,000. */
     readonly slowReaderTimeout?: number;
+    /** See `connectionAge`, ms. */
+    readonly connectionAge?: number;
   },
 ): Promise<GrpcServer> {
   const contexts = new WeakMap<Metadata, OpenContext>();
@@ -70,6 +72,7 @@ export async function serveGrpc(
     'grpc.max_receive_message_length': Math.max(maxRequestBytes, ...[...methods.values()].map(limitOf)),
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.max_connection_age_ms': options.connectionAge ?? connectionAge,
     interceptors: [admit(app, methods, contexts, closing.signal)],
   });
   for (const [path, method] of methods) {
@@ -101,6 +104,12 @@ export async function serveGrpc(
     },
   };
 }
+
+/**
+ * Age at which a connection gets a GOAWAY, ms: behind a load balancer of connections, its caller then finds replicas that were
+ * added. Calls in progress, and streams, go on. grpc-js varies it by a tenth, so that callers do not return together.
+ */
+const connectionAge = 60_000;
 
 /** Placeholder for a message over its method's limit. grpc-js has only one limit for all methods, the largest. */
 const tooLarge: Message = create(EmptySchema);
