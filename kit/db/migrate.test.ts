@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { silentLog } from '#kit/log/log.ts';
+import { createLog, silentLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { emptyDatabase, type FreshDatabase } from '#kit/testing/postgres.ts';
 import { schemas } from '#kit/testing/schemas.ts';
@@ -71,6 +71,28 @@ test('refuses a migration that was edited after it was applied, and applies noth
   await add('20260103000000_three', 'CREATE TABLE three (id int)');
   await expect(run()).rejects.toThrow('20260101000000_one was edited after it was applied');
   expect(await query(`SELECT to_regclass('shop.three') AS found`)).toEqual([{ found: null }]);
+});
+
+test('a migration that waits for a long reader stops no other statement, and is applied when the reader ends', async () => {
+  await run();
+  await add('20260103000000_three', 'ALTER TABLE one ADD COLUMN text text');
+  const reader = new Client(database.url.reveal());
+  await reader.connect();
+  await reader.query('BEGIN');
+  await reader.query('SELECT FROM shop.one');
+  let tries = 0;
+  const log = createLog({ level: 'warn', format: 'json', destination: { write: () => void (tries += 1) } });
+  const migrated = migrate({ url: database.url, schema: 'shop', directory, log });
+  // Each SELECT would wait for the reader behind a migration without a short timeout.
+  let reads = 0;
+  while (tries < 3) {
+    await query('SELECT FROM shop.one');
+    reads += 1;
+  }
+  await reader.query('COMMIT');
+  await reader.end();
+  expect(await migrated).toEqual({ applied: ['20260103000000_three'] });
+  expect(reads).toBeGreaterThan(3);
 });
 
 test('ignores different line endings', async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Client, DatabaseError } from 'pg';
 import type { Log } from '#kit/log/log.ts';
@@ -16,8 +17,13 @@ export interface MigrateOptions {
   readonly log: Log;
 }
 
-/** Timeout of waiting for another migrator or a table lock, ms. */
-const lockTimeout = 120_000;
+/** Timeout of waiting for another migrator, and of all tries to lock a table, ms. */
+const patience = 120_000;
+/**
+ * Longest wait of a statement for the lock of a table, and the pauses between tries, ms. All later statements on the table
+ * wait behind one that waits for it, so a long reader and a migration would stop the services.
+ */
+const lockWait = { once: 500, pauses: [500, 1_000, 2_000, 4_000] } as const;
 
 /** Returns the schema and directory of a service, for migrate(). */
 export function migrationsOf(service: string): { schema: string; directory: string } {
@@ -39,11 +45,24 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
   const migrations = await readMigrations(options.directory);
   return withClient(options, async (client) => {
     const applied: string[] = [];
-    for (;;) {
-      const name = await applyNext(client, schema, migrations);
-      if (name === undefined) return { applied };
-      log.info({ schema, migration: name }, 'migration applied');
-      applied.push(name);
+    let end = performance.now() + patience;
+    for (let busy = 0; ;) {
+      try {
+        const name = await applyNext(client, schema, migrations);
+        if (name === undefined) return { applied };
+        log.info({ schema, migration: name }, 'migration applied');
+        applied.push(name);
+        busy = 0;
+        end = performance.now() + patience;
+      } catch (error) {
+        if (!isTableBusy(error) || performance.now() > end) throw error;
+        const pause = lockWait.pauses[Math.min(busy++, lockWait.pauses.length - 1)];
+        log.warn(
+          { schema, reason: error.message },
+          'a migration waits for a table that a statement uses; it tries again',
+        );
+        await sleep(pause);
+      }
     }
   });
 }
@@ -107,7 +126,7 @@ async function applyNext(
 ): Promise<string | undefined> {
   await client.query('BEGIN');
   try {
-    await client.query(`SET LOCAL lock_timeout = ${lockTimeout}`);
+    await client.query(`SET LOCAL lock_timeout = ${patience}`);
     // For this transaction and not for the session: a pooler may keep a session, and with it the lock, after its client
     // has left. pg_advisory_xact_lock obeys lock_timeout.
     await client.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`signet migrations of ${schema}`]);
@@ -130,6 +149,7 @@ async function apply(client: Client, schema: string, migration: Migration): Prom
   const name = client.escapeIdentifier(schema);
   try {
     await client.query(`SET LOCAL search_path = ${name}`);
+    await client.query(`SET LOCAL lock_timeout = ${lockWait.once}`);
     await client.query(migration.sql);
     await client.query(
       `INSERT INTO ${name}._prisma_migrations
@@ -143,6 +163,11 @@ async function apply(client: Client, schema: string, migration: Migration): Prom
       cause: error,
     });
   }
+}
+
+/** Whether a migration was rolled back because a statement holds a table for longer than it waits. */
+function isTableBusy(error: unknown): error is MigrationError {
+  return error instanceof MigrationError && error.cause instanceof DatabaseError && error.cause.code === '55P03';
 }
 
 /** Returns an error's message, with the line in the migration if PostgreSQL reports it. */
