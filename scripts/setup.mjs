@@ -119,12 +119,19 @@ async function reachRegistry() {
     await npm(['view', `node@${node}`, 'version', '--prefer-offline', ...timeouts]);
   } catch (error) {
     // Other errors are left to the installation.
-    if (isOffline(error)) throw error;
+    if (isOffline(error) || isDistrusted(error)) throw error;
   }
 }
 
 function isOffline(error) {
   return /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|ENOTCACHED/.test(error.output || '');
+}
+
+/** Whether npm does not trust the registry's certificate: a proxy of the network may have replaced it. */
+function isDistrusted(error) {
+  return /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)|CERT_HAS_EXPIRED|CERT_UNTRUSTED|ERR_TLS_CERT/.test(
+    error.output || '',
+  );
 }
 
 /** Whether npm's record of the installation is newer than the lock file and the pinned Node exists. */
@@ -144,9 +151,12 @@ async function answers(program) {
 }
 
 function explainInstall(error) {
-  const reason = isOffline(error)
-    ? 'The package registry is unreachable. Only the first start needs it.'
-    : 'npm failed to install the packages.';
+  const reason = isDistrusted(error)
+    ? "The package registry's certificate is not trusted. A proxy of this network may present its own: set NODE_EXTRA_CA_CERTS " +
+      "to a PEM file with the certificate of the proxy's authority."
+    : isOffline(error)
+      ? 'The package registry is unreachable. Only the first start needs it.'
+      : 'npm failed to install the packages.';
   return new CommandError(`${reason} (${error.message})`, error.output || '');
 }
 
