@@ -1,8 +1,8 @@
 import { Client } from 'pg';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connection } from '#kit/db/database.ts';
 import { sql } from '#kit/store/sql.ts';
-import { createSequencer, eventSequence } from './sequencer.ts';
+import { createSequencer, eventSequence, numbering } from './sequencer.ts';
 import { deleted, type EventDatabase, openEventDatabase, record } from './testing/rig.ts';
 
 let events: EventDatabase;
@@ -133,4 +133,95 @@ test('without anything to number, it takes no lock', async () => {
   expect(await number()).toBe(0);
   await other.query('ROLLBACK');
   await other.end();
+});
+
+describe('while an old snapshot is in use, such as that of a backup', () => {
+  let backup: Client;
+  beforeEach(() => {
+    backup = new Client(connection(events.fresh.url));
+  });
+  afterEach(() => backup.end());
+
+  /** Numbers so many events, whose dead entries stay in the index of rows without a number. */
+  async function numberMany(count: number): Promise<void> {
+    await backup.connect();
+    await backup.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    await backup.query('SELECT FROM auth.events');
+    await events.rows(`INSERT INTO auth.events (id, type, subject, data)
+      SELECT gen_random_uuid(), 'user.deleted', i::text, '' FROM generate_series(1, ${count}) i`);
+    while ((await number()) > 0);
+  }
+
+  /** A search, and how many entries of the index it read. */
+  function search(everything: boolean): Promise<{ count: number; read: number }> {
+    return events.database.statements.$transaction(async (tx) => {
+      const readSoFar = async () => {
+        const [stats] = await tx.$queryRaw<{ read: number }[]>`
+          SELECT pg_stat_get_xact_tuples_returned('auth.events_unnumbered'::regclass)::int AS read`;
+        return stats?.read ?? Number.NaN;
+      };
+      const before = await readSoFar();
+      const count = await createSequencer(tx, eventSequence('auth'))(everything);
+      return { count, read: (await readSoFar()) - before };
+    });
+  }
+
+  test('a search that is not for everything passes only the last entries', async () => {
+    await numberMany(30_000);
+    await events.tell('new');
+    const quick = await search(false);
+    expect(quick.count).toBe(1);
+    // It passes the entries to find that there is a row, and to number it.
+    expect(quick.read).toBeLessThan(2 * 10_000 + 100);
+    const idle = await search(false);
+    expect([idle.count, idle.read < 10_000 + 100]).toEqual([0, true]);
+    const slow = await search(true);
+    expect([slow.count, slow.read >= 30_000]).toEqual([0, true]);
+  });
+
+  test('it finds an event that commits after 9,999 later ones, and a search for everything any', async () => {
+    const [commitBeyond, commitWithin] = [await begin('beyond'), await begin('within')];
+    await numberMany(9_999);
+    await commitBeyond();
+    expect((await search(false)).count).toBe(0);
+    await commitWithin();
+    expect((await search(false)).count).toBe(1);
+    expect((await search(true)).count).toBe(1);
+    expect((await log()).slice(-2)).toEqual(['10000 within', '10001 beyond']);
+  });
+});
+
+test('a search is for everything where the last numbered row was deleted', async () => {
+  await events.tell('one');
+  await number();
+  await events.rows('DELETE FROM auth.events');
+  await events.tell('two');
+  expect(await createSequencer(events.db, eventSequence('auth'))(false)).toBe(1);
+  expect(await log()).toEqual(['2 two']);
+});
+
+test('numbering looks for everything once a period, and less often where that is slow', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const asked: boolean[] = [];
+  let takes = 1;
+  const work = numbering(
+    'number',
+    100,
+    async (everything = true) => {
+      asked.push(everything);
+      if (everything) vi.advanceTimersByTime(takes);
+      return 0;
+    },
+    () => undefined,
+  );
+  const runAfter = async (ms: number) => {
+    vi.advanceTimersByTime(ms);
+    await work.run(new AbortController().signal);
+  };
+  for (const ms of [0, 10, 80, 99]) await runAfter(ms);
+  expect(asked.splice(0), 'woken after 10 ms, and then after a period').toEqual([true, false, true, true]);
+  takes = 500;
+  for (const ms of [99, 99, 4_400, 2]) await runAfter(ms);
+  expect(asked, 'nine times as long as the search took').toEqual([true, false, false, true]);
 });
