@@ -199,8 +199,12 @@ test('a position without a history is taken as it is, and answered with the hist
 test('an open stream ends where the table turns out to be an older one', async () => {
   for (const subject of ['a', 'b']) await events.tell(subject);
   await numbered(2);
-  const watching = watchUntil(user, {}, () => false).catch(reasonOf);
-  await setTimeout(50);
+  const begun = Promise.withResolvers<void>();
+  const watching = watchUntil(user, {}, () => {
+    begun.resolve();
+    return false;
+  }).catch(reasonOf);
+  await begun.promise;
   await events.rows('DELETE FROM auth.events WHERE position = 2');
   await events.rows('UPDATE auth.event_head SET position = 1');
   expect(await watching).toBe('EVENT_HISTORY');
