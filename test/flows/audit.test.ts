@@ -126,6 +126,17 @@ const acts: Record<Exclude<AuditKind, (typeof elsewhere)[number]>, (ada: Person)
     }
     return { subject: ada.id };
   },
+  async refresh_ahead(ada) {
+    const { json } = await system.rest('POST', '/auth/refresh', { body: { refresh_token: ada.refresh } });
+    secret(json.access_token);
+    const newest = secret(json.refresh_token);
+    // As a restored database has it.
+    await db.query(`UPDATE auth.sessions SET counter = 0 WHERE user_id = $1`, [ada.id]);
+    const after = await send('POST', '/auth/refresh', { refresh_token: newest });
+    secret(after.json.access_token);
+    secret(after.json.refresh_token);
+    return { subject: ada.id };
+  },
   async session_revoked(ada) {
     await send('DELETE', `/auth/sessions/${ada.refresh.split('.')[1]}`, undefined, ada.access);
     return own(ada);

@@ -6,6 +6,7 @@ export const auditKinds = [
   'logout',
   'refresh_reuse',
   'refresh_replay',
+  'refresh_ahead',
   'session_revoked',
   'sessions_revoked',
   'password_changed',
