@@ -47,7 +47,7 @@ export function composeServices(): string {
 }
 
 /** The variable in .env with the password of a service's database role. */
-function passwordEnv({ name }: AnyService): string {
+export function passwordEnv({ name }: AnyService): string {
   return `${envName(name)}_DATABASE_PASSWORD`;
 }
 

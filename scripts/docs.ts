@@ -11,6 +11,7 @@ import { keys as allKeys, poolTogether } from '../services/all/config.ts';
 import { services, servicesWithData } from '../services/registry.ts';
 import { root } from './check/check.ts';
 import { composeServices } from './compose.ts';
+import { documentsOf, kubernetesRoles, kubernetesScaling, kubernetesServices, type Manifest } from './kubernetes.ts';
 import { clientEntries, exampleFor } from './packages/readme.ts';
 import { serviceReasons } from './reasons.ts';
 
@@ -41,6 +42,9 @@ export const docs: Doc[] = [
     markers: ['  # services: made by npm run generate', '  # services end'],
     part: async () => composeServices(),
   },
+  manifests('base/services.yaml', kubernetesServices),
+  manifests('roles/roles.yaml', kubernetesRoles),
+  manifests('ha/scaling.yaml', kubernetesScaling),
   {
     file: 'packages/guard/README.md',
     markers: markersOf('route'),
@@ -57,6 +61,14 @@ export const docs: Doc[] = [
     part: async () => `\n${await clientEntries()}\n`,
   },
 ];
+
+function manifests(file: string, objects: () => readonly Manifest[]): Doc {
+  return {
+    file: `deploy/kubernetes/${file}`,
+    markers: ['# objects: made by npm run generate', '# objects end'],
+    part: async () => documentsOf(objects()),
+  };
+}
 
 function markersOf(part: string): [begin: string, end: string] {
   return [`<!-- ${part}: made by npm run generate -->`, `<!-- ${part} ends -->`];

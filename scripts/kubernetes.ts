@@ -1,0 +1,371 @@
+import { stringify } from 'yaml';
+import type { Environment, Key } from '#kit/config/config.ts';
+import { isGiven, isSecret } from '#kit/config/secret-file.ts';
+import { databaseKeys, jwksKeys, serviceKeys } from '#kit/config/shared-keys.ts';
+import { roleOf } from '#kit/db/service-roles.ts';
+import { StartError } from '#kit/process/start-error.ts';
+import { environmentFor, targetEnv } from '#kit/service/registry.ts';
+import { type AnyService, envName } from '#kit/service/service.ts';
+import { keys as authKeys } from '../services/auth/config.ts';
+import { services, servicesWithData } from '../services/registry.ts';
+import { passwordEnv } from './compose.ts';
+
+/** A Kubernetes object. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly [key: string]: unknown;
+}
+
+/** Port of `GET /metrics`; also in config.env. */
+const metricsPort = 9464;
+
+/** Kubernetes refuses `runAsNonRoot` for a user that the image names: this is the number of `node`. */
+const user = 1_000;
+
+/** What the Secret of the one-shot that makes database roles is called. */
+const rolesSecret = 'signet-roles';
+
+const all = Object.values<AnyService>(services);
+
+/** One YAML document for each object. */
+export function documentsOf(manifests: readonly Manifest[]): string {
+  return manifests
+    .map((one) => stringify(one, { singleQuote: true, lineWidth: 0, aliasDuplicateObjects: false }).trimEnd())
+    .join('\n---\n');
+}
+
+/** ServiceAccount, Service, Deployment and NetworkPolicy of each service: base/services.yaml. */
+export function kubernetesServices(): Manifest[] {
+  return all.flatMap((service) => [serviceAccount(service), network(service), deployment(service), policy(service)]);
+}
+
+/** PodDisruptionBudget and HorizontalPodAutoscaler of each service: ha/scaling.yaml. */
+export function kubernetesScaling(): Manifest[] {
+  return all.flatMap(({ name }) => [
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: metadataOf(name),
+      spec: {
+        maxUnavailable: 1,
+        // A pod that is not ready serves no calls, so it does not keep a node from being drained.
+        unhealthyPodEvictionPolicy: 'AlwaysAllow',
+        selector: { matchLabels: labelsOf(name) },
+      },
+    },
+    {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: metadataOf(name),
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        minReplicas: 2,
+        maxReplicas: 6,
+        metrics: [
+          {
+            type: 'Resource',
+            // docs/operating.md: an event loop below 0.7 s per second. Auth also hashes, on both cores of its limit.
+            resource: { name: 'cpu', target: { type: 'AverageValue', averageValue: isAuth(name) ? '1400m' : '700m' } },
+          },
+        ],
+      },
+    },
+  ]);
+}
+
+/** The one-shot that gives each service its database role: roles/roles.yaml. */
+export function kubernetesRoles(): Manifest[] {
+  const labels = labelsOf('roles');
+  return [
+    serviceAccount({ name: 'roles' }),
+    {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: metadataOf('roles'),
+      spec: {
+        backoffLimit: 20,
+        // The template of a Job cannot change: a finished one is removed, so that a later release can be applied.
+        ttlSecondsAfterFinished: 300,
+        template: {
+          metadata: { labels },
+          spec: {
+            ...podOf('roles'),
+            restartPolicy: 'OnFailure',
+            containers: [
+              {
+                ...containerOf('roles', ['deploy/database-roles.ts']),
+                env: ['DATABASE_URL', ...servicesWithData.map(passwordEnv)].map((name) =>
+                  fromSecret(rolesSecret, name),
+                ),
+                resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '256Mi' } },
+              },
+            ],
+          },
+        },
+      },
+    },
+  ];
+}
+
+/**
+ * The Secrets that the manifests refer to, from the lines that `npm run compose:env` writes.
+ * @param environment of the operator. DATABASE_URL is that of a superuser; without it, services use the PostgreSQL and
+ * the Valkey of the overlay `single`. `<SERVICE>_DATABASE_URL` replaces the URL of a service.
+ * @throws StartError that names the variables that are missing
+ */
+export function kubernetesSecrets(environment: Environment): Manifest[] {
+  const missing = new Set<string>();
+  function need(variable: string, value = environment[variable]): string {
+    if (!value) missing.add(variable);
+    return value ?? '';
+  }
+  const { POSTGRES_PASSWORD: password, DATABASE_URL: external } = environment;
+  const isSingle = !external;
+  const given = isSingle
+    ? {
+        REDIS_URL: 'redis://valkey:6379',
+        ...environment,
+        DATABASE_URL: `postgres://signet:${need('POSTGRES_PASSWORD', password)}@postgres:5432/signet`,
+      }
+    : environment;
+
+  function urlFor(service: AnyService, env: string): string | undefined {
+    const url = environmentFor(service.name, given)[env];
+    if (!url || isGiven(`${envName(service.name)}_DATABASE_URL`, given)) return url;
+    const own = new URL(url);
+    [own.username, own.password] = [roleOf(service.name), need(passwordEnv(service))];
+    return own.href;
+  }
+  function valueOf(service: AnyService, key: Key): string | undefined {
+    const { env } = key;
+    if (env === databaseKeys.databaseUrl.env || env === databaseKeys.databaseDirectUrl.env) return urlFor(service, env);
+    const variable = env === serviceKeys.serviceKey.env ? `${env}_${envName(service.name)}` : env;
+    return isOptional(key) ? given[variable] || undefined : need(variable);
+  }
+
+  const roles = servicesWithData.map(passwordEnv).map((name) => [name, need(name)] as const);
+  const secrets = [
+    ...(isSingle ? [secretOf('signet-postgres', [['POSTGRES_PASSWORD', password]])] : []),
+    secretOf(rolesSecret, [['DATABASE_URL', given['DATABASE_URL']], ...roles]),
+    ...all.map((service) =>
+      secretOf(
+        secretNameOf(service),
+        Object.values(service.keys)
+          .filter(isFromSecret)
+          .map((key) => [key.env, valueOf(service, key)] as const),
+      ),
+    ),
+  ];
+  if (missing.size > 0)
+    throw new StartError(`not set: ${[...missing].join(', ')}. Run: npm run --silent compose:env >> .env`);
+  return secrets;
+}
+
+function secretOf(name: string, entries: readonly (readonly [string, string | undefined])[]): Manifest {
+  const given = entries.filter(([, value]) => value !== undefined);
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: Object.fromEntries(given) };
+}
+
+function secretNameOf({ name }: AnyService): string {
+  return `signet-${name}`;
+}
+
+/** Whether a key's value comes from the service's Secret. SIGNET_SERVICES is not secret, but made with the keys that are. */
+function isFromSecret(key: Key): boolean {
+  return isSecret(key) || key.env === authKeys.services.env;
+}
+
+/** Whether a service starts without a key that its Secret may have. */
+function isOptional({ env, optional, default: standard }: Key): boolean {
+  return env !== authKeys.services.env && (optional || standard !== undefined);
+}
+
+function isAuth(name: string): boolean {
+  return name === services.auth.name;
+}
+
+/** The labels by which a service's pods are selected. */
+function labelsOf(component: string): Record<string, string> {
+  return { 'app.kubernetes.io/name': 'signet', 'app.kubernetes.io/component': component };
+}
+
+function metadataOf(name: string) {
+  return { name, labels: labelsOf(name) };
+}
+
+function serviceAccount({ name }: { readonly name: string }): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: metadataOf(name),
+    automountServiceAccountToken: false,
+  };
+}
+
+/** The ports of a service by the names that they have in its pods. */
+function portsOf({ ports }: Pick<AnyService, 'ports'>): { name: 'http' | 'grpc'; port: number }[] {
+  return [
+    ...(ports.door ? [{ name: 'http' as const, port: Number(ports.door.default) }] : []),
+    ...(ports.grpc ? [{ name: 'grpc' as const, port: Number(ports.grpc.default) }] : []),
+  ];
+}
+
+/** Headless, so that gRPC balances over the pods; that of the edge is for an Ingress or a load balancer. */
+function network(service: AnyService): Manifest {
+  const { name, ports } = service;
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadataOf(name),
+    spec: {
+      ...(ports.grpc ? { clusterIP: 'None' } : {}),
+      selector: labelsOf(name),
+      ports: portsOf(service).map(({ name: port, port: number }) => ({
+        name: port,
+        port: ports.grpc ? number : 80,
+        targetPort: port,
+        appProtocol: port === 'grpc' ? 'kubernetes.io/h2c' : 'http',
+      })),
+    },
+  };
+}
+
+function deployment(service: AnyService): Manifest {
+  const { name, ports } = service;
+  const { door, grpc } = ports;
+  const ready = door ? { httpGet: { path: '/ready', port: 'http' } } : { grpc: { port: Number(grpc?.default) } };
+  // Alive while it drains, waits for auth or has lost its database, when it is not ready.
+  const alive = door ? { httpGet: { path: '/health', port: 'http' } } : { tcpSocket: { port: 'grpc' } };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadataOf(name),
+    spec: {
+      selector: { matchLabels: labelsOf(name) },
+      // A new pod is ready before an old one ends.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: {
+        metadata: {
+          labels: labelsOf(name),
+          annotations: { 'prometheus.io/scrape': 'true', 'prometheus.io/port': String(metricsPort) },
+        },
+        spec: {
+          ...podOf(name),
+          // SIGNET_DRAIN_DELAY, 10 s for calls in progress, and a margin.
+          terminationGracePeriodSeconds: 20,
+          containers: [
+            {
+              ...containerOf(name, [`services/${name}/main.ts`]),
+              envFrom: [{ configMapRef: { name: 'signet' } }],
+              env: environmentOf(service),
+              ports: [
+                ...portsOf(service).map((one) => ({ name: one.name, containerPort: one.port })),
+                { name: 'metrics', containerPort: metricsPort },
+              ],
+              // Migrations run before the ports open: five minutes for them.
+              startupProbe: { ...alive, periodSeconds: 2, failureThreshold: 150 },
+              readinessProbe: { ...ready, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 2 },
+              livenessProbe: { ...alive, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
+              resources: {
+                requests: { cpu: isAuth(name) ? '500m' : '100m', memory: '192Mi' },
+                // The number of hashes that auth computes at once, with 19 MiB each, follows from its limit of cores.
+                limits: { ...(isAuth(name) ? { cpu: '2' } : {}), memory: '512Mi' },
+              },
+            },
+          ],
+        },
+      },
+    },
+  };
+}
+
+/** What the pods of services and of the one-shot have in common. */
+function podOf(serviceAccountName: string) {
+  return {
+    serviceAccountName,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: user,
+      runAsGroup: user,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  };
+}
+
+function containerOf(name: string, args: readonly string[]) {
+  return {
+    name,
+    image: 'signet',
+    imagePullPolicy: 'IfNotPresent',
+    args,
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+  };
+}
+
+/** The variables of a service that are not in the ConfigMap: its secrets, and where it finds what it calls. */
+function environmentOf(service: AnyService) {
+  const { keys, calls } = service;
+  const jwks = jwksKeys.jwksUrl.env;
+  const { door } = services.auth.ports;
+  return [
+    ...Object.values(keys)
+      .filter(isFromSecret)
+      .map((key) => fromSecret(secretNameOf(service), key.env, isOptional(key))),
+    ...(Object.values(keys).some(({ env }) => env === jwks)
+      ? [{ name: jwks, value: `http://${services.auth.name}:${door.default}/.well-known/jwks.json` }]
+      : []),
+    ...Object.keys(calls).map((called) => ({
+      name: targetEnv(called),
+      value: `dns:///${called}:${byName(called).ports.grpc?.default}`,
+    })),
+  ];
+}
+
+function fromSecret(secret: string, name: string, optional = false) {
+  return { name, valueFrom: { secretKeyRef: { name: secret, key: name, ...(optional ? { optional } : {}) } } };
+}
+
+/** Who may call a service, and whom it may call. */
+function policy(service: AnyService): Manifest {
+  const { name, calls } = service;
+  const callers = all.filter((other) => name in other.calls).map((other) => other.name);
+  const isPublic = callers.length === 0;
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadataOf(name),
+    spec: {
+      podSelector: { matchLabels: labelsOf(name) },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [{ ...(isPublic ? {} : { from: [podsOf(callers)] }), ports: tcp(service) }],
+      egress: Object.keys(calls).map((called) => ({ to: [podsOf([called])], ports: tcp(byName(called)) })),
+    },
+  };
+}
+
+function podsOf(components: readonly string[]) {
+  return {
+    podSelector: {
+      matchLabels: { 'app.kubernetes.io/name': 'signet' },
+      matchExpressions: [{ key: 'app.kubernetes.io/component', operator: 'In', values: components }],
+    },
+  };
+}
+
+function tcp(service: AnyService) {
+  return portsOf(service).map(({ port }) => ({ protocol: 'TCP', port }));
+}
+
+function byName(name: string): AnyService {
+  const found = all.find((service) => service.name === name);
+  if (!found) throw new Error(`no service ${name}`);
+  return found;
+}
