@@ -56,12 +56,13 @@ export interface Started {
 }
 
 /** Measures Signet and what it is compared with. */
-export async function compare(bench: Bench, { effort, start, ...group }: Comparison): Promise<Group> {
-  const { cases, others } = await start(bench, ours);
+export async function compare(bench: Bench, comparison: Comparison): Promise<Group> {
+  const { title, operations, baselines, compares = 'cpu', effort } = comparison;
+  const { cases, others } = await comparison.start(bench, ours);
   const all = [...cases, ...((await others?.()) ?? [])];
   const rows = await bench.measure(all, effort);
   await stopServers(all);
-  return { ...group, rows };
+  return { title, operations, baselines, compares, rows };
 }
 
 /** A row of this tree beside the same row of another tree. */
@@ -74,7 +75,7 @@ export interface Pair {
 /** Measures Signet of this tree and of another one. */
 export async function compareTrees(bench: Bench, { effort, start }: Comparison, other: Tree): Promise<Pair[]> {
   const [mine, theirs] = [await start(bench, ours), await start(bench, other)];
-  const both = mine.cases.flatMap((one, index) => [one, theirs.cases[index] ?? one]);
+  const both = mine.cases.flatMap((one, index) => [one, theirs.cases[index]!]);
   const rows = await bench.measure(both, effort);
   await stopServers(both);
   return mine.cases.map(({ name }, index) => ({ name, ours: rows[2 * index]!, theirs: rows[2 * index + 1]! }));

@@ -36,10 +36,12 @@ export async function drive(work: Work, { chains, rate, seconds }: Pace & { read
   }
   await Promise.all(Array.from({ length: chains }, (_, index) => chain(index)));
 
+  const ended = performance.now();
   const { user, system } = process.cpuUsage(cpuBefore);
+  work.pause?.();
   return {
     operations,
-    seconds: (performance.now() - began) / 1_000,
+    seconds: (ended - began) / 1_000,
     cpu: user + system,
     loop: performance.eventLoopUtilization(loopBefore).utilization,
     p50: latencies.percentile(50) / 1_000 / batch,

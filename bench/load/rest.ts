@@ -18,6 +18,7 @@ function posted(fields: Readonly<Record<string, string>>, form?: Readonly<Record
 export function profileOverRest({ url, headers }: Of<'profile-rest'>): Work {
   const http = createHttp();
   return {
+    pause: http.close,
     close: http.close,
     async once(chain) {
       const answer = await http.ask({ method: 'GET', url, headers: headers[chain % headers.length] ?? {} });
@@ -33,6 +34,7 @@ export function profileOverRest({ url, headers }: Of<'profile-rest'>): Work {
 export function same({ request, status }: Of<'request'>): Work {
   const http = createHttp();
   return {
+    pause: http.close,
     close: http.close,
     async once() {
       const answer = await http.ask(request);
@@ -47,6 +49,7 @@ export function refresh({ url, refreshTokens, form }: Of<'refresh'>): Work {
   const http = createHttp();
   const held = [...refreshTokens];
   return {
+    pause: http.close,
     close: http.close,
     async once(chain) {
       const sent = posted({ refresh_token: held[chain] ?? '' }, form);
@@ -62,6 +65,7 @@ export function login({ url, emails, password, token = 'access_token' }: Of<'log
   const http = createHttp();
   const bodies = emails.map((email) => JSON.stringify({ email, password }));
   return {
+    pause: http.close,
     close: http.close,
     async once(chain) {
       const body = bodies[chain % bodies.length] ?? '';
@@ -81,6 +85,7 @@ export function clientCredentials({ url, client, key, audience, form }: Of<'clie
   const privateKey = createPrivateKey(key);
   const head = encode({ alg: 'EdDSA' });
   return {
+    pause: http.close,
     close: http.close,
     async once() {
       const iat = Math.floor(Date.now() / 1_000);
@@ -102,6 +107,7 @@ export function list({ urls, tokens, items }: Of<'list'>): Work {
   const http = createHttp();
   const headers = tokens.map((token) => ({ authorization: `Bearer ${token}` }));
   return {
+    pause: http.close,
     close: http.close,
     async once(chain) {
       const url = urls[chain % urls.length] ?? '';

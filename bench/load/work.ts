@@ -6,6 +6,8 @@ export interface Work {
   readonly once: (chain: number) => Promise<void>;
   /** Operations per call of `once`, for operations that are too fast to time individually; default 1. */
   readonly batch?: number;
+  /** Called after each load: closes connections that a server would close while other cases have their turn. */
+  readonly pause?: () => unknown;
   readonly close: () => unknown;
 }
 

@@ -97,12 +97,16 @@ export async function startFleet(place: Place, logLevel: string): Promise<System
   const ports = await choosePorts();
   const names = servicesOf(place.tree);
   const pairs = new Map(names.filter((name) => name !== 'auth').map((name) => [name, generateServiceKey()]));
-  const at = (env = '') => `127.0.0.1:${ports[env]}`;
+  const at = (env: string) => `127.0.0.1:${ports[env]}`;
+  const targets = names.flatMap((name) => {
+    const { grpc } = all[name]?.ports ?? {};
+    return grpc ? [[targetEnv(name), at(grpc.env)] as const] : [];
+  });
   // Every process gets all addresses: those of another tree read other ones.
   const environment = {
     ...common,
     ...ports,
-    ...Object.fromEntries(names.map((name) => [targetEnv(name), at(all[name]?.ports.grpc?.env)])),
+    ...Object.fromEntries(targets),
     SIGNET_JWKS_URL: `http://${at(services.auth.ports.door.env)}/.well-known/jwks.json`,
     SIGNET_SERVICES: [...pairs].map(([name, { publicKey }]) => `${name}=${publicKey}`).join(','),
     SIGNET_LOG_LEVEL: logLevel,
