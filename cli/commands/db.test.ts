@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { emptyDatabase, type FreshDatabase } from '#kit/testing/postgres.ts';
 import { servicesWithData } from '../../services/registry.ts';
+import { openSystem, type System } from '../../test/system.ts';
 import { run } from '../testing/run.ts';
 
 let database: FreshDatabase;
@@ -83,4 +84,72 @@ test('finds the database of a running npm start, and otherwise explains how to s
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }
+});
+
+describe('after a restore', () => {
+  let system: System;
+  let db: Client;
+  beforeAll(async () => {
+    system = await openSystem();
+    db = new Client({ connectionString: system.database.url.reveal() });
+    await db.connect();
+  });
+  afterAll(async () => {
+    await db.end();
+    await system.close();
+  });
+  const restored = (...options: string[]) =>
+    run(['db', 'restored', ...options], { environment: { DATABASE_URL: system.database.url.reveal() } });
+  const profileStatus = async (token: string) => (await system.rest('GET', '/users/profile', { token })).status;
+  const refresh = (refresh_token: string) => system.rest('POST', '/auth/refresh', { body: { refresh_token } });
+
+  test('no earlier access token is valid, a running service signs with a new key, and sessions go on', async () => {
+    const people = [await system.person(), await system.person()];
+    const at = new Date(Date.now() - 60_000).toISOString();
+    const { exit, stdout } = await restored('--at', at);
+    expect(exit).toBe(0);
+    expect(stdout).toContain('revoked all signing keys');
+    expect(stdout).toContain(`sessions that were ended after ${at} are live again`);
+    for (const person of people) {
+      await expect.poll(() => profileStatus(person.access)).toBe(401);
+      let next = person.refresh;
+      await expect
+        .poll(async () => {
+          const { json } = await refresh(next);
+          next = system.secret(json.refresh_token);
+          return profileStatus(system.secret(json.access_token));
+        })
+        .toBe(200);
+    }
+    const { rows } = await db.query(
+      `SELECT kind, details FROM auth.audit_events WHERE kind IN ('database_restored', 'key_revoked', 'key_created') ORDER BY at`,
+    );
+    expect(rows.map(({ kind }) => kind)).toEqual(['key_created', 'key_revoked', 'database_restored', 'key_created']);
+    expect(rows[2]?.details).toEqual({ at, ended_sessions: 0 });
+  });
+
+  test('--end-sessions ends every session, in parts of 1,000', async () => {
+    const person = await system.person();
+    await db.query(`
+      INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
+                                 idle_expires_at, expires_at, sweep_at)
+      SELECT gen_random_uuid(), (SELECT id FROM auth.users LIMIT 1), 'signet', '', '', '', '{pwd}', '', now(),
+             now() + interval '1 day', now() + interval '1 day', now() + interval '2 days'
+      FROM generate_series(1, 1500)`);
+    const live = await db.query(`SELECT FROM auth.sessions WHERE revoked_at IS NULL`);
+    const { json } = await restored('--at', '2026-11-01T00:00:00Z', '--end-sessions', '--json');
+    expect(json()).toEqual({ at: '2026-11-01T00:00:00.000Z', ended_sessions: live.rowCount });
+    expect((await refresh(person.refresh)).status).toBe(401);
+  });
+
+  test.each([
+    ['no time', []],
+    ['a time to come', ['--at', '2999-01-01T00:00:00Z']],
+    ['a date', ['--at', '2026-11-26']],
+    ['a word', ['--at', 'yesterday']],
+  ])('refuses %s, and changes nothing', async (_, options) => {
+    const { exit, stderr } = await restored(...options);
+    expect(exit).toBe(2);
+    expect(stderr).toContain('--at');
+  });
 });

@@ -1,7 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '#kit/config/config.ts';
+import { openDatabase } from '#kit/db/database.ts';
 import { runningServer } from '#kit/db/embedded/running.ts';
 import { giveToServiceRole } from '#kit/db/service-roles.ts';
 import { migrate, migrationsOf, migrationStatus } from '#kit/db/migrate.ts';
@@ -24,6 +25,15 @@ export function addDb(program: Command, cli: Cli): void {
   const status = db.command('status').description('show applied and pending migrations');
   example(answering(status), 'db status').action((options: AnswerOptions) => showStatus(cli, options));
 
+  const restored = db
+    .command('restored')
+    .description("make all access tokens invalid after a restore of the auth service's database to an earlier state")
+    .requiredOption('--at <time>', 'the time of the restored state, RFC 3339', pastTime)
+    .option('--end-sessions', 'end all sessions, too: users sign in again', false);
+  example(answering(restored), 'db restored --at 2026-11-26T10:00:00Z --end-sessions').action(
+    (options: RestoredOptions) => finishRestore(cli, options),
+  );
+
   const apply = db.command('migrate').description('apply pending migrations');
   example(answering(apply), 'db migrate').action((options: AnswerOptions) => applyMigrations(cli, options));
 }
@@ -44,6 +54,36 @@ async function showStatus({ environment, output }: Cli, { json }: AnswerOptions)
   }
   const problems = services.flatMap((one) => one.problems.map((problem) => `${one.service}: ${problem}`));
   if (problems.length > 0) throw new CommandFailure(`the database does not match the code: ${problems.join('; ')}.`);
+}
+
+interface RestoredOptions extends AnswerOptions {
+  readonly at: Date;
+  readonly endSessions: boolean;
+}
+
+async function finishRestore({ environment, output }: Cli, { json, at, endSessions }: RestoredOptions): Promise<void> {
+  const { url } = databaseOf('auth', environment);
+  const database = openDatabase({ url, applicationName: 'signet-cli', log: silentLog, max: 1 });
+  try {
+    // Loaded by this command only: it brings a database client.
+    const { afterRestore } = await import('../../services/auth/maintenance.ts');
+    const { endedSessions } = await afterRestore(database.statements, { at, endSessions });
+    if (json) return output.json({ at: at.toISOString(), ended_sessions: endedSessions });
+    output.line('revoked all signing keys: no earlier access token is valid, and clients continue by a refresh');
+    if (endSessions) output.line(`ended ${endedSessions} sessions: their users sign in again`);
+    else output.line(`sessions that were ended after ${at.toISOString()} are live again; --end-sessions ends all`);
+  } finally {
+    await database.close();
+  }
+}
+
+/** A time that has passed. */
+function pastTime(text: string): Date {
+  const at = new Date(text);
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(text) || Number.isNaN(at.getTime()) || at.getTime() > Date.now()) {
+    throw new InvalidArgumentError('It must be a time that has passed, such as 2026-11-26T10:00:00Z.');
+  }
+  return at;
 }
 
 async function applyMigrations({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {

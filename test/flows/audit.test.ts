@@ -65,8 +65,8 @@ interface Expected {
 const own = ({ id }: Person): Expected => ({ actor: id, subject: id });
 const byAdmin = (subject: string): Expected => ({ actor: adminId, subject });
 
-/** Kinds that other tests cover: test/faults, and those of the retention. */
-const elsewhere = ['master_key_changed', 'audit_dropped'] as const;
+/** Kinds that other tests cover: test/faults, those of the command line, and those of the retention. */
+const elsewhere = ['master_key_changed', 'audit_dropped', 'database_restored'] as const;
 
 /** One act per kind, with the event it must record. */
 const acts: Record<Exclude<AuditKind, (typeof elsewhere)[number]>, (ada: Person) => Promise<Expected>> = {

@@ -5,6 +5,7 @@ import type { PageQuery } from '#kit/page/page.ts';
 import { columns } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
 import { move, moveFromAny } from '#kit/store/move.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
 import { type Actor, type AuditKind, insertAudit } from '../audit/public.ts';
 import type { SealedTable } from '../secrets/public.ts';
@@ -121,6 +122,15 @@ export function createKeyStore(db: PrismaClient): KeyStore {
   };
 }
 
+/** Revokes all keys (trigger `signing_keys_revoke`). The next process that reads the keys creates an active one. */
+export async function revokeAllKeys(tx: Statements, by: Actor): Promise<void> {
+  await oneKeyChangeAtATime(tx);
+  const keys = await tx.$queryRaw<{ kid: string; alg: string }[]>`
+    UPDATE auth.signing_keys SET ${revoke.set}, sealed_private = NULL, retired_at = coalesce(retired_at, now())
+    WHERE ${revoke.where} RETURNING kid, alg`;
+  for (const { kid, alg } of keys) await audit(tx, by, 'key_revoked', kid, alg);
+}
+
 function toRecord({ kid, alg, state, publicJwk, sealedPrivate, ...times }: Row): KeyRecord {
   return {
     kid,
@@ -135,11 +145,11 @@ function toRecord({ kid, alg, state, publicJwk, sealedPrivate, ...times }: Row):
 }
 
 /** Serializes changes of several keys, which could otherwise deadlock. */
-async function oneKeyChangeAtATime(tx: Transaction): Promise<void> {
+async function oneKeyChangeAtATime(tx: Pick<Statements, '$queryRaw'>): Promise<void> {
   await tx.$queryRaw`SELECT 1 FROM pg_advisory_xact_lock(hashtextextended('signet: signing keys', 0))`;
 }
 
-function audit(tx: Transaction, actor: Actor, kind: AuditKind, kid: string, alg: string) {
+function audit(tx: Pick<Statements, '$executeRaw'>, actor: Actor, kind: AuditKind, kid: string, alg: string) {
   return insertAudit(tx, { kind, outcome: 'success', actor, subjectId: kid, details: { alg } });
 }
 

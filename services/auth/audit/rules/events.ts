@@ -29,6 +29,7 @@ export const auditKinds = [
   'key_revoked',
   'master_key_changed',
   'audit_dropped',
+  'database_restored',
 ] as const;
 
 /** Kind of an audit event. */

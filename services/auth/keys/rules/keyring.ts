@@ -24,7 +24,7 @@ export interface Keyring {
   pem(): string | undefined;
   /** A key source for a guard of this process; sees every change immediately. */
   source(): KeySource;
-  /** Reads the keys from the store. On failure the keys in memory stay. */
+  /** Reads the keys from the store, and creates an active one if there is none. On failure the keys in memory stay. */
   reload(): Promise<void>;
 }
 
@@ -47,6 +47,8 @@ export async function openKeyring(deps: {
     const before = reading.catch(() => undefined);
     reading = (async () => {
       await before;
+      // Without one after a restore (maintenance.ts). A key of another algorithm is the other replicas'.
+      if (!(await store.findActive())) await ensureActive(store, master, alg, log);
       held = await read({ store, master, log }, held);
       await Promise.all([...sources].map((source) => source.refresh()));
     })();
