@@ -16,6 +16,9 @@ const gauges = {
   signet_audit_unchained: 'Committed audit events that are not in the hash chain yet.',
   signet_audit_unchained_age_seconds: 'Age of the oldest audit event that is not in the hash chain, in seconds.',
   signet_events_lag: 'Events of a producer that the service has not consumed.',
+  signet_signing_key_activation_timestamp_seconds: 'Unix time at which the active signing key began to sign.',
+  signet_signing_key_rotation_timestamp_seconds: 'Unix time at which the next signing key is to sign.',
+  signet_redis_available: '1 if the edge counts requests in Redis, 0 if in its memory because Redis is unavailable.',
   signet_tls_certificate_expiry_timestamp_seconds: 'Unix time at which the certificate of the TLS port expires.',
   signet_events_lag_seconds: 'Seconds since the service last had all events of a producer.',
 } as const;

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { type Facts, factsOfProject, falseStatements } from './statements.ts';
+import { type Facts, factsOfProject, falseStatements, unknownMetrics } from './statements.ts';
 
 let facts: Facts;
 beforeAll(async () => {
@@ -36,3 +36,13 @@ test.each([
 ])('finds what is false in %j', (text, fault) =>
   expect(falseStatements(`first line\n${text}`, facts)).toEqual([`line 2: ${fault}`]),
 );
+
+test('finds metrics that no process serves, and knows the series of histograms', () => {
+  const served = new Set(['signet_calls_total', 'signet_call_duration_seconds', 'process_cpu_seconds_total']);
+  const text = 'rate(signet_calls_total[5m]) signet_call_duration_seconds_bucket{} process_cpu_seconds_total';
+  expect(unknownMetrics(text, served)).toEqual([]);
+  expect(unknownMetrics('sum(signet_call_total) nodejs_lag_bucket signet_call_total', served)).toEqual([
+    'signet_call_total',
+    'nodejs_lag_bucket',
+  ]);
+});

@@ -1,10 +1,11 @@
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Key } from '#kit/config/config.ts';
 import { duration } from '#kit/config/types.ts';
 import { variablesOf } from '#kit/config/secret-file.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
+import { createMetrics } from '#kit/telemetry/metrics.ts';
 import { bindMethod } from '#kit/rest/binding.ts';
 import { createRouter } from '#kit/rest/router.ts';
 import { ownServices } from '../contract.ts';
@@ -129,19 +130,38 @@ export async function factsOfProject(): Promise<Facts> {
   };
 }
 
+/** Lists the metrics in alert rules and dashboards that no process serves. */
+export function unknownMetrics(text: string, served: ReadonlySet<string>): string[] {
+  const named = new Set(text.match(/\b(?:signet|nodejs|process)_\w+/g));
+  return [...named].filter((name) => !served.has(name) && !served.has(name.replace(/_(bucket|count|sum)$/, '')));
+}
+
+/** The names of all metrics of a process. */
+async function servedMetrics({ metrics }: Facts): Promise<ReadonlySet<string>> {
+  const ofNode = (await createMetrics().text()).matchAll(/^# TYPE (\w+)/gm);
+  return new Set([...metrics, ...[...ofNode].map(([, name = '']) => name)]);
+}
+
 const metricsDocument = 'docs/observability.md';
 
 /** Documents do not contradict the code. */
 export const statements: Check = {
-  claim: 'names and defaults in documents are those of the code',
+  claim: 'names and defaults in documents, and metrics in deploy/monitoring, are those of the code',
   async run() {
     const [facts, documents] = await Promise.all([factsOfProject(), readDocuments()]);
+    const served = await servedMetrics(facts);
+    const monitoring = globSync('deploy/monitoring/*', { cwd: root });
     const described = documents.get(metricsDocument) ?? '';
     expectNone([
       ...[...documents].flatMap(([name, text]) => falseStatements(text, facts).map((fault) => `${name}: ${fault}`)),
       ...[...facts.metrics]
         .filter((metric) => !described.includes(`\`${metric}\``))
         .map((metric) => `${metricsDocument}: lacks the metric ${metric}`),
+      ...monitoring.flatMap((name) =>
+        unknownMetrics(readFileSync(path.join(root, name), 'utf8'), served).map(
+          (metric) => `${name}: no metric ${metric}`,
+        ),
+      ),
     ]);
   },
 };

@@ -58,7 +58,9 @@ export async function buildEdge(deps: {
 
   const budgets = allBudgets({ perAddress: config.rateLimit, perUser: config.rateLimitUser });
   const isLimited = Object.keys(budgets).length > 0;
-  const counters = isLimited ? await createRateCounters({ redisUrl: config.redisUrl, budgets, log }) : undefined;
+  const counters = isLimited
+    ? await createRateCounters({ redisUrl: config.redisUrl, budgets, log, metrics })
+    : undefined;
   const rateLimit = counters && createRateLimit(counters, budgets);
   // All requests pass these checks, before and after the guard.
   const before = [

@@ -4,12 +4,15 @@ import { describeWith } from '#kit/testing/describe-with.ts';
 import { createLog } from '#kit/log/log.ts';
 import { Secret } from '#kit/log/secret.ts';
 import { redisProgram, startRedis, type TestRedis } from '#kit/testing/redis.ts';
+import { createMetrics } from '#kit/telemetry/metrics.ts';
 import { createRateCounters, type RateCounters } from './rate-counters.ts';
 import { allBudgets, type RateName } from './rate-limit.ts';
 
-/** Counters of one edge, with their log. */
+/** Counters of one edge, with their log and metrics. */
 interface Counting extends RateCounters {
   logged(): string;
+  /** The sample of `signet_redis_available`. */
+  available(): Promise<string | undefined>;
 }
 
 const open: RateCounters[] = [];
@@ -20,13 +23,19 @@ afterEach(() => {
 async function counting(redisUrl: Secret, perMinute: number): Promise<Counting> {
   const lines: string[] = [];
   const log = createLog({ level: 'trace', format: 'json', destination: { write: (line) => void lines.push(line) } });
+  const metrics = createMetrics();
   const counters = await createRateCounters({
     redisUrl,
     budgets: allBudgets({ perAddress: perMinute, perUser: perMinute }),
     log,
+    metrics: metrics.of('edge'),
   });
   open.push(counters);
-  return { ...counters, logged: () => lines.join('') };
+  return {
+    ...counters,
+    logged: () => lines.join(''),
+    available: async () => /^signet_redis_available\{service="edge"\} (.+)$/m.exec(await metrics.text())?.[1],
+  };
 }
 
 /** Connected counters. */
@@ -117,10 +126,12 @@ describeWith([redisProgram], 'counters whose Redis becomes unavailable', () => {
       for (let count = 0; count < 100; count++) await edge.count('standard', address);
       expect(performance.now() - began).toBeLessThan(bound);
       await expect.poll(edge.logged).toContain('Redis is unavailable');
+      expect(await edge.available()).toBe('0');
     }
     await back();
     for (const edge of edges)
       await expect.poll(() => edge.logged().split('counting requests in Redis').length - 1).toBe(2);
+    expect(await Promise.all(edges.map((edge) => edge.available()))).toEqual(['1', '1']);
     const shared = fresh();
     const { through } = await passed(200, (index) => edges[index % 2 === 0 ? 0 : 1].count('standard', shared));
     expect(through).toBe(20);

@@ -1,6 +1,7 @@
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
+import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { type Budgets, type Counted, type RateName, rateWindow } from './rate-limit.ts';
 
 /** Counts requests by limit, and by address or user. */
@@ -29,9 +30,11 @@ export async function createRateCounters(options: {
   readonly redisUrl: Secret | undefined;
   readonly budgets: Budgets;
   readonly log: Log;
+  readonly metrics: Pick<ServiceMetrics, 'watch'>;
 }): Promise<RateCounters> {
-  const { redisUrl, budgets, log } = options;
+  const { redisUrl, budgets, log, metrics } = options;
   const link = redisUrl && (await connect(redisUrl, log));
+  if (link) metrics.watch('signet_redis_available', () => Number(link.isAvailable()));
   const limiters = new Map(
     (Object.entries(budgets) as [RateName, number][]).map(([name, points]) => {
       const base = { points, duration: rateWindow, keyPrefix: `signet:rate:${name}` };

@@ -10,6 +10,7 @@ import { silentLog } from '#kit/log/log.ts';
 import type { Gate } from '#kit/call/app.ts';
 import { toGate } from '#kit/call/gate-check.ts';
 import { peerKey } from '#kit/call/peer.ts';
+import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { createRateCounters } from './rate-counters.ts';
 import { allBudgets, createRateLimit } from './rate-limit.ts';
 
@@ -18,7 +19,10 @@ const { getProfile } = UserService.method;
 
 async function rateLimitOf(perAddress: number, perUser: number) {
   const budgets = allBudgets({ perAddress, perUser });
-  return createRateLimit(await createRateCounters({ redisUrl: undefined, budgets, log: silentLog }), budgets);
+  return createRateLimit(
+    await createRateCounters({ redisUrl: undefined, budgets, log: silentLog, metrics: noMetrics }),
+    budgets,
+  );
 }
 
 async function gateOf(perMinute: number) {

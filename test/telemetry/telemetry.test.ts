@@ -71,6 +71,11 @@ test('metrics report calls by method and code, guard decisions, age of revocatio
   expect(auth).toContain('signet_password_hashes_waiting{service="auth"} 0');
   expect(auth).toMatch(/signet_database_connections\{service="auth"\} [1-9]/);
   expect(auth).toContain('signet_database_waiting{service="auth"} 0');
+  const timeOf = (name: string) =>
+    Number(new RegExp(`^signet_signing_key_${name}_timestamp_seconds\\{service="auth"\\} (.+)$`, 'm').exec(auth)?.[1]);
+  expect(Math.abs(timeOf('activation') - Date.now() / 1_000)).toBeLessThan(600);
+  // SIGNET_KEY_ROTATION.
+  expect(timeOf('rotation') - timeOf('activation')).toBe(30 * 86_400);
 });
 
 test('public ports do not serve metrics', async () => {

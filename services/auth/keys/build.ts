@@ -14,7 +14,7 @@ import { generateSigningKey } from './rules/signing-key.ts';
 import { createKeyStore } from './store.ts';
 
 /** Builds the room `keys`: the keyring in memory and the key rotation. */
-export async function buildKeys({ config, db, clock, log }: Ground, master: MasterKey) {
+export async function buildKeys({ config, db, clock, log, metrics }: Ground, master: MasterKey) {
   const { alg, keyPending: pending, keyRotation: rotation } = config;
   const store = createKeyStore(db);
   const keyring = await openKeyring({ store, master, alg, sourceOf: localJwks, log });
@@ -27,6 +27,9 @@ export async function buildKeys({ config, db, clock, log }: Ground, master: Mast
     times: { rotation, pending, tokenLife: longestTokenLife },
     log,
   });
+  const since = () => keyring.activeSince().getTime();
+  metrics.watch('signet_signing_key_activation_timestamp_seconds', () => since() / 1_000);
+  metrics.watch('signet_signing_key_rotation_timestamp_seconds', () => (since() + rotation) / 1_000);
   // Every replica publishes a new key within a quarter of its pending time.
   const period = Math.min(30_000, pending / 4);
   const reload = every('read signing keys', period, keyring.reload);

@@ -18,6 +18,8 @@ import {
 export interface Keyring {
   /** The key that signs new tokens. */
   active(): Signer;
+  /** When the active key began to sign. */
+  activeSince(): Date;
   /** The public keys whose private keys this service has, the active one first. Excludes HS256 keys. */
   jwks(): readonly JWK[];
   /** The active public key (RFC 7468); undefined for HS256. */
@@ -56,6 +58,7 @@ export async function openKeyring(deps: {
   };
   return {
     active: () => held.signer,
+    activeSince: () => held.since,
     jwks: () => held.jwks,
     pem: () => held.pem,
     source() {
@@ -70,6 +73,7 @@ export async function openKeyring(deps: {
 
 interface Held {
   readonly signer: Signer;
+  readonly since: Date;
   /** Whether each checked key is genuine (assertOurs), by `identityOf`. */
   readonly known: ReadonlyMap<string, boolean>;
   readonly jwks: readonly JWK[];
@@ -102,7 +106,7 @@ async function read(
   for (const key of ours.filter(({ alg }) => alg === 'HS256'))
     secrets.set(key.kid, previous?.secrets.get(key.kid) ?? (await openSecret(key, master)));
   const pem = isSame ? previous.pem : await pemOf(active.publicJwk, active.alg);
-  return { signer, known, jwks, secrets, pem };
+  return { signer, since: active.activatedAt ?? active.createdAt, known, jwks, secrets, pem };
 }
 
 /** Identifies the contents of a row: if any of it changes, the key is checked again. */
