@@ -153,7 +153,7 @@ async function answers(program) {
 function explainInstall(error) {
   const reason = isDistrusted(error)
     ? "The package registry's certificate is not trusted. A proxy of this network may present its own: set NODE_EXTRA_CA_CERTS " +
-      "to a PEM file with the certificate of the proxy's authority."
+      "to a PEM file with the certificate of the proxy's authority. Or the clock of this machine is wrong."
     : isOffline(error)
       ? 'The package registry is unreachable. Only the first start needs it.'
       : 'npm failed to install the packages.';

@@ -20,8 +20,9 @@ export interface MigrateOptions {
 /** Timeout of waiting for another migrator, and of all tries to lock a table, ms. */
 const patience = 120_000;
 /**
- * Longest wait of a statement for the lock of a table, and the pauses between tries, ms. All later statements on the table
- * wait behind one that waits for it, so a long reader and a migration would stop the services.
+ * Longest wait of a statement for the lock of a table or a row, and the pauses between tries, ms. All later statements on a
+ * table wait behind one that waits for it, so a long reader and a migration would stop the services. A migration that changes
+ * many rows, which others may have locked, is made of small steps instead.
  */
 const lockWait = { once: 500, pauses: [500, 1_000, 2_000, 4_000] } as const;
 
@@ -59,7 +60,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
         const pause = lockWait.pauses[Math.min(busy++, lockWait.pauses.length - 1)];
         log.warn(
           { schema, reason: error.message },
-          'a migration waits for a table that a statement uses; it tries again',
+          'a migration waits for a lock that a statement holds; it tries again',
         );
         await sleep(pause);
       }

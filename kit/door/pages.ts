@@ -43,18 +43,16 @@ export function pageRoutes(pages: readonly Page[]): HttpRoute[] {
  */
 export function pagesOnRequest(paths: readonly string[], create: () => Promise<readonly Page[]>): HttpRoute[] {
   let created: Promise<ReadonlyMap<string, HttpRoute['answer']>> | undefined;
-  async function answers(): Promise<ReadonlyMap<string, HttpRoute['answer']>> {
-    try {
-      return new Map((await create()).map((page) => [page.path, answerWith(page)]));
-    } catch (error) {
+  const answers = async () => new Map((await create()).map((page) => [page.path, answerWith(page)]));
+  const once = () =>
+    (created ??= answers().catch((error: unknown) => {
       created = undefined;
       throw error;
-    }
-  }
+    }));
   return paths.map((route) =>
     routeAt(route, async (request, reply, admitted) => {
       const { '*': rest = '' } = request.params as { readonly '*'?: string };
-      const answer = (await (created ??= answers())).get(route.replace(/\*$/, () => rest));
+      const answer = (await once()).get(route.replace(/\*$/, () => rest));
       if (!answer) throw failure('NOT_FOUND');
       return answer(request, reply, admitted);
     }),

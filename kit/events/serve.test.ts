@@ -121,12 +121,13 @@ test('streams without news share one look at the head of the log a second', asyn
   });
   const other = await openProducer(events, { statements });
   const transport = await other.as('user');
+  const began = performance.now();
   const streams = Array.from({ length: 6 }, () => watchUntil(transport, {}, (_, { length }) => length === 4));
   const beats = (await Promise.all(streams)).flatMap((messages) => messages.slice(1));
   expect(beats.map(({ current, position }) => [current, position])).toEqual(Array.from(beats, () => [true, 1n]));
   // A page for each stream, and another one if the notifications began after that.
   expect(reads.pages).toBeLessThanOrEqual(12);
-  expect(reads.heads).toBeLessThanOrEqual(4);
+  expect(reads.heads).toBeLessThanOrEqual(Math.ceil((performance.now() - began) / 1_000) + 1);
   await other.close();
 });
 

@@ -68,7 +68,7 @@ const patience = 2_000;
  */
 export async function guardSoon(guard: Guard): Promise<void> {
   const late = new AbortController();
-  const waited = setTimeout(patience, undefined, { signal: late.signal, ref: false }).catch(() => undefined);
+  const waited = setTimeout(patience, undefined, { signal: late.signal }).catch(() => undefined);
   await Promise.race([guard.ready().catch(() => undefined), waited]);
   late.abort();
 }

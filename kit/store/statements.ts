@@ -18,7 +18,7 @@ export interface Statements {
 
 /** Options of a transaction. */
 export interface TransactionOptions {
-  /** Longest time until its commit, ms; default 10,000. */
+  /** No statement begins, and nothing is committed, after this time, ms; default 10,000. */
   readonly timeout?: number;
   /** One snapshot for all its statements. Default: each sees what was committed before it. */
   readonly isolationLevel?: 'RepeatableRead';

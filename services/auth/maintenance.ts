@@ -1,7 +1,6 @@
 import type { Transactional } from '#kit/store/statements.ts';
-import { insertAudit } from './audit/public.ts';
-import { system } from './audit/rules/events.ts';
-import { revokeAllKeys } from './keys/store.ts';
+import { insertAudit, system } from './audit/public.ts';
+import { revokeAllKeys } from './keys/public.ts';
 
 /** Sessions that one transaction ends: each is also a revocation. */
 const atOnce = 1_000;

@@ -74,6 +74,13 @@ test('an edge whose key the auth service does not know is not ready, and logs wh
   expect(edge.output()).not.toContain(keys.machine.key.reveal());
 });
 
+test('an edge without an auth service listens, is alive and not ready', async () => {
+  const away = { SIGNET_JWKS_URL: 'http://127.0.0.1:1/jwks.json', SIGNET_AUTH_TARGET: '127.0.0.1:1' };
+  const edge = await openEdge(away);
+  expect((await ask(`${edge.url}/health`, 'GET')).status).toBe(200);
+  expect((await ready(edge.url)).status).toBe(503);
+});
+
 test('an edge with everything it needs is ready, and logs it', async () => {
   const edge = await openEdge({});
   await expect.poll(() => ready(edge.url)).toEqual({ status: 200, missing: undefined });

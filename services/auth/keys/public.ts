@@ -1,2 +1,2 @@
 export type { Signer } from './rules/signing-key.ts';
-export { signingKeysTable } from './store.ts';
+export { revokeAllKeys, signingKeysTable } from './store.ts';

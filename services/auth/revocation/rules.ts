@@ -121,6 +121,9 @@ export function createLocalRevocations(
       at = end;
       if (isContinued) moveTo(at);
     }
+    // Both forget what has expired, without anything new as well.
+    set.add([]);
+    into.append([], time.now() / 1_000);
     readAt = performance.now();
     if (isContinued) return;
     generation += 1;

@@ -84,7 +84,7 @@ export function createRefresh(db: Transactional, limits: SessionLimits): Session
   /**
    * Accepts a genuine token ahead of its row: the database was restored to an earlier state, and the token is the newer truth.
    */
-  async function jumpAhead(token: PresentedToken, place: RefreshPlace): Promise<Refreshed> {
+  async function jumpAhead(token: PresentedToken, place: RefreshPlace): Promise<Refreshed | undefined> {
     const { sessionId, counter } = token;
     const event = { kind: 'refresh_ahead', outcome: 'success', actor: { ...place, id: '' } } as const;
     const [row] = await db.$queryRaw<Row[]>`
@@ -105,25 +105,40 @@ export function createRefresh(db: Transactional, limits: SessionLimits): Session
         })} FROM ahead
       )
       SELECT * FROM ahead`;
-    return row ? { outcome: 'refreshed', signedIn: toSignedIn(row) } : { outcome: 'invalid' };
+    return row && { outcome: 'refreshed', signedIn: toSignedIn(row) };
   }
 
-  const resolve = (token: PresentedToken, place: RefreshPlace) =>
-    db.$transaction((tx) => resolveUsedToken(tx, token, place));
-
-  return async (token, place) => {
+  /** Exchanges the current token of a live session. */
+  async function advance(token: PresentedToken, place: RefreshPlace): Promise<Refreshed | undefined> {
     const [row] = await db.$queryRaw<Row[]>`
       UPDATE auth.sessions s SET ${advanced(token, place)}
       FROM auth.users u
       WHERE s.id = ${token.sessionId}::uuid AND s.counter = ${token.counter}::int AND ${genuine(token)}
         AND ${live} AND u.id = s.user_id AND u.disabled_at IS NULL
       RETURNING ${signedInColumns}`;
-    if (row) return { outcome: 'refreshed', signedIn: toSignedIn(row) };
-    const used = await resolve(token, place);
-    if (used.outcome !== 'invalid') return used;
-    const ahead = await jumpAhead(token, place);
-    // Of several requests with a token ahead one makes the row jump; for the others the token is then a used one.
-    return ahead.outcome === 'invalid' ? resolve(token, place) : ahead;
+    return row && { outcome: 'refreshed', signedIn: toSignedIn(row) };
+  }
+
+  /** The number of a genuine token's live session; undefined for another token. */
+  async function counterOf(token: PresentedToken): Promise<number | undefined> {
+    const [row] = await db.$queryRaw<{ counter: number }[]>`
+      SELECT s.counter FROM auth.sessions s WHERE s.id = ${token.sessionId}::uuid AND ${genuine(token)} AND ${live}`;
+    return row?.counter;
+  }
+
+  return async (token, place) => {
+    const current = await advance(token, place);
+    if (current) return current;
+    const counter = await counterOf(token);
+    if (counter === undefined) return { outcome: 'invalid' };
+    // Between two statements another request may have changed the row, also to the token's number.
+    const exchanged =
+      counter < token.counter
+        ? await jumpAhead(token, place)
+        : counter === token.counter
+          ? await advance(token, place)
+          : undefined;
+    return exchanged ?? db.$transaction((tx) => resolveUsedToken(tx, token, place));
   };
 }
 
