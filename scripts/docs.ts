@@ -11,7 +11,13 @@ import { keys as allKeys, poolTogether } from '../services/all/config.ts';
 import { services, servicesWithData } from '../services/registry.ts';
 import { root } from './check/check.ts';
 import { composeServices } from './compose.ts';
-import { documentsOf, kubernetesRoles, kubernetesScaling, kubernetesServices, type Manifest } from './kubernetes.ts';
+import {
+  documentsOf,
+  kubernetesRoles,
+  kubernetesScaling,
+  kubernetesServices,
+  type Manifest,
+} from './kubernetes/objects.ts';
 import { clientEntries, exampleFor } from './packages/readme.ts';
 import { serviceReasons } from './reasons.ts';
 

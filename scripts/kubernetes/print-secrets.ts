@@ -2,7 +2,8 @@
 // from .env and the environment.
 import { readEnvironment } from '#kit/config/environment.ts';
 import { explain } from '#kit/process/start-error.ts';
-import { documentsOf, kubernetesSecrets } from './kubernetes.ts';
+import { documentsOf } from './objects.ts';
+import { kubernetesSecrets } from './secrets.ts';
 
 try {
   console.log(documentsOf(kubernetesSecrets(readEnvironment())));

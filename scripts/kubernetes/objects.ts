@@ -1,14 +1,12 @@
 import { stringify } from 'yaml';
-import type { Environment, Key } from '#kit/config/config.ts';
-import { isGiven, isSecret } from '#kit/config/secret-file.ts';
-import { databaseKeys, jwksKeys, serviceKeys } from '#kit/config/shared-keys.ts';
-import { roleOf } from '#kit/db/service-roles.ts';
-import { StartError } from '#kit/process/start-error.ts';
-import { environmentFor, targetEnv } from '#kit/service/registry.ts';
-import { type AnyService, envName } from '#kit/service/service.ts';
-import { keys as authKeys } from '../services/auth/config.ts';
-import { services, servicesWithData } from '../services/registry.ts';
-import { passwordEnv } from './compose.ts';
+import type { Key } from '#kit/config/config.ts';
+import { isSecret } from '#kit/config/secret-file.ts';
+import { jwksKeys } from '#kit/config/shared-keys.ts';
+import { targetEnv } from '#kit/service/registry.ts';
+import type { AnyService } from '#kit/service/service.ts';
+import { keys as authKeys } from '../../services/auth/config.ts';
+import { services, servicesWithData } from '../../services/registry.ts';
+import { passwordEnv } from '../compose.ts';
 
 /** A Kubernetes object. */
 export interface Manifest {
@@ -24,8 +22,8 @@ const metricsPort = 9464;
 /** Kubernetes refuses `runAsNonRoot` for a user that the image names: this is the number of `node`. */
 const user = 1_000;
 
-/** What the Secret of the one-shot that makes database roles is called. */
-const rolesSecret = 'signet-roles';
+/** Name of the Secret of the one-shot that makes database roles. */
+export const rolesSecret = 'signet-roles';
 
 const all = Object.values<AnyService>(services);
 
@@ -109,76 +107,18 @@ export function kubernetesRoles(): Manifest[] {
   ];
 }
 
-/**
- * The Secrets that the manifests refer to, from the lines that `npm run compose:env` writes.
- * @param environment of the operator. DATABASE_URL is that of a superuser; without it, services use the PostgreSQL and
- * the Valkey of the overlay `single`. `<SERVICE>_DATABASE_URL` replaces the URL of a service.
- * @throws StartError that names the variables that are missing
- */
-export function kubernetesSecrets(environment: Environment): Manifest[] {
-  const missing = new Set<string>();
-  function need(variable: string, value = environment[variable]): string {
-    if (!value) missing.add(variable);
-    return value ?? '';
-  }
-  const { POSTGRES_PASSWORD: password, DATABASE_URL: external } = environment;
-  const isSingle = !external;
-  const given = isSingle
-    ? {
-        REDIS_URL: 'redis://valkey:6379',
-        ...environment,
-        DATABASE_URL: `postgres://signet:${need('POSTGRES_PASSWORD', password)}@postgres:5432/signet`,
-      }
-    : environment;
-
-  function urlFor(service: AnyService, env: string): string | undefined {
-    const url = environmentFor(service.name, given)[env];
-    if (!url || isGiven(`${envName(service.name)}_DATABASE_URL`, given)) return url;
-    const own = new URL(url);
-    [own.username, own.password] = [roleOf(service.name), need(passwordEnv(service))];
-    return own.href;
-  }
-  function valueOf(service: AnyService, key: Key): string | undefined {
-    const { env } = key;
-    if (env === databaseKeys.databaseUrl.env || env === databaseKeys.databaseDirectUrl.env) return urlFor(service, env);
-    const variable = env === serviceKeys.serviceKey.env ? `${env}_${envName(service.name)}` : env;
-    return isOptional(key) ? given[variable] || undefined : need(variable);
-  }
-
-  const roles = servicesWithData.map(passwordEnv).map((name) => [name, need(name)] as const);
-  const secrets = [
-    ...(isSingle ? [secretOf('signet-postgres', [['POSTGRES_PASSWORD', password]])] : []),
-    secretOf(rolesSecret, [['DATABASE_URL', given['DATABASE_URL']], ...roles]),
-    ...all.map((service) =>
-      secretOf(
-        secretNameOf(service),
-        Object.values(service.keys)
-          .filter(isFromSecret)
-          .map((key) => [key.env, valueOf(service, key)] as const),
-      ),
-    ),
-  ];
-  if (missing.size > 0)
-    throw new StartError(`not set: ${[...missing].join(', ')}. Run: npm run --silent compose:env >> .env`);
-  return secrets;
-}
-
-function secretOf(name: string, entries: readonly (readonly [string, string | undefined])[]): Manifest {
-  const given = entries.filter(([, value]) => value !== undefined);
-  return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: Object.fromEntries(given) };
-}
-
-function secretNameOf({ name }: AnyService): string {
+/** Name of the Secret of a service. */
+export function secretNameOf({ name }: AnyService): string {
   return `signet-${name}`;
 }
 
 /** Whether a key's value comes from the service's Secret. SIGNET_SERVICES is not secret, but made with the keys that are. */
-function isFromSecret(key: Key): boolean {
+export function isFromSecret(key: Key): boolean {
   return isSecret(key) || key.env === authKeys.services.env;
 }
 
 /** Whether a service starts without a key that its Secret may have. */
-function isOptional({ env, optional, default: standard }: Key): boolean {
+export function isOptional({ env, optional, default: standard }: Key): boolean {
   return env !== authKeys.services.env && (optional || standard !== undefined);
 }
 

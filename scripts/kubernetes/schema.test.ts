@@ -8,15 +8,10 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { findProgram, isLeftOut, leftOut, titleWith } from '#kit/testing/programs.ts';
-import { root } from './check/check.ts';
-import {
-  kubernetesRoles,
-  kubernetesScaling,
-  kubernetesSecrets,
-  kubernetesServices,
-  type Manifest,
-} from './kubernetes.ts';
-import { exampleEnvironment } from './kubernetes.testing.ts';
+import { root } from '../check/check.ts';
+import { kubernetesRoles, kubernetesScaling, kubernetesServices, type Manifest } from './objects.ts';
+import { kubernetesSecrets } from './secrets.ts';
+import { exampleEnvironment } from './testing.ts';
 
 const run = promisify(execFile);
 
