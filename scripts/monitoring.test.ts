@@ -193,8 +193,8 @@ describeWith([promtool], 'deploy/monitoring, by promtool', () => {
   test.each(Object.entries(cases))(
     '%s fires when it should, alone, and otherwise not',
     async (alert, { fires, quiet }) => {
-      await check(['test', 'rules'], run(fires, [alert]));
-      await check(['test', 'rules'], run(quiet, []));
+      expect(await check(['test', 'rules'], run(fires, [alert]))).toContain('SUCCESS');
+      expect(await check(['test', 'rules'], run(quiet, []))).toContain('SUCCESS');
     },
   );
 
