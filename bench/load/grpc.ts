@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { connect } from 'node:http2';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { GetProfileRequestSchema, ProfileSchema } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import type { Spec, Work } from './work.ts';
 
@@ -37,13 +37,18 @@ function asIs(bytes: Buffer): Buffer {
   return bytes;
 }
 
-/** Hand-written gRPC on one HTTP/2 connection. It costs a third of the grpc-js client and leaves more CPU to the server. */
+/**
+ * Hand-written gRPC on one HTTP/2 connection. It costs a third of the grpc-js client and leaves more CPU to the server. It
+ * does not reconnect: each load has a connection of its own, because servers end those that are a minute old.
+ */
 function overHttp2(target: string, tokens: readonly string[]): Work {
-  const session = connect(`http://${target}`);
+  let connection: ReturnType<typeof openConnection> | undefined;
+  function close(): void {
+    connection?.session.close();
+    connection = undefined;
+  }
   const frame = Buffer.concat([Buffer.alloc(5), message]);
   frame.writeUInt32BE(message.length, 1);
-  const failed = new Promise<never>((_, reject) => session.on('error', reject));
-  failed.catch(() => undefined);
   const headers = tokens.map((token) => ({
     ':method': 'POST',
     ':path': path,
@@ -51,7 +56,7 @@ function overHttp2(target: string, tokens: readonly string[]): Work {
     te: 'trailers',
     authorization: `Bearer ${token}`,
   }));
-  const call = (chain: number) =>
+  const call = (session: ClientHttp2Session, chain: number) =>
     new Promise<void>((resolve, reject) => {
       const stream = session.request(headers[chain % headers.length]);
       const chunks: Buffer[] = [];
@@ -67,7 +72,21 @@ function overHttp2(target: string, tokens: readonly string[]): Work {
       });
       stream.end(frame);
     });
-  return { close: () => session.close(), once: (chain) => Promise.race([call(chain), failed]) };
+  return {
+    pause: close,
+    close,
+    once(chain) {
+      connection ??= openConnection(target);
+      return Promise.race([call(connection.session, chain), connection.failed]);
+    },
+  };
+}
+
+function openConnection(target: string) {
+  const session = connect(`http://${target}`);
+  const failed = new Promise<never>((_, reject) => session.on('error', reject));
+  failed.catch(() => undefined);
+  return { session, failed };
 }
 
 function settle(bytes: Uint8Array, resolve: () => void, reject: (error: Error) => void): void {
