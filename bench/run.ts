@@ -71,12 +71,17 @@ async function measureAll(names: readonly string[]): Promise<void> {
   if (wanted.some((name) => comparisons[name]?.peers)) await installPeers((text) => say(`${text}\n`));
   const { run, bench } = await prepare();
   const measured: (Group | Facts)[] = [];
-  for (const name of wanted) measured.push(...[await reported(name, () => groups[name]!(bench))].flat());
-  const [facts, compared] = [measured.filter(isFacts), measured.filter(isGroup)];
-  const results: Results = { ...run, groups: compared.map(summaryOf), facts };
-  const text = toMarkdown(results);
-  say(`\n${text}\n\n`);
-  if (names.length === 0) await keep(results, text);
+  const results = (): Results => {
+    const [facts, compared] = [measured.filter(isFacts), measured.filter(isGroup)];
+    return { ...run, groups: compared.map(summaryOf), facts };
+  };
+  try {
+    for (const name of wanted) measured.push(...[await reported(name, () => groups[name]!(bench))].flat());
+  } finally {
+    // Also of a run that fails in a later group.
+    if (!interrupted) say(`\n${toMarkdown(results())}\n\n`);
+  }
+  if (names.length === 0) await keep(results());
 }
 
 async function measureTrees(names: readonly string[], commit: string): Promise<void> {
@@ -113,12 +118,12 @@ function say(text: string): void {
   process.stdout.write(text);
 }
 
-async function keep(results: Results, text: string): Promise<void> {
+async function keep(results: Results): Promise<void> {
   const file = path.join(ours.root, 'bench', 'results', `${results.date.slice(0, 10)}.json`);
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify(results, rounded, 2)}\n`);
   const document = path.join(ours.root, 'docs', 'performance.md');
-  await writeFile(document, withFigures(await readFile(document, 'utf8'), text));
+  await writeFile(document, withFigures(await readFile(document, 'utf8'), toMarkdown(results)));
   say(`written to ${path.relative(ours.root, file)} and docs/performance.md\n`);
 }
 
