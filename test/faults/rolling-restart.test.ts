@@ -20,7 +20,7 @@ beforeAll(async () => {
     { auth: 2, user: 2, catalog: 1, cart: 1, payment: 1, order: 2, edge: 2 },
     { SIGNET_DRAIN_DELAY: '2s' },
   );
-  const clients = [...Array(10).fill(http1Client), ...Array(4).fill(http2Client)].map((open) => open(replicas.edges));
+  const clients = [...Array(4).fill(http1Client), ...Array(2).fill(http2Client)].map((open) => open(replicas.edges));
   users = await Promise.all(clients.map(signIn));
 });
 afterAll(async () => {
