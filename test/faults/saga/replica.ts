@@ -50,7 +50,7 @@ function outsideTheTransaction(effects: Effects, db: Transactional): Effects {
         reachedBy(db, 'effect:before', payment.orderId)
           .then(() => db.$transaction((tx) => effects.ofPayment(tx, payment)))
           .catch(() => undefined);
-      }, 300);
+      }, 2_000);
     },
   };
 }
