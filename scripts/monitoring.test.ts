@@ -151,7 +151,7 @@ test('p99 leaves out the streaming methods, and no other', async () => {
 
 const promtool = findProgram('promtool');
 
-/** Runs promtool with a file of its own. @throws Error with its output if it finds a fault */
+/** Runs promtool with a new file. @throws Error with its output if it finds a fault */
 async function check(command: readonly string[], content: object): Promise<string> {
   const temporary = await mkdtemp(path.join(tmpdir(), 'signet-monitoring-'));
   try {

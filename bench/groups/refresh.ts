@@ -38,7 +38,7 @@ async function signet(bench: Bench, tree: Tree, algorithm: string) {
   return { system, one };
 }
 
-/** The raw work changes sessions of its own: those of the refreshes would no longer match their tokens. */
+/** The raw work changes separate sessions: those of the refreshes would no longer match their tokens. */
 async function raw({ system, one }: Awaited<ReturnType<typeof signet>>): Promise<Case[]> {
   const { database, environment } = system.place;
   const people = await createPeople(system.edge, chains, 'raw');

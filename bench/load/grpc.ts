@@ -39,7 +39,7 @@ function asIs(bytes: Buffer): Buffer {
 
 /**
  * Hand-written gRPC on one HTTP/2 connection. It costs a third of the grpc-js client and leaves more CPU to the server. It
- * does not reconnect: each load has a connection of its own, because servers end those that are a minute old.
+ * does not reconnect: each load opens a connection, because servers end those that are a minute old.
  */
 function overHttp2(target: string, tokens: readonly string[]): Work {
   let connection: ReturnType<typeof openConnection> | undefined;

@@ -69,7 +69,7 @@ export interface Row {
 }
 
 /**
- * Measures cases in rounds, each under load from a process of its own: A B C, A B C. All servers stay up meanwhile, so
+ * Measures cases in rounds, each under load from a separate process: A B C, A B C. All servers stay up meanwhile, so
  * that the cases of a round meet the same machine.
  * @param dataDir a parent folder of the database's
  * @param progress called after the warm-up (0) and after each round

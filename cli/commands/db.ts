@@ -70,7 +70,7 @@ async function finishRestore({ environment, output }: Cli, { json, at, endSessio
     const { endedSessions } = await afterRestore(database.statements, { at, endSessions });
     if (json) return output.json({ at: at.toISOString(), ended_sessions: endedSessions });
     output.line('revoked all signing keys: no earlier access token is valid, and clients continue by a refresh');
-    if (endSessions) output.line(`ended ${endedSessions} sessions: their users sign in again`);
+    if (endSessions) output.line(`sessions ended: ${endedSessions}; their users sign in again`);
     else output.line(`sessions that were ended after ${at.toISOString()} are live again; --end-sessions ends all`);
   } finally {
     await database.close();

@@ -33,7 +33,7 @@ export const processKeys = {
   }),
   drainDelay: key('SIGNET_DRAIN_DELAY', duration, {
     default: '0s',
-    doc: 'How long a process that is told to end still answers, while it is not ready and its HTTP port asks clients to close their connections. The image sets 5s.',
+    doc: 'How long a process still answers after SIGTERM, while it is not ready and its HTTP port asks clients to close their connections. The image sets 5s.',
   }),
   environment: key('NODE_ENV', text, {
     default: 'development',

@@ -31,7 +31,7 @@ import { securityHeaders } from './security-headers.ts';
 export interface DoorOptions {
   readonly app: RpcApp;
   readonly ready: Ready;
-  /** Aborted when the process is told to end: the door is then not ready, and asks clients to close their connections. */
+  /** Aborted when the process begins to stop: the door is then not ready, and asks clients to close their connections. */
   readonly draining?: AbortSignal | undefined;
   readonly log: Log;
   /** Proxies whose X-Forwarded-For is trusted: addresses or CIDR ranges. */

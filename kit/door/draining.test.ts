@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Health } from '#gen/proto/grpc/health/v1/health_pb.ts';
 import { silentLog } from '#kit/log/log.ts';
@@ -7,7 +8,7 @@ import { createService } from '#kit/service/stack.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { type Door, openDoor } from './door.ts';
 
-// A door whose process was told to end.
+// A door whose process has begun to stop.
 
 let draining: AbortController;
 let door: Door;
@@ -72,6 +73,23 @@ test('sends GOAWAY on HTTP/2 connections, and serves new ones until it closes', 
   const gone = once(later, 'goaway');
   await Promise.all([gone, door.close()]);
   await expect(fetch(`${url}/health`)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
+});
+
+test('closes while connections keep arriving, too', async () => {
+  const closed = new AbortController();
+  let opened = 0;
+  const arriving = (async () => {
+    while (!closed.signal.aborted) {
+      const socket = connectTcp(door.port, '127.0.0.1', () => void socket.resetAndDestroy());
+      socket.on('error', () => undefined);
+      opened += 1;
+      await new Promise(setImmediate);
+    }
+  })();
+  await door.close();
+  closed.abort();
+  await arriving;
+  expect(opened).toBeGreaterThan(10);
 });
 
 test('answers the requests of connections that wait while it closes, and refuses later ones', async () => {

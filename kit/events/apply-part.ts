@@ -1,8 +1,8 @@
-import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event, WatchResponse } from '#gen/proto/signet/events/v1/event_service_pb.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { type CursorStore, isSame } from './cursor.ts';
 import type { Position } from './log-page.ts';
 import { type FollowedEvent, typeOf } from './types.ts';

@@ -1,7 +1,7 @@
 import { sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Position } from './log-page.ts';
 import { tableOf } from './tables.ts';
-import type { Statements } from '#kit/store/statements.ts';
 
 /** Persistence of how far a consumer has applied each producer's events. */
 export interface CursorStore {

@@ -1,7 +1,7 @@
-import { sql } from '#kit/store/sql.ts';
 import { failure } from '#kit/errors/failure.ts';
-import { tableOf } from './tables.ts';
+import { sql } from '#kit/store/sql.ts';
 import type { Statements } from '#kit/store/statements.ts';
+import { tableOf } from './tables.ts';
 
 /** A place in a producer's log. */
 export interface Position {

@@ -1,7 +1,7 @@
 import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { every, type Work } from '#kit/work/work.ts';
 import { channelsOf, tableOf } from './tables.ts';
-import type { Statements } from '#kit/store/statements.ts';
 
 /** Most rows that one statement numbers. */
 const batch = 1_000;

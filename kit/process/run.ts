@@ -10,7 +10,7 @@ export interface Closing {
    * @param force called instead of `close` if there is no time to wait
    */
   add(close: () => unknown, force?: () => void): void;
-  /** Aborted when the process is told to end. It still answers, and refuses to be ready. */
+  /** Aborted when the process begins to stop. It still answers, and is not ready. */
   readonly draining: AbortSignal;
   /** Keeps the resources open for a time after that, ms, so that callers leave first. The longest time counts. */
   keepOpen(ms: number): void;

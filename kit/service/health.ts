@@ -11,7 +11,7 @@ export type Obstacle = Need | 'database' | 'events' | 'draining';
 /** Returns what a service is missing; undefined if it is ready. Used by `/ready` and grpc.health.v1. */
 export type Ready = () => Promise<Obstacle | undefined>;
 
-/** Returns a readiness that ends when the process is told to end. */
+/** Returns a readiness that ends when the process begins to stop. */
 export function untilDraining(ready: Ready, draining: AbortSignal | undefined): Ready {
   return async () => (draining?.aborted ? 'draining' : ready());
 }

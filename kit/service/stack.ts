@@ -49,7 +49,7 @@ export function createService(options: {
    */
   readonly guard?: Pick<Guard, 'caller' | 'verify'>;
   readonly ready: Ready;
-  /** Aborted when the process is told to end: the service is then not ready. */
+  /** Aborted when the process begins to stop: the service is then not ready. */
   readonly draining?: AbortSignal | undefined;
   /** Limits of open streaming calls. */
   readonly streams?: Bounds;

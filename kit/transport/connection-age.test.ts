@@ -71,7 +71,7 @@ test('a stream goes on when its connection is too old for new calls', async () =
     const before = proxy.connections;
     resolve(undefined);
     expect((await answers.next()).value?.text).toBe('first');
-    // Later calls are on newer connections, so the stream's one was told to end.
+    // Later calls are on newer connections, so that of the stream is too old for them.
     const client = createClient(EchoService, transport);
     await expect
       .poll(async () => (await client.create({ text: 'x' })) && proxy.connections)

@@ -7,7 +7,8 @@ import { environmentFor } from '#kit/service/registry.ts';
 import { type AnyService, envName } from '#kit/service/service.ts';
 import { services, servicesWithData } from '../../services/registry.ts';
 import { passwordEnv } from '../compose.ts';
-import { isFromSecret, isOptional, type Manifest, rolesSecret, secretNameOf } from './objects.ts';
+import { type Manifest, rolesSecret } from './objects.ts';
+import { isFromSecret, isOptional, secretNameOf } from './pods.ts';
 
 /** Where the overlay `single` has its database and its counters. */
 const single = { database: 'postgres://postgres:5432/signet', redis: 'redis://valkey:6379' };

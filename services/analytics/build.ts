@@ -1,9 +1,9 @@
-import type { Statements } from '#kit/store/statements.ts';
 import { AnalyticsService } from '#gen/proto/signet/analytics/v1/analytics_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
 import { follow } from '#kit/events/follow.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { createSummaries } from './domain/summary.ts';
 import { createTracking } from './domain/tracking.ts';
 import { analyticsHandler } from './handler/analytics.ts';

@@ -65,7 +65,7 @@ export async function buildAuth(deps: {
   readonly services?: readonly KnownService[];
   readonly log: Log;
   readonly metrics: ServiceMetrics;
-  /** Aborted when the process is told to end. */
+  /** Aborted when the process begins to stop. */
   readonly draining?: AbortSignal;
 }): Promise<Auth> {
   const { config, database, log, metrics } = deps;

@@ -1,8 +1,8 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { freshDatabase } from '#kit/testing/postgres.ts';
 import type { NewProduct } from './domain/products.ts';
 import { createProductStore } from './store/products.ts';

@@ -43,7 +43,7 @@ export async function buildEdge(deps: {
   readonly upstreams: readonly Upstream[];
   readonly log: Log;
   readonly metrics: ServiceMetrics;
-  /** Aborted when the process is told to end. */
+  /** Aborted when the process begins to stop. */
   readonly draining?: AbortSignal;
 }): Promise<Edge> {
   const { config, guard, upstreams, log, metrics } = deps;

@@ -1,4 +1,3 @@
-import type { Statements } from '#kit/store/statements.ts';
 import { NotificationService } from '#gen/proto/signet/notification/v1/notification_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createChanges } from '#kit/db/changes.ts';
@@ -6,6 +5,7 @@ import { createErasure } from '#kit/erasure/erasure.ts';
 import { follow } from '#kit/events/follow.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { createRecipients } from './clients/recipients.ts';
 import { createMailDropper, createMailKeeper, createSmtp, type OpenMailSender } from './clients/smtp.ts';
 import { createSmsLog } from './clients/sms-log.ts';

@@ -1,4 +1,3 @@
-import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { OrderService } from '#gen/proto/signet/order/v1/order_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createErasure } from '#kit/erasure/erasure.ts';
@@ -6,6 +5,7 @@ import { follow } from '#kit/events/follow.ts';
 import { serveEvents } from '#kit/events/serve.ts';
 import { createIdempotency } from '#kit/idempotency/idempotency.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { createCarts, createProducts } from './clients/shop.ts';
 import { createOrders } from './domain/orders.ts';
 import type { SagaDeps } from './domain/saga.ts';

@@ -1,7 +1,7 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { type Changes, createChanges } from '#kit/db/changes.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
 import type { ServiceDeps } from '#kit/service/service.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { createSagaCalls } from './clients/saga-calls.ts';
 import type { OrderStore } from './domain/orders.ts';
 import { createSaga, type SagaDeps } from './domain/saga.ts';

@@ -1,6 +1,6 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { v7 as uuidv7 } from 'uuid';
 import type { Log } from '#kit/log/log.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { every, type Work } from '#kit/work/work.ts';
 import { type Charges, createCharges } from './domain/charges.ts';
 import { createDue, type Due } from './domain/due.ts';

@@ -1,7 +1,7 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createLog, silentLog } from '#kit/log/log.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { providers } from './provider.ts';
 

@@ -1,5 +1,5 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import type { Log } from '#kit/log/log.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { Work } from '#kit/work/work.ts';
 import { openLedger } from './clients/sandbox/ledger.ts';
 import { createSandbox } from './clients/sandbox/sandbox.ts';

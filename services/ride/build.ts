@@ -1,4 +1,3 @@
-import type { Statements } from '#kit/store/statements.ts';
 import { RideService } from '#gen/proto/signet/ride/v1/ride_service_pb.ts';
 import { mount } from '#kit/call/app.ts';
 import { createChanges } from '#kit/db/changes.ts';
@@ -8,6 +7,7 @@ import { createIdempotency } from '#kit/idempotency/idempotency.ts';
 import { openJobs } from '#kit/jobs/jobs.ts';
 import { amountOf } from '#kit/money/money.ts';
 import type { BuiltService, ServiceDeps } from '#kit/service/service.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { every } from '#kit/work/work.ts';
 import { createPayments } from './clients/payments.ts';
 import { type Attempt, createCharging } from './domain/charging.ts';

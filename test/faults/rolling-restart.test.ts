@@ -90,7 +90,7 @@ test.each<ServiceName>(['auth', 'user', 'order', 'edge'])(
   },
 );
 
-test('a process that is told to end is not ready, serves for the delay, asks clients to leave, and ends with 0', async () => {
+test('a process that gets SIGTERM is not ready, serves for the delay, asks clients to leave, and ends with 0', async () => {
   const edge = await replicas.add('edge');
   const url = `http://127.0.0.1:${String(edge.ready['port'])}`;
   expect((await ask(`${url}/ready`, 'GET')).status).toBe(200);

@@ -1,8 +1,8 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import type { Transport } from '@connectrpc/connect';
 import { UserDeletedSchema } from '#gen/proto/signet/events/v1/auth_events_pb.ts';
 import { createLog, silentLog } from '#kit/log/log.ts';
 import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { follow, type Follower, type FollowOptions } from '../follow.ts';
 

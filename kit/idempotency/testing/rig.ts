@@ -1,4 +1,3 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { create } from '@bufbuild/protobuf';
 import { createContextValues } from '@connectrpc/connect';
 import { EchoService } from '#gen/proto/signet/test/v1/echo_service_pb.ts';
@@ -8,6 +7,7 @@ import type { Principal } from '#kit/guard/claims.ts';
 import { identityKey } from '#kit/guard/connect.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { emptyDatabase } from '#kit/testing/postgres.ts';
 import { createIdempotency, type Idempotency } from '../idempotency.ts';
 import { idempotencyTable } from '../table.ts';

@@ -1,5 +1,5 @@
-import type { Statements } from '#kit/store/statements.ts';
 import { formatMoney } from '#kit/money/money.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import type { Fact } from '../domain/facts.ts';
 import { addActivity, addCounts, addRevenue } from './read-models.ts';
 import { visitorsOf } from './visitors.ts';

@@ -1,5 +1,5 @@
-import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { sql } from '#kit/store/sql.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { addActivity, addCounts, addRevenue } from './read-models.ts';
 
 /** What read models were rebuilt from. */

@@ -1,6 +1,6 @@
-import { sqlOf, type Statement, type Statements, type Transactional } from '#kit/store/statements.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Sql } from '#kit/store/sql.ts';
+import { sqlOf, type Statement, type Statements, type Transactional } from '#kit/store/statements.ts';
 import { type AnalyticsRig, openAnalyticsRig } from '../testing/rig.ts';
 import { createSummaryStore } from './summary.ts';
 import { anonymize } from './visitors.ts';

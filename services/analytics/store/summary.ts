@@ -1,5 +1,5 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { Measures, SummaryStore } from '../domain/summary.ts';
 
 /** Creates the store that measures days from the read models. It never reads facts. */

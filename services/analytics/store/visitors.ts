@@ -1,6 +1,6 @@
-import type { Statements } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 
 /**
  * Returns the CTEs `owner` and `visitor`: the latter has `user_id` and `id` of each user whose account was not deleted, and

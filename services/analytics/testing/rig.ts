@@ -1,10 +1,10 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createTombstones } from '#kit/erasure/owners.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { parseMoney } from '#kit/money/money.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import type { Fact } from '../domain/facts.ts';
 import { createSummaries, type Summary } from '../domain/summary.ts';

@@ -1,10 +1,10 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createTombstones } from '#kit/erasure/owners.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { silentLog } from '#kit/log/log.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { addedLine, type Offer } from '../domain/lines.ts';
 import { createCartStore } from './carts.ts';

@@ -1,6 +1,6 @@
-import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { formatMoney, amountOf } from '#kit/money/money.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import type { CartStore, StoredCart } from '../domain/carts.ts';
 import type { Line } from '../domain/lines.ts';
 

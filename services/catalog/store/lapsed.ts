@@ -1,6 +1,6 @@
+import { move } from '#kit/store/move.ts';
 import { sql } from '#kit/store/sql.ts';
 import type { Statements } from '#kit/store/statements.ts';
-import { move } from '#kit/store/move.ts';
 import { reservationStates } from '../domain/reservations.ts';
 
 const expire = move(reservationStates, 'reserved', 'expired');

@@ -1,7 +1,7 @@
-import { type Sql, sql } from '#kit/store/sql.ts';
-import type { Transactional } from '#kit/store/statements.ts';
 import type { PageQuery } from '#kit/page/page.ts';
 import { ascending, descending, keyset, type Order } from '#kit/store/keyset.ts';
+import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
 import type { Listed, ProductOrder, ProductSelection } from '../domain/products.ts';
 import { lapsedStock, productColumns, type ProductRow, toProduct } from './rows.ts';

@@ -1,6 +1,6 @@
+import { formatMoney } from '#kit/money/money.ts';
 import { join, sql } from '#kit/store/sql.ts';
 import type { Statements, Transactional } from '#kit/store/statements.ts';
-import { formatMoney } from '#kit/money/money.ts';
 import type { NewProduct, Product, ProductStore } from '../domain/products.ts';
 import { nameKey, searchVector } from '../domain/search.ts';
 import { expireLapsed } from './lapsed.ts';

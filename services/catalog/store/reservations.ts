@@ -1,5 +1,5 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { move, moveFromAny } from '#kit/store/move.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type Reservation, reservationStates, type ReservationStore } from '../domain/reservations.ts';
 import { expireLapsed, putBack } from './lapsed.ts';
 

@@ -1,6 +1,6 @@
-import { sql } from '#kit/store/sql.ts';
 import { amountOf } from '#kit/money/money.ts';
 import { columns } from '#kit/store/columns.ts';
+import { sql } from '#kit/store/sql.ts';
 import type { Product } from '../domain/products.ts';
 
 /** A product's row. */

@@ -1,6 +1,6 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { v7 as uuidv7 } from 'uuid';
 import { amountOf } from '#kit/money/money.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { NewProduct } from '../domain/products.ts';
 import { exampleProducts } from './example-products.ts';
 import { insertProducts } from './products.ts';

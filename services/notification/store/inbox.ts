@@ -1,7 +1,7 @@
-import { sql } from '#kit/store/sql.ts';
-import type { Transactional } from '#kit/store/statements.ts';
 import { columns, present } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
+import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
 import type { Facts, InboxStore, Notification } from '../domain/inbox.ts';
 import type { Kind } from '../domain/kinds.ts';

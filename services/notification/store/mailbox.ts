@@ -1,8 +1,8 @@
-import { sql } from '#kit/store/sql.ts';
-import type { Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { columns } from '#kit/store/columns.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
+import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
 import type { KeptMail, MailboxStore } from '../domain/mailbox.ts';
 

@@ -1,9 +1,9 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { createTombstones } from '#kit/erasure/owners.ts';
 import { silentLog } from '#kit/log/log.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import type { Kind } from '../domain/kinds.ts';
 import { createInboxStore } from './inbox.ts';

@@ -1,6 +1,6 @@
-import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { v7 as uuidv7 } from 'uuid';
 import { livingOwners } from '#kit/erasure/owners.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { isSecurity } from '../domain/kinds.ts';
 import type { Addressed, MessageJob } from '../domain/messages.ts';
 import type { Notice } from '../domain/notices.ts';

@@ -1,5 +1,5 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { Kind } from '../domain/kinds.ts';
 import { type PreferenceStore, standard } from '../domain/preferences.ts';
 

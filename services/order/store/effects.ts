@@ -1,10 +1,10 @@
-import { join, sql } from '#kit/store/sql.ts';
-import type { Statements } from '#kit/store/statements.ts';
 import type {
   PaymentFailed,
   PaymentRefunded,
   PaymentSucceeded,
 } from '#gen/proto/signet/events/v1/payment_events_pb.ts';
+import { join, sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { type Actor, soldStates } from '../domain/order.ts';
 import { type Failure, undoing } from '../domain/steps.ts';
 import type { StateEvents } from './events.ts';

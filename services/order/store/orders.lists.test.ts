@@ -1,7 +1,7 @@
-import { sql } from '#kit/store/sql.ts';
-import type { Transactional } from '#kit/store/statements.ts';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { OrderFilter } from '../domain/orders.ts';
 import { createOrderStore } from './orders.ts';
 import { openStores } from './testing/rig.ts';

@@ -1,4 +1,3 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { fromBinary, toJson } from '@bufbuild/protobuf';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
@@ -11,6 +10,7 @@ import {
 import { createErasure } from '#kit/erasure/erasure.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import type { PaymentFilter } from '../domain/payment.ts';
 import { euro, newPayment, openPaymentRig, orderCharge, type PaymentRig } from '../testing/rig.ts';
 import { anonymize } from './erasure.ts';

@@ -1,8 +1,8 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
 import { move } from '#kit/store/move.ts';
 import { sql } from '#kit/store/sql.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
 import { type Payment, paymentStates, type PaymentStore } from '../domain/payment.ts';
 import { leftOf } from '../domain/refund.ts';

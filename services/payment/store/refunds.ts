@@ -1,7 +1,7 @@
-import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { add, type Amount, isSame, subtract } from '#kit/money/money.ts';
 import { move, moveFromAny } from '#kit/store/move.ts';
 import { type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { type Payment, paymentStates } from '../domain/payment.ts';
 import { type NewRefund, type Refund, refundStates, type RefundStore } from '../domain/refund.ts';
 import type { PaymentEvents } from './events.ts';

@@ -1,7 +1,7 @@
-import type { Statements } from '#kit/store/statements.ts';
 import { type Amount, formatMoney, amountOf } from '#kit/money/money.ts';
 import { columns } from '#kit/store/columns.ts';
 import { column, type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements } from '#kit/store/statements.ts';
 import { keyOf, type Payment } from '../domain/payment.ts';
 import type { Refund } from '../domain/refund.ts';
 

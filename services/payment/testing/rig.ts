@@ -1,10 +1,10 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
 import type { Amount } from '#kit/money/money.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import { noMetrics } from '#kit/telemetry/metrics.ts';
 import { type RunningWork, startWork } from '#kit/work/work.ts';

@@ -1,6 +1,6 @@
+import { moveFromAny } from '#kit/store/move.ts';
 import { raw, sql } from '#kit/store/sql.ts';
 import type { Transactional } from '#kit/store/statements.ts';
-import { moveFromAny } from '#kit/store/move.ts';
 import { states } from '../domain/ride.ts';
 import type { RecordRides } from './events.ts';
 import { moveRides } from './moves.ts';

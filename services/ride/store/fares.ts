@@ -1,6 +1,6 @@
+import { amountOf } from '#kit/money/money.ts';
 import { type Sql, sql } from '#kit/store/sql.ts';
 import type { Statements, Transactional } from '#kit/store/statements.ts';
-import { amountOf } from '#kit/money/money.ts';
 import type { Attempt, FareStore } from '../domain/charging.ts';
 import { changeRides } from './moves.ts';
 import type { Schedule } from './rides.ts';

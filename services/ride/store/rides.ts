@@ -1,9 +1,9 @@
-import { join, type Sql, sql } from '#kit/store/sql.ts';
-import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { livingOwners } from '#kit/erasure/owners.ts';
 import { formatMoney } from '#kit/money/money.ts';
 import { descending, keyset } from '#kit/store/keyset.ts';
 import { type Move, move } from '#kit/store/move.ts';
+import { join, type Sql, sql } from '#kit/store/sql.ts';
+import type { Statements, Transactional } from '#kit/store/statements.ts';
 import { where } from '#kit/store/where.ts';
 import { cellOf } from '../domain/cells.ts';
 import type { Attempt } from '../domain/charging.ts';

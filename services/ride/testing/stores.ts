@@ -1,8 +1,8 @@
-import type { Transactional } from '#kit/store/statements.ts';
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
 import type { Attempt, FareStore } from '../domain/charging.ts';
 import type { Position } from '../domain/ride.ts';

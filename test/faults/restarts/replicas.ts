@@ -14,7 +14,7 @@ export interface Replicas {
   readonly edges: readonly string[];
   /** Stops a replica as an operator does, and starts it again on its ports. Resolves once it is ready. */
   restart(name: ServiceName, index: number): Promise<void>;
-  /** Starts one more replica, which no running process was told of. */
+  /** Starts one more replica, which no running process knows. */
   add(name: ServiceName): Promise<ServiceProcess>;
   /** All output of a service's replicas so far. */
   output(name: ServiceName): string;

@@ -1,6 +1,6 @@
+import { formatMoney } from '#kit/money/money.ts';
 import { raw } from '#kit/store/sql.ts';
 import type { Transactional } from '#kit/store/statements.ts';
-import { formatMoney } from '#kit/money/money.ts';
 import type {
   Charge,
   ChargeOutcome,
