@@ -64,7 +64,9 @@ function clearDead(file) {
   try {
     fs.linkSync(file, right);
   } catch (error) {
-    if (error.code === 'EEXIST' && Date.now() - fs.statSync(right).ctimeMs > silence) fs.rmSync(right, { force: true });
+    // The other process may have used and removed its right since.
+    const held = error.code === 'EEXIST' && fs.statSync(right, { throwIfNoEntry: false });
+    if (held && Date.now() - held.ctimeMs > silence) fs.rmSync(right, { force: true });
     return;
   }
   if (fs.readFileSync(right, 'utf8') === found.text) fs.rmSync(file, { force: true });
