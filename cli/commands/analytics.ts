@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
-import { databaseOf } from './db.ts';
+import { databaseOf } from '../database.ts';
 
 /** `analytics`: the read models of the analytics service. Works on its database, without a server. */
 export function addAnalytics(program: Command, cli: Cli): void {

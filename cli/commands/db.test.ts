@@ -138,8 +138,28 @@ describe('after a restore', () => {
       FROM generate_series(1, 1500)`);
     const live = await db.query(`SELECT FROM auth.sessions WHERE revoked_at IS NULL`);
     const { json } = await restored('--at', '2026-11-01T00:00:00Z', '--end-sessions', '--json');
-    expect(json()).toEqual({ at: '2026-11-01T00:00:00.000Z', ended_sessions: live.rowCount });
+    expect(json()).toEqual({ at: '2026-11-01T00:00:00.000Z', ended_sessions: live.rowCount, moved: [] });
     expect((await refresh(person.refresh)).status).toBe(401);
+  });
+
+  test('--services leaves the tokens valid without auth, and moves the cursors of what consumes the events of a service', async () => {
+    const person = await system.person();
+    const cursors = () => db.query(`SELECT source, position FROM notification.event_cursors ORDER BY source`);
+    await db.query(`
+      INSERT INTO notification.event_cursors (source, history, position, last_id)
+      SELECT source, gen_random_uuid(), 7, gen_random_uuid() FROM unnest(ARRAY['order', 'ride']) AS source`);
+    const at = new Date().toISOString();
+    const { json } = await restored('--at', at, '--services', 'order,payment', '--json');
+    const moved = [{ consumer: 'notification', source: 'order', from: '7', to: '0' }];
+    expect(json()).toEqual({ at, ended_sessions: 0, moved });
+    expect((await cursors()).rows).toEqual([
+      { source: 'order', position: '0' },
+      { source: 'ride', position: '7' },
+    ]);
+    // Fails for a second where the services' own tokens were revoked before.
+    await expect.poll(() => profileStatus(person.access)).toBe(200);
+    const { stdout } = await restored('--at', at, '--services', 'ride');
+    expect(stdout).toBe('notification applies the events of ride behind position 0; it had applied those up to 7\n');
   });
 
   test.each([
@@ -151,5 +171,16 @@ describe('after a restore', () => {
     const { exit, stderr } = await restored(...options);
     expect(exit).toBe(2);
     expect(stderr).toContain('--at');
+  });
+
+  test.each([
+    ['an unknown service', ['--services', 'auth,shop'], 'shop: the services are auth, '],
+    ['--end-sessions without auth', ['--services', 'order', '--end-sessions'], '--end-sessions concerns auth'],
+  ])('refuses %s, and changes nothing', async (_, options, words) => {
+    const keys = () => db.query(`SELECT kid, state FROM auth.signing_keys ORDER BY kid`);
+    const before = (await keys()).rows;
+    const { exit, stderr } = await restored('--at', '2026-11-26T10:00:00Z', ...options);
+    expect([exit, stderr]).toEqual([2, expect.stringContaining(words)]);
+    expect((await keys()).rows).toEqual(before);
   });
 });

@@ -1,20 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { readConfig } from '#kit/config/config.ts';
-import { openDatabase } from '#kit/db/database.ts';
-import { runningServer } from '#kit/db/embedded/running.ts';
 import { giveToServiceRole } from '#kit/db/service-roles.ts';
 import { migrate, migrationsOf, migrationStatus } from '#kit/db/migrate.ts';
+import { adoptRestored } from '#kit/events/restored.ts';
 import { silentLog } from '#kit/log/log.ts';
-import type { Secret } from '#kit/log/secret.ts';
-import { environmentFor } from '#kit/service/registry.ts';
-import { keys } from '../../services/all/config.ts';
+import type { Transactional } from '#kit/store/statements.ts';
 import { servicesWithData } from '../../services/registry.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
-import { CommandFailure, exits } from '../failures.ts';
-
-const root = fileURLToPath(new URL('../../', import.meta.url));
+import { databaseOf, withDatabases } from '../database.ts';
+import { CommandFailure, misuse } from '../failures.ts';
 
 /** `db`: shows and applies migrations. Connects to the database directly, without a server. */
 export function addDb(program: Command, cli: Cli): void {
@@ -27,8 +20,15 @@ export function addDb(program: Command, cli: Cli): void {
 
   const restored = db
     .command('restored')
-    .description("make all access tokens invalid after a restore of the auth service's database to an earlier state")
-    .requiredOption('--at <time>', 'the time of the restored state, RFC 3339', pastTime)
+    .description(
+      'after a restore to an earlier state: make all access tokens invalid, and let consumers of events go on',
+    )
+    .requiredOption('--at <time>', 'the time of the restored state, or one shortly before it, RFC 3339', pastTime)
+    .option(
+      '--services <names>',
+      'the services whose data was restored, with commas between them (default: all)',
+      names,
+    )
     .option('--end-sessions', 'end all sessions, too: users sign in again', false);
   example(answering(restored), 'db restored --at 2026-11-26T10:00:00Z --end-sessions').action(
     (options: RestoredOptions) => finishRestore(cli, options),
@@ -58,23 +58,60 @@ async function showStatus({ environment, output }: Cli, { json }: AnswerOptions)
 
 interface RestoredOptions extends AnswerOptions {
   readonly at: Date;
+  readonly services?: readonly string[];
   readonly endSessions: boolean;
 }
 
-async function finishRestore({ environment, output }: Cli, { json, at, endSessions }: RestoredOptions): Promise<void> {
-  const { url } = databaseOf('auth', environment);
-  const database = openDatabase({ url, applicationName: 'signet-cli', log: silentLog, max: 1 });
-  try {
-    // Loaded by this command only: it brings a database client.
-    const { afterRestore } = await import('../../services/auth/maintenance.ts');
-    const { endedSessions } = await afterRestore(database.statements, { at, endSessions });
-    if (json) return output.json({ at: at.toISOString(), ended_sessions: endedSessions });
-    output.line('revoked all signing keys: no earlier access token is valid, and clients continue by a refresh');
-    if (endSessions) output.line(`sessions ended: ${endedSessions}; their users sign in again`);
-    else output.line(`sessions that were ended after ${at.toISOString()} are live again; --end-sessions ends all`);
-  } finally {
-    await database.close();
+async function finishRestore(cli: Cli, { json, at, services, endSessions }: RestoredOptions): Promise<void> {
+  const restored = services ?? servicesWithData.map(({ name }) => name);
+  const isAuth = restored.includes('auth');
+  if (endSessions && !isAuth) throw misuse('--end-sessions concerns auth, which --services leaves out.');
+  const line = json ? () => undefined : cli.output.line;
+  await withDatabases(cli, async (of) => {
+    const ended = isAuth ? await endTokens(of('auth'), { at, endSessions }, line) : 0;
+    const moved = await letConsumersGoOn(of, restored, at);
+    for (const { consumer, source, from, to } of moved) {
+      line(`${consumer} applies the events of ${source} behind position ${to}; it had applied those up to ${from}`);
+    }
+    if (json) cli.output.json({ at: at.toISOString(), ended_sessions: ended, moved });
+  });
+}
+
+/** Makes what the auth service has issued invalid. Returns the number of ended sessions. */
+async function endTokens(
+  auth: Transactional,
+  options: { readonly at: Date; readonly endSessions: boolean },
+  line: (text: string) => void,
+): Promise<number> {
+  // Loaded by this command only: it brings a database client.
+  const { afterRestore } = await import('../../services/auth/maintenance.ts');
+  const { endedSessions } = await afterRestore(auth, options);
+  line('revoked all signing keys: no earlier access token is valid, and clients continue by a refresh');
+  if (options.endSessions) line(`sessions ended: ${endedSessions}; their users sign in again`);
+  else line(`sessions that were ended after ${options.at.toISOString()} are live again; --end-sessions ends all`);
+  return endedSessions;
+}
+
+/** Moves the cursors of consumers that have applied events which the logs of restored services lost. */
+async function letConsumersGoOn(of: (service: string) => Transactional, restored: readonly string[], at: Date) {
+  const moves = [];
+  for (const { name: consumer, consumes = {} } of servicesWithData) {
+    for (const source of Object.keys(consumes).filter((name) => restored.includes(name))) {
+      const moved = await adoptRestored({ consumer: of(consumer), source: of(source) }, consumer, source, at);
+      if (moved) moves.push({ consumer, source, from: String(moved.from), to: String(moved.to) });
+    }
   }
+  return moves;
+}
+
+/** Names of services with data. */
+function names(text: string): readonly string[] {
+  const known = servicesWithData.map(({ name }) => name);
+  const given = text.split(',');
+  const unknown = given.filter((name) => !known.includes(name));
+  if (unknown.length > 0)
+    throw new InvalidArgumentError(`${unknown.join(', ')}: the services are ${known.join(', ')}.`);
+  return given;
 }
 
 /** A time that has passed. */
@@ -96,20 +133,4 @@ async function applyMigrations({ environment, output }: Cli, { json }: AnswerOpt
   if (json) return output.json({ services });
   const applied = services.flatMap((one) => one.applied.map((name) => `applied ${one.service}/${name}`));
   for (const line of applied.length > 0 ? applied : ['up to date']) output.line(line);
-}
-
-/** A service's database: its own URL or DATABASE_URL, or that of a running `npm start`. @throws CommandFailure if none exists */
-export function databaseOf(
-  service: string,
-  environment: Cli['environment'],
-): { readonly url: Secret; readonly isEmbedded: boolean } {
-  const { databaseUrl, databaseDirectUrl, dataDir } = readConfig(keys, environmentFor(service, environment));
-  if (databaseUrl) return { url: databaseDirectUrl ?? databaseUrl, isEmbedded: false };
-  const folder = path.resolve(root, dataDir);
-  const found = runningServer(folder);
-  if (found) return { url: found, isEmbedded: true };
-  throw new CommandFailure(
-    `DATABASE_URL is not set, and no database is running in ${folder}. Start one with npm start, or set DATABASE_URL.`,
-    exits.unreachable,
-  );
 }

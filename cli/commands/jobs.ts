@@ -3,7 +3,7 @@ import { type DeadJobs, openDeadJobs } from '#kit/jobs/dead.ts';
 import { servicesWithData } from '../../services/registry.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
 import { CommandFailure, misuse } from '../failures.ts';
-import { databaseOf } from './db.ts';
+import { databaseOf } from '../database.ts';
 
 /** `jobs`: the dead jobs of services. Works on the databases themselves, without a server. */
 export function addJobs(program: Command, cli: Cli): void {

@@ -22,17 +22,13 @@ export interface CursorStore {
  */
 export function createCursorStore(db: Statements, consumer: string, source: string): CursorStore {
   const cursors = tableOf(consumer, 'event_cursors');
-  const find = () =>
-    db.$queryRaw<Position[]>(sql`
-      SELECT coalesce(history::text, '') AS history, position, coalesce(last_id::text, '') AS "lastId"
-      FROM ${cursors} WHERE source = ${source}`);
   return {
     async read() {
-      const [found] = await find();
+      const found = await findCursor(db, consumer, source);
       if (found) return found;
       // Of replicas that start at once, each finds the row of the first.
       await db.$executeRaw(sql`INSERT INTO ${cursors} (source) VALUES (${source}) ON CONFLICT DO NOTHING`);
-      const [made] = await find();
+      const made = await findCursor(db, consumer, source);
       if (!made) throw new Error(`the cursor of ${source} was deleted while it was made`);
       return made;
     },
@@ -51,6 +47,18 @@ export function createCursorStore(db: Statements, consumer: string, source: stri
       return moved === 1;
     },
   };
+}
+
+/** Reads a consumer's cursor; undefined where the source was never followed. */
+export async function findCursor(
+  db: Pick<Statements, '$queryRaw'>,
+  consumer: string,
+  source: string,
+): Promise<Position | undefined> {
+  const [found] = await db.$queryRaw<Position[]>(sql`
+    SELECT coalesce(history::text, '') AS history, position, coalesce(last_id::text, '') AS "lastId"
+    FROM ${tableOf(consumer, 'event_cursors')} WHERE source = ${source}`);
+  return found;
 }
 
 /**

@@ -28,10 +28,12 @@ export interface ServerProgram {
   readonly args: (port: number, folder: string) => readonly string[];
   /** What it prints once it is ready. */
   readonly ready: string;
+  /** The account that it runs as. Default: that of this process. */
+  readonly account?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 /** Starts a server in a temporary folder. @throws Error if it does not start */
-export async function startServer({ program, args, ready }: ServerProgram): Promise<LocalServer> {
+export async function startServer({ program, args, ready, account }: ServerProgram): Promise<LocalServer> {
   const port = await freePort();
   const folder = mkdtempSync(path.join(tmpdir(), 'signet-server-'));
   let server: ChildProcess | undefined;
@@ -44,7 +46,7 @@ export async function startServer({ program, args, ready }: ServerProgram): Prom
     server = undefined;
   };
   const start = async () => {
-    server = await spawnServer(program, args(port, folder), ready);
+    server = await spawnServer(program, args(port, folder), ready, account);
   };
   await start();
   return {
@@ -66,8 +68,14 @@ process.on('exit', () => {
   for (const server of started) server.kill('SIGKILL');
 });
 
-async function spawnServer({ path: file }: Program, args: readonly string[], ready: string): Promise<ChildProcess> {
-  const server = spawn(file ?? '', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+async function spawnServer(
+  { path: file }: Program,
+  args: readonly string[],
+  ready: string,
+  account: ServerProgram['account'],
+): Promise<ChildProcess> {
+  const as = account && { uid: account.uid, gid: account.gid, cwd: '/' };
+  const server = spawn(file ?? '', args, { ...as, stdio: ['ignore', 'pipe', 'pipe'] });
   started.add(server);
   let output = '';
   await new Promise<void>((resolve, reject) => {
