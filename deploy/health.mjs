@@ -1,8 +1,29 @@
-// node deploy/health.mjs <port>: checks the health of a local service over gRPC
+// node deploy/health.mjs [<service>]: checks the health of a local service over gRPC
 // (grpc.health.v1), which all services support, with or without TLS. Exits with 0 if it is ready.
+// Without a name, it checks the service that the container runs.
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 
-const [port = '8080'] = process.argv.slice(2);
+/** The port of each service: its key and its default. */
+const ports = {
+  // ports: made by npm run generate
+  auth: ['SIGNET_AUTH_GRPC_PORT', '9081'],
+  user: ['SIGNET_USER_PORT', '8082'],
+  catalog: ['SIGNET_CATALOG_PORT', '8086'],
+  cart: ['SIGNET_CART_PORT', '8085'],
+  payment: ['SIGNET_PAYMENT_PORT', '8083'],
+  order: ['SIGNET_ORDER_PORT', '8087'],
+  ride: ['SIGNET_RIDE_PORT', '8089'],
+  notification: ['SIGNET_NOTIFICATION_PORT', '8084'],
+  analytics: ['SIGNET_ANALYTICS_PORT', '8088'],
+  edge: ['SIGNET_EDGE_PORT', '8080'],
+  // ports end
+};
+
+const [name = ownService()] = process.argv.slice(2);
+// services/all runs the edge, too.
+const [env, standard] = ports[name] ?? ports.edge;
+const port = process.env[env] || standard;
 // The gRPC port of a service that has TLS has none.
 const schemes = process.env['SIGNET_TLS_CERT'] ? ['https', 'http'] : ['http'];
 const faults = [];
@@ -13,6 +34,11 @@ for (const scheme of schemes) {
 }
 console.error(faults.join('; '));
 process.exit(1);
+
+/** The service in the command of the container's first process. */
+function ownService() {
+  return /\0services\/([\w-]+)\/main\.ts\0/.exec(readFileSync('/proc/1/cmdline', 'utf8'))?.[1];
+}
 
 /** Resolves with why the port is not ready; undefined if it is. */
 function check(url) {

@@ -115,7 +115,6 @@ function block(service: AnyService): string {
   const used = anchors.filter(([, envs]) => read.some(({ env }) => envs.has(env)));
   const own = read.filter(({ env }) => !anchors.some(([, envs]) => envs.has(env)));
   const isDoor = name === services.edge.name;
-  const health = ports.grpc ?? ports.door;
   const waitsFor = dependenciesOf(service);
   return [
     `  ${name}:`,
@@ -130,14 +129,22 @@ function block(service: AnyService): string {
     ...(isDoor
       ? ['    ports:', `      - '\${${ports.door?.env}:-${ports.door?.default}}:${ports.door?.default}'`]
       : []),
-    '    healthcheck:',
-    `      test: [CMD, node, deploy/health.mjs, '${health?.default}']`,
     '    depends_on:',
     ...waitsFor.map(
       (other) =>
         `      ${other}: { condition: ${other === 'roles' ? 'service_completed_successfully' : 'service_healthy'} }`,
     ),
   ].join('\n');
+}
+
+/** The ports that the health check of the image asks (deploy/health.mjs), by service. */
+export function healthPorts(): string {
+  return Object.values<AnyService>(services)
+    .flatMap(({ name, ports: { grpc, door } }) => {
+      const port = grpc ?? door;
+      return port ? [`  ${name}: ['${port.env}', '${port.default}'],`] : [];
+    })
+    .join('\n');
 }
 
 /** The services that must be healthy before a service starts. Domain services may have call cycles, so they wait only for auth. */

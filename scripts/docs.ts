@@ -1,16 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Code } from '@connectrpc/connect';
-import type { Key, Keys } from '#kit/config/config.ts';
+import type { Key } from '#kit/config/config.ts';
 import { variablesOf } from '#kit/config/secret-file.ts';
 import { besidePool } from '#kit/db/connections.ts';
 import { kitReasons, type Reasons } from '#kit/errors/reasons.ts';
 import { listenersOf, typeOf } from '#kit/events/types.ts';
 import type { AnyService } from '#kit/service/service.ts';
-import { keys as allKeys, poolTogether } from '../services/all/config.ts';
+import { poolTogether } from '../services/all/config.ts';
+import { serviceKeys } from '../services/keys.ts';
 import { services, servicesWithData } from '../services/registry.ts';
 import { root } from './check/check.ts';
-import { composeServices } from './compose.ts';
+import { composeServices, healthPorts } from './compose.ts';
 import {
   documentsOf,
   kubernetesRoles,
@@ -35,7 +36,7 @@ const tableMarkers = markersOf('table');
 /** The files with a generated part. */
 export const docs: Doc[] = [
   { file: 'docs/errors.md', markers: tableMarkers, part: async () => `\n${await errorTable()}\n` },
-  { file: 'docs/configuration.md', markers: tableMarkers, part: async () => `\n${await keyTable()}\n` },
+  { file: 'docs/configuration.md', markers: tableMarkers, part: async () => `\n${keyTable()}\n` },
   { file: 'docs/events.md', markers: tableMarkers, part: async () => `\n${await eventTable()}\n` },
   { file: 'docs/operating.md', markers: tableMarkers, part: async () => `\n${processTable()}\n` },
   {
@@ -47,6 +48,11 @@ export const docs: Doc[] = [
     file: 'docker-compose.yml',
     markers: ['  # services: made by npm run generate', '  # services end'],
     part: async () => composeServices(),
+  },
+  {
+    file: 'deploy/health.mjs',
+    markers: ['  // ports: made by npm run generate', '  // ports end'],
+    part: async () => healthPorts(),
   },
   manifests('base/services.yaml', kubernetesServices),
   manifests('roles/roles.yaml', kubernetesRoles),
@@ -119,9 +125,9 @@ async function eventTable(): Promise<string> {
   return markdownTable(['Type', 'Producer', 'Meaning', 'Listeners'], rows);
 }
 
-async function keyTable(): Promise<string> {
+function keyTable(): string {
   const found = new Map<string, { key: Key; doc: string; defaults: Map<string, string[]> }>();
-  for (const [service, keys] of await serviceKeys()) {
+  for (const [service, keys] of serviceKeys) {
     for (const key of Object.values(keys)) {
       const { env, default: standard, optional, doc } = key;
       const known = found.get(env) ?? { key, doc, defaults: new Map<string, string[]>() };
@@ -174,16 +180,6 @@ function poolSizes(): string {
     `default_pool_size = ${Math.ceil(needed / 10) * 10}`,
     '```',
   ].join('\n');
-}
-
-/** The configuration keys of `npm start` and of each service. */
-export async function serviceKeys(): Promise<[service: string, keys: Keys][]> {
-  return [
-    ['npm start', allKeys],
-    ...Object.values<AnyService>(services)
-      .map(({ name, keys }): [string, Keys] => [name, keys])
-      .toSorted(([a], [b]) => a.localeCompare(b)),
-  ];
 }
 
 function line(cells: string[]): string {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Key } from '#kit/config/config.ts';
 import { isSecret, twinOf } from '#kit/config/secret-file.ts';
-import { serviceKeys } from './docs.ts';
+import { serviceKeys } from '../services/keys.ts';
 
 /** A template for .env with every key of every service and its default. */
 export const envExampleFile = fileURLToPath(new URL('../.env.example', import.meta.url));
@@ -12,14 +12,14 @@ const head = `# Signet's configuration with all defaults. Copy this file to .env
 # as unset. A secret has a second key, with _FILE: the path of a file with the value.
 # See docs/configuration.md.
 #
-# Docker Compose requires SIGNET_MASTER_KEY: openssl rand -base64 32.
+# Docker Compose needs more lines: npm run --silent compose:env >> .env (docs/compose.md).
 `;
 
 /** The text of .env.example. Keys are grouped by the services that read them. */
 export async function envExample(): Promise<string> {
   const found = new Map<string, { key: Key; readers: string[] }>();
   // The defaults of the services' own processes take precedence over those of npm start.
-  const [together, ...alone] = await serviceKeys();
+  const [together, ...alone] = serviceKeys;
   for (const [service, keys] of [...alone, ...(together ? [together] : [])]) {
     for (const key of Object.values(keys)) {
       const known = found.get(key.env);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { serviceKeys } from '../../scripts/docs.ts';
+import { serviceKeys } from '../../services/keys.ts';
 import { run } from '../testing/run.ts';
 
 let cwd: string;
@@ -24,7 +24,7 @@ test('prints every key of every service with its source', async () => {
   const { exit, json } = await run(['config', 'print', '--json'], { environment, cwd });
   expect(exit).toBe(0);
   const { keys } = json() as { keys: { name: string }[] };
-  const all = (await serviceKeys()).flatMap(([, own]) => Object.values(own).map(({ env }) => env));
+  const all = serviceKeys.flatMap(([, own]) => Object.values(own).map(({ env }) => env));
   expect(keys.map(({ name }) => name).toSorted()).toEqual([...new Set(all)].toSorted());
   const of = (name: string) => keys.find((key) => key.name === name);
   expect(of('SIGNET_ACCESS_TTL')).toMatchObject({ value: '5m', source: '.env', read_by: ['auth'] });

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Key } from '#kit/config/config.ts';
 import { givenFor } from '#kit/config/secret-file.ts';
 import { Secret } from '#kit/log/secret.ts';
-import { serviceKeys } from '../../scripts/docs.ts';
+import { serviceKeys } from '../../services/keys.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
 import { CommandFailure } from '../failures.ts';
 
@@ -28,7 +28,7 @@ export function addConfig(program: Command, cli: Cli): void {
 
 async function printConfig({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
   const readers = new Map<string, { key: Key; read_by: string[] }>();
-  for (const [service, keys] of await serviceKeys()) {
+  for (const [service, keys] of serviceKeys) {
     for (const key of Object.values(keys)) {
       const known = readers.get(key.env) ?? { key, read_by: [] };
       readers.set(key.env, known);

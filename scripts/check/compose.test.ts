@@ -21,7 +21,12 @@ test.each([
     ['edge: does not read DATABASE_URL', 'edge: does not set SIGNET_NOTIFICATION_TARGET'],
   ],
   ['services/user/main.ts', 'services/user/mian.ts', ['user: services/user/mian.ts does not exist']],
-  ["health.mjs, '8082'", "health.mjs, '8083'", ['user: has a health check on 8083']],
+  [
+    'command: [services/user/main.ts]',
+    'command: [services/user/main.ts]\n    healthcheck: { disable: true }',
+    ['user: replaces the health check of the image'],
+  ],
+  ['      test: [CMD, valkey-cli, ping]\n', '', ['valkey: has no health check']],
   [
     '${SIGNET_MASTER_KEY:?run npm run --silent compose:env >> .env}',
     '${SIGNET_MASTER_KEY:-}',

@@ -36,20 +36,15 @@ export function composeFaults(text: string, known: Readonly<Record<string, Keys>
   const faults = Object.keys(known).flatMap((name) => (composed[name] ? [] : [`${name}: is missing`]));
   for (const [name, { command, environment, healthcheck, ports, restart }] of Object.entries(composed)) {
     const say = (fault: string) => faults.push(`${name}: ${fault}`);
-    if (healthcheck?.test === undefined && restart !== 'no') say('has no health check');
-    for (const file of [...(command ?? []), ...(healthcheck?.test ?? [])].filter((word) =>
-      /^\w+\/.*\.m?[jt]s$/.test(word),
-    )) {
+    const keys = known[name];
+    if (keys && healthcheck) say('replaces the health check of the image, which asks its port');
+    if (!keys && healthcheck?.test === undefined && restart !== 'no') say('has no health check');
+    for (const file of (command ?? []).filter((word) => /^\w+\/.*\.ts$/.test(word))) {
       if (!existsSync(path.join(root, file))) say(`${file} does not exist`);
     }
     if (ports && name !== door) say('publishes a port');
-    const keys = known[name];
     if (!keys) continue;
     if (command?.join(' ') !== `services/${name}/main.ts`) say(`does not run services/${name}/main.ts`);
-    const probed = healthcheck?.test?.at(-1);
-    if (!Object.values(keys).some((key) => isPort(key) && key.default === probed)) {
-      say(`has a health check on ${probed}, which is not one of its ports`);
-    }
     for (const env of Object.keys(environment)) {
       if (!Object.values(keys).some((key) => key.env === env)) say(`does not read ${env}`);
     }

@@ -17,6 +17,12 @@ export interface Import {
 const rulesMayImport =
   /^(services\/[^/]+\/reasons\.ts|kit\/errors\/.*|kit\/guard\/(algorithms|jwk|keys|revocations|revocation-set|roca)\.ts|kit\/identity\/private-pem\.ts|kit\/log\/secret\.ts|kit\/log\/log\.ts|kit\/net\/network\.ts|kit\/page\/page\.ts|kit\/password-hash\/.*|kit\/process\/start-error\.ts|kit\/contract\/(roles|field-mask|email)\.ts|kit\/money\/.*|kit\/states\/.*|node:crypto|node:events|uuid|jose|p-limit|@node-rs\/(argon2|bcrypt)|@zxcvbn-ts\/language-common)$/;
 
+/** Files that run in the image. */
+const inImage = /^(cli|deploy|kit|services)\//;
+
+/** Files that `.dockerignore` keeps out of the image. */
+const notInImage = /^((bench|packages|test)\/|scripts\/.*\.ts$)|(^|\/)testing(\.ts$|\/)/;
+
 /** The layout rule that an import breaks; undefined if none. */
 export function faultOf({ from, to, via }: Import): string | undefined {
   const isTest = /\.test\.ts$|\/testing\//.test(from);
@@ -30,10 +36,11 @@ export function faultOf({ from, to, via }: Import): string | undefined {
   if (from.startsWith('kit/') && to.startsWith('services/')) return 'the kit imports a service';
   if (to.startsWith('cli/') && !from.startsWith('cli/')) return 'a file outside cli/ imports the command line';
   if (isTest) return undefined;
+  if (inImage.test(from) && !notInImage.test(from) && notInImage.test(to)) return 'the image does not have the import';
   if (
     from.startsWith('cli/') &&
     to.startsWith('services/') &&
-    !/^services\/registry\.ts$|\/(config|maintenance)\.ts$/.test(to)
+    !/^services\/(registry|keys)\.ts$|\/(config|maintenance)\.ts$/.test(to)
   ) {
     return 'the command line imports more of a service than its configuration keys and its maintenance';
   }

@@ -9,7 +9,7 @@ import { createMetrics } from '#kit/telemetry/metrics.ts';
 import { bindMethod } from '#kit/rest/binding.ts';
 import { createRouter } from '#kit/rest/router.ts';
 import { ownServices } from '../contract.ts';
-import { serviceKeys } from '../docs.ts';
+import { serviceKeys } from '../../services/keys.ts';
 import { type Check, expectNone, root } from './check.ts';
 import { readDocuments } from './links.ts';
 
@@ -92,7 +92,7 @@ function plain(value: string): string {
 /** Reads what documents make statements about. */
 export async function factsOfProject(): Promise<Facts> {
   const keys = new Map<string, string[]>();
-  for (const [, some] of await serviceKeys()) {
+  for (const [, some] of serviceKeys) {
     for (const key of Object.values<Key>(some)) {
       const { default: standard } = key;
       for (const name of variablesOf(key)) {

@@ -103,11 +103,12 @@ describeWith([openssl], 'all services with a certificate', () => {
   });
 
   test.each([
-    ['the edge', () => system.ports.edge],
-    ['the gRPC port of auth, which has no TLS', () => system.ports.grpc.get('auth')],
-  ])('the health check of a container works at %s', async (_, port) => {
-    const env = { SIGNET_TLS_CERT: '/anything' };
-    await expect(promisify(execFile)(process.execPath, [health, String(port())], { env })).resolves.toBeDefined();
+    ['edge', 'SIGNET_EDGE_PORT', () => system.ports.edge],
+    // It has no TLS.
+    ['auth', 'SIGNET_AUTH_GRPC_PORT', () => system.ports.grpc.get('auth')],
+  ])('the health check of a container of %s works at the port of %s', async (service, key, port) => {
+    const env = { SIGNET_TLS_CERT: '/anything', [key]: String(port()) };
+    await expect(promisify(execFile)(process.execPath, [health, service], { env })).resolves.toBeDefined();
   });
 
   test('the metrics port has no TLS and shows the expiry of both certificates', async () => {
