@@ -31,6 +31,14 @@ test('prints what .env lacks, and nothing of what it has', () => {
   expect(composeEnvironment(first, make)).toEqual([]);
 });
 
+test('the first admin of a new database gets a password, and .env need not keep it', () => {
+  const { SIGNET_ADMIN_PASSWORD: password, ...rest } = Object.fromEntries(composeEnvironment({}, make));
+  expect(password).toMatch(/^password\d+$/);
+  expect(composeEnvironment(rest, make)).toEqual([]);
+  const own = Object.fromEntries(composeEnvironment({ SIGNET_ADMIN_PASSWORD: 'my own' }, make));
+  expect(own).not.toHaveProperty('SIGNET_ADMIN_PASSWORD');
+});
+
 test('a service that comes later gets a key, and its entry behind those that are there', () => {
   const { SIGNET_SERVICE_KEY_USER: _, ...before } = Object.fromEntries(composeEnvironment({}, make));
   const given = { ...before, SIGNET_SERVICES: 'edge=abc,reports=def:support' };

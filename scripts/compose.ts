@@ -90,6 +90,10 @@ export function composeEnvironment(environment: Environment, make: Makers): [nam
   for (const name of ['POSTGRES_PASSWORD', ...servicesWithData.map(passwordEnv)]) {
     if (lacks(name)) lines.push([name, make.password()]);
   }
+  // A database that exists has an admin.
+  if (lacks('POSTGRES_PASSWORD') && lacks('SIGNET_ADMIN_PASSWORD')) {
+    lines.push(['SIGNET_ADMIN_PASSWORD', make.password()]);
+  }
   if (lacks('SIGNET_MASTER_KEY')) lines.push(['SIGNET_MASTER_KEY', make.masterKey()]);
   const entries = (environment['SIGNET_SERVICES'] ?? '').split(',').filter(Boolean);
   const before = entries.length;

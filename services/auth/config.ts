@@ -160,7 +160,7 @@ export const keys = {
   }),
   adminPassword: key('SIGNET_ADMIN_PASSWORD', adminPassword, {
     optional: true,
-    doc: 'Password of the first admin. Unset: a generated password is printed once.',
+    doc: 'Password of the first admin. Unset: a generated password is printed once; with `NODE_ENV=production`, the first start fails.',
   }),
 } as const;
 

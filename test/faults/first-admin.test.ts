@@ -109,6 +109,25 @@ test.each(['all', 'fleet'] as const)(
   },
 );
 
+test('in production the first start needs SIGNET_ADMIN_PASSWORD and prints no password; later starts do not need it', async () => {
+  const environment = { DATABASE_URL: database.url.reveal(), NODE_ENV: 'production' };
+  const { code, output } = await startOf('all', environment).exited;
+  expect(code).toBe(1);
+  expect(output).toMatch(
+    /^signet: no account has the role admin\. Set SIGNET_ADMIN_PASSWORD or .* for admin@localhost/m,
+  );
+  expect(output).not.toMatch(/, password|\n\s+at /);
+  expect((await db.query('SELECT FROM auth.users')).rowCount).toBe(0);
+
+  const password = 'the admin of this test';
+  const first = await startOf('all', { ...environment, SIGNET_ADMIN_PASSWORD: password }).banner;
+  expect(first.output).not.toContain(password);
+  await stopAll();
+  const { edge } = await startOf('all', environment).banner;
+  const body = { email: 'admin@localhost', password };
+  expect((await ask(`${edge}/api/v1/auth/login`, 'POST', { body })).status).toBe(200);
+});
+
 test('a start names a refused SIGNET_ADMIN_PASSWORD without printing it', async () => {
   const environment = { DATABASE_URL: database.url.reveal(), SIGNET_ADMIN_PASSWORD: 'password123' };
   const { code, output } = await startOf('all', environment).exited;

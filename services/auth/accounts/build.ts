@@ -26,13 +26,14 @@ export function buildAccounts(
   { hasher, users, links }: { readonly hasher: Hasher; readonly users: UserStore; readonly links: Links },
 ) {
   const { passwordMin, adminEmail: email, adminPassword: password } = config;
+  const mayGenerate = config.environment !== 'production';
   const store = createRegistrationStore(db);
   const accounts = createAccounts({ store, hasher, passwordMin, clock: clock.now });
   const admin = createAdmin(createAdminStore(db));
   const imports = createImports(createImportStore(db), clock.now);
   const erasures = createErasures(createErasureStore(db), listenersOf(UserDeletedSchema));
   return {
-    ensureFirstAdmin: () => ensureFirstAdmin({ store, accounts }, { email, password }),
+    ensureFirstAdmin: () => ensureFirstAdmin({ store, accounts }, { email, password, mayGenerate }),
     methods: registerHandler(accounts),
     mounted: [
       mount(AdminService, adminHandler(admin, imports, erasures)),

@@ -18,13 +18,20 @@ export class FirstAdminError extends Error {
 
 /**
  * Creates the first admin, unless an admin exists. Of several replicas that start at once, one creates it.
- * @throws FirstAdminError if the email belongs to another account, or the password is rejected
+ * @param wanted without a password, `mayGenerate` decides whether it gets a generated one
+ * @throws FirstAdminError if the email belongs to another account, or the password is rejected or missing
  */
 export async function ensureFirstAdmin(
   deps: { readonly store: Pick<RegistrationStore, 'anyWithRole'>; readonly accounts: Accounts },
-  wanted: { readonly email: string; readonly password: Secret | undefined },
+  wanted: { readonly email: string; readonly password: Secret | undefined; readonly mayGenerate: boolean },
 ): Promise<FirstAdmin | undefined> {
   if (await deps.store.anyWithRole('admin')) return undefined;
+  if (!wanted.password && !wanted.mayGenerate) {
+    throw new FirstAdminError(
+      `no account has the role admin. Set SIGNET_ADMIN_PASSWORD or SIGNET_ADMIN_PASSWORD_FILE for ${wanted.email}: ` +
+        'with NODE_ENV=production no password is generated, because logs would keep it.',
+    );
+  }
   const password = wanted.password ?? new Secret(randomBytes(15).toString('base64url'));
   try {
     const { email } = await deps.accounts.register({
