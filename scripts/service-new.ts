@@ -53,7 +53,7 @@ for (const [script, ...args] of [
 ] as const) {
   await runQuietly(pinnedNode, ['--disable-warning=ExperimentalWarning', script, ...args], { cwd: root });
 }
-console.log(`wrote    prisma/${name}/migrations, gen/, docs/configuration.md, .env.example, docker-compose.yml, deploy/kubernetes
+console.log(`wrote    prisma/${name}/migrations, gen/, docs/configuration.md, .env.example, docker-compose.yml, deploy
 Run npm start, then:  curl -s http://localhost:8080/api/v1/${name}/visits -X POST -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{}'
 Next steps: docs/add-a-service.md.`);
 

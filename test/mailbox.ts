@@ -1,9 +1,7 @@
-import { createServer, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
+import { openSmtp, type ReceivedMail } from './smtp.ts';
 
-/** An SMTP server (RFC 5321) that stores the mail it receives. */
+/** An SMTP server that stores the mail it receives. */
 export interface Mailbox {
   /** For SMTP_URL. */
   readonly url: string;
@@ -16,47 +14,18 @@ export interface Mailbox {
   close(): void;
 }
 
-/** A mail that the server accepted. */
-export interface ReceivedMail {
-  readonly to: string;
-  /** The headers and the body. */
-  readonly raw: string;
-  /** The text part. */
-  readonly text: string;
-}
-
 /** Opens a mailbox on a free port. */
 export async function openMailbox(): Promise<Mailbox> {
   const mails: ReceivedMail[] = [];
   const returned = new Set<ReceivedMail>();
   const replies: string[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket.on('close', () => sockets.delete(socket)));
-    const reply = (line: string) => socket.write(`${line}\r\n`);
-    let to = '';
-    let data: string[] | undefined;
-    reply('220 mailbox');
-    createInterface({ input: socket, crlfDelay: Infinity }).on('line', (line) => {
-      if (data) {
-        if (line !== '.') return void data.push(line.replace(/^\./, ''));
-        const raw = data.join('\n');
-        data = undefined;
-        const answer = replies.shift() ?? '250 kept';
-        if (answer.startsWith('250')) mails.push({ to, raw, text: textOf(raw) });
-        return reply(answer);
-      }
-      if (/^RCPT TO:/i.test(line)) to = /<(.*)>/.exec(line)?.[1] ?? '';
-      if (/^DATA$/i.test(line)) {
-        data = [];
-        return reply('354 go on');
-      }
-      reply(/^QUIT$/i.test(line) ? '221 bye' : '250 mailbox');
-    });
+  const { port, close } = await openSmtp((mail) => {
+    const reply = replies.shift() ?? '250 kept';
+    if (reply.startsWith('250')) mails.push(mail);
+    return reply;
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `smtp://127.0.0.1:${port}`,
     mails,
     replies,
     async linkTo(email) {
@@ -67,26 +36,6 @@ export async function openMailbox(): Promise<Mailbox> {
       returned.add(found);
       return found.text;
     },
-    close() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
+    close,
   };
-}
-
-/** The text part of a message (RFC 2045, RFC 2046): 7bit, quoted-printable or base64. */
-function textOf(message: string): string {
-  const boundary = /^content-type: multipart\/[^;]+;\s+boundary="([^"]+)"/im.exec(message)?.[1];
-  if (boundary !== undefined) {
-    const parts = message.slice(message.indexOf('\n\n') + 2).split(`--${boundary}`);
-    return textOf((parts.find((part) => /^content-type: text\/plain/im.test(part)) ?? '').trimStart());
-  }
-  const body = message.slice(message.indexOf('\n\n') + 2);
-  const encoding = /^content-transfer-encoding: (.+)$/im.exec(message)?.[1]?.toLowerCase();
-  if (encoding === 'base64') return Buffer.from(body, 'base64').toString();
-  if (encoding !== 'quoted-printable') return body;
-  const bytes = body
-    .replaceAll('=\n', '')
-    .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
-  return Buffer.from(bytes, 'latin1').toString();
 }

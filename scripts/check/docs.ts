@@ -6,7 +6,7 @@ import { type Check, expectNone, root } from './check.ts';
 
 /** The generated parts of files are current. */
 export const documented: Check = {
-  claim: 'the generated parts of docs, docker-compose.yml and deploy/kubernetes are current',
+  claim: 'the generated parts of docs, docker-compose.yml and deploy are current',
   async run() {
     const faults: string[] = [];
     for (const doc of docs) {

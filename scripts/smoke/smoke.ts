@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { runQuietly } from '../command.mjs';
 import { newcomersEnvironment } from '../newcomer.ts';
 import { commandsOf, type Paste } from './commands.ts';
-import { differenceOf, missingLine } from './compare.ts';
+import { missingLine } from './compare.ts';
 import { distantHome, ports, processesOf, takenPorts } from './leftovers.ts';
-import { openShell } from './shell.ts';
+import { pasteAll } from './paste.ts';
 import { endAll, npmStart, type Start } from './start.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -95,25 +95,17 @@ async function run(): Promise<void> {
 /** Runs a document's blocks of commands in order, or those that `wanted` selects. */
 async function follow(file: string, start: Start, wanted: (paste: Paste) => boolean = () => true): Promise<void> {
   const pastes = commandsOf(await readFile(path.join(clone, file), 'utf8')).filter(wanted);
-  const shell = openShell(clone, env);
-  try {
-    for (const paste of pastes) await check(file, paste);
-  } finally {
-    shell.close();
+  for (const { line, answer } of pastes.filter(isStart)) {
+    const missing = missingLine(answer?.text ?? '', start.output());
+    expect(missing === undefined, `${file}:${line}: ${JSON.stringify(missing)} is missing. ${start.lastLines()}`);
   }
+  const others = pastes.filter((paste) => !isStart(paste));
+  await pasteAll(file, others, clone, env);
   say(`${file}: ${pastes.length} commands have the documented output`);
+}
 
-  async function check(name: string, { line, commands, answer }: Paste): Promise<void> {
-    const where = `${name}:${line}: ${commands.trim()}\n`;
-    if (commands.trim() === 'npm start') {
-      const missing = missingLine(answer?.text ?? '', start.output());
-      expect(missing === undefined, `${where}${JSON.stringify(missing)} is missing. ${start.lastLines()}`);
-      return;
-    }
-    const { output, errors, status } = await shell.paste(commands);
-    const difference = status === 0 ? differenceOf(answer, output) : `exited with ${status}\n${output}`;
-    expect(difference === undefined, `${where}${difference}\n${errors}`);
-  }
+function isStart({ commands }: Paste): boolean {
+  return commands.trim() === 'npm start';
 }
 
 /** Presses Ctrl-C and checks that no process and no open port is left. */
