@@ -47,6 +47,21 @@ test('a consumer that has applied lost events goes on behind the last common one
   await expectSoon(() => follower?.isReady()).toBe(true);
 });
 
+test('an event that had no position yet in the restored state is not applied a second time', async () => {
+  await applied(4);
+  await producer.close();
+  const at = await restored();
+  await events.rows(`
+    INSERT INTO auth.events (id, type, subject, data, at)
+    SELECT gen_random_uuid(), type, 'event 2', data, at FROM auth.events WHERE position = 2`);
+  expect(await adoptIn('user', at)).toEqual({ from: 4n, to: 3n });
+  producer = await openProducer(events);
+  await follower?.close();
+  follower = followEffects(events.db, await producer.as('user'), {});
+  await events.tell('other 3');
+  await expectSoon(events.effects).toEqual([...names(4), 'other 3']);
+});
+
 test('where the oldest kept event is newer than the restored state, it is the next one', async () => {
   await applied(4);
   await restored();
@@ -54,6 +69,17 @@ test('where the oldest kept event is newer than the restored state, it is the ne
   await expectSoon(() => events.rows('SELECT position FROM auth.event_head')).toEqual([{ position: '3' }]);
   await events.rows('DELETE FROM auth.events WHERE position < 3');
   expect(await adoptIn('user', new Date(0))).toEqual({ from: 4n, to: 2n });
+});
+
+test('where the history was changed by hand, a consumer that is behind skips nothing', async () => {
+  await applied(2);
+  await follower?.close();
+  await events.tell('next');
+  await expectSoon(() => events.rows('SELECT position FROM auth.event_head')).toEqual([{ position: '3' }]);
+  await events.rows('UPDATE auth.event_head SET history = gen_random_uuid()');
+  expect(await adoptIn('user', await now())).toEqual({ from: 2n, to: 2n });
+  follower = followEffects(events.db, await producer.as('user'), {});
+  await expectSoon(events.effects).toEqual([...names(2), 'next']);
 });
 
 test('a cursor at which the log goes on stays, and so does one behind which events were deleted', async () => {

@@ -3,6 +3,7 @@ import { sql } from '#kit/store/sql.ts';
 import type { Statements } from '#kit/store/statements.ts';
 import { adopt, findCursor } from './cursor.ts';
 import { createLogReader } from './log-page.ts';
+import { createSequencer, eventSequence } from './sequencer.ts';
 import { tableOf } from './tables.ts';
 
 /** A consumer's cursor that was moved. */
@@ -40,13 +41,16 @@ export async function adoptRestored(
     if (reason === 'EVENTS_GONE') return undefined;
     if (reason !== 'EVENT_HISTORY') throw error;
   }
+  // Events that had no position yet in the restored state: the consumer has applied them.
+  await createSequencer(to.source, eventSequence(source))();
   const events = tableOf(source, 'events');
   // Backwards by the index on the position. Without an event of that time, before the oldest one that is kept.
+  // Not past the cursor: where the history was changed by hand, the consumer may not have applied what is behind it.
   const [last] = await to.source.$queryRaw<{ position: bigint }[]>(sql`
-    SELECT coalesce(
+    SELECT least(${cursor.position}::bigint, coalesce(
       (SELECT position FROM ${events} WHERE position > 0 AND at <= ${at} ORDER BY position DESC LIMIT 1),
       (SELECT min(position) - 1 FROM ${events}),
-      0) AS position`);
+      0)) AS position`);
   const position = last?.position ?? 0n;
   await adopt(to.consumer, consumer, source, position);
   return { from: cursor.position, to: position };

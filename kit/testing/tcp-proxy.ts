@@ -12,6 +12,8 @@ export interface TcpProxy {
   lose(): void;
   /** Spreads new connections over one more port, in turn. */
   add(target: number): void;
+  /** Resets open connections and leads new ones to another port, as an address that moves to another machine. */
+  lead(target: number): void;
   /** Number of connections so far. */
   readonly connections: number;
   close(): Promise<void>;
@@ -23,7 +25,7 @@ export async function openTcpProxy(target: number): Promise<TcpProxy> {
   const lost = new WeakSet<readonly [Socket, Socket]>();
   let mode: Parameters<TcpProxy['be']>[0] = 'passing';
   let connections = 0;
-  const targets = [target];
+  let targets = [target];
   const server = createServer((near) => {
     connections += 1;
     if (mode === 'cut') return near.resetAndDestroy();
@@ -52,6 +54,10 @@ export async function openTcpProxy(target: number): Promise<TcpProxy> {
     },
     lose: () => pairs.forEach((pair) => lost.add(pair)),
     add: (added) => void targets.push(added),
+    lead(moved) {
+      targets = [moved];
+      end();
+    },
     get connections() {
       return connections;
     },

@@ -8,7 +8,7 @@ const atOnce = 1_000;
 /**
  * Makes the auth service's database safe after it was restored to an earlier state, which does not know what was revoked
  * since then: revokes all signing keys, so that no earlier access token is valid. Sessions go on by a refresh, unless they
- * are ended, too. The auth service may run meanwhile; it creates a new key within 30 s, or when it starts.
+ * are ended, too. The auth service may run meanwhile; it creates a new key at once, or when it starts.
  * @param options.at the time of the restored state, for the audit log
  * @param options.endSessions whether users must sign in again: sessions that were ended after `at` are live again
  * @returns the number of ended sessions

@@ -1,12 +1,7 @@
-import { createClient } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Health, HealthCheckResponse_ServingStatus as Serving } from '#gen/proto/grpc/health/v1/health_pb.ts';
-import { UserService } from '#gen/proto/signet/user/v1/user_service_pb.ts';
 import { connectTo } from '#kit/db/database.ts';
-import { reasonOf } from '#kit/errors/failure.ts';
 import { describeWith } from '#kit/testing/describe-with.ts';
 import { type FreshDatabase, freshDatabase } from '#kit/testing/postgres.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/transport/grpc-client.ts';
 import { run } from '../../cli/testing/run.ts';
 import { type Fleet, startFleet } from '../processes.ts';
 import { openPeople, type People, type Person } from './recovery/people.ts';
@@ -14,20 +9,19 @@ import { startArchivedServer } from './recovery/archived.ts';
 import { dumpPrograms, startDumpedServer } from './recovery/dumped.ts';
 import type { RestorableServer } from './recovery/server.ts';
 
-// The auth service's database is restored to an earlier state while the other services run. They have another database.
+// The auth service's database is restored to an earlier state, while the other services run on another database.
 
-describe('point-in-time recovery', () => {
-  restoring(startArchivedServer);
+describe('point-in-time recovery, while the auth service runs', () => {
+  restoring(startArchivedServer, true);
 });
-describeWith(dumpPrograms, 'pg_dump and pg_restore', () => {
-  restoring(startDumpedServer);
+describeWith(dumpPrograms, 'pg_dump and pg_restore, while the auth service is stopped', () => {
+  restoring(startDumpedServer, false);
 });
 
-function restoring(startServer: () => Promise<RestorableServer>): void {
+function restoring(startServer: () => Promise<RestorableServer>, isAuthRunning: boolean): void {
   let server: RestorableServer;
   let others: FreshDatabase;
   let fleet: Fleet;
-  let direct: GrpcTransport;
   let people: People;
   /** The time of the restored state, and the head of the audit log before the restore. */
   let at: Date;
@@ -38,11 +32,10 @@ function restoring(startServer: () => Promise<RestorableServer>): void {
   beforeAll(async () => {
     [server, others] = await Promise.all([startServer(), freshDatabase()]);
     fleet = await startFleet({ url: server.url }, { USER_DATABASE_URL: others.url.reveal() });
-    direct = createGrpcTransport(`127.0.0.1:${fleet.userPort}`, [UserService, Health]);
     people = openPeople(fleet);
   });
   afterAll(async () => {
-    direct.close();
+    people.close();
     await fleet.close();
     await server.close();
     await others.drop();
@@ -50,26 +43,11 @@ function restoring(startServer: () => Promise<RestorableServer>): void {
 
   const refused = ['INVALID_TOKEN', 'INVALID_TOKEN'];
 
-  async function atUser(access: string): Promise<string> {
-    return createClient(UserService, direct)
-      .getProfile({}, { headers: { authorization: `Bearer ${access}` } })
-      .then(
-        () => 'OK',
-        (error: unknown) => reasonOf(error) ?? String(error),
-      );
-  }
-  const everywhere = async ({ access }: Pick<Person, 'access'>) => [await people.atEdge(access), await atUser(access)];
-
-  async function isServing(): Promise<boolean> {
-    const { status } = await createClient(Health, direct).check({});
-    return status === Serving.SERVING;
-  }
-
   /** Restarts the user service, whose guard then knows what the auth service knows now. */
   async function restartUser(): Promise<void> {
     await fleet.processes.user.end('SIGTERM');
     await fleet.restart('user');
-    await expect.poll(() => atUser(bystander!.access)).not.toMatch(/STALE|UNAVAILABLE|ECONN/);
+    await expect.poll(() => people.atUser(bystander!.access)).not.toMatch(/STALE|UNAVAILABLE|ECONN/);
   }
 
   async function verified(...options: string[]) {
@@ -82,7 +60,7 @@ function restoring(startServer: () => Promise<RestorableServer>): void {
   test('services that ran on refuse what was revoked before and after the restored state, and nothing else', async () => {
     [bystander, endedBefore, endedAfter, refreshing, deleted] = await people.add(5);
     await people.signOut(endedBefore!);
-    await expect.poll(() => everywhere(endedBefore!)).toEqual(refused);
+    await expect.poll(() => people.everywhere(endedBefore!)).toEqual(refused);
     at = await server.mark();
 
     await people.signOut(endedAfter!);
@@ -91,41 +69,41 @@ function restoring(startServer: () => Promise<RestorableServer>): void {
     [late] = await people.add(1);
     await people.erase(deleted!);
     await expect.poll(() => erased(others)).toEqual([deleted!.id]);
-    await expect.poll(() => everywhere(endedAfter!)).toEqual(refused);
+    await expect.poll(() => people.everywhere(endedAfter!)).toEqual(refused);
     ({ head } = await verified());
 
-    await fleet.processes.auth.end('SIGTERM');
+    if (!isAuthRunning) await fleet.processes.auth.end('SIGTERM');
     await server.restore();
-    await fleet.restart('auth');
+    if (!isAuthRunning) await fleet.restart('auth');
     await expect.poll(() => people.isReady()).toBe(true);
 
-    expect(await everywhere(endedBefore!)).toEqual(refused);
-    expect(await everywhere(endedAfter!)).toEqual(refused);
-    expect(await everywhere(bystander!)).toEqual(['OK', 'OK']);
+    expect(await people.everywhere(endedBefore!)).toEqual(refused);
+    expect(await people.everywhere(endedAfter!)).toEqual(refused);
+    expect(await people.everywhere(bystander!)).toEqual(['OK', 'OK']);
   });
 
   test('a service that starts after the restore accepts a token that was revoked after the restored state', async () => {
     await restartUser();
-    expect(await atUser(endedBefore!.access)).toBe('INVALID_TOKEN');
-    expect(await atUser(endedAfter!.access)).toBe('OK');
+    expect(await people.atUser(endedBefore!.access)).toBe('INVALID_TOKEN');
+    expect(await people.atUser(endedAfter!.access)).toBe('OK');
   });
 
   test('the newest refresh token is accepted, and the oldest then ends the session', async () => {
     const { access, refresh } = await people.refresh(newest);
     expect(await people.atEdge(access)).toBe('OK');
-    expect(await people.refreshes(refreshing!.refresh)).toBe('REFRESH_TOKEN_REUSED');
-    expect(await people.refreshes(refresh)).toBe('INVALID_REFRESH_TOKEN');
+    expect(await people.tryRefresh(refreshing!.refresh)).toMatchObject({ code: 'REFRESH_TOKEN_REUSED' });
+    expect(await people.tryRefresh(refresh)).toMatchObject({ code: 'INVALID_REFRESH_TOKEN' });
   });
 
   test('what is newer than the restored state is lost: sessions and accounts are gone, or there again', async () => {
-    expect(await people.refreshes(late!.refresh)).toBe('INVALID_REFRESH_TOKEN');
+    expect(await people.tryRefresh(late!.refresh)).toMatchObject({ code: 'INVALID_REFRESH_TOKEN' });
     expect(await people.signsIn(late!)).toBe('INVALID_CREDENTIALS');
-    expect(await people.refreshes(endedAfter!.refresh)).toBe('OK');
+    expect(await people.tryRefresh(endedAfter!.refresh)).toMatchObject({ code: 'OK' });
     expect(await people.signsIn(deleted!)).toBe('OK');
   });
 
   test('a consumer that has applied lost events stops, and is not ready', async () => {
-    await expect.poll(isServing).toBe(false);
+    await expect.poll(people.isServing).toBe(false);
     await expect.poll(() => fleet.processes.user.output()).toContain('signet events adopt user auth');
   });
 
@@ -135,14 +113,13 @@ function restoring(startServer: () => Promise<RestorableServer>): void {
     const { exit, stdout, stderr } = await run(['db', 'restored', '--at', at.toISOString()], { environment });
     expect([exit, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^revoked all signing keys[^]+\nuser applies the events of auth behind position \d+;/);
-    for (const person of earlier) await expect.poll(() => everywhere(person)).toEqual(refused);
-    await expect.poll(isServing).toBe(true);
+    for (const person of earlier) await expect.poll(() => people.everywhere(person)).toEqual(refused);
+    await expect.poll(people.isServing).toBe(true);
 
-    const next = await people.refresh(bystander!.refresh);
-    await expect.poll(() => everywhere(next)).toEqual(['OK', 'OK']);
+    const next = await people.refreshUntilValid(bystander!.refresh);
     await restartUser();
-    for (const { access } of earlier) expect(await atUser(access)).toBe('INVALID_TOKEN');
-    expect(await atUser(next.access)).toBe('OK');
+    for (const { access } of earlier) expect(await people.atUser(access)).toBe('INVALID_TOKEN');
+    expect(await people.atUser(next.access)).toBe('OK');
 
     const [other] = await people.add(1);
     await people.erase(other!);

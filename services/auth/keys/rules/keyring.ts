@@ -1,4 +1,5 @@
 import { exportSPKI, importJWK, type JWK } from 'jose';
+import { failure } from '#kit/errors/failure.ts';
 import type { KeySource } from '#kit/guard/keys.ts';
 import type { Log } from '#kit/log/log.ts';
 import { system } from '../../audit/public.ts';
@@ -16,7 +17,7 @@ import {
 
 /** The signing keys of this process, in memory. */
 export interface Keyring {
-  /** The key that signs new tokens. */
+  /** The key that signs new tokens. @throws SERVICE_UNAVAILABLE while one is created in place of revoked ones */
   active(): Signer;
   /** When the active key began to sign. */
   activeSince(): Date;
@@ -42,6 +43,8 @@ export async function openKeyring(deps: {
   const { store, master, alg, sourceOf, log } = deps;
   await ensureActive(store, master, alg, log);
   let held = await read({ store, master, log });
+  /** Whether the held key was revoked, and none has taken its place yet. */
+  let isRevoked = false;
   const sources = new Set<KeySource>();
   let reading: Promise<void> = Promise.resolve();
   const reload = (): Promise<void> => {
@@ -50,14 +53,20 @@ export async function openKeyring(deps: {
     reading = (async () => {
       await before;
       // Without one after a restore (maintenance.ts). A key of another algorithm is the other replicas'.
-      if (!(await store.findActive())) await ensureActive(store, master, alg, log);
+      isRevoked = !(await store.findActive());
+      if (isRevoked) await ensureActive(store, master, alg, log);
       held = await read({ store, master, log }, held);
+      isRevoked = false;
       await Promise.all([...sources].map((source) => source.refresh()));
     })();
     return reading;
   };
   return {
-    active: () => held.signer,
+    active() {
+      // Verifiers refuse what it would sign.
+      if (isRevoked) throw failure('SERVICE_UNAVAILABLE', { retryAfter: 1 });
+      return held.signer;
+    },
     activeSince: () => held.since,
     jwks: () => held.jwks,
     pem: () => held.pem,
