@@ -33,7 +33,7 @@ const env = newcomersEnvironment();
 /** What removes the traces of the trial, in reverse order. */
 const traces: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
 const stopped = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopped.abort());
 try {
   await run();
   say('passed');
