@@ -10,7 +10,12 @@ const paste = (line: number, commands: string, text?: string): Paste => ({
 const run = (...pastes: Paste[]) => pasteAll('guide.md', pastes, import.meta.dirname, process.env);
 
 test('all commands of a document run in one shell, in order', async () => {
-  await run(paste(3, 'NAME=Grace\n'), paste(7, 'echo "$NAME"\n', 'Grace\n'), paste(11, 'ls paste.test.ts\n', '...\n'));
+  const pastes = [
+    paste(3, 'NAME=Grace\n'),
+    paste(7, 'echo "$NAME"\n', 'Grace\n'),
+    paste(11, 'ls paste.ts\n', 'paste.ts\n'),
+  ];
+  await expect(run(...pastes)).resolves.toBeUndefined();
 });
 
 test.each([
