@@ -13,6 +13,7 @@ import { Client, type ClientDuplexStream, credentials, type Metadata, status, ty
 import { once } from 'node:events';
 import { parseTarget } from './channel/addresses.ts';
 import { openChannel } from './channel/channel.ts';
+import { openNodeSession } from './channel/node-session.ts';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
 import { CallHeaders } from '#kit/guard/call-headers.ts';
@@ -57,7 +58,7 @@ export function createGrpcTransport(
     'grpc.max_reconnect_backoff_ms': 2_000,
   });
   const parsed = options.channel === 'grpc-js' ? undefined : parseTarget(target);
-  const channel = parsed && openChannel(parsed);
+  const channel = parsed && openChannel(parsed, openNodeSession);
   return {
     close() {
       channel?.close();

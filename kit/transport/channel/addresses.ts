@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Address } from './connection.ts';
+import type { Address } from './session.ts';
 
 /** A target of calls. */
 export interface Target {

@@ -8,10 +8,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ErrorInfoSchema } from '#gen/proto/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '#gen/proto/google/rpc/status_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
-import type { Address } from './connection.ts';
 import { parseTarget } from './addresses.ts';
-import { framed } from './attempt.ts';
 import { type Channel, openChannel, type UnaryCall } from './channel.ts';
+import { openNodeSession } from './node-session.ts';
+import { framed } from './reply.ts';
+import type { Address } from './session.ts';
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -78,7 +79,7 @@ const refuse = (stream: ServerHttp2Stream, fields: Record<string, string>) =>
 
 function open(addresses: readonly Address[] | (() => Promise<readonly Address[]>), limits = {}): Channel {
   const resolve = typeof addresses === 'function' ? addresses : async () => addresses;
-  const channel = openChannel({ authority: 'test:1', resolve }, limits);
+  const channel = openChannel({ authority: 'test:1', resolve }, openNodeSession, limits);
   closing.push(() => channel.close());
   return channel;
 }

@@ -1,10 +1,10 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { OutgoingHttpHeaders } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from './addresses.ts';
 import { connectionError } from './status.ts';
-import { type Answer, attempt, type Failed, framed } from './attempt.ts';
-import { type Address, type Connection, type Keepalive, openConnection } from './connection.ts';
+import { type Connection, type Keepalive, openConnection } from './connection.ts';
+import { type Answer, framed } from './reply.ts';
+import type { Address, Failed, OpenSession } from './session.ts';
 
 /** A unary call. */
 export interface UnaryCall {
@@ -56,10 +56,14 @@ const retries = { attempts: 3, first: 50, longest: 500 };
 const unseenAttempts = 5;
 
 /**
- * Opens a channel over node:http2, without TLS, for the calls between services. A name is resolved on the first call and
+ * Opens a channel without TLS for the calls between services. A name is resolved on the first call and
  * again while calls are made; calls go to its addresses in turn (round robin).
  */
-export function openChannel({ authority, resolve }: Target, limits: Partial<ChannelLimits> = {}): Channel {
+export function openChannel(
+  { authority, resolve }: Target,
+  openSession: OpenSession,
+  limits: Partial<ChannelLimits> = {},
+): Channel {
   const { maxResponse, keepalive } = { ...usualLimits, ...limits };
   const connections = new Map<string, Connection>();
   let turn = 0;
@@ -102,7 +106,8 @@ export function openChannel({ authority, resolve }: Target, limits: Partial<Chan
       connection.close(false);
     }
     for (const [key, address] of wanted) {
-      if (!connections.has(key)) connections.set(key, openConnection({ address, authority, keepalive, changed }));
+      if (!connections.has(key))
+        connections.set(key, openConnection({ openSession, address, authority, keepalive, changed }));
     }
   }
 
@@ -155,9 +160,16 @@ export function openChannel({ authority, resolve }: Target, limits: Partial<Chan
   }
 
   /** Sends a call once, on any connection. */
-  async function send(call: UnaryCall, deadline: number, frame: Buffer, signal: AbortSignal): Promise<Answer | Failed> {
+  async function send(call: UnaryCall, deadline: number, body: Buffer, signal: AbortSignal): Promise<Answer | Failed> {
     const connection = await connectionFor(signal);
-    const { outcome, cancel } = attempt(connection, headersOf(call, authority, deadline), frame, maxResponse);
+    const { path, header } = call;
+    const { outcome, cancel } = connection.call({
+      path,
+      header,
+      timeout: timeoutUntil(deadline),
+      body,
+      maxBytes: maxResponse,
+    });
     if (signal.aborted) cancel();
     else signal.addEventListener('abort', cancel, { once: true });
     return outcome.finally(() => signal.removeEventListener('abort', cancel));
@@ -227,26 +239,8 @@ function late(): ConnectError {
 /** Longest timeout that gRPC can carry in ms: eight digits. */
 const longestTimeout = 99_999_999;
 
-/** Headers that only the channel sets. */
-const ownHeader =
-  /^(?:grpc-|(?:content-type|te|host|connection|keep-alive|proxy-connection|upgrade|user-agent|content-length|transfer-encoding)$)/;
-
-function headersOf({ path, header }: UnaryCall, authority: string, deadline: number): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {
-    ':method': 'POST',
-    ':scheme': 'http',
-    ':authority': authority,
-    ':path': path,
-    'content-type': 'application/grpc+proto',
-    te: 'trailers',
-    'user-agent': 'signet',
-  };
-  if (Number.isFinite(deadline)) {
-    headers['grpc-timeout'] = `${Math.min(longestTimeout, Math.max(1, Math.ceil(deadline - Date.now())))}m`;
-  }
-  for (const [name, value] of header) {
-    // gRPC metadata is printable ASCII only: other values, which a browser may send, are dropped.
-    if (!ownHeader.test(name) && /^[\x20-\x7e]*$/.test(value)) headers[name] = value;
-  }
-  return headers;
+/** Returns the value of `grpc-timeout`; undefined for a call without a deadline. */
+function timeoutUntil(deadline: number): string | undefined {
+  if (!Number.isFinite(deadline)) return undefined;
+  return `${Math.min(longestTimeout, Math.max(1, Math.ceil(deadline - Date.now())))}m`;
 }

@@ -1,17 +1,11 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
-import { connect as connectTcp } from 'node:net';
-
-/** An address of a service. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Address, Attempt, OpenSession, Request, Session } from './session.ts';
+import { connectionError } from './status.ts';
 
 /** A connection to one address, which reconnects until it is closed. */
 export interface Connection {
   isReady(): boolean;
-  /** Begins a call. @throws Error if it is not ready */
-  request(headers: OutgoingHttpHeaders): ClientHttp2Stream;
+  /** Begins a call. If it is not ready, the outcome is a failure that the server has not seen. */
+  call(request: Request): Attempt;
   /** Why the last attempt to connect failed; undefined while the first one runs, and while it is ready. */
   trouble(): Error | undefined;
   /** A call needs it: it connects soon if it waits for its next attempt, or has stopped trying. */
@@ -35,8 +29,6 @@ const unwantedAttempts = 5;
 const drainTimeout = 600_000;
 /** Calls on a session: HTTP/2 has ids for 2^30 of them. */
 const callsOfSession = 2 ** 29;
-/** Bytes that a server may send before the client has read some of them: on a connection, and for a call. */
-const windows = { connection: 16 * 1024 * 1024, stream: 1024 * 1024 };
 
 /** Pings while calls are open: their interval, and how long to wait for the answer, ms. */
 export interface Keepalive {
@@ -46,6 +38,7 @@ export interface Keepalive {
 
 /** Opens a connection without TLS. */
 export function openConnection(options: {
+  readonly openSession: OpenSession;
   readonly address: Address;
   /** For `:authority`. */
   readonly authority: string;
@@ -53,9 +46,9 @@ export function openConnection(options: {
   /** Runs when the connection becomes ready, fails, or is lost. */
   readonly changed: () => void;
 }): Connection {
-  const { address, authority, keepalive, changed } = options;
-  let current: ClientHttp2Session | undefined;
-  let connecting: ClientHttp2Session | undefined;
+  const { openSession, address, authority, keepalive, changed } = options;
+  let current: Session | undefined;
+  let connecting: Session | undefined;
   let trouble: Error | undefined;
   let delay = backoff.first;
   let begunAt = -Infinity;
@@ -66,8 +59,8 @@ export function openConnection(options: {
   /** Calls in progress, on all sessions, and all calls of the current one. */
   let calls = 0;
   let used = 0;
-  /** Sessions that finish their calls, after a GOAWAY or `close`. */
-  const draining = new Set<ClientHttp2Session>();
+  /** Sessions that finish their calls after a GOAWAY, with the timer that ends their time. */
+  const draining = new Map<Session, NodeJS.Timeout>();
 
   function retry(): void {
     if (isClosed || timer || connecting || (unwanted += 1) > unwantedAttempts) return;
@@ -81,85 +74,79 @@ export function openConnection(options: {
     timer = undefined;
     if (isClosed || connecting || current) return;
     begunAt = performance.now();
-    const session = connect(`http://${authority}`, {
-      createConnection: () => connectTcp({ ...address, noDelay: true }),
-      settings: { enablePush: false, initialWindowSize: windows.stream },
-      // More than the windows allow: Node would otherwise refuse calls while it holds much data.
-      maxSessionMemory: 1_000,
+    const session = openSession(address, authority, {
+      ready() {
+        clearTimeout(patience);
+        if (connecting !== session) return;
+        connecting = undefined;
+        if (isClosed) return session.close();
+        current = session;
+        trouble = undefined;
+        readyAt = performance.now();
+        used = 0;
+        pings = watch(session);
+        changed();
+      },
+      leaving: () => leave(session),
+      closed(error) {
+        clearTimeout(patience);
+        clearInterval(pings);
+        clearTimeout(draining.get(session));
+        draining.delete(session);
+        if (connecting === session) {
+          connecting = undefined;
+          trouble = error ?? new Error('the connection was closed');
+          retry();
+          changed();
+        }
+        leave(session, true);
+      },
     });
     connecting = session;
+    let pings: NodeJS.Timeout | undefined;
     const patience = setTimeout(
       () => session.destroy(new Error('the server does not respond')),
       connectTimeout,
     ).unref();
-    let failed: Error | undefined;
-    session.once('connect', () => session.setLocalWindowSize(windows.connection));
-    session.once('remoteSettings', () => {
-      clearTimeout(patience);
-      if (connecting !== session) return;
-      connecting = undefined;
-      if (isClosed) return session.close();
-      current = session;
-      trouble = undefined;
-      readyAt = performance.now();
-      used = 0;
-      watch(session);
-      changed();
-    });
-    session.on('error', (error) => (failed = error));
-    session.once('goaway', () => leave(session));
-    session.once('close', () => {
-      clearTimeout(patience);
-      draining.delete(session);
-      if (connecting === session) {
-        connecting = undefined;
-        trouble = failed ?? new Error('the connection was closed');
-        retry();
-        changed();
-      }
-      leave(session);
-    });
   }
 
   /** Uses a session for no more calls, and opens another one soon. */
-  function leave(session: ClientHttp2Session): void {
+  function leave(session: Session, isOver = false): void {
     if (current !== session) return;
     current = undefined;
-    if (!session.destroyed) {
-      draining.add(session);
-      const patience = setTimeout(() => session.destroy(), drainTimeout).unref();
-      session.once('close', () => clearTimeout(patience));
-    }
+    if (!isOver) draining.set(session, setTimeout(() => session.destroy(), drainTimeout).unref());
     if (performance.now() - readyAt >= stable) delay = backoff.first;
     retry();
     changed();
   }
 
   /** Ends a session whose server is gone without a word. */
-  function watch(session: ClientHttp2Session): void {
-    const pings = setInterval(() => {
-      if (calls === 0 || session.destroyed) return;
+  function watch(session: Session): NodeJS.Timeout {
+    return setInterval(() => {
+      if (calls === 0) return;
       const silent = () => session.destroy(new Error('the server does not answer'));
       const patience = setTimeout(silent, keepalive.timeout).unref();
       session.ping(() => clearTimeout(patience));
     }, keepalive.interval).unref();
-    session.once('close', () => clearInterval(pings));
   }
 
   begin();
   return {
-    isReady: () => current !== undefined && !current.closed && !current.destroyed,
-    request(headers) {
-      if (!current) throw new Error('not connected');
+    isReady: () => current?.isOpen() === true,
+    call(request) {
+      if (!current) {
+        const error = connectionError('not connected', undefined);
+        return { outcome: Promise.resolve({ error, isUnseen: true, hasResponded: false }), cancel: () => undefined };
+      }
       const session = current;
-      const stream = session.request(headers);
+      const attempt = session.call(request);
       calls += 1;
-      stream.once('close', () => (calls -= 1));
+      void attempt.outcome.finally(() => (calls -= 1));
       if ((used += 1) >= callsOfSession) {
         session.close();
         leave(session);
       }
-      return stream;
+      return attempt;
     },
     trouble: () => trouble,
     hurry() {
@@ -170,7 +157,7 @@ export function openConnection(options: {
       isClosed = true;
       clearTimeout(timer);
       timer = undefined;
-      for (const session of [current, connecting, ...draining]) {
+      for (const session of [current, connecting, ...draining.keys()]) {
         if (abort) session?.destroy();
         else session?.close();
       }

@@ -2,9 +2,10 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { findTrailerError } from '@connectrpc/connect/protocol-grpc';
 import { constants, type IncomingHttpHeaders } from 'node:http2';
 import { CallHeaders } from '#kit/guard/call-headers.ts';
+import type { Fields } from './reply.ts';
 
-/** Converts the fields of a response to the headers of a call, without those of HTTP/2 itself and of the status. */
-export function toCallHeaders(fields: IncomingHttpHeaders): CallHeaders {
+/** Takes the status from the fields of a response, or of its trailers. */
+export function toFields(fields: IncomingHttpHeaders): Fields {
   const headers = new CallHeaders();
   for (const name of Object.keys(fields)) {
     if (name.startsWith(':') || name === 'grpc-status' || name === 'grpc-message') continue;
@@ -12,7 +13,8 @@ export function toCallHeaders(fields: IncomingHttpHeaders): CallHeaders {
     if (Array.isArray(value)) for (const one of value) headers.append(name, one);
     else if (value !== undefined) headers.append(name, value);
   }
-  return headers;
+  const text = (name: string) => (fields[name] === undefined ? undefined : String(fields[name]));
+  return { http: text(':status'), status: text('grpc-status'), message: text('grpc-message'), headers };
 }
 
 /** Connect's codes, by number. */
@@ -20,19 +22,15 @@ const codes = new Map<string, Code>(
   Object.values(Code).flatMap((code) => (typeof code === 'string' ? [] : [[String(code), code] as const])),
 );
 
-/**
- * Returns the error in the trailers of a call, or undefined if it succeeded. Trailers without a valid status are an error.
- * @param trailer the same fields as headers of a call
- */
-export function errorIn(fields: IncomingHttpHeaders, trailer: CallHeaders): ConnectError | undefined {
-  const status = String(fields['grpc-status'] ?? '');
+/** Returns the error in the trailers of a call, or undefined if it succeeded. Trailers without a valid status are an error. */
+export function errorIn({ status = '', message = '', headers: trailer }: Fields): ConnectError | undefined {
   if (status === '0') return undefined;
   const code = codes.get(status);
   if (code === undefined) return new ConnectError('the response has no valid status', Code.Unknown, trailer);
   const all = new CallHeaders(trailer);
   try {
     all.set('grpc-status', status);
-    all.set('grpc-message', String(fields['grpc-message'] ?? ''));
+    all.set('grpc-message', message);
     const error = findTrailerError(all) ?? new ConnectError('', code, trailer);
     error.metadata.delete('grpc-status');
     error.metadata.delete('grpc-message');
@@ -45,20 +43,20 @@ export function errorIn(fields: IncomingHttpHeaders, trailer: CallHeaders): Conn
 
 /** Codes by the HTTP status of a response that is not gRPC's, for example of a proxy (doc/http-grpc-status-mapping.md of gRPC). */
 const byHttpStatus = new Map([
-  [400, Code.Internal],
-  [401, Code.Unauthenticated],
-  [403, Code.PermissionDenied],
-  [404, Code.Unimplemented],
-  [429, Code.Unavailable],
-  [502, Code.Unavailable],
-  [503, Code.Unavailable],
-  [504, Code.Unavailable],
+  ['400', Code.Internal],
+  ['401', Code.Unauthenticated],
+  ['403', Code.PermissionDenied],
+  ['404', Code.Unimplemented],
+  ['429', Code.Unavailable],
+  ['502', Code.Unavailable],
+  ['503', Code.Unavailable],
+  ['504', Code.Unavailable],
 ]);
 
 /** Returns the error of a response that is not gRPC's. */
-export function httpError(status: number | undefined): ConnectError {
-  const code = byHttpStatus.get(status ?? 0) ?? Code.Unknown;
-  return new ConnectError(`the response is not gRPC (HTTP ${status ?? 'without status'})`, code);
+export function httpError(status: string): ConnectError {
+  const code = byHttpStatus.get(status) ?? Code.Unknown;
+  return new ConnectError(`the response is not gRPC (HTTP ${status})`, code);
 }
 
 /** Codes by the error code of a reset stream (doc/PROTOCOL-HTTP2.md of gRPC). Others are INTERNAL. */
