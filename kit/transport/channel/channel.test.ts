@@ -10,6 +10,7 @@ import { StatusSchema } from '#gen/proto/google/rpc/status_pb.ts';
 import { reasonOf } from '#kit/errors/failure.ts';
 import { parseTarget } from './addresses.ts';
 import { type Channel, openChannel, type UnaryCall } from './channel.ts';
+import { openFramedSession } from './framing/session.ts';
 import { openNodeSession } from './node-session.ts';
 import { framed } from './reply.ts';
 import type { Address } from './session.ts';
@@ -79,7 +80,7 @@ const refuse = (stream: ServerHttp2Stream, fields: Record<string, string>) =>
 
 function open(addresses: readonly Address[] | (() => Promise<readonly Address[]>), limits = {}): Channel {
   const resolve = typeof addresses === 'function' ? addresses : async () => addresses;
-  const channel = openChannel({ authority: 'test:1', resolve }, openNodeSession, limits);
+  const channel = openChannel({ authority: 'test:1', resolve }, process.env['FR'] ? openFramedSession : openNodeSession, limits);
   closing.push(() => channel.close());
   return channel;
 }
