@@ -13,6 +13,7 @@ import { Client, type ClientDuplexStream, credentials, type Metadata, status, ty
 import { once } from 'node:events';
 import { parseTarget } from './channel/addresses.ts';
 import { openChannel } from './channel/channel.ts';
+import { openFramedSession } from './channel/framing/session.ts';
 import { openNodeSession } from './channel/node-session.ts';
 import { quietGrpc } from './quiet-grpc.ts';
 import { nameOf } from '#kit/contract/method-name.ts';
@@ -20,8 +21,9 @@ import { CallHeaders } from '#kit/guard/call-headers.ts';
 import { fromStatus, toHeaders, toMetadata } from '#kit/guard/grpc-metadata.ts';
 import { traced, type ClientOptions, type Outgoing, outgoing } from '#kit/call/outgoing.ts';
 
-/** What carries unary calls: node:http2 (channel/), or grpc-js, which carries streams in any case. */
-export type UnaryChannel = 'http2' | 'grpc-js';
+/** What carries unary calls: sessions of channel/, or grpc-js, which carries streams in any case. */
+const sessions = { frames: openFramedSession, http2: openNodeSession };
+export type UnaryChannel = keyof typeof sessions | 'grpc-js';
 
 /** A Transport over a gRPC channel. */
 export interface GrpcTransport extends Transport {
@@ -38,8 +40,8 @@ const maxResponse = 64 * 1024 * 1024;
  * unavailable, and detects dead connections by keepalive.
  * @param target `host:port`, or any name that gRPC resolves (`dns:///user:8082`)
  * @param services services that will be called, for the retry policy
- * @param options.channel what carries unary calls. Default `http2`, at half the cost; forms of names that only grpc-js
- * knows (`unix:`) go over grpc-js
+ * @param options.channel what carries unary calls. Default `frames`, at the least cost; forms of names that only
+ * grpc-js knows (`unix:`) go over grpc-js
  */
 export function createGrpcTransport(
   target: string,
@@ -57,8 +59,9 @@ export function createGrpcTransport(
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
   });
-  const parsed = options.channel === 'grpc-js' ? undefined : parseTarget(target);
-  const channel = parsed && openChannel(parsed, openNodeSession);
+  const { channel: carrier = 'frames' } = options;
+  const parsed = parseTarget(target);
+  const channel = parsed && carrier !== 'grpc-js' ? openChannel(parsed, sessions[carrier]) : undefined;
   return {
     close() {
       channel?.close();

@@ -3,7 +3,7 @@ import { ConnectionFault, errorCode } from './frames.ts';
 import { decodeHuffman } from './huffman.ts';
 
 /** The static table (RFC 7541 appendix A), from index 1. */
-const staticTable: readonly (readonly [name: string, value: string])[] = [
+export const staticTable: readonly (readonly [name: string, value: string])[] = [
   [':authority', ''],
   ...[':method GET', ':method POST', ':path /', ':path /index.html', ':scheme http', ':scheme https'].map(pair),
   ...['200', '204', '206', '304', '400', '404', '500'].map((status) => [':status', status] as const),

@@ -43,14 +43,8 @@ interface Call {
   id: number;
   /** Whether the fields of the response are there. */
   hasHead: boolean;
-  /** Bytes that the server may send, and how many it was not told that it may send more for. */
-  window: Window;
-}
-
-/** What the server may send. */
-interface Window {
-  left: number;
-  unreported: number;
+  /** Bytes of data since the server was last allowed to send more. */
+  taken: number;
 }
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -65,7 +59,7 @@ class FramedSession implements Session {
   readonly #sender: Sender;
   readonly #encode: (request: Request) => Buffer;
   readonly #events: SessionEvents;
-  readonly #reader = new FrameReader((...frameParts) => this.#handle(...frameParts));
+  readonly #reader = new FrameReader((type, flags, stream, payload) => this.#handle(type, flags, stream, payload));
   #state: 'connecting' | 'open' | 'leaving' | 'ended' = 'connecting';
   #cause: Error | undefined;
 
@@ -74,7 +68,8 @@ class FramedSession implements Session {
   readonly #waiting = new Set<Call>();
   #nextId = 1;
   #maxCalls = Infinity;
-  readonly #window: Window = { left: windows.connection, unreported: 0 };
+  /** As that of a call, for all streams. */
+  #taken = 0;
   #block: HeaderBlock | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
@@ -109,8 +104,7 @@ class FramedSession implements Session {
 
   call(request: Request): Attempt {
     const { promise: outcome, resolve: settle } = Promise.withResolvers<Answer | Failed>();
-    const window = { left: windows.stream, unreported: 0 };
-    const call: Call = { request, reply: new Reply(request.maxBytes), settle, id: 0, hasHead: false, window };
+    const call: Call = { request, reply: new Reply(request.maxBytes), settle, id: 0, hasHead: false, taken: 0 };
     if (this.#state !== 'open') settle(unseen('the connection was closed', this.#cause));
     else if (this.#calls.size < this.#maxCalls) this.#send(call);
     else this.#waiting.add(call);
@@ -271,27 +265,20 @@ class FramedSession implements Session {
   #onData(call: Call | undefined, flags: number, payload: Buffer): void {
     const content = contentOf(flags, payload, false);
     const isLast = (flags & frameFlag.endStream) !== 0;
-    if (!this.#take(this.#window, 0, payload.length, windows.connection)) throw overrun();
+    this.#taken += payload.length;
+    if (this.#taken >= windows.connection / 2) {
+      this.#outbox.push(numberFrame(frameType.windowUpdate, 0, this.#taken));
+      this.#taken = 0;
+    }
     if (!call) return;
     if (!call.hasHead) return this.#reset(call, errorCode.protocol, resetError(errorCode.protocol));
-    if (!isLast && !this.#take(call.window, call.id, payload.length, windows.stream)) {
-      return this.#reset(call, errorCode.flowControl, resetError(errorCode.flowControl));
+    call.taken += payload.length;
+    if (call.taken >= windows.stream / 2 && !isLast) {
+      this.#outbox.push(numberFrame(frameType.windowUpdate, call.id, call.taken));
+      call.taken = 0;
     }
     call.reply.data(content);
     this.#proceed(call, isLast);
-  }
-
-  /** Counts received bytes, and lets the server send more in time. Returns false if it has sent more than it may. */
-  #take(window: Window, stream: number, bytes: number, whole: number): boolean {
-    window.left -= bytes;
-    window.unreported += bytes;
-    if (window.left < 0) return false;
-    if (window.unreported >= whole / 2) {
-      this.#outbox.push(numberFrame(frameType.windowUpdate, stream, window.unreported));
-      window.left += window.unreported;
-      window.unreported = 0;
-    }
-    return true;
   }
 
   #onFields(stream: number, flags: number, block: Buffer): void {
@@ -404,8 +391,4 @@ function ofConnection(stream: number): void {
 
 function violation(message: string): ConnectionFault {
   return new ConnectionFault(errorCode.protocol, message);
-}
-
-function overrun(): ConnectionFault {
-  return new ConnectionFault(errorCode.flowControl, 'the server sent more than it may');
 }

@@ -1,0 +1,477 @@
+import { Code } from '@connectrpc/connect';
+import { afterEach, describe, expect, test } from 'vitest';
+import { CallHeaders } from '#kit/guard/call-headers.ts';
+import { framed } from '../reply.ts';
+import { type Request, type Session, windows } from '../session.ts';
+import { errorCode, frame, frameFlag, frameType, numberFrame, setting, settingsFrame } from './frames.ts';
+import { noSettings, type RawPeer, type RawServer, startRawServer } from './raw-server.ts';
+import { openFramedSession } from './session.ts';
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+interface Rig {
+  readonly server: RawServer;
+  readonly session: Session;
+  readonly peer: RawPeer;
+  readonly events: string[];
+  readonly closed: Promise<Error | undefined>;
+}
+
+/** Opens a session to a server that the test plays. */
+async function open(settings: Buffer = noSettings): Promise<Rig> {
+  const server = await startRawServer();
+  closing.push(() => server.close());
+  const events: string[] = [];
+  const ready = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<Error | undefined>();
+  const session = openFramedSession(server.address, 'test:1', {
+    ready: () => ready.resolve(void events.push('ready')),
+    leaving: () => void events.push('leaving'),
+    closed(error) {
+      events.push('closed');
+      closed.resolve(error);
+      ready.resolve();
+    },
+  });
+  closing.push(() => session.destroy());
+  const peer = await server.accept();
+  peer.send(settings);
+  await ready.promise;
+  return { server, session, peer, events, closed: closed.promise };
+}
+
+const request = (changes: Partial<Request> = {}): Request => ({
+  path: '/t.T/Call',
+  timeout: undefined,
+  header: new CallHeaders(),
+  body: framed(Buffer.from('hi')),
+  maxBytes: 1_000_000,
+  ...changes,
+});
+
+const { endHeaders, endStream, padded, priority, ack } = frameFlag;
+const field = (name: string, value: string) =>
+  Buffer.concat([Buffer.of(0, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)]);
+const ok = Buffer.concat([Buffer.of(0x88), field('content-type', 'application/grpc')]);
+const done = field('grpc-status', '0');
+const head = (stream: number, block: Buffer = ok, flags: number = endHeaders) =>
+  frame(frameType.headers, flags, stream, block);
+const trailers = (stream: number, block: Buffer = done) => head(stream, block, endHeaders | endStream);
+const data = (stream: number, text: string) => frame(frameType.data, 0, stream, framed(Buffer.from(text)));
+const answer = (stream: number, text = 'yes') => [head(stream), data(stream, text), trailers(stream)];
+
+/** Returns the text of an answer, or the error as text. */
+async function resultOf({ outcome }: ReturnType<Session['call']>): Promise<string> {
+  const result = await outcome;
+  if ('message' in result) return Buffer.from(result.message).toString();
+  return `${Code[result.error.code]}${result.isUnseen ? ', unseen' : ''}`;
+}
+
+/** The numbers of RST_STREAM frames. */
+const resetOf = async (peer: RawPeer) => {
+  const { stream, payload } = await peer.next(frameType.resetStream);
+  return [stream, payload.readUInt32BE(0)];
+};
+
+test('a session is ready with the settings of the server, allows no table and no push, and acknowledges', async () => {
+  const { session, peer, events } = await open();
+  expect(events).toEqual(['ready']);
+  const { payload } = await peer.next(frameType.settings);
+  const settings = new Map<number, number>();
+  for (let at = 0; at < payload.length; at += 6) settings.set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+  expect(settings.get(setting.headerTableSize)).toBe(0);
+  expect(settings.get(setting.enablePush)).toBe(0);
+  expect(settings.get(setting.initialWindowSize)).toBe(windows.stream);
+  expect((await peer.next(frameType.settings)).flags).toBe(ack);
+  const call = session.call(request());
+  await peer.next(frameType.headers);
+  peer.send(...answer(1));
+  expect(await resultOf(call)).toBe('yes');
+});
+
+describe('a violation ends the connection with its code, and the calls', () => {
+  const { protocol, frameSize, flowControl, compression, enhanceYourCalm } = errorCode;
+  const zeros = (length: number) => Buffer.alloc(length);
+  test.each<[string, readonly Buffer[], number]>([
+    ['a frame larger than 16,384 bytes', [frame(frameType.data, 0, 1, zeros(16_385))], frameSize],
+    ['a push', [frame(frameType.pushPromise, endHeaders, 1, Buffer.concat([zeros(4), ok]))], protocol],
+    ['a response to a stream that was not opened', [head(3)], protocol],
+    ['a response on a stream of the server', [head(2)], protocol],
+    ['data on the connection', [frame(frameType.data, 0, 0, zeros(1))], protocol],
+    ['a reset of a stream that was not opened', [numberFrame(frameType.resetStream, 5, 0)], protocol],
+    ['a reset of the wrong size', [frame(frameType.resetStream, 0, 1, zeros(5))], frameSize],
+    ['a continuation without a beginning', [frame(frameType.continuation, endHeaders, 1, ok)], protocol],
+    ['an interrupted list of fields', [head(1, ok, 0), frame(frameType.ping, 0, 0, zeros(8))], protocol],
+    [
+      'a list that goes on on another stream',
+      [head(1, ok, 0), frame(frameType.continuation, endHeaders, 3, ok)],
+      protocol,
+    ],
+    [
+      'a list of fields in too many frames',
+      [head(1, ok, 0), ...Array.from({ length: 40 }, () => frame(frameType.continuation, 0, 1, zeros(0)))],
+      enhanceYourCalm,
+    ],
+    [
+      'a list of fields of too many bytes',
+      [
+        head(1, zeros(16_384), 0),
+        ...Array.from({ length: 4 }, () => frame(frameType.continuation, 0, 1, zeros(16_384))),
+      ],
+      enhanceYourCalm,
+    ],
+    ['a field of a dynamic table', [head(1, Buffer.of(0xbe))], compression],
+    ['more padding than content', [frame(frameType.headers, endHeaders | padded, 1, Buffer.of(9, 0x88))], protocol],
+    ['padding without its length', [frame(frameType.data, padded, 1, zeros(0))], frameSize],
+    ['a priority that is cut', [frame(frameType.headers, endHeaders | priority, 1, zeros(3))], protocol],
+    ['a priority of the wrong size', [frame(frameType.priority, 0, 1, zeros(4))], frameSize],
+    ['a ping of the wrong size', [frame(frameType.ping, 0, 0, zeros(7))], frameSize],
+    ['a ping on a stream', [frame(frameType.ping, 0, 1, zeros(8))], protocol],
+    ['settings of the wrong size', [frame(frameType.settings, 0, 0, zeros(5))], frameSize],
+    ['settings on a stream', [frame(frameType.settings, 0, 1, zeros(0))], protocol],
+    ['an acknowledgement with settings', [frame(frameType.settings, ack, 0, zeros(6))], frameSize],
+    ['a server that allows to push', [settingsFrame([[setting.enablePush, 1]])], protocol],
+    ['a window of 2^31', [settingsFrame([[setting.initialWindowSize, 2 ** 31]])], flowControl],
+    ['frames of less than 16,384 bytes', [settingsFrame([[setting.maxFrameSize, 16_383]])], protocol],
+    ['frames of 2^24 bytes', [settingsFrame([[setting.maxFrameSize, 2 ** 24]])], protocol],
+    ['a GOAWAY of the wrong size', [frame(frameType.goAway, 0, 0, zeros(7))], frameSize],
+    ['a window enlarged by nothing', [numberFrame(frameType.windowUpdate, 0, 0)], protocol],
+    ['an update of the wrong size', [frame(frameType.windowUpdate, 0, 0, zeros(3))], frameSize],
+    ['a window above 2^31 - 1', [numberFrame(frameType.windowUpdate, 0, 2 ** 31 - 1)], flowControl],
+    ['an update of a stream that was not opened', [numberFrame(frameType.windowUpdate, 3, 1)], protocol],
+  ])('%s', async (_, frames, code) => {
+    const { session, peer, closed } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    peer.send(...frames);
+    expect(await resultOf(call)).toBe('Unavailable');
+    const { payload } = await peer.next(frameType.goAway);
+    expect(payload.readUInt32BE(4)).toBe(code);
+    expect(await closed).toBeInstanceOf(Error);
+    expect(session.isOpen()).toBe(false);
+    expect(await resultOf(session.call(request()))).toBe('Unavailable, unseen');
+  });
+
+  test.each([
+    ['another first frame than SETTINGS', frame(frameType.ping, 0, 0, Buffer.alloc(8))],
+    ['a server of HTTP/1', Buffer.from('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n')],
+  ])('%s', async (_, bytes) => {
+    const { events, closed } = await open(bytes);
+    expect(await closed).toBeInstanceOf(Error);
+    expect(events).toEqual(['closed']);
+  });
+
+  test('the window of the connection grows as data comes, also that of calls which have ended', async () => {
+    const { session, peer, closed } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    call.cancel();
+    const whole = frame(frameType.data, 0, 1, zeros(16_384));
+    // Twice the window in all, while the client takes it.
+    for (let sent = 0; sent < 2 * windows.connection; sent += 16_384) {
+      peer.send(whole);
+      if (sent % (1024 * 1024) === 0) await settled(peer);
+    }
+    const updates = peer.frames.filter(({ type }) => type === frameType.windowUpdate);
+    expect(updates.map(({ payload }) => payload.readUInt32BE(0)).slice(1)).toEqual(
+      updates.slice(1).map(() => windows.connection / 2),
+    );
+    expect(updates.length).toBeGreaterThanOrEqual(4);
+    expect(session.isOpen()).toBe(true);
+    session.destroy();
+    await closed;
+  });
+});
+
+describe('a malformed response resets its stream only', () => {
+  test.each<[string, (stream: number) => Buffer[]]>([
+    ['without a status', (id) => [head(id, field('a', 'b'))]],
+    ['with a field before the status', (id) => [head(id, Buffer.concat([field('a', 'b'), Buffer.of(0x88)]))]],
+    ['with two statuses', (id) => [head(id, Buffer.of(0x88, 0x88))]],
+    ['with a status that is no number', (id) => [head(id, field(':status', 'x'))]],
+    ['with an unknown pseudo-field', (id) => [head(id, Buffer.concat([ok, field(':x', 'b')]))]],
+    ['with an upper-case name', (id) => [head(id, Buffer.concat([ok, field('A', 'b')]))]],
+    ['with an empty name', (id) => [head(id, Buffer.concat([ok, field('', 'b')]))]],
+    ['with a line break in a value', (id) => [head(id, Buffer.concat([ok, field('a', 'b\r\nc')]))]],
+    ['with a field of HTTP/1', (id) => [head(id, Buffer.concat([ok, field('connection', 'close')]))]],
+    ['that begins with data', (id) => [data(id, 'x')]],
+    ['with a status in the trailers', (id) => [head(id), trailers(id, Buffer.concat([Buffer.of(0x88), done]))]],
+    ['with trailers that do not end it', (id) => [head(id), head(id, done)]],
+    ['that is only information', (id) => [head(id, field(':status', '100'), endHeaders | endStream)]],
+  ])('%s', async (_, frames) => {
+    const { session, peer } = await open();
+    const [bad, good] = [session.call(request()), session.call(request())];
+    await peer.next(frameType.headers);
+    peer.send(...frames(1), ...answer(3));
+    expect(await resultOf(bad)).toBe('Internal');
+    expect(await resetOf(peer)).toEqual([1, errorCode.protocol]);
+    expect(await resultOf(good)).toBe('yes');
+  });
+
+  test('a list of fields above the limit', async () => {
+    const { session, peer } = await open();
+    const [bad, good] = [session.call(request()), session.call(request())];
+    await peer.next(frameType.headers);
+    // Indexed fields count more than they are long.
+    peer.send(head(1, Buffer.alloc(3_000, 0x88)), ...answer(3));
+    expect(await resultOf(bad)).toBe('ResourceExhausted');
+    expect(await resultOf(good)).toBe('yes');
+  });
+
+  test('the window of a stream grows as data comes', async () => {
+    const { session, peer } = await open();
+    const call = session.call(request({ maxBytes: 10 * windows.stream }));
+    await peer.next(frameType.headers);
+    const body = framed(Buffer.alloc(3 * windows.stream));
+    peer.send(head(1));
+    for (let at = 0; at < body.length; at += 16_384) {
+      peer.send(frame(frameType.data, 0, 1, body.subarray(at, at + 16_384)));
+      if (at % (256 * 1024) === 0) await settled(peer);
+    }
+    peer.send(trailers(1));
+    expect(await call.outcome).toMatchObject({ message: { length: 3 * windows.stream } });
+    const updates = peer.frames.filter(({ type, stream }) => type === frameType.windowUpdate && stream === 1);
+    expect(updates.map(({ payload }) => payload.readUInt32BE(0))).toEqual(updates.map(() => windows.stream / 2));
+  });
+});
+
+describe('what a server may do', () => {
+  test('informational responses, padding, priority, unknown frames and settings, and updates after the end', async () => {
+    const { session, peer } = await open(
+      settingsFrame([
+        [0x99, 1],
+        [setting.headerTableSize, 0],
+      ]),
+    );
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    const pad = (content: Buffer) => Buffer.concat([Buffer.of(3), content, Buffer.alloc(3)]);
+    peer.send(
+      head(1, field(':status', '103')),
+      frame(0x77, 0xff, 1, Buffer.alloc(20)),
+      frame(frameType.headers, endHeaders | padded | priority, 1, pad(Buffer.concat([Buffer.alloc(5), ok]))),
+      frame(frameType.priority, 0, 9, Buffer.alloc(5)),
+      frame(frameType.data, padded, 1, pad(framed(Buffer.from('yes')))),
+      frame(frameType.data, 0, 1, Buffer.of()),
+      trailers(1),
+      numberFrame(frameType.windowUpdate, 1, 5),
+      numberFrame(frameType.resetStream, 1, errorCode.none),
+    );
+    expect(await resultOf(call)).toBe('yes');
+    const next = session.call(request());
+    await peer.next(frameType.headers);
+    peer.send(...answer(3, 'again'));
+    expect(await resultOf(next)).toBe('again');
+  });
+
+  test('a list of fields may be cut anywhere', async () => {
+    const { session, peer } = await open();
+    for (let cut = 0, stream = 1; cut <= ok.length; cut += 1, stream += 2) {
+      const call = session.call(request());
+      const rest = frame(frameType.continuation, endHeaders, stream, ok.subarray(cut));
+      peer.send(head(stream, ok.subarray(0, cut), 0), rest, data(stream, 'yes'), trailers(stream));
+      expect(await resultOf(call)).toBe('yes');
+    }
+  });
+
+  test('bytes may come in pieces of any size', async () => {
+    const { session, peer } = await open();
+    for (const [index, size] of [1, 2, 7, 8, 9, 10, 11, 30].entries()) {
+      const call = session.call(request());
+      await peer.next(frameType.headers);
+      const bytes = Buffer.concat(answer(1 + 2 * index));
+      for (let at = 0; at < bytes.length; at += size) {
+        peer.send(bytes.subarray(at, at + size));
+        await new Promise(setImmediate);
+      }
+      expect(await resultOf(call)).toBe('yes');
+    }
+  });
+
+  test('a ping is answered with its content', async () => {
+    const { peer } = await open();
+    peer.send(frame(frameType.ping, 0, 0, Buffer.from('12345678')));
+    expect(await peer.next(frameType.ping)).toMatchObject({ flags: ack, payload: Buffer.from('12345678') });
+  });
+
+  test('a response that ends before the request is whole stops the request', async () => {
+    const { session, peer } = await open();
+    const call = session.call(request({ body: framed(Buffer.alloc(100_000)) }));
+    await peer.next(frameType.headers);
+    peer.send(trailers(1, Buffer.concat([ok, field('grpc-status', '8')])));
+    expect(await resultOf(call)).toBe('ResourceExhausted');
+    expect(await resetOf(peer)).toEqual([1, errorCode.none]);
+    peer.send(numberFrame(frameType.windowUpdate, 0, 100_000), numberFrame(frameType.windowUpdate, 1, 100_000));
+    expect(await settled(peer)).toBe(65_535);
+  });
+
+  test('a reset ends a call, which the server has not seen if it says so', async () => {
+    const { session, peer } = await open();
+    const calls = [session.call(request()), session.call(request())];
+    await peer.next(frameType.headers);
+    peer.send(numberFrame(frameType.resetStream, 1, errorCode.refusedStream));
+    peer.send(numberFrame(frameType.resetStream, 3, errorCode.cancel));
+    expect(await Promise.all(calls.map(resultOf))).toEqual(['Unavailable, unseen', 'Canceled']);
+  });
+});
+
+/** Waits until the session has acted on all that the server sent, and returns the bytes of data that it has sent. */
+async function settled(peer: RawPeer): Promise<number> {
+  peer.send(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
+  await peer.next(frameType.ping);
+  return peer.frames.reduce((sum, one) => sum + (one.type === frameType.data ? one.payload.length : 0), 0);
+}
+
+describe('requests', () => {
+  test('wait for the window of the connection, in turn', async () => {
+    const { session, peer } = await open();
+    const body = framed(Buffer.alloc(50_000));
+    const calls = [session.call(request({ body })), session.call(request({ body }))];
+    expect(await settled(peer)).toBe(65_535);
+    peer.send(numberFrame(frameType.windowUpdate, 0, 1));
+    expect(await settled(peer)).toBe(65_536);
+    peer.send(numberFrame(frameType.windowUpdate, 0, 1_000_000));
+    expect(await settled(peer)).toBe(2 * body.length);
+    peer.send(...answer(1), ...answer(3));
+    expect(await Promise.all(calls.map(resultOf))).toEqual(['yes', 'yes']);
+  });
+
+  test('wait for the window of their stream, also if the server makes it smaller than what was sent', async () => {
+    const { session, peer } = await open(settingsFrame([[setting.initialWindowSize, 100]]));
+    void session.call(request({ body: framed(Buffer.alloc(995)) }));
+    expect(await settled(peer)).toBe(100);
+    peer.send(settingsFrame([[setting.initialWindowSize, 0]]), numberFrame(frameType.windowUpdate, 1, 100));
+    expect(await settled(peer)).toBe(100);
+    peer.send(numberFrame(frameType.windowUpdate, 1, 1));
+    expect(await settled(peer)).toBe(101);
+    peer.send(settingsFrame([[setting.initialWindowSize, 1_000]]));
+    expect(await settled(peer)).toBe(1_000);
+    expect(peer.frames.findLast(({ type }) => type === frameType.data)?.flags).toBe(endStream);
+  });
+
+  test('of which a stream gets too large a window end, and no other', async () => {
+    const { session, peer } = await open();
+    const body = framed(Buffer.alloc(100_000));
+    const [bad, zero] = [session.call(request({ body })), session.call(request({ body }))];
+    await peer.next(frameType.headers);
+    for (const bytes of [1, 2 ** 31 - 1]) peer.send(numberFrame(frameType.windowUpdate, 1, bytes));
+    peer.send(numberFrame(frameType.windowUpdate, 3, 0));
+    expect(await Promise.all([resultOf(bad), resultOf(zero)])).toEqual(['Internal', 'Internal']);
+    expect([await resetOf(peer), await resetOf(peer)]).toEqual([
+      [1, errorCode.flowControl],
+      [3, errorCode.protocol],
+    ]);
+    expect(session.isOpen()).toBe(true);
+  });
+
+  test('are cut into frames of the size that the server takes', async () => {
+    const { session, peer } = await open(
+      settingsFrame([
+        [setting.maxFrameSize, 16_384],
+        [setting.initialWindowSize, 1_000_000],
+      ]),
+    );
+    peer.send(numberFrame(frameType.windowUpdate, 0, 1_000_000));
+    const header = new CallHeaders({ 'x-long': 'x'.repeat(40_000) });
+    void session.call(request({ header, body: framed(Buffer.alloc(40_000)) }));
+    await settled(peer);
+    const sizes = (types: readonly number[]) =>
+      peer.frames.filter(({ type }) => types.includes(type)).map(({ payload }) => payload.length);
+    expect(sizes([frameType.data])).toEqual([16_384, 16_384, 40_005 - 32_768]);
+    expect(sizes([frameType.headers, frameType.continuation])).toMatchObject([16_384, 16_384, expect.any(Number)]);
+  });
+
+  test('wait while the server allows no more at once, and are not sent if they are cancelled meanwhile', async () => {
+    const { session, peer } = await open(settingsFrame([[setting.maxConcurrentStreams, 1]]));
+    const calls = [1, 2, 3].map(() => session.call(request()));
+    await settled(peer);
+    const sent = () => peer.frames.filter(({ type }) => type === frameType.headers).map(({ stream }) => stream);
+    expect(sent()).toEqual([1]);
+    calls[1]!.cancel();
+    expect(await resultOf(calls[1]!)).toBe('Canceled');
+    peer.send(...answer(1));
+    expect(await resultOf(calls[0]!)).toBe('yes');
+    await settled(peer);
+    expect(sent()).toEqual([1, 3]);
+    peer.send(...answer(3));
+    expect(await resultOf(calls[2]!)).toBe('yes');
+    const more = [1, 2, 3].map(() => session.call(request()));
+    peer.send(settingsFrame([[setting.maxConcurrentStreams, 3]]));
+    await settled(peer);
+    expect(sent()).toEqual([1, 3, 5, 7, 9]);
+    peer.send(...answer(5), ...answer(7), ...answer(9));
+    await Promise.all(more.map(resultOf));
+  });
+
+  test('that are cancelled reset their stream, and what still comes is ignored', async () => {
+    const { session, peer } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    peer.send(head(1));
+    call.cancel();
+    call.cancel();
+    expect(await resultOf(call)).toBe('Canceled');
+    expect(await resetOf(peer)).toEqual([1, errorCode.cancel]);
+    peer.send(data(1, 'late'), trailers(1));
+    await settled(peer);
+    expect(peer.frames.filter(({ type }) => type === frameType.resetStream)).toHaveLength(1);
+    expect(session.isOpen()).toBe(true);
+  });
+});
+
+describe('the end', () => {
+  const goAway = (last: number, code: number = errorCode.none) => {
+    const payload = Buffer.alloc(8);
+    payload.writeUInt32BE(last, 0);
+    payload.writeUInt32BE(code, 4);
+    return frame(frameType.goAway, 0, 0, payload);
+  };
+
+  test('after a GOAWAY the calls that it names end, later ones were not seen, and the connection closes', async () => {
+    const { session, peer, events, closed } = await open();
+    const calls = [session.call(request()), session.call(request())];
+    await peer.next(frameType.headers);
+    peer.send(goAway(2 ** 31 - 1));
+    await expect.poll(() => events).toContain('leaving');
+    expect(await resultOf(session.call(request()))).toBe('Unavailable, unseen');
+    peer.send(goAway(1), ...answer(1));
+    expect(await Promise.all(calls.map(resultOf))).toEqual(['yes', 'Unavailable, unseen']);
+    expect(await closed).toBeUndefined();
+    expect(events).toEqual(['ready', 'leaving', 'closed']);
+  });
+
+  test('closing waits for the calls in progress', async () => {
+    const { session, peer, closed } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    session.close();
+    session.close();
+    expect(session.isOpen()).toBe(false);
+    peer.send(...answer(1));
+    expect(await resultOf(call)).toBe('yes');
+    await peer.next(frameType.goAway);
+    expect(await closed).toBeUndefined();
+  });
+
+  test('destroying ends the calls at once, sent or not', async () => {
+    const { session, peer, closed } = await open(settingsFrame([[setting.maxConcurrentStreams, 1]]));
+    const calls = [session.call(request()), session.call(request())];
+    await peer.next(frameType.headers);
+    session.destroy(new Error('enough'));
+    expect(await Promise.all(calls.map(resultOf))).toEqual(['Unavailable', 'Unavailable, unseen']);
+    expect(await closed).toMatchObject({ message: 'enough' });
+  });
+
+  test('a server that asks for answers and reads none of them is left', async () => {
+    const { peer, closed } = await open();
+    peer.socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 500 }, () => frame(frameType.ping, 0, 0, Buffer.alloc(8))));
+    peer.socket.on('error', () => undefined);
+    const sender = setInterval(() => peer.socket.write(pings), 1);
+    expect(await closed).toMatchObject({ message: 'too many frames' });
+    clearInterval(sender);
+  });
+});
