@@ -91,6 +91,8 @@ const errorOf = (work: Promise<unknown>): Promise<ConnectError> =>
     (error: unknown) => ConnectError.from(error),
   );
 
+const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
 /** What every channel does, whatever carries its frames. */
 export function channelSuite(openSession: OpenSession): void {
   function open(addresses: readonly Address[] | (() => Promise<readonly Address[]>), limits = {}): Channel {
@@ -287,7 +289,6 @@ export function channelSuite(openSession: OpenSession): void {
       const server = await serve(echo);
       const channel = open([server.address]);
       await channel.unary(call());
-      const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
       const before = timers();
       for (let n = 0; n < 50; n += 1) await channel.unary(call({ timeoutMs: 60_000 }));
       expect(timers()).toBeLessThanOrEqual(before);

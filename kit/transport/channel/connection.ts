@@ -141,7 +141,7 @@ export function openConnection(options: {
       const session = current;
       const attempt = session.call(request);
       calls += 1;
-      void attempt.outcome.finally(() => (calls -= 1));
+      attempt.outcome.finally(() => (calls -= 1)).catch(() => undefined);
       if ((used += 1) >= callsOfSession) {
         session.close();
         leave(session);

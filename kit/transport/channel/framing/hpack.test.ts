@@ -1,4 +1,4 @@
-import fc, { type Arbitrary } from 'fast-check';
+import * as fc from 'fast-check';
 import { once } from 'node:events';
 import { createServer, type OutgoingHttpHeaders } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -143,7 +143,7 @@ describe('with node:http2', () => {
     if ('message' in outcome) return outcome;
     throw outcome.error;
   }
-  const textOf = (codes: Arbitrary<number>, maxLength: number) =>
+  const textOf = (codes: fc.Arbitrary<number>, maxLength: number) =>
     fc.string({ unit: codes.map((code) => String.fromCodePoint(code)), maxLength, size: 'max' });
 
   test('requests are read as they were meant, whatever the length of a value', async () => {
@@ -190,24 +190,28 @@ describe('with node:http2', () => {
     expect(names).toHaveLength(45);
     const { header } = await answerOf(Object.fromEntries(names.map((name) => [name, `of ${name}`])));
     for (const name of names) expect(header.get(name)).toBe(`of ${name}`);
-    for (const [name, value] of staticTable) {
-      if (name === ':status' && value !== '200') {
-        const error: unknown = await answerOf({ ':status': Number(value) }).catch((thrown: unknown) => thrown);
-        expect(error).toMatchObject({ rawMessage: `the response is not gRPC (HTTP ${value})` });
-      }
+    const statuses = staticTable.flatMap(([name, value]) => (name === ':status' && value !== '200' ? [value] : []));
+    expect(statuses).toHaveLength(6);
+    for (const value of statuses) {
+      const error: unknown = await answerOf({ ':status': Number(value) }).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ rawMessage: `the response is not gRPC (HTTP ${value})` });
     }
   });
 });
 
 test('a block of random bytes is read or refused, and nothing else happens', () => {
+  const read = (block: Buffer, areTrailers: boolean): unknown => {
+    try {
+      return readResponse(block, areTrailers);
+    } catch (error) {
+      return error;
+    }
+  };
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
       for (const areTrailers of [true, false]) {
-        try {
-          readResponse(Buffer.from(bytes), areTrailers);
-        } catch (error) {
-          expect(error).toBeInstanceOf(ConnectionFault);
-        }
+        const result = read(Buffer.from(bytes), areTrailers);
+        expect(result instanceof Error ? result : new ConnectionFault(0, '')).toBeInstanceOf(ConnectionFault);
       }
     }),
     { numRuns: 5_000 },

@@ -29,6 +29,12 @@ function fault(message: string): ConnectionFault {
   return new ConnectionFault(errorCode.compression, message);
 }
 
+function entry(index: number): readonly [string, string] {
+  const found = staticTable[index - 1];
+  if (!found) throw fault('an index is not in the table');
+  return found;
+}
+
 /**
  * Reads a block of fields. The client allows no dynamic table, so that a block means the same at any time.
  * @returns false if the fields are longer than `maxFieldBytes`: not all were read
@@ -59,12 +65,6 @@ export function readBlock(block: Buffer, each: (name: string, value: string) => 
     at += length;
     if (at > block.length) throw fault('a text has no end');
     return first >= 0x80 ? decodeHuffman(block, from, at) : block.toString('latin1', from, at);
-  }
-
-  function entry(index: number): readonly [string, string] {
-    const found = staticTable[index - 1];
-    if (!found) throw fault('an index is not in the table');
-    return found;
   }
 
   while (at < block.length) {
