@@ -31,12 +31,15 @@ export function framed(message: Uint8Array): Buffer {
   return frame;
 }
 
+const none = new Uint8Array(0);
+
 /** Collects the response to a unary call. */
 export class Reply {
   #header: CallHeaders | undefined;
   #trailer: Fields | undefined;
   #problem: ConnectError | undefined;
-  readonly #chunks: Uint8Array[] = [];
+  /** What came of the body, in a buffer that may be longer. */
+  #body: Uint8Array = none;
   #received = 0;
   readonly #maxBytes: number;
 
@@ -71,14 +74,27 @@ export class Reply {
     }
   }
 
-  /** @param chunk is kept */
+  /** @param chunk may be kept */
   data(chunk: Uint8Array): void {
-    if (this.#problem) return;
-    this.#chunks.push(chunk);
-    this.#received += chunk.length;
-    if (this.#received > this.#maxBytes + prefix) {
+    if (this.#problem || chunk.length === 0) return;
+    const end = this.#received + chunk.length;
+    if (end > this.#maxBytes + prefix) {
+      this.#body = none;
       this.#problem = new ConnectError('the response is too large', Code.ResourceExhausted);
+      return;
     }
+    if (this.#received === 0) {
+      this.#body = chunk;
+    } else {
+      // Not a list of chunks: each may be small, and a part of a larger buffer that it would keep.
+      if (end > this.#body.length) {
+        const larger = Buffer.allocUnsafe(2 * end);
+        larger.set(this.#body.subarray(0, this.#received));
+        this.#body = larger;
+      }
+      this.#body.set(chunk, this.#received);
+    }
+    this.#received = end;
   }
 
   /** Returns the answer or the error of the response; undefined if it has not ended. */
@@ -87,8 +103,7 @@ export class Reply {
     if (!this.#trailer) return undefined;
     const error = errorIn(this.#trailer);
     if (error) return error;
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#received);
-    const message = messageIn(body);
+    const message = messageIn(this.#body.subarray(0, this.#received));
     if (!message) return new ConnectError('the response is not one uncompressed message', Code.Internal);
     return { header: this.#header ?? new CallHeaders(), trailer: this.#trailer.headers, message };
   }

@@ -80,7 +80,7 @@ export const fixedFields = {
 
 /** Headers that only the channel sets. */
 const ownHeader =
-  /^(?:grpc-|(?:content-type|te|host|connection|keep-alive|proxy-connection|upgrade|user-agent|content-length|transfer-encoding)$)/;
+  /^(?:grpc-|(?:content-type|te|host|connection|keep-alive|proxy-connection|upgrade|http2-settings|user-agent|content-length|transfer-encoding)$)/;
 
 /**
  * Whether a header of a call is sent. gRPC metadata is printable ASCII only: other values, which a browser may send, are

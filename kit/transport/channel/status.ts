@@ -67,8 +67,9 @@ const byReset = new Map<number, Code>([
   [constants.NGHTTP2_INADEQUATE_SECURITY, Code.PermissionDenied],
 ]);
 
-/** Returns the error of a stream that the server reset. */
+/** Returns the error of a stream that was reset, or (code 0) that ended without a status. */
 export function resetError(code: number): ConnectError {
+  if (code === constants.NGHTTP2_NO_ERROR) return new ConnectError('the response has no trailers', Code.Internal);
   return new ConnectError(`the stream was reset (code ${code})`, byReset.get(code) ?? Code.Internal);
 }
 

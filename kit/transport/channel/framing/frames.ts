@@ -48,7 +48,7 @@ export const defaultWindow = 65_535;
 const headLength = 9;
 const idMask = 0x7fff_ffff;
 
-/** A fault of the server after which the connection cannot be used. */
+/** A connection error (RFC 9113 section 5.4.1): the connection cannot be used any more. */
 export class ConnectionFault extends Error {
   /** One of `errorCode`. */
   readonly code: number;
@@ -67,8 +67,8 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
   return bytes;
 }
 
-/** Returns a frame whose payload is one number of 32 bits: RST_STREAM or WINDOW_UPDATE. */
-export function numberFrame(type: number, stream: number, value: number): Buffer {
+/** Returns a frame whose payload is an integer of 32 bits: RST_STREAM or WINDOW_UPDATE. */
+export function uint32Frame(type: number, stream: number, value: number): Buffer {
   const bytes = Buffer.allocUnsafe(headLength + 4);
   writeHead(bytes, 0, 4, type, 0, stream);
   bytes.writeUInt32BE(value, headLength);
@@ -130,6 +130,7 @@ export type HandleFrame = (type: number, flags: number, stream: number, payload:
 /** Takes frames out of the bytes of a connection. */
 export class FrameReader {
   readonly #handle: HandleFrame;
+  readonly #maxPayload: number;
   /** The head of a frame that has not arrived whole. */
   readonly #head = Buffer.alloc(headLength);
   #headFilled = 0;
@@ -137,8 +138,10 @@ export class FrameReader {
   #payload: Buffer | undefined;
   #payloadFilled = 0;
 
-  constructor(handle: HandleFrame) {
+  /** @param maxPayload longest payload of a frame, bytes */
+  constructor(handle: HandleFrame, maxPayload = defaultFrameSize) {
     this.#handle = handle;
+    this.#maxPayload = maxPayload;
   }
 
   /** @throws ConnectionFault if a frame is larger than allowed, and what `handle` throws */
@@ -163,7 +166,7 @@ export class FrameReader {
   /** Handles a frame if its payload is there, and begins to collect it otherwise. Returns where the next frame begins. */
   #begin(head: Buffer, from: number, chunk: Buffer, at: number): number {
     const length = head.readUIntBE(from, 3);
-    if (length > defaultFrameSize) throw new ConnectionFault(errorCode.frameSize, 'a frame is too large');
+    if (length > this.#maxPayload) throw new ConnectionFault(errorCode.frameSize, 'a frame is too large');
     const end = at + length;
     if (end <= chunk.length) {
       this.#handle(head[from + 3]!, head[from + 4]!, head.readUInt32BE(from + 5) & idMask, chunk.subarray(at, end));

@@ -1,15 +1,16 @@
 import { maxFieldBytes } from '../session.ts';
 import { ConnectionFault, errorCode } from './frames.ts';
 
-/** Frames of a block. A list of the longest allowed fields needs five; without this limit, empty ones could go on for ever. */
+/** Frames of a block. The longest allowed one needs five; without this limit, empty ones could go on for ever. */
 const maxFrames = 32;
 
-/** A block of fields that comes in several frames: HEADERS and CONTINUATION. */
+/** A field block, in a HEADERS frame and any number of CONTINUATION frames. */
 export class HeaderBlock {
   readonly stream: number;
   /** The flags of the HEADERS frame. */
   readonly flags: number;
-  readonly #parts: Buffer[] = [];
+  #parts: Buffer[] = [];
+  #frames = 0;
   #size = 0;
 
   constructor(stream: number, flags: number) {
@@ -17,16 +18,18 @@ export class HeaderBlock {
     this.flags = flags;
   }
 
-  /** @throws ConnectionFault if the block is longer than any allowed list of fields */
+  /** @throws ConnectionFault if the block has too many frames */
   add(part: Buffer): void {
+    this.#frames += 1;
     this.#size += part.length;
-    if (this.#parts.push(Buffer.from(part)) > maxFrames || this.#size > maxFieldBytes) {
-      throw new ConnectionFault(errorCode.enhanceYourCalm, 'a list of fields is too long');
-    }
+    if (this.#frames > maxFrames) throw new ConnectionFault(errorCode.enhanceYourCalm, 'a field block is too long');
+    if (this.#size > maxFieldBytes) this.#parts = [];
+    else this.#parts.push(part);
   }
 
-  /** Returns the whole block. */
-  bytes(): Buffer {
+  /** Returns the whole block; undefined if it is longer than any allowed list of fields. */
+  bytes(): Buffer | undefined {
+    if (this.#size > maxFieldBytes) return undefined;
     return this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#size);
   }
 }

@@ -25,6 +25,9 @@ function pair(text: string): readonly [string, string] {
   return [name, value];
 }
 
+/** Bytes that a list counts for each field besides its name and value (RFC 9113 section 6.5.2). */
+const fieldOverhead = 32;
+
 function fault(message: string): ConnectionFault {
   return new ConnectionFault(errorCode.compression, message);
 }
@@ -36,7 +39,7 @@ function entry(index: number): readonly [string, string] {
 }
 
 /**
- * Reads a block of fields. The client allows no dynamic table, so that a block means the same at any time.
+ * Reads a field block. The client allows no dynamic table, so that decoding needs no state.
  * @returns false if the fields are longer than `maxFieldBytes`: not all were read
  * @throws ConnectionFault if the block is invalid, or uses a dynamic table
  */
@@ -50,20 +53,20 @@ export function readBlock(block: Buffer, each: (name: string, value: string) => 
     if (value < mask) return value;
     for (let shift = 0; shift <= 21; shift += 7) {
       const byte = block[at++];
-      if (byte === undefined) throw fault('a number has no end');
+      if (byte === undefined) throw fault('an integer has no end');
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }
-    throw fault('a number is too large');
+    throw fault('an integer is too large');
   }
 
-  function text(): string {
+  function string(): string {
     const first = block[at];
-    if (first === undefined) throw fault('a text is missing');
+    if (first === undefined) throw fault('a string is missing');
     const length = integer(0x7f);
     const from = at;
     at += length;
-    if (at > block.length) throw fault('a text has no end');
+    if (at > block.length) throw fault('a string has no end');
     return first >= 0x80 ? decodeHuffman(block, from, at) : block.toString('latin1', from, at);
   }
 
@@ -78,44 +81,46 @@ export function readBlock(block: Buffer, each: (name: string, value: string) => 
     if (byte >= 0x80) {
       [name, value] = entry(integer(0x7f));
     } else {
-      // With indexing, without, or never: without a dynamic table that is all one.
+      // With indexing, without, or never: without a dynamic table, the three forms mean the same.
       const index = integer(byte >= 0x40 ? 0x3f : 0x0f);
-      name = index === 0 ? text() : entry(index)[0];
-      value = text();
+      name = index === 0 ? string() : entry(index)[0];
+      value = string();
     }
-    // Each field counts 32 bytes more (RFC 9113 section 6.5.2).
-    size += name.length + value.length + 32;
+    size += name.length + value.length + fieldOverhead;
     if (size > maxFieldBytes) return false;
     each(name, value);
   }
   return true;
 }
 
+/** Literal fields, which the server's side puts into no table: until the next hop, and never (RFC 7541 section 6.2). */
 const withoutIndexing = 0x00;
-/** Also proxies put it into no table. */
 const neverIndexed = 0x10;
-const secret = new Set(['authorization', 'cookie']);
 
 /** The names in use are few: of each, encoding is done once. Limited, because clients choose names. */
 const names = new Map<string, Buffer>();
 const maxNames = 1_000;
 const maxNameLength = 64;
 
+/** The beginning of a field of a call: never indexed, because it may be a secret. */
 function encodedName(name: string): Buffer {
   const known = names.get(name);
   if (known) return known;
-  const encoded = Buffer.from([secret.has(name) ? neverIndexed : withoutIndexing, ...literal(name)]);
+  const encoded = Buffer.concat([Buffer.of(neverIndexed), literal(name)]);
   if (names.size < maxNames && name.length <= maxNameLength) names.set(name, encoded);
   return encoded;
 }
 
-function literal(text: string): number[] {
-  const bytes = Buffer.alloc(text.length + 6);
-  return [...bytes.subarray(0, writeText(bytes, 0, text))];
+/** Bytes of the length of a string, at most. */
+const maxLength = 6;
+
+function literal(text: string): Buffer {
+  const bytes = Buffer.alloc(text.length + maxLength);
+  return bytes.subarray(0, writeString(bytes, 0, text));
 }
 
-/** Writes a text of ASCII as it is, after its length. Returns where it ends. */
-function writeText(bytes: Buffer, from: number, text: string): number {
+/** Writes a string of ASCII as it is, after its length. Returns where it ends. */
+function writeString(bytes: Buffer, from: number, text: string): number {
   let at = from;
   let { length } = text;
   if (length < 0x7f) {
@@ -128,48 +133,56 @@ function writeText(bytes: Buffer, from: number, text: string): number {
   return at + bytes.write(text, at, 'latin1');
 }
 
-/** Bytes of the length of a text, at most. */
-const maxLength = 6;
-
-/** Creates an encoder of requests to a server, whose blocks use no dynamic table. */
-export function requestEncoder(authority: string): (request: Request) => Buffer {
+/**
+ * Creates an encoder of requests to a server, whose blocks use no dynamic table.
+ * @returns a function that returns a block, valid until the next call; undefined if its fields are longer than `maxBytes`
+ */
+export function requestEncoder(authority: string): (request: Request, maxBytes: number) => Buffer | undefined {
   /** The fields that all calls of a method have. */
-  const beginnings = new Map<string, Buffer>();
+  const beginnings = new Map<string, { readonly bytes: Buffer; readonly size: number }>();
   let scratch = Buffer.allocUnsafe(4_096);
   let isFirst = true;
 
-  function beginning(path: string): Buffer {
+  function beginningOf(path: string) {
     const known = beginnings.get(path);
     if (known) return known;
-    const fields = Object.entries({ ...fixedFields, ':authority': authority, ':path': path });
-    const first = fields.filter(([name]) => name.startsWith(':'));
-    const encoded = Buffer.concat(
-      [...first, ...fields.filter((field) => !first.includes(field))].flatMap(([name, value]) => [
-        encodedName(name),
-        Buffer.from(literal(value)),
-      ]),
+    const { ':method': method, ':scheme': scheme, ...others } = fixedFields;
+    const fields = Object.entries({
+      ':method': method,
+      ':scheme': scheme,
+      ':authority': authority,
+      ':path': path,
+      ...others,
+    });
+    const bytes = Buffer.concat(
+      fields.flatMap(([name, value]) => [Buffer.of(withoutIndexing), literal(name), literal(value)]),
     );
-    beginnings.set(path, encoded);
-    return encoded;
+    const size = fields.reduce((sum, [name, value]) => sum + name.length + value.length + fieldOverhead, 0);
+    const beginning = { bytes, size };
+    beginnings.set(path, beginning);
+    return beginning;
   }
 
-  return ({ path, timeout, header }) => {
-    const begin = beginning(path);
+  return ({ path, timeout, header }, maxBytes) => {
+    const beginning = beginningOf(path);
+    let { size } = beginning;
     let at = 0;
-    // The server need not wait for an update when it lowers the size of the table (RFC 7541 section 4.2).
+    reserve(1 + beginning.bytes.length);
+    // Announces an empty dynamic table once, so that no change of the server's limit needs an update.
     if (isFirst) scratch[at++] = 0x20;
-    isFirst = false;
-    reserve(begin.length);
-    at += begin.copy(scratch, at);
+    at += beginning.bytes.copy(scratch, at);
     if (timeout !== undefined) write('grpc-timeout', timeout);
     for (const [name, value] of header) if (isSent(name, value)) write(name, value);
+    if (size > maxBytes) return undefined;
+    isFirst = false;
     return scratch.subarray(0, at);
 
     function write(name: string, value: string): void {
       const encoded = encodedName(name);
       reserve(encoded.length + maxLength + value.length);
       at += encoded.copy(scratch, at);
-      at = writeText(scratch, at, value);
+      at = writeString(scratch, at, value);
+      size += name.length + value.length + fieldOverhead;
     }
     function reserve(length: number): void {
       if (at + length <= scratch.length) return;

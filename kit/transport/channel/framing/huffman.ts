@@ -17,7 +17,7 @@ const lengths = [
  * ends there, if one does, in the upper half. A code has at least five bits, so four bits end at most one.
  */
 const step = new Int32Array(16 * 256);
-/** Whether a text may end in a state: after at most seven bits of padding, all ones. */
+/** Whether a string may end in a state: after at most seven bits of padding, all ones. */
 const mayEnd = new Uint8Array(256);
 const byteEnds = 1 << 16;
 const invalid = -1;
@@ -76,7 +76,7 @@ const longest = (bytes: number) => Math.ceil((8 * bytes) / 5);
 let scratch = Buffer.allocUnsafe(longest(256));
 
 /**
- * Decodes a text (RFC 7541 section 5.2).
+ * Decodes a string (RFC 7541 section 5.2).
  * @throws ConnectionFault if it is not one
  */
 export function decodeHuffman(bytes: Buffer, from: number, to: number): string {
@@ -86,10 +86,10 @@ export function decodeHuffman(bytes: Buffer, from: number, to: number): string {
   for (let at = 2 * from; at < 2 * to; at += 1) {
     const byte = bytes[at >>> 1]!;
     const next = step[16 * state + (at & 1 ? byte & 15 : byte >>> 4)]!;
-    if (next === invalid) throw new ConnectionFault(errorCode.compression, 'a text contains the code of its end');
+    if (next === invalid) throw new ConnectionFault(errorCode.compression, 'a Huffman code contains EOS');
     if (next >= byteEnds) scratch[length++] = (next >>> 16) - 1;
     state = next & 0xff;
   }
-  if (!mayEnd[state]) throw new ConnectionFault(errorCode.compression, 'a text has wrong padding');
+  if (!mayEnd[state]) throw new ConnectionFault(errorCode.compression, 'a Huffman code has wrong padding');
   return scratch.toString('latin1', 0, length);
 }

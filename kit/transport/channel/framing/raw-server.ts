@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Address } from '../session.ts';
-import { frame, FrameReader, frameType } from './frames.ts';
+import { framed } from '../reply.ts';
+import { frame, frameFlag, FrameReader, frameType } from './frames.ts';
 
 /** A frame of a client. */
 export interface Received {
@@ -29,10 +30,31 @@ export interface RawServer {
   close(): Promise<void>;
 }
 
+/** Payload of a frame that a test may allow the client, bytes. */
+const maxPayload = 1_000_000;
+
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'.length;
 
 /** The server's settings: none. */
 export const noSettings = frame(frameType.settings, 0, 0, Buffer.of());
+
+/** A field, as a literal. */
+export const field = (name: string, value: string) =>
+  Buffer.concat([Buffer.of(0, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)]);
+/** The fields of a response. */
+export const ok = Buffer.concat([Buffer.of(0x88), field('content-type', 'application/grpc')]);
+/** The trailers of a successful one. */
+export const done = field('grpc-status', '0');
+
+/** A HEADERS frame. */
+export const head = (stream: number, block: Buffer = ok, flags: number = frameFlag.endHeaders) =>
+  frame(frameType.headers, flags, stream, block);
+export const trailers = (stream: number, block: Buffer = done) =>
+  head(stream, block, frameFlag.endHeaders | frameFlag.endStream);
+/** A DATA frame with a message. */
+export const data = (stream: number, text: string) => frame(frameType.data, 0, stream, framed(Buffer.from(text)));
+/** A whole response. */
+export const answer = (stream: number, text = 'yes') => [head(stream), data(stream, text), trailers(stream)];
 
 /** Starts a server. */
 export async function startRawServer(): Promise<RawServer> {
@@ -69,7 +91,7 @@ function peerOn(socket: Socket): RawPeer {
     frames.push({ type, flags, stream, payload: Buffer.from(payload) });
     changed.resolve();
     changed = Promise.withResolvers();
-  });
+  }, maxPayload);
   socket.on('error', () => undefined);
   socket.on('data', (chunk) => {
     const skipped = Math.min(toSkip, chunk.length);

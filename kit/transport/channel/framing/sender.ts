@@ -49,18 +49,15 @@ export class Sender {
     return this.#unsent.delete(id);
   }
 
-  /**
-   * The server takes more bytes, on a stream or (0) in all.
-   * @throws ConnectionFault if the window of the connection becomes too large
-   * @returns false if that of the stream does
-   */
+  /** The server takes more bytes in all. @throws ConnectionFault if the window becomes too large */
+  enlargeConnection(bytes: number): void {
+    this.#window += bytes;
+    if (this.#window > maxWindow) throw new ConnectionFault(errorCode.flowControl, 'the window is too large');
+    this.#continueAll();
+  }
+
+  /** The server takes more bytes on a stream. Returns false if its window becomes too large. */
   enlarge(id: number, bytes: number): boolean {
-    if (id === 0) {
-      this.#window += bytes;
-      if (this.#window > maxWindow) throw new ConnectionFault(errorCode.flowControl, 'the window is too large');
-      this.#continueAll();
-      return true;
-    }
     const unsent = this.#unsent.get(id);
     if (!unsent) return true;
     unsent.window += bytes;

@@ -2,9 +2,21 @@ import { Code } from '@connectrpc/connect';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CallHeaders } from '#kit/guard/call-headers.ts';
 import { framed } from '../reply.ts';
-import { type Request, type Session, windows } from '../session.ts';
-import { errorCode, frame, frameFlag, frameType, numberFrame, setting, settingsFrame } from './frames.ts';
-import { noSettings, type RawPeer, type RawServer, startRawServer } from './raw-server.ts';
+import { fixedFields, type Request, type Session, windows } from '../session.ts';
+import { errorCode, frame, frameFlag, frameType, uint32Frame, setting, settingsFrame } from './frames.ts';
+import {
+  answer,
+  data,
+  done,
+  field,
+  head,
+  noSettings,
+  ok,
+  type RawPeer,
+  type RawServer,
+  startRawServer,
+  trailers,
+} from './raw-server.ts';
 import { openFramedSession } from './session.ts';
 
 const closing: (() => unknown)[] = [];
@@ -53,15 +65,6 @@ const request = (changes: Partial<Request> = {}): Request => ({
 });
 
 const { endHeaders, endStream, padded, priority, ack } = frameFlag;
-const field = (name: string, value: string) =>
-  Buffer.concat([Buffer.of(0, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)]);
-const ok = Buffer.concat([Buffer.of(0x88), field('content-type', 'application/grpc')]);
-const done = field('grpc-status', '0');
-const head = (stream: number, block: Buffer = ok, flags: number = endHeaders) =>
-  frame(frameType.headers, flags, stream, block);
-const trailers = (stream: number, block: Buffer = done) => head(stream, block, endHeaders | endStream);
-const data = (stream: number, text: string) => frame(frameType.data, 0, stream, framed(Buffer.from(text)));
-const answer = (stream: number, text = 'yes') => [head(stream), data(stream, text), trailers(stream)];
 
 /** Returns the text of an answer, or the error as text. */
 async function resultOf({ outcome }: ReturnType<Session['call']>): Promise<string> {
@@ -98,35 +101,24 @@ describe('a violation ends the connection with its code, and the calls', () => {
   test.each<[string, readonly Buffer[], number]>([
     ['a frame larger than 16,384 bytes', [frame(frameType.data, 0, 1, zeros(16_385))], frameSize],
     ['a push', [frame(frameType.pushPromise, endHeaders, 1, Buffer.concat([zeros(4), ok]))], protocol],
-    ['a response to a stream that was not opened', [head(3)], protocol],
+    ['a response to a stream that was not opened', [head(5)], protocol],
     ['a response on a stream of the server', [head(2)], protocol],
     ['data on the connection', [frame(frameType.data, 0, 0, zeros(1))], protocol],
-    ['a reset of a stream that was not opened', [numberFrame(frameType.resetStream, 5, 0)], protocol],
+    ['a reset of a stream that was not opened', [uint32Frame(frameType.resetStream, 5, 0)], protocol],
     ['a reset of the wrong size', [frame(frameType.resetStream, 0, 1, zeros(5))], frameSize],
     ['a continuation without a beginning', [frame(frameType.continuation, endHeaders, 1, ok)], protocol],
-    ['an interrupted list of fields', [head(1, ok, 0), frame(frameType.ping, 0, 0, zeros(8))], protocol],
+    ['an interrupted field block', [head(1, ok, 0), frame(frameType.ping, 0, 0, zeros(8))], protocol],
+    ['CONTINUATION on another stream', [head(1, ok, 0), frame(frameType.continuation, endHeaders, 3, ok)], protocol],
     [
-      'a list that goes on on another stream',
-      [head(1, ok, 0), frame(frameType.continuation, endHeaders, 3, ok)],
-      protocol,
-    ],
-    [
-      'a list of fields in too many frames',
+      'a field block in too many frames',
       [head(1, ok, 0), ...Array.from({ length: 40 }, () => frame(frameType.continuation, 0, 1, zeros(0)))],
-      enhanceYourCalm,
-    ],
-    [
-      'a list of fields of too many bytes',
-      [
-        head(1, zeros(16_384), 0),
-        ...Array.from({ length: 4 }, () => frame(frameType.continuation, 0, 1, zeros(16_384))),
-      ],
       enhanceYourCalm,
     ],
     ['a field of a dynamic table', [head(1, Buffer.of(0xbe))], compression],
     ['more padding than content', [frame(frameType.headers, endHeaders | padded, 1, Buffer.of(9, 0x88))], protocol],
     ['padding without its length', [frame(frameType.data, padded, 1, zeros(0))], frameSize],
-    ['a priority that is cut', [frame(frameType.headers, endHeaders | priority, 1, zeros(3))], protocol],
+    ['a priority that is cut', [frame(frameType.headers, endHeaders | priority, 1, zeros(3))], frameSize],
+    ['a priority of the connection', [frame(frameType.priority, 0, 0, zeros(5))], protocol],
     ['a priority of the wrong size', [frame(frameType.priority, 0, 1, zeros(4))], frameSize],
     ['a ping of the wrong size', [frame(frameType.ping, 0, 0, zeros(7))], frameSize],
     ['a ping on a stream', [frame(frameType.ping, 0, 1, zeros(8))], protocol],
@@ -138,16 +130,16 @@ describe('a violation ends the connection with its code, and the calls', () => {
     ['frames of less than 16,384 bytes', [settingsFrame([[setting.maxFrameSize, 16_383]])], protocol],
     ['frames of 2^24 bytes', [settingsFrame([[setting.maxFrameSize, 2 ** 24]])], protocol],
     ['a GOAWAY of the wrong size', [frame(frameType.goAway, 0, 0, zeros(7))], frameSize],
-    ['a window enlarged by nothing', [numberFrame(frameType.windowUpdate, 0, 0)], protocol],
+    ['a WINDOW_UPDATE with increment 0', [uint32Frame(frameType.windowUpdate, 0, 0)], protocol],
     ['an update of the wrong size', [frame(frameType.windowUpdate, 0, 0, zeros(3))], frameSize],
-    ['a window above 2^31 - 1', [numberFrame(frameType.windowUpdate, 0, 2 ** 31 - 1)], flowControl],
-    ['an update of a stream that was not opened', [numberFrame(frameType.windowUpdate, 3, 1)], protocol],
+    ['a window above 2^31 - 1', [uint32Frame(frameType.windowUpdate, 0, 2 ** 31 - 1)], flowControl],
+    ['an update of a stream that was not opened', [uint32Frame(frameType.windowUpdate, 5, 1)], protocol],
   ])('%s', async (_, frames, code) => {
     const { session, peer, closed } = await open();
-    const call = session.call(request());
-    await peer.next(frameType.headers);
+    const calls = [session.call(request()), session.call(request())];
+    await settled(peer);
     peer.send(...frames);
-    expect(await resultOf(call)).toBe('Unavailable');
+    expect(await Promise.all(calls.map(resultOf))).toEqual(['Unavailable', 'Unavailable']);
     const { payload } = await peer.next(frameType.goAway);
     expect(payload.readUInt32BE(4)).toBe(code);
     expect(await closed).toBeInstanceOf(Error);
@@ -211,6 +203,17 @@ describe('a malformed response resets its stream only', () => {
     expect(await resultOf(good)).toBe('yes');
   });
 
+  test('a field block above the limit', async () => {
+    const { session, peer } = await open();
+    const [bad, good] = [session.call(request()), session.call(request())];
+    await settled(peer);
+    const more = frame(frameType.continuation, 0, 1, Buffer.alloc(16_384));
+    peer.send(head(1, Buffer.alloc(16_384), 0), more, more, more, more);
+    peer.send(frame(frameType.continuation, endHeaders, 1, Buffer.of()), ...answer(3));
+    expect(await resultOf(bad)).toBe('ResourceExhausted');
+    expect(await resultOf(good)).toBe('yes');
+  });
+
   test('a list of fields above the limit', async () => {
     const { session, peer } = await open();
     const [bad, good] = [session.call(request()), session.call(request())];
@@ -257,8 +260,8 @@ describe('what a server may do', () => {
       frame(frameType.data, padded, 1, pad(framed(Buffer.from('yes')))),
       frame(frameType.data, 0, 1, Buffer.of()),
       trailers(1),
-      numberFrame(frameType.windowUpdate, 1, 5),
-      numberFrame(frameType.resetStream, 1, errorCode.none),
+      uint32Frame(frameType.windowUpdate, 1, 5),
+      uint32Frame(frameType.resetStream, 1, errorCode.none),
     );
     expect(await resultOf(call)).toBe('yes');
     const next = session.call(request());
@@ -267,12 +270,14 @@ describe('what a server may do', () => {
     expect(await resultOf(next)).toBe('again');
   });
 
-  test('a list of fields may be cut anywhere', async () => {
+  test('field blocks may be cut anywhere', async () => {
     const { session, peer } = await open();
     for (let cut = 0, stream = 1; cut <= ok.length; cut += 1, stream += 2) {
       const call = session.call(request());
       const rest = frame(frameType.continuation, endHeaders, stream, ok.subarray(cut));
-      peer.send(head(stream, ok.subarray(0, cut), 0), rest, data(stream, 'yes'), trailers(stream));
+      const last = frame(frameType.continuation, endHeaders, stream, done.subarray(cut));
+      peer.send(head(stream, ok.subarray(0, cut), 0), rest, data(stream, 'yes'));
+      peer.send(head(stream, done.subarray(0, cut), endStream), last);
       expect(await resultOf(call)).toBe('yes');
     }
   });
@@ -304,7 +309,7 @@ describe('what a server may do', () => {
     peer.send(trailers(1, Buffer.concat([ok, field('grpc-status', '8')])));
     expect(await resultOf(call)).toBe('ResourceExhausted');
     expect(await resetOf(peer)).toEqual([1, errorCode.none]);
-    peer.send(numberFrame(frameType.windowUpdate, 0, 100_000), numberFrame(frameType.windowUpdate, 1, 100_000));
+    peer.send(uint32Frame(frameType.windowUpdate, 0, 100_000), uint32Frame(frameType.windowUpdate, 1, 100_000));
     expect(await settled(peer)).toBe(65_535);
   });
 
@@ -312,9 +317,37 @@ describe('what a server may do', () => {
     const { session, peer } = await open();
     const calls = [session.call(request()), session.call(request())];
     await peer.next(frameType.headers);
-    peer.send(numberFrame(frameType.resetStream, 1, errorCode.refusedStream));
-    peer.send(numberFrame(frameType.resetStream, 3, errorCode.cancel));
+    peer.send(uint32Frame(frameType.resetStream, 1, errorCode.refusedStream));
+    peer.send(uint32Frame(frameType.resetStream, 3, errorCode.cancel));
     expect(await Promise.all(calls.map(resultOf))).toEqual(['Unavailable, unseen', 'Canceled']);
+  });
+
+  test('a reset after the response has begun does not mean that the server has not seen the call', async () => {
+    const { session, peer } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    peer.send(head(1), uint32Frame(frameType.resetStream, 1, errorCode.refusedStream));
+    expect(await call.outcome).toMatchObject({ isUnseen: false, hasResponded: true });
+  });
+
+  test('a response without trailers is an error', async () => {
+    const { session, peer } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    peer.send(head(1), frame(frameType.data, endStream, 1, framed(Buffer.from('yes'))));
+    expect(await call.outcome).toMatchObject({ error: { rawMessage: 'the response has no trailers' } });
+  });
+
+  test('many empty and tiny DATA frames take no more memory than their bytes', async () => {
+    const { session, peer } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    const message = framed(Buffer.alloc(5_000, 'abc'));
+    const empty = frame(frameType.data, 0, 1, Buffer.of());
+    peer.send(head(1));
+    for (const byte of message) peer.send(empty, frame(frameType.data, 0, 1, Buffer.of(byte)), empty);
+    peer.send(trailers(1));
+    expect((await resultOf(call)).length).toBe(5_000);
   });
 });
 
@@ -331,10 +364,12 @@ describe('requests', () => {
     const body = framed(Buffer.alloc(50_000));
     const calls = [session.call(request({ body })), session.call(request({ body }))];
     expect(await settled(peer)).toBe(65_535);
-    peer.send(numberFrame(frameType.windowUpdate, 0, 1));
+    peer.send(uint32Frame(frameType.windowUpdate, 0, 1));
     expect(await settled(peer)).toBe(65_536);
-    peer.send(numberFrame(frameType.windowUpdate, 0, 1_000_000));
+    peer.send(uint32Frame(frameType.windowUpdate, 0, 1_000_000));
     expect(await settled(peer)).toBe(2 * body.length);
+    const streams = peer.frames.filter(({ type }) => type === frameType.data).map(({ stream }) => stream);
+    expect(streams).toEqual(streams.toSorted((a, b) => a - b));
     peer.send(...answer(1), ...answer(3));
     expect(await Promise.all(calls.map(resultOf))).toEqual(['yes', 'yes']);
   });
@@ -343,28 +378,76 @@ describe('requests', () => {
     const { session, peer } = await open(settingsFrame([[setting.initialWindowSize, 100]]));
     void session.call(request({ body: framed(Buffer.alloc(995)) }));
     expect(await settled(peer)).toBe(100);
-    peer.send(settingsFrame([[setting.initialWindowSize, 0]]), numberFrame(frameType.windowUpdate, 1, 100));
+    peer.send(settingsFrame([[setting.initialWindowSize, 0]]), uint32Frame(frameType.windowUpdate, 1, 100));
     expect(await settled(peer)).toBe(100);
-    peer.send(numberFrame(frameType.windowUpdate, 1, 1));
+    peer.send(uint32Frame(frameType.windowUpdate, 1, 1));
     expect(await settled(peer)).toBe(101);
     peer.send(settingsFrame([[setting.initialWindowSize, 1_000]]));
     expect(await settled(peer)).toBe(1_000);
     expect(peer.frames.findLast(({ type }) => type === frameType.data)?.flags).toBe(endStream);
   });
 
-  test('of which a stream gets too large a window end, and no other', async () => {
+  test('whose window becomes too large are reset, and no others', async () => {
     const { session, peer } = await open();
     const body = framed(Buffer.alloc(100_000));
     const [bad, zero] = [session.call(request({ body })), session.call(request({ body }))];
     await peer.next(frameType.headers);
-    for (const bytes of [1, 2 ** 31 - 1]) peer.send(numberFrame(frameType.windowUpdate, 1, bytes));
-    peer.send(numberFrame(frameType.windowUpdate, 3, 0));
+    for (const bytes of [1, 2 ** 31 - 1]) peer.send(uint32Frame(frameType.windowUpdate, 1, bytes));
+    peer.send(uint32Frame(frameType.windowUpdate, 3, 0));
     expect(await Promise.all([resultOf(bad), resultOf(zero)])).toEqual(['Internal', 'Internal']);
     expect([await resetOf(peer), await resetOf(peer)]).toEqual([
       [1, errorCode.flowControl],
       [3, errorCode.protocol],
     ]);
     expect(session.isOpen()).toBe(true);
+  });
+
+  test('use new settings only after their acknowledgement', async () => {
+    const { session, peer } = await open(settingsFrame([[setting.initialWindowSize, 100]]));
+    const call = session.call(request({ body: framed(Buffer.alloc(40_000)) }));
+    expect(await settled(peer)).toBe(100);
+    const before = peer.frames.length;
+    peer.send(
+      settingsFrame([
+        [setting.initialWindowSize, 1_000_000],
+        [setting.maxFrameSize, 32_768],
+      ]),
+    );
+    await settled(peer);
+    const types = peer.frames.slice(before).map(({ type }) => type);
+    expect(types.indexOf(frameType.settings)).toBe(0);
+    expect(types).toContain(frameType.data);
+    peer.send(...answer(1));
+    expect(await resultOf(call)).toBe('yes');
+  });
+
+  test('may have fields of the length that the server takes, and not one byte more', async () => {
+    const { session, peer } = await open(settingsFrame([[setting.maxHeaderListSize, 2_000]]));
+    const sizes = await Promise.all(
+      [0, 1].map(async (more) => {
+        // The fields of every request, and this one.
+        const own = Object.entries({ ...fixedFields, ':authority': 'test:1', ':path': '/t.T/Call' });
+        const used = own.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
+        const value = 'x'.repeat(2_000 - used - 32 - 'x-long'.length + more);
+        const call = session.call(request({ header: new CallHeaders({ 'x-long': value }) }));
+        if (more === 0) peer.send(...answer(1));
+        return resultOf(call);
+      }),
+    );
+    expect(sizes).toEqual(['yes', 'ResourceExhausted']);
+    await settled(peer);
+    expect(peer.frames.filter(({ type }) => type === frameType.headers)).toHaveLength(1);
+    expect(session.isOpen()).toBe(true);
+  });
+
+  test('that are cancelled while the server takes no more send no more', async () => {
+    const { session, peer } = await open();
+    const call = session.call(request({ body: framed(Buffer.alloc(100_000)) }));
+    expect(await settled(peer)).toBe(65_535);
+    call.cancel();
+    peer.send(uint32Frame(frameType.windowUpdate, 0, 1_000_000), uint32Frame(frameType.windowUpdate, 1, 1_000_000));
+    expect(await settled(peer)).toBe(65_535);
+    expect(await resetOf(peer)).toEqual([1, errorCode.cancel]);
   });
 
   test('are cut into frames of the size that the server takes', async () => {
@@ -374,7 +457,7 @@ describe('requests', () => {
         [setting.initialWindowSize, 1_000_000],
       ]),
     );
-    peer.send(numberFrame(frameType.windowUpdate, 0, 1_000_000));
+    peer.send(uint32Frame(frameType.windowUpdate, 0, 1_000_000));
     const header = new CallHeaders({ 'x-long': 'x'.repeat(40_000) });
     void session.call(request({ header, body: framed(Buffer.alloc(40_000)) }));
     await settled(peer);
@@ -443,6 +526,72 @@ describe('the end', () => {
     expect(events).toEqual(['ready', 'leaving', 'closed']);
   });
 
+  test('after a GOAWAY with an error the calls that it names may still end, and the error says its code', async () => {
+    const { session, peer, closed } = await open();
+    const calls = [session.call(request()), session.call(request())];
+    await settled(peer);
+    peer.send(goAway(3, errorCode.enhanceYourCalm), ...answer(1));
+    expect(await resultOf(calls[0]!)).toBe('yes');
+    peer.socket.end();
+    expect(await calls[1]!.outcome).toMatchObject({
+      isUnseen: false,
+      error: { cause: { message: 'the server closed the connection (code 11)' } },
+    });
+    expect(await closed).toBeInstanceOf(Error);
+  });
+
+  test('a call that waits when the server leaves was not seen', async () => {
+    const { session, peer } = await open(settingsFrame([[setting.maxConcurrentStreams, 0]]));
+    const call = session.call(request());
+    peer.send(goAway(0));
+    expect(await resultOf(call)).toBe('Unavailable, unseen');
+  });
+
+  test('a session that is closing ends when its last call is cancelled', async () => {
+    const { session, peer, closed } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    session.close();
+    call.cancel();
+    expect(await closed).toBeUndefined();
+  });
+
+  test('a server that ends its side ends the calls, and gets no more', async () => {
+    const { session, peer, closed } = await open();
+    const call = session.call(request());
+    await peer.next(frameType.headers);
+    peer.socket.end();
+    expect(await resultOf(call)).toBe('Unavailable');
+    expect(session.isOpen()).toBe(false);
+    await closed;
+  });
+
+  test('a call of which nothing was written was not seen', async () => {
+    const { session, peer } = await open();
+    const sent = session.call(request());
+    await settled(peer);
+    const unwritten = session.call(request());
+    session.destroy();
+    expect(await Promise.all([resultOf(sent), resultOf(unwritten)])).toEqual(['Unavailable', 'Unavailable, unseen']);
+  });
+
+  test('a server that reads nothing more delays the end by some seconds at most', async () => {
+    const { session, peer, closed } = await open();
+    const body = framed(Buffer.alloc(60_000));
+    const first = session.call(request());
+    await peer.next(frameType.headers);
+    peer.send(...answer(1));
+    await resultOf(first);
+    peer.socket.pause();
+    // More than the system's buffers take.
+    const calls = Array.from({ length: 3_000 }, () =>
+      session.call(request({ body, header: new CallHeaders({ 'x-long': 'x'.repeat(5_000) }) })),
+    );
+    for (const call of calls) call.cancel();
+    session.close();
+    expect(await closed).toBeUndefined();
+  });
+
   test('closing waits for the calls in progress', async () => {
     const { session, peer, closed } = await open();
     const call = session.call(request());
@@ -465,13 +614,13 @@ describe('the end', () => {
     expect(await closed).toMatchObject({ message: 'enough' });
   });
 
-  test('a server that asks for answers and reads none of them is left', async () => {
+  test('the connection to a server that does not read its answers is closed', async () => {
     const { peer, closed } = await open();
     peer.socket.pause();
     const pings = Buffer.concat(Array.from({ length: 500 }, () => frame(frameType.ping, 0, 0, Buffer.alloc(8))));
     peer.socket.on('error', () => undefined);
     const sender = setInterval(() => peer.socket.write(pings), 1);
-    expect(await closed).toMatchObject({ message: 'too many frames' });
+    expect(await closed).toMatchObject({ message: 'the server does not read the answers to its frames' });
     clearInterval(sender);
   });
 });

@@ -1,10 +1,8 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { connect, type Socket } from 'node:net';
-import { type Answer, Reply } from '../reply.ts';
 import {
   type Address,
   type Attempt,
-  type Failed,
   maxFieldBytes,
   type OpenSession,
   type Request,
@@ -12,7 +10,8 @@ import {
   type SessionEvents,
   windows,
 } from '../session.ts';
-import { connectionError, resetError } from '../status.ts';
+import { resetError } from '../status.ts';
+import { type Call, Calls, failed, unseen } from './calls.ts';
 import { readResponse } from './fields.ts';
 import {
   ConnectionFault,
@@ -24,64 +23,44 @@ import {
   frameType,
   goAwayFrame,
   maxWindow,
-  numberFrame,
   setting,
   settingsFrame,
+  uint32Frame,
 } from './frames.ts';
 import { HeaderBlock } from './header-block.ts';
-import { requestEncoder } from './hpack.ts';
 import { Outbox } from './outbox.ts';
-import { contentOf, readSettings, wrongSize } from './payloads.ts';
-import { Sender } from './sender.ts';
-
-/** A call in progress. */
-interface Call {
-  readonly request: Request;
-  readonly reply: Reply;
-  readonly settle: (outcome: Answer | Failed) => void;
-  /** 0: not sent. */
-  id: number;
-  /** Whether the fields of the response are there. */
-  hasHead: boolean;
-  /** Bytes of data since the server was last allowed to send more. */
-  taken: number;
-}
+import { contentOf, expectConnection, expectSize, expectStream, incrementOf, readSettings } from './payloads.ts';
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
-/** Opens a session that reads and writes frames itself: a unary call costs a tenth of one over node:http2. */
+/** Opens a session that reads and writes the frames of HTTP/2 itself. */
 export const openFramedSession: OpenSession = (address, authority, events) =>
   new FramedSession(address, authority, events);
 
 class FramedSession implements Session {
   readonly #socket: Socket;
   readonly #outbox: Outbox;
-  readonly #sender: Sender;
-  readonly #encode: (request: Request) => Buffer;
+  readonly #calls: Calls;
   readonly #events: SessionEvents;
   readonly #reader = new FrameReader((type, flags, stream, payload) => this.#handle(type, flags, stream, payload));
   #state: 'connecting' | 'open' | 'leaving' | 'ended' = 'connecting';
   #cause: Error | undefined;
-
-  /** Calls that were sent, by id; and those that wait because the server allows no more at once. */
-  readonly #calls = new Map<number, Call>();
-  readonly #waiting = new Set<Call>();
-  #nextId = 1;
-  #maxCalls = Infinity;
-  /** As that of a call, for all streams. */
-  #taken = 0;
+  /** Bytes of data on all streams since the last WINDOW_UPDATE of the connection. */
+  #consumed = 0;
+  /** A field block whose end has not come. */
   #block: HeaderBlock | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
 
   constructor(address: Address, authority: string, events: SessionEvents) {
     this.#events = events;
-    this.#encode = requestEncoder(authority);
     this.#socket = connect({ ...address, noDelay: true });
     this.#outbox = new Outbox(this.#socket);
-    this.#sender = new Sender(this.#outbox);
+    this.#calls = new Calls(this.#outbox, authority, () => this.#endIfDone());
     this.#socket.on('data', (chunk) => this.#read(chunk));
     this.#socket.on('error', (error) => (this.#cause ??= error));
+    // No answer can come any more.
+    this.#socket.once('end', () => this.destroy());
     this.#socket.once('close', () => {
       this.#end();
       events.closed(this.#cause);
@@ -95,7 +74,7 @@ class FramedSession implements Session {
         [setting.maxHeaderListSize, maxFieldBytes],
       ]),
     );
-    this.#outbox.push(numberFrame(frameType.windowUpdate, 0, windows.connection - defaultWindow));
+    this.#outbox.push(uint32Frame(frameType.windowUpdate, 0, windows.connection - defaultWindow));
   }
 
   isOpen(): boolean {
@@ -103,12 +82,9 @@ class FramedSession implements Session {
   }
 
   call(request: Request): Attempt {
-    const { promise: outcome, resolve: settle } = Promise.withResolvers<Answer | Failed>();
-    const call: Call = { request, reply: new Reply(request.maxBytes), settle, id: 0, hasHead: false, taken: 0 };
-    if (this.#state !== 'open') settle(unseen('the connection was closed', this.#cause));
-    else if (this.#calls.size < this.#maxCalls) this.#send(call);
-    else this.#waiting.add(call);
-    return { outcome, cancel: () => this.#cancel(call) };
+    if (this.#state === 'open') return this.#calls.start(request);
+    const outcome = Promise.resolve(unseen('the connection was closed', this.#cause));
+    return { outcome, cancel: () => undefined };
   }
 
   ping(answered: () => void): void {
@@ -122,7 +98,8 @@ class FramedSession implements Session {
   close(): void {
     if (this.#state === 'connecting') return this.destroy();
     if (this.#state !== 'open') return;
-    this.#leave();
+    this.#state = 'leaving';
+    this.#calls.refuseAbove(maxWindow);
     this.#endIfDone();
   }
 
@@ -132,47 +109,6 @@ class FramedSession implements Session {
     this.#socket.destroy();
   }
 
-  #send(call: Call): void {
-    call.id = this.#nextId;
-    this.#nextId += 2;
-    this.#calls.set(call.id, call);
-    this.#sender.begin(call.id, this.#encode(call.request), call.request.body);
-  }
-
-  #cancel(call: Call): void {
-    if (this.#waiting.delete(call)) call.settle(failed(call, cancelled()));
-    else if (this.#calls.get(call.id) === call) this.#reset(call, errorCode.cancel, cancelled());
-  }
-
-  /** Resets the stream of a call, which ends with an error. */
-  #reset(call: Call, code: number, error: ConnectError): void {
-    this.#outbox.push(numberFrame(frameType.resetStream, call.id, code));
-    this.#sender.stop(call.id);
-    this.#settle(call, failed(call, error));
-  }
-
-  #settle(call: Call, outcome: Answer | Failed): void {
-    this.#calls.delete(call.id);
-    call.settle(outcome);
-    this.#sendWaiting();
-    this.#endIfDone();
-  }
-
-  #sendWaiting(): void {
-    for (const next of this.#waiting) {
-      if (this.#calls.size >= this.#maxCalls) return;
-      this.#waiting.delete(next);
-      this.#send(next);
-    }
-  }
-
-  /** Takes no more calls. */
-  #leave(): void {
-    this.#state = 'leaving';
-    for (const call of this.#waiting) call.settle(unseen('the connection is closing', undefined));
-    this.#waiting.clear();
-  }
-
   #endIfDone(): void {
     if (this.#state !== 'leaving' || this.#calls.size > 0) return;
     this.#state = 'ended';
@@ -180,14 +116,9 @@ class FramedSession implements Session {
     this.#outbox.end();
   }
 
-  /** Ends all calls. */
   #end(): void {
-    if (this.#state === 'ended') return;
-    this.#leave();
     this.#state = 'ended';
-    this.#pings.clear();
-    for (const call of this.#calls.values()) call.settle(failed(call, lost(this.#cause)));
-    this.#calls.clear();
+    this.#calls.endAll(this.#cause);
   }
 
   #read(chunk: Buffer): void {
@@ -195,8 +126,7 @@ class FramedSession implements Session {
     try {
       this.#reader.push(chunk);
     } catch (error) {
-      const code = error instanceof ConnectionFault ? error.code : errorCode.internal;
-      this.#outbox.push(goAwayFrame(code));
+      this.#outbox.push(goAwayFrame(error instanceof ConnectionFault ? error.code : errorCode.internal));
       this.#outbox.flush();
       this.destroy(error instanceof Error ? error : new Error(String(error)));
     }
@@ -205,95 +135,96 @@ class FramedSession implements Session {
   #handle(type: number, flags: number, stream: number, payload: Buffer): void {
     if (this.#state === 'connecting' && type !== frameType.settings) throw violation('the first frame is not SETTINGS');
     if (this.#block && (type !== frameType.continuation || stream !== this.#block.stream)) {
-      throw violation('a list of fields was interrupted');
+      throw violation('a field block was interrupted');
     }
     switch (type) {
       case frameType.data:
-        return this.#onData(this.#callOf(stream), flags, payload);
-      case frameType.headers: {
-        this.#callOf(stream);
-        const content = contentOf(flags, payload, true);
-        if (flags & frameFlag.endHeaders) return this.#onFields(stream, flags, content);
+        this.#onData(this.#calls.of(stream), flags, payload);
+        break;
+      case frameType.headers:
+        this.#calls.of(stream);
         this.#block = new HeaderBlock(stream, flags);
-        return this.#block.add(content);
-      }
-      case frameType.continuation: {
-        const block = this.#block;
-        if (!block) throw violation('a list of fields has no beginning');
-        block.add(payload);
-        if (!(flags & frameFlag.endHeaders)) return undefined;
-        this.#block = undefined;
-        return this.#onFields(stream, block.flags, block.bytes());
-      }
-      case frameType.resetStream: {
-        if (payload.length !== 4) throw wrongSize();
-        const call = this.#callOf(stream);
-        if (call) this.#onReset(call, payload.readUInt32BE(0));
-        return undefined;
-      }
+        this.#addToBlock(this.#block, flags, contentOf(flags, payload, true));
+        break;
+      case frameType.continuation:
+        if (!this.#block) throw violation('unexpected CONTINUATION');
+        this.#addToBlock(this.#block, flags, payload);
+        break;
+      case frameType.resetStream:
+        expectSize(payload, 4);
+        this.#onReset(this.#calls.of(stream), payload.readUInt32BE(0));
+        break;
       case frameType.windowUpdate:
-        return this.#onWindowUpdate(stream, payload);
+        if (stream === 0) this.#calls.sender.enlargeConnection(incrementOf(payload));
+        else this.#onWindowUpdate(this.#calls.of(stream), payload);
+        break;
       case frameType.priority:
-        if (payload.length !== 5) throw wrongSize();
-        return undefined;
+        expectStream(stream);
+        expectSize(payload, 5);
+        break;
       case frameType.settings:
-        ofConnection(stream);
-        return this.#onSettings(flags, payload);
+        expectConnection(stream);
+        this.#onSettings(flags, payload);
+        break;
       case frameType.ping:
-        ofConnection(stream);
-        if (payload.length !== 8) throw wrongSize();
-        if (!(flags & frameFlag.ack)) return this.#outbox.answer(frame(frameType.ping, frameFlag.ack, 0, payload));
-        return this.#onPong(payload.readUInt32BE(4));
+        expectConnection(stream);
+        expectSize(payload, 8);
+        if (flags & frameFlag.ack) this.#onPong(payload.readUInt32BE(4));
+        else this.#outbox.answer(frame(frameType.ping, frameFlag.ack, 0, payload));
+        break;
       case frameType.goAway:
-        ofConnection(stream);
-        if (payload.length < 8) throw wrongSize();
-        return this.#onGoAway(payload.readUInt32BE(0) & maxWindow);
+        expectConnection(stream);
+        if (payload.length < 8) throw new ConnectionFault(errorCode.frameSize, 'a GOAWAY is too short');
+        this.#onGoAway(payload.readUInt32BE(0) & maxWindow, payload.readUInt32BE(4));
+        break;
       case frameType.pushPromise:
-        throw violation('a push is not allowed');
+        throw violation('unexpected PUSH_PROMISE');
       default:
-        // Others may have a meaning for later clients (RFC 9113 section 5.5).
-        return undefined;
+        // Unknown types are ignored (RFC 9113 section 5.5).
+        break;
     }
-  }
-
-  /** Returns the call of a stream; undefined if it is over. @throws ConnectionFault if there was none */
-  #callOf(stream: number): Call | undefined {
-    if (stream % 2 === 0 || stream >= this.#nextId) throw violation('a stream was not opened');
-    return this.#calls.get(stream);
   }
 
   #onData(call: Call | undefined, flags: number, payload: Buffer): void {
     const content = contentOf(flags, payload, false);
     const isLast = (flags & frameFlag.endStream) !== 0;
-    this.#taken += payload.length;
-    if (this.#taken >= windows.connection / 2) {
-      this.#outbox.push(numberFrame(frameType.windowUpdate, 0, this.#taken));
-      this.#taken = 0;
+    this.#consumed += payload.length;
+    if (this.#consumed >= windows.connection / 2) {
+      this.#outbox.push(uint32Frame(frameType.windowUpdate, 0, this.#consumed));
+      this.#consumed = 0;
     }
     if (!call) return;
-    if (!call.hasHead) return this.#reset(call, errorCode.protocol, resetError(errorCode.protocol));
-    call.taken += payload.length;
-    if (call.taken >= windows.stream / 2 && !isLast) {
-      this.#outbox.push(numberFrame(frameType.windowUpdate, call.id, call.taken));
-      call.taken = 0;
+    if (!call.hasHead) return this.#resetFor(call, errorCode.protocol);
+    call.consumed += payload.length;
+    if (call.consumed >= windows.stream / 2 && !isLast) {
+      this.#outbox.push(uint32Frame(frameType.windowUpdate, call.id, call.consumed));
+      call.consumed = 0;
     }
     call.reply.data(content);
     this.#proceed(call, isLast);
   }
 
-  #onFields(stream: number, flags: number, block: Buffer): void {
-    const call = this.#calls.get(stream);
-    if (!call) return;
-    const isLast = (flags & frameFlag.endStream) !== 0;
-    const fields = readResponse(block, call.hasHead);
+  #addToBlock(block: HeaderBlock, flags: number, part: Buffer): void {
+    block.add(part);
+    if (!(flags & frameFlag.endHeaders)) return;
+    this.#block = undefined;
+    const call = this.#calls.of(block.stream);
+    // Without a dynamic table, a block that nobody needs is not decoded.
+    if (call) this.#onFields(call, block);
+  }
+
+  #onFields(call: Call, block: HeaderBlock): void {
+    const isLast = (block.flags & frameFlag.endStream) !== 0;
+    const bytes = block.bytes();
+    const fields = bytes ? readResponse(bytes, call.hasHead) : 'too large';
     if (fields === 'too large') {
       const error = new ConnectError('the fields of the response are too large', Code.ResourceExhausted);
-      return this.#reset(call, errorCode.cancel, error);
+      return this.#calls.reset(call, errorCode.cancel, error);
     }
     const isInformation = fields !== 'malformed' && fields.http?.startsWith('1') === true;
     if (isInformation && !isLast) return;
     if (fields === 'malformed' || isInformation || (call.hasHead && !isLast)) {
-      return this.#reset(call, errorCode.protocol, resetError(errorCode.protocol));
+      return this.#resetFor(call, errorCode.protocol);
     }
     call.hasHead = true;
     call.reply.fields(fields, isLast);
@@ -303,46 +234,45 @@ class FramedSession implements Session {
   /** Ends a call whose response is whole, or not wanted. */
   #proceed(call: Call, isLast: boolean): void {
     if (!isLast) {
-      if (call.reply.problem) this.#reset(call, errorCode.cancel, call.reply.problem);
+      if (call.reply.problem) this.#calls.reset(call, errorCode.cancel, call.reply.problem);
       return;
     }
     const outcome = call.reply.outcome() ?? resetError(errorCode.none);
-    if (this.#sender.stop(call.id)) this.#outbox.push(numberFrame(frameType.resetStream, call.id, errorCode.none));
-    this.#settle(call, outcome instanceof ConnectError ? failed(call, outcome) : outcome);
-  }
-
-  #onReset(call: Call, code: number): void {
-    this.#sender.stop(call.id);
-    this.#settle(call, { ...failed(call, resetError(code)), isUnseen: code === errorCode.refusedStream });
-  }
-
-  #onWindowUpdate(stream: number, payload: Buffer): void {
-    if (payload.length !== 4) throw wrongSize();
-    const bytes = payload.readUInt32BE(0) & maxWindow;
-    if (stream === 0) {
-      if (bytes === 0) throw violation('a window was enlarged by nothing');
-      this.#sender.enlarge(0, bytes);
-      return;
+    const ended = outcome instanceof ConnectError ? failed(call, outcome) : outcome;
+    if (this.#calls.sender.stop(call.id)) {
+      this.#outbox.push(uint32Frame(frameType.resetStream, call.id, errorCode.none));
     }
-    const call = this.#callOf(stream);
+    this.#calls.settle(call, ended);
+  }
+
+  /** Resets the stream of a call because of what the server sent on it. */
+  #resetFor(call: Call, code: number): void {
+    this.#calls.reset(call, code, resetError(code));
+  }
+
+  #onReset(call: Call | undefined, code: number): void {
     if (!call) return;
-    if (bytes === 0) this.#reset(call, errorCode.protocol, resetError(errorCode.protocol));
-    else if (!this.#sender.enlarge(stream, bytes)) {
-      this.#reset(call, errorCode.flowControl, resetError(errorCode.flowControl));
-    }
+    const isUnseen = code === errorCode.refusedStream && !call.hasHead;
+    this.#calls.settle(call, { ...failed(call, resetError(code)), isUnseen });
+  }
+
+  #onWindowUpdate(call: Call | undefined, payload: Buffer): void {
+    expectSize(payload, 4);
+    if (!call) return;
+    const bytes = payload.readUInt32BE(0) & maxWindow;
+    if (bytes === 0) this.#resetFor(call, errorCode.protocol);
+    else if (!this.#calls.sender.enlarge(call.id, bytes)) this.#resetFor(call, errorCode.flowControl);
   }
 
   #onSettings(flags: number, payload: Buffer): void {
-    if (flags & frameFlag.ack) {
-      if (payload.length > 0) throw wrongSize();
-      return;
-    }
-    const { streams, window, frameSize } = readSettings(payload);
-    if (streams !== undefined) this.#maxCalls = streams;
-    if (frameSize !== undefined) this.#sender.setFrameSize(frameSize);
-    if (window !== undefined) this.#sender.setWindowOfStreams(window);
+    if (flags & frameFlag.ack) return expectSize(payload, 0);
+    const { calls, window, frameSize, fields } = readSettings(payload);
+    // Before the frames that make use of them.
     this.#outbox.answer(frame(frameType.settings, frameFlag.ack, 0, Buffer.of()));
-    if (this.#state !== 'connecting') return this.#sendWaiting();
+    if (frameSize !== undefined) this.#calls.sender.setFrameSize(frameSize);
+    if (window !== undefined) this.#calls.sender.setWindowOfStreams(window);
+    this.#calls.limit(calls, fields);
+    if (this.#state !== 'connecting') return;
     this.#state = 'open';
     this.#events.ready();
   }
@@ -354,39 +284,14 @@ class FramedSession implements Session {
   }
 
   /** @param last id of the last stream that the server processes */
-  #onGoAway(last: number): void {
-    if (this.#state === 'open') {
-      this.#leave();
-      this.#events.leaving();
-    }
-    for (const call of this.#calls.values()) {
-      if (call.id <= last) continue;
-      this.#sender.stop(call.id);
-      this.#settle(call, unseen('the server is closing the connection', undefined));
-    }
+  #onGoAway(last: number, code: number): void {
+    if (code !== errorCode.none) this.#cause ??= new Error(`the server closed the connection (code ${code})`);
+    this.#calls.refuseAbove(last);
+    if (this.#state !== 'open') return;
+    this.#state = 'leaving';
+    this.#events.leaving();
     this.#endIfDone();
   }
-}
-
-function failed({ reply }: Call, error: ConnectError): Failed {
-  return { error, isUnseen: false, hasResponded: reply.hasBegun };
-}
-
-function unseen(message: string, cause: unknown): Failed {
-  return { error: connectionError(message, cause), isUnseen: true, hasResponded: false };
-}
-
-function cancelled(): ConnectError {
-  return new ConnectError('cancelled', Code.Canceled);
-}
-
-function lost(cause: unknown): ConnectError {
-  return connectionError('the connection was lost', cause);
-}
-
-/** @throws ConnectionFault if a frame of the connection has a stream */
-function ofConnection(stream: number): void {
-  if (stream !== 0) throw violation('a frame of the connection has a stream');
 }
 
 function violation(message: string): ConnectionFault {
