@@ -128,7 +128,7 @@ export const serviceKeys = {
   }),
   grpcChannel: key('SIGNET_GRPC_CHANNEL', oneOf('frames', 'http2', 'grpc-js'), {
     default: 'frames',
-    doc: 'What carries unary calls to other services. `frames`: frames that Signet reads and writes itself. `http2`: node:http2, at three times the cost for the caller. `grpc-js`: the gRPC library, at six times; it carries streams in any case.',
+    doc: 'What carries unary calls to other services. `frames`: Signet reads and writes the frames of HTTP/2 itself. `http2`: node:http2, at about three times the cost for the caller. `grpc-js`: the gRPC library, at about five times; it carries streams in any case.',
   }),
 } as const;
 
