@@ -110,6 +110,7 @@ test('with a synchronous standby nothing that was answered is lost', async () =>
   expect(await people.signsIn(late)).toBe('OK');
   await fleet.processes.user.end('SIGTERM');
   await fleet.restart('user');
+  // Its guard knows what the database knows.
   await expect.poll(() => people.everywhere(bystander)).toEqual(['OK', 'OK']);
   expect(await people.everywhere(ended)).toEqual(['INVALID_TOKEN', 'INVALID_TOKEN']);
 });

@@ -47,7 +47,8 @@ function restoring(startServer: () => Promise<RestorableServer>, isAuthRunning: 
   async function restartUser(): Promise<void> {
     await fleet.processes.user.end('SIGTERM');
     await fleet.restart('user');
-    await expect.poll(() => people.atUser(bystander!.access)).not.toMatch(/STALE|UNAVAILABLE|ECONN/);
+    // Until its guard is ready, and the edge has reconnected.
+    await expect.poll(async () => (await people.everywhere(bystander!)).join(' ')).not.toMatch(/STALE|UNAVAILABLE/);
   }
 
   async function verified(...options: string[]) {
