@@ -46,6 +46,17 @@ test('a watcher within a page gets the rest of it', () => {
   expect([log.after(2_500n), log.after(9_999n)]).toEqual([undefined, undefined]);
 });
 
+test('watchers at one place get the same bytes, also after others at other places', () => {
+  const log = createRevocationLog();
+  log.append(entries(1, 10), now);
+  const first = log.after(4n);
+  expect(log.after(4n)?.encoded).toBe(first?.encoded);
+  expect(log.after(7n) && numbersIn(log.after(7n)!)).toEqual(range(8, 10));
+  expect(log.after(4n)).toEqual(first);
+  log.append(entries(11, 12), now);
+  expect(pagesAfter(log, 4)).toEqual([range(5, 12)]);
+});
+
 test('a page that a watcher holds does not change when more are appended', () => {
   const log = createRevocationLog();
   log.append(entries(1, 10), now);

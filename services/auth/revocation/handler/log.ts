@@ -19,6 +19,8 @@ const alike = 600;
 /** Creates an empty log. A revocation of a session takes 52 bytes. */
 export function createRevocationLog(): RevocationLog {
   let pages: Page[] = [];
+  /** The rest of a page that was taken last. Most watchers are at the same place, and a page takes long to decode. */
+  let rest: { readonly of: Page; readonly known: number; readonly encoded: Uint8Array } | undefined;
 
   /** Index of the first page that ends at a sequence or after it. */
   function indexOf(sequence: bigint): number {
@@ -48,7 +50,9 @@ export function createRevocationLog(): RevocationLog {
     after(sequence) {
       const page = pages[indexOf(sequence + 1n)];
       const known = page ? Number(sequence - page.sequence) + page.count : 0;
-      return page && known > 0 ? { ...page, encoded: without(page.encoded, known) } : page;
+      if (!page || known <= 0) return page;
+      if (rest?.of !== page || rest.known !== known) rest = { of: page, known, encoded: without(page.encoded, known) };
+      return { ...page, encoded: rest.encoded };
     },
     idAt(sequence) {
       const page = pages[indexOf(sequence)];
