@@ -94,6 +94,7 @@ const usual: Effort = { warmUp: 1.5, rounds: 6, seconds: 1.25 };
  * @param progress receives how far a measurement is
  */
 export function createBench(dir: string, server: EmbeddedServer, progress: (text: string) => void): Bench {
+  const adminPassword = randomBytes(18).toString('base64url');
   const masterKey = randomBytes(32).toString('base64');
   let places = 0;
   return {
@@ -104,7 +105,11 @@ export function createBench(dir: string, server: EmbeddedServer, progress: (text
       await createDatabase(server.url('postgres'), database);
       const own = path.join(dir, database);
       await mkdir(own, { recursive: true, mode: 0o711 });
-      const environment = { DATABASE_URL: server.url(database).reveal(), SIGNET_MASTER_KEY: masterKey };
+      const environment = {
+        DATABASE_URL: server.url(database).reveal(),
+        SIGNET_MASTER_KEY: masterKey,
+        SIGNET_ADMIN_PASSWORD: adminPassword,
+      };
       return { dir: own, database, environment, tree };
     },
     postgresCpu: () => postgresCpu(dir)?.total ?? Number.NaN,

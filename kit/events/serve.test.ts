@@ -281,6 +281,32 @@ test('at ten thousand events no statement scans the table', async () => {
   }
 });
 
+test('watchers who have everything share the read of the next event', async () => {
+  const seen: Sql[] = [];
+  const replica = await openProducer(events, { statements: watched(events.db, (statement) => seen.push(statement)) });
+  try {
+    const transport = await replica.as('user');
+    let current = 0;
+    const watching = Array.from({ length: 20 }, () => {
+      let isKnown = false;
+      return watchUntil(transport, {}, (message) => {
+        if (message.current && !isKnown) current += 1;
+        isKnown ||= message.current;
+        return message.events.length > 0;
+      });
+    });
+    await expect.poll(() => current).toBe(20);
+    seen.length = 0;
+    const subject = randomUUID();
+    await events.tell(subject);
+    for (const messages of await Promise.all(watching)) expect(subjectsOf(messages)).toEqual([subject]);
+    // Of the 20: one for the news of the number, and some where a heartbeat or the notification came meanwhile.
+    expect(seen.filter(({ text }) => text.includes('LATERAL')).length).toBeLessThan(10);
+  } finally {
+    await replica.close();
+  }
+});
+
 test('a producer with two messages of one type does not start', () => {
   const options = { db: events.db, schema: 'auth', keep: 1 };
   expect(() => serveEvents({ ...options, produces: [UserDeletedSchema, { ...UserDeletedSchema }] })).toThrow(

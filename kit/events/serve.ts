@@ -1,9 +1,9 @@
 import { create, type DescMessage } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import { EventEmitter, once } from 'node:events';
 import { EventService, type WatchResponse, WatchResponseSchema } from '#gen/proto/signet/events/v1/event_service_pb.ts';
 import { mount, type Mounted } from '#kit/call/app.ts';
+import { createBell } from '#kit/call/bell.ts';
 import { failure } from '#kit/errors/failure.ts';
 import { identityOf } from '#kit/guard/connect.ts';
 import type { Work } from '#kit/work/work.ts';
@@ -93,6 +93,7 @@ function eventHandler(deps: {
   readonly closing: AbortSignal;
 }): ServiceImpl<typeof EventService> {
   const { read, readHead, news, assertMayTake, closing } = deps;
+  const readEnd = sharedRead(read, news);
   return {
     async *watch({ history, after, lastId, types }, { signal, values }): AsyncIterable<WatchResponse> {
       assertMayTake(types, identityOf(values).caller?.service);
@@ -106,7 +107,9 @@ function eventHandler(deps: {
         // Taken before the page is read: an event that is numbered during the read ends the wait.
         seen = news.count;
         const isEnd = isQuiet && isSame(await readHead(), at);
-        const page: LogPage = isEnd ? { end: at, head: at.position, events: [] } : await read(at, types);
+        const page: LogPage = isEnd
+          ? { end: at, head: at.position, events: [] }
+          : await (isCurrent ? readEnd : read)(at, types);
         at = page.end;
         isCurrent = at.position === page.head;
         const rest = sentAt + heartbeatEvery - performance.now();
@@ -144,6 +147,22 @@ function responseOf({ end, head, events }: LogPage, current: boolean): WatchResp
   });
 }
 
+/**
+ * Returns a function that reads the end of the log. The streams that have all before it, and which news wakes at once, share
+ * a read while it is under way: it began after the news.
+ */
+function sharedRead(read: ReturnType<typeof createLogReader>, news: News) {
+  const underWay = new Map<string, Promise<LogPage>>();
+  return async (from: Position, types: readonly string[]): Promise<LogPage> => {
+    const key = [news.count, from.history, from.position, from.lastId].join(' ');
+    const known = underWay.get(key);
+    const reading = known ?? read(from, 'all').finally(() => underWay.delete(key));
+    if (!known) underWay.set(key, reading);
+    const page = await reading;
+    return { ...page, events: page.events.filter(({ type }) => types.includes(type)) };
+  };
+}
+
 /** Returns a function that reads at most once in `ms`. Its calls in that time share the result, unless it is an error. */
 function sharedFor<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
   let last: Promise<T> | undefined;
@@ -171,7 +190,7 @@ interface News {
 }
 
 function createNews(): News {
-  const emitter = new EventEmitter().setMaxListeners(0);
+  const bell = createBell();
   let count = 0;
   return {
     get count() {
@@ -179,12 +198,10 @@ function createNews(): News {
     },
     tell() {
       count += 1;
-      emitter.emit('news');
+      bell.ring();
     },
     async since(seen, ms, signal) {
-      if (count > seen) return;
-      const within = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(ms))]);
-      await once(emitter, 'news', { signal: within }).catch(() => undefined);
+      if (count === seen) await bell.wait(ms, signal);
     },
   };
 }

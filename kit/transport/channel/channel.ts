@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createBell } from '#kit/call/bell.ts';
 import type { Target } from './addresses.ts';
 import { connectionError } from './status.ts';
 import { type Connection, type Keepalive, openConnection } from './connection.ts';
@@ -71,12 +72,12 @@ export function openChannel(
   let resolvedAt = -Infinity;
   let unresolved: unknown;
   let isClosed = false;
-  /** Calls that wait for a connection. */
-  const waiting = new Set<() => void>();
+  /** Calls wait for it where they have no connection. */
+  const bell = createBell();
 
   function changed(): void {
     if ([...connections.values()].some((connection) => !connection.isReady())) resolveAfter(resolveEvery.afterLoss);
-    for (const wake of waiting) wake();
+    bell.ring();
   }
 
   function resolveAfter(ms: number): void {
@@ -140,23 +141,8 @@ export function openChannel(
       const left = end - performance.now();
       const why = trouble();
       if (why !== undefined && left <= 0) throw connectionError('no connection to the service', why);
-      await wakeUp(left > 0 ? left : patience, signal);
+      await bell.wait(left > 0 ? left : patience, signal);
     }
-  }
-
-  /** Waits until a connection changes, for a time at most, or until the signal aborts. */
-  function wakeUp(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((wake) => {
-      const done = () => {
-        clearTimeout(timer);
-        waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        wake();
-      };
-      const timer = setTimeout(done, ms);
-      waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
   }
 
   /** Sends a call once, on any connection. */
