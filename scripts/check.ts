@@ -11,7 +11,7 @@ import { generated } from './check/generated.ts';
 import { imports } from './check/imports.ts';
 import { links } from './check/links.ts';
 import { machine } from './check/machine.ts';
-import { migrations } from './check/migrations.ts';
+import { migrationRules, migrations } from './check/migrations.ts';
 import { rules } from './check/rules.ts';
 import { statements } from './check/statements.ts';
 import { tools } from './check/tools.ts';
@@ -22,6 +22,7 @@ const all: Check[] = [
   breaking,
   generated,
   migrations,
+  migrationRules,
   access,
   edgeRules,
   served,

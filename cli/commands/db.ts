@@ -46,9 +46,10 @@ async function showStatus({ environment, output }: Cli, { json }: AnswerOptions)
   }
   if (json) output.json({ services });
   else {
-    const rows = services.flatMap(({ service, applied, pending }) => [
+    const rows = services.flatMap(({ service, applied, pending, newer }) => [
       ...applied.map((name) => [service, name, 'applied']),
       ...pending.map((name) => [service, name, 'pending']),
+      ...newer.map((name) => [service, name, 'newer']),
     ]);
     output.table(['SERVICE', 'MIGRATION', 'STATE'], rows);
   }

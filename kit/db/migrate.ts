@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { type Client, DatabaseError } from 'pg';
 import type { Log } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
+import { type ConcurrentIndex, makeIndex } from './concurrent-index.ts';
 import { connectTo } from './database.ts';
-import { type Comparison, compareHistory, type Migration, MigrationError, readMigrations } from './history.ts';
+import { type Comparison, compareHistory, type Migration, readMigrations, type Recorded } from './history.ts';
+import { MigrationError } from './migration-error.ts';
 
 /** A service's migrations and their database. */
 export interface MigrateOptions {
@@ -14,6 +16,8 @@ export interface MigrateOptions {
   readonly schema: string;
   /** Directory of migrations, in Prisma's format. */
   readonly directory: string;
+  /** The release of this code. Default: that of package.json. */
+  readonly release?: string;
   readonly log: Log;
 }
 
@@ -26,6 +30,12 @@ const patience = 120_000;
  */
 const lockWait = { once: 500, pauses: [500, 1_000, 2_000, 4_000] } as const;
 
+/** Pause between tries to be the one that migrates, ms. */
+const turnPause = 100;
+
+/** Marks the records of migrations that make an index, in the column in which Prisma has its own tools' output. */
+const indexMark = 'signet: index made concurrently';
+
 /** Returns the schema and directory of a service, for migrate(). */
 export function migrationsOf(service: string): { schema: string; directory: string } {
   return {
@@ -35,9 +45,9 @@ export function migrationsOf(service: string): { schema: string; directory: stri
 }
 
 /**
- * Applies pending migrations in order, each in its own transaction, and records them
+ * Applies pending migrations in order, each in its own transaction (except indexes made concurrently), and records them
  * in `_prisma_migrations`. Safe to run in several processes at once: each migration is applied by one, and all return when
- * none is pending.
+ * none is pending. With migrations of a newer release that works with this one, it warns.
  * @returns names of the migrations that this call applied
  * @throws MigrationError if the history does not match the directory, or a migration fails (it is rolled back)
  */
@@ -45,12 +55,13 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
   const { schema, log } = options;
   const migrations = await readMigrations(options.directory);
   return withClient(options, async (client) => {
+    await inTurn(client, schema, () => prepare(client, schema));
     const applied: string[] = [];
     let end = performance.now() + patience;
     for (let busy = 0; ;) {
       try {
-        const name = await applyNext(client, schema, migrations);
-        if (name === undefined) return { applied };
+        const name = await inTurn(client, schema, () => applyNext(client, options, migrations));
+        if (name === undefined) break;
         log.info({ schema, migration: name }, 'migration applied');
         applied.push(name);
         busy = 0;
@@ -65,18 +76,56 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
         await sleep(pause);
       }
     }
+    const { newer } = await compare(client, options, migrations);
+    if (newer.length > 0) warnOfNewer(log, schema, newer);
+    else await recordOldestReleases(client, schema, migrations);
+    return { applied };
   });
+}
+
+/**
+ * Checks that a database has all migrations, without changes. With migrations of a newer release that works with this
+ * one, it warns.
+ * @throws MigrationError if migrations are missing, or the history does not match the directory
+ */
+export async function assertMigrated(options: MigrateOptions): Promise<void> {
+  const { schema, log } = options;
+  const { pending, newer, problems } = await migrationStatus(options);
+  refuse(schema, problems);
+  if (pending.length > 0) {
+    throw new MigrationError(
+      `the database lacks migrations of ${schema}: ${pending.join(', ')}. SIGNET_MIGRATE is off, so apply them with a ` +
+        'database user who may: npm run signet -- db migrate',
+    );
+  }
+  if (newer.length > 0) warnOfNewer(log, schema, newer);
 }
 
 /** Returns what migrate() would do, without changes. */
 export async function migrationStatus(
   options: Omit<MigrateOptions, 'log'>,
-): Promise<{ applied: string[]; pending: string[]; problems: string[] }> {
+): Promise<{ applied: string[]; pending: string[]; newer: string[]; problems: string[] }> {
   const migrations = await readMigrations(options.directory);
   return withClient(options, async (client) => {
-    const { applied, pending, problems } = await compare(client, options.schema, migrations);
-    return { applied: [...applied], pending: pending.map(({ name }) => name), problems: [...problems] };
+    const { applied, pending, newer, problems } = await compare(client, options, migrations);
+    return {
+      applied: [...applied],
+      pending: pending.map(({ name }) => name),
+      newer: [...newer],
+      problems: [...problems],
+    };
   });
+}
+
+function warnOfNewer(log: Log, schema: string, migrations: readonly string[]): void {
+  log.warn(
+    { schema, migrations },
+    'this code is older than the database, but the migrations of the newer release work with it',
+  );
+}
+
+function refuse(schema: string, problems: readonly string[]): void {
+  if (problems.length > 0) throw new MigrationError(`migrations of ${schema}:\n  ${problems.join('\n  ')}`);
 }
 
 async function withClient<T>(options: { url: Secret }, work: (client: Client) => Promise<T>): Promise<T> {
@@ -85,6 +134,40 @@ async function withClient<T>(options: { url: Secret }, work: (client: Client) =>
     return await work(client);
   } finally {
     await client.end();
+  }
+}
+
+/** Runs work in a transaction that no other migrator of the schema has at the same time. */
+async function inTurn<T>(client: Client, schema: string, work: () => Promise<T>): Promise<T> {
+  const end = performance.now() + patience;
+  for (;;) {
+    await client.query('BEGIN');
+    try {
+      await client.query(`SET LOCAL lock_timeout = ${patience}`);
+      await client.query('SET LOCAL idle_in_transaction_session_timeout = 0');
+      // For this transaction and not for the session: a pooler may keep a session, and with it the lock, after its client
+      // has left. Tried and not waited for: an index that is made concurrently waits for all statements that wait.
+      const { rows } = await client.query<{ mine: boolean }>(
+        `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS mine`,
+        [`signet migrations of ${schema}`],
+      );
+      if (rows[0]?.mine) {
+        const result = await work();
+        await client.query('COMMIT');
+        return result;
+      }
+      await client.query('ROLLBACK');
+    } catch (error) {
+      // Fails only if the connection is lost, in which case the server rolls back.
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+    if (performance.now() > end) {
+      throw new MigrationError(
+        `another process is applying migrations of ${schema}. Start this one when it has ended.`,
+      );
+    }
+    await sleep(turnPause);
   }
 }
 
@@ -106,64 +189,99 @@ async function prepare(client: Client, schema: string): Promise<void> {
       applied_steps_count INTEGER NOT NULL DEFAULT 0
     )`,
   );
+  // Checked first: ALTER TABLE locks the table, also if the column exists.
+  const column = await client.query(
+    `SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'oldest_release'`,
+    [`${name}._prisma_migrations`],
+  );
+  if (!column.rowCount) await client.query(`ALTER TABLE ${name}._prisma_migrations ADD COLUMN oldest_release TEXT`);
 }
 
-async function compare(client: Client, schema: string, migrations: readonly Migration[]): Promise<Comparison> {
+async function compare(
+  client: Client,
+  { schema, release }: Pick<MigrateOptions, 'schema' | 'release'>,
+  migrations: readonly Migration[],
+): Promise<Comparison> {
   const table = `${client.escapeIdentifier(schema)}._prisma_migrations`;
   const exists = await client.query<{ found: boolean }>('SELECT to_regclass($1) IS NOT NULL AS found', [table]);
-  if (!exists.rows[0]?.found) return compareHistory(migrations, []);
-  const { rows } = await client.query<{ name: string; checksum: string; finished: boolean }>(
-    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished
-     FROM ${table} WHERE rolled_back_at IS NULL ORDER BY migration_name`,
+  if (!exists.rows[0]?.found) return compareHistory(migrations, [], release);
+  // Earlier releases made the table without the column.
+  const { rows } = await client.query<Recorded>(
+    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished,
+            logs IS NOT DISTINCT FROM $1 AS "makesIndex", to_jsonb(m) ->> 'oldest_release' AS "oldestRelease"
+     FROM ${table} m WHERE rolled_back_at IS NULL ORDER BY migration_name`,
+    [indexMark],
   );
-  return compareHistory(migrations, rows);
+  return compareHistory(migrations, rows, release);
 }
 
-/** Applies the first pending migration in a transaction, and returns its name; undefined if none is pending. */
+/** Records the oldest releases of migrations that were applied before their files had them. */
+async function recordOldestReleases(client: Client, schema: string, migrations: readonly Migration[]): Promise<void> {
+  await client.query(
+    `UPDATE ${client.escapeIdentifier(schema)}._prisma_migrations m SET oldest_release = file.release
+     FROM unnest($1::text[], $2::text[]) AS file (name, release)
+     WHERE m.migration_name = file.name AND m.oldest_release IS DISTINCT FROM file.release`,
+    [migrations.map(({ name }) => name), migrations.map(({ oldestRelease }) => oldestRelease ?? null)],
+  );
+}
+
+/** Applies the first pending migration, and returns its name; undefined if none is pending. */
 async function applyNext(
   client: Client,
-  schema: string,
+  options: MigrateOptions,
   migrations: readonly Migration[],
 ): Promise<string | undefined> {
-  await client.query('BEGIN');
+  const { schema } = options;
+  const { pending, problems } = await compare(client, options, migrations);
+  refuse(schema, problems);
+  const [next] = pending;
+  if (!next) return undefined;
   try {
-    await client.query(`SET LOCAL lock_timeout = ${patience}`);
-    // For this transaction and not for the session: a pooler may keep a session, and with it the lock, after its client
-    // has left. pg_advisory_xact_lock obeys lock_timeout.
-    await client.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`signet migrations of ${schema}`]);
-    await prepare(client, schema);
-    const { pending, problems } = await compare(client, schema, migrations);
-    if (problems.length > 0) throw new MigrationError(`migrations of ${schema}:\n  ${problems.join('\n  ')}`);
-    const [next] = pending;
-    if (next) await apply(client, schema, next);
-    else await client.query('COMMIT');
-    return next?.name;
+    await client.query(`SET LOCAL search_path = ${client.escapeIdentifier(schema)}`);
+    // The index waits for older snapshots. That of the last query with parameters lasted until this statement.
+    if (next.index) await applyIndex(options, next, next.index);
+    else {
+      await client.query(`SET LOCAL lock_timeout = ${lockWait.once}`);
+      await client.query(next.sql);
+    }
+    await record(client, schema, next, true);
   } catch (error) {
-    // Fails only if the connection is lost, in which case the server rolls back.
-    await client.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
-}
-
-/** Applies a migration, records it and commits. @throws MigrationError if it fails */
-async function apply(client: Client, schema: string, migration: Migration): Promise<void> {
-  const name = client.escapeIdentifier(schema);
-  try {
-    await client.query(`SET LOCAL search_path = ${name}`);
-    await client.query(`SET LOCAL lock_timeout = ${lockWait.once}`);
-    await client.query(migration.sql);
-    await client.query(
-      `INSERT INTO ${name}._prisma_migrations
-        (id, checksum, finished_at, migration_name, started_at, applied_steps_count)
-       VALUES ($1, $2, clock_timestamp(), $3, now(), 1)`,
-      [randomUUID(), migration.checksum, migration.name],
-    );
-    await client.query('COMMIT');
-  } catch (error) {
-    throw new MigrationError(`migration ${migration.name} of ${schema} failed: ${explain(error, migration.sql)}`, {
+    throw new MigrationError(`migration ${next.name} of ${schema} failed: ${explain(error, next.sql)}`, {
       cause: error,
     });
   }
+  return next.name;
+}
+
+/** Makes the index of a migration on a connection without a transaction, after recording that it was started. */
+async function applyIndex(options: MigrateOptions, migration: Migration, index: ConcurrentIndex): Promise<void> {
+  const { schema, log } = options;
+  await withClient(options, async (client) => {
+    const { rows } = await client.query<{ checksum: string }>(
+      `SELECT checksum FROM ${client.escapeIdentifier(schema)}._prisma_migrations
+       WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL`,
+      [migration.name],
+    );
+    const [started] = rows;
+    await record(client, schema, migration, false);
+    log.info({ schema, migration: migration.name, resumed: started !== undefined }, 'making an index concurrently');
+    await makeIndex(client, schema, index, migration.sql, started && { same: started.checksum === migration.checksum });
+  });
+}
+
+/** Records that a migration was finished, or that the making of its index was started. */
+async function record(client: Client, schema: string, migration: Migration, isFinished: boolean): Promise<void> {
+  const { name, checksum, oldestRelease, index } = migration;
+  await client.query(
+    `WITH started AS (
+       DELETE FROM ${client.escapeIdentifier(schema)}._prisma_migrations
+       WHERE migration_name = $3 AND finished_at IS NULL AND rolled_back_at IS NULL
+     )
+     INSERT INTO ${client.escapeIdentifier(schema)}._prisma_migrations
+       (id, checksum, finished_at, migration_name, started_at, applied_steps_count, logs, oldest_release)
+     VALUES ($1, $2, CASE WHEN $4 THEN clock_timestamp() END, $3, now(), 1, $5, $6)`,
+    [randomUUID(), checksum, name, isFinished, index ? indexMark : null, oldestRelease ?? null],
+  );
 }
 
 /** Whether a migration was rolled back because a statement holds a table for longer than it waits. */

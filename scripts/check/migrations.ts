@@ -1,15 +1,19 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { startEmbedded } from '#kit/db/embedded.ts';
+import { oldestReleaseFile, readMigrations } from '#kit/db/history.ts';
 import { silentLog } from '#kit/log/log.ts';
+import { blockingIndexes } from '../migration-indexes.ts';
 import { schemaDiff } from '../schema-diff.ts';
 import { type Check, expectNone, root } from './check.ts';
+
+const folder = path.join(root, 'prisma');
 
 /** Each service's migrations match its schema.prisma. */
 export const migrations: Check = {
   claim: 'migrations match schema.prisma',
   async run() {
-    const folder = path.join(root, 'prisma');
     const server = await startEmbedded({ dataDir: '', ephemeral: true, log: silentLog });
     try {
       const faults: string[] = [];
@@ -21,5 +25,26 @@ export const migrations: Check = {
     } finally {
       await server.stop();
     }
+  },
+};
+
+/** Releases can be rolled back and out without waiting writes. */
+export const migrationRules: Check = {
+  claim: 'migrations name their oldest release, and make indexes on tables with data concurrently',
+  async run() {
+    const faults: string[] = [];
+    for (const service of await readdir(folder)) {
+      const directory = path.join(folder, service, 'migrations');
+      for (const { name, sql } of await readMigrations(directory)) {
+        const at = `prisma/${service}/migrations/${name}`;
+        if (!existsSync(path.join(directory, name, oldestReleaseFile))) {
+          faults.push(`${at}: no file ${oldestReleaseFile}. Write the oldest release that works after it, or none`);
+        }
+        for (const index of blockingIndexes(name, sql)) {
+          faults.push(`${at}: ${index} lacks CONCURRENTLY, in a migration of its own`);
+        }
+      }
+    }
+    expectNone(faults);
   },
 };

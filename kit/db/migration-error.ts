@@ -1,0 +1,4 @@
+/** Thrown if a database cannot be migrated. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+}
