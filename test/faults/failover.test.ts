@@ -1,4 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
+import type { Secret } from '#kit/log/secret.ts';
+import { describeWith } from '#kit/testing/describe-with.ts';
+import { pgbouncerProgram, startPgBouncer, type TestPgBouncer } from '#kit/testing/pgbouncer.ts';
 import { byPort, portOf } from '#kit/testing/postgres.ts';
 import { openTcpProxy, type TcpProxy } from '#kit/testing/tcp-proxy.ts';
 import { run } from '../../cli/testing/run.ts';
@@ -16,12 +19,13 @@ let [link, address]: TcpProxy[] = [];
 let fleet: Fleet;
 let people: People;
 
-async function start(): Promise<void> {
+/** @param through returns the URL of the services, which leads to the address */
+async function start(through = async (url: Secret) => url): Promise<void> {
   primary = await startArchivedServer();
   [link, address] = [await openTcpProxy(portOf(primary.url)), await openTcpProxy(portOf(primary.url))];
   standby = await primary.startStandby(link.port);
   // A loaded machine needs longer than the usual ten seconds.
-  fleet = await startFleet({ url: byPort(primary.url, address.port) }, { SIGNET_REFRESH_GRACE: '2m' });
+  fleet = await startFleet({ url: await through(byPort(primary.url, address.port)) }, { SIGNET_REFRESH_GRACE: '2m' });
   people = openPeople(fleet);
 }
 afterEach(async () => {
@@ -113,4 +117,28 @@ test('with a synchronous standby nothing that was answered is lost', async () =>
   // Its guard knows what the database knows.
   await expect.poll(() => people.everywhere(bystander)).toEqual(['OK', 'OK']);
   expect(await people.everywhere(ended)).toEqual(['INVALID_TOKEN', 'INVALID_TOKEN']);
+});
+
+describeWith([pgbouncerProgram], 'through PgBouncer', () => {
+  let pooler: TestPgBouncer;
+  afterEach(() => pooler.close());
+
+  test('services that wait in its queue go on with the new primary', async () => {
+    await start(async (url) => {
+      const sizes = { max_client_conn: 200, default_pool_size: 70 };
+      pooler = await startPgBouncer(url, { pool_mode: 'session', ...sizes, server_login_retry: 1 });
+      return pooler.url;
+    });
+    const [bystander] = (await people.add(1)) as [Person];
+    await standby.caughtUp();
+    const load = await useUnderLoad(people, 8);
+    await load.answers(200);
+    await primary.kill();
+    address!.lead(portOf(standby.url));
+    await standby.promote();
+    load.isOver();
+    await load.answers(200);
+    await load.end('through PgBouncer');
+    expect(await people.everywhere(bystander)).toEqual(['OK', 'OK']);
+  });
 });

@@ -58,7 +58,7 @@ export async function useUnderLoad(people: People, count: number): Promise<Load>
         `faults/failover: ${title}: no refresh for ${gap.toFixed(0)} ms, ${OK} requests succeeded, failed ` +
           `${JSON.stringify(failures)}, the last one ${after.toFixed(0)} ms after the end of the outage`,
       );
-      expect(Object.keys(failures)).toEqual(['SERVICE_UNAVAILABLE']);
+      expect(Object.keys(failures).filter((code) => code !== 'SERVICE_UNAVAILABLE')).toEqual([]);
     },
   };
 }
