@@ -59,6 +59,29 @@ test('a migration that waits for a long reader stops no other statement, and is 
   expect(reads).toBeGreaterThan(3);
 });
 
+test('gives up when the lock of a table stays held for its patience, and applies nothing of that migration', async () => {
+  await shop.run();
+  await shop.add('20260103000000_three', 'ALTER TABLE one ADD COLUMN text text');
+  const reader = await shop.connect();
+  await reader.query('BEGIN');
+  await reader.query('SELECT FROM shop.one');
+  const options = { url: shop.database.url, schema: 'shop', directory: shop.directory, log: silentLog };
+  await expect(migrate({ ...options, patience: 1_000 })).rejects.toThrow(/three.*lock timeout/s);
+  await reader.end();
+  expect(await shop.query("SELECT FROM shop._prisma_migrations WHERE migration_name LIKE '%three'")).toEqual([]);
+  expect(await shop.run()).toEqual({ applied: ['20260103000000_three'] });
+});
+
+test('gives up when another process migrates for its patience', async () => {
+  const other = await shop.connect();
+  await other.query(`SELECT pg_advisory_lock(hashtextextended('signet migrations of shop', 0))`);
+  const options = { url: shop.database.url, schema: 'shop', directory: shop.directory, log: silentLog };
+  await expect(migrate({ ...options, patience: 300 })).rejects.toThrow(
+    'another process is applying migrations of shop',
+  );
+  await other.end();
+});
+
 test('ignores different line endings', async () => {
   await shop.run();
   const file = shop.file('20260102000000_two');

@@ -18,11 +18,11 @@ export interface MigrateOptions {
   readonly directory: string;
   /** The release of this code. Default: that of package.json. */
   readonly release?: string;
+  /** Timeout of waiting for another migrator, and of all tries to lock a table, ms. Default 120,000. */
+  readonly patience?: number;
   readonly log: Log;
 }
 
-/** Timeout of waiting for another migrator, and of all tries to lock a table, ms. */
-const patience = 120_000;
 /**
  * Longest wait of a statement for the lock of a table or a row, and the pauses between tries, ms. All later statements on a
  * table wait behind one that waits for it, so a long reader and a migration would stop the services. A migration that changes
@@ -52,15 +52,15 @@ export function migrationsOf(service: string): { schema: string; directory: stri
  * @throws MigrationError if the history does not match the directory, or a migration fails (it is rolled back)
  */
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
-  const { schema, log } = options;
+  const { schema, patience = 120_000, log } = options;
   const migrations = await readMigrations(options.directory);
   return withClient(options, async (client) => {
-    await inTurn(client, schema, () => prepare(client, schema));
+    await inTurn(client, { schema, patience }, () => prepare(client, schema));
     const applied: string[] = [];
     let end = performance.now() + patience;
     for (let busy = 0; ;) {
       try {
-        const name = await inTurn(client, schema, () => applyNext(client, options, migrations));
+        const name = await inTurn(client, { schema, patience }, () => applyNext(client, options, migrations));
         if (name === undefined) break;
         log.info({ schema, migration: name }, 'migration applied');
         applied.push(name);
@@ -138,7 +138,11 @@ async function withClient<T>(options: { url: Secret }, work: (client: Client) =>
 }
 
 /** Runs work in a transaction that no other migrator of the schema has at the same time. */
-async function inTurn<T>(client: Client, schema: string, work: () => Promise<T>): Promise<T> {
+async function inTurn<T>(
+  client: Client,
+  { schema, patience }: { readonly schema: string; readonly patience: number },
+  work: () => Promise<T>,
+): Promise<T> {
   const end = performance.now() + patience;
   for (;;) {
     await client.query('BEGIN');
