@@ -34,9 +34,14 @@ export interface RestorableServer {
   close(): Promise<void>;
 }
 
-/** Starts a server on a folder, which keeps its password and its port. */
+/** Starts a server on a folder, which keeps its password and its port. It ends with this process at the latest. */
 export async function startDurableServer(folder: string): Promise<DurableServer> {
   const data = dataOf(path.join(folder, 'postgres'));
+  const quit = (): void => {
+    const server = livePostmaster(data);
+    if (server) process.kill(server.pid, 'SIGQUIT');
+  };
+  process.on('exit', quit);
   let server: EmbeddedServer;
   async function start(): Promise<void> {
     server = await startEmbedded({ dataDir: folder, log: silentLog });
@@ -57,7 +62,7 @@ export async function startDurableServer(folder: string): Promise<DurableServer>
     start,
     stop: () => server.stop(),
     async kill() {
-      process.kill(livePostmaster(data)?.pid ?? Number.NaN, 'SIGQUIT');
+      quit();
       await expect.poll(() => livePostmaster(data), { interval: 5 }).toBeUndefined();
     },
   };
