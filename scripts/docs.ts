@@ -14,6 +14,7 @@ import { root } from './check/check.ts';
 import { composeServices, healthPorts } from './compose.ts';
 import {
   documentsOf,
+  kubernetesMigrate,
   kubernetesRoles,
   kubernetesScaling,
   kubernetesServices,
@@ -56,6 +57,7 @@ export const docs: Doc[] = [
   },
   manifests('base/services.yaml', kubernetesServices),
   manifests('roles/roles.yaml', kubernetesRoles),
+  manifests('migrate/migrate.yaml', kubernetesMigrate),
   manifests('ha/scaling.yaml', kubernetesScaling),
   {
     file: 'packages/guard/README.md',

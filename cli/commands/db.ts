@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { grantUse } from '#kit/db/grants.ts';
 import { giveToServiceRole } from '#kit/db/service-roles.ts';
 import { migrate, migrationsOf, migrationStatus } from '#kit/db/migrate.ts';
 import { adoptRestored } from '#kit/events/restored.ts';
@@ -34,8 +35,14 @@ export function addDb(program: Command, cli: Cli): void {
     (options: RestoredOptions) => finishRestore(cli, options),
   );
 
-  const apply = db.command('migrate').description('apply pending migrations');
-  example(answering(apply), 'db migrate').action((options: AnswerOptions) => applyMigrations(cli, options));
+  const apply = db
+    .command('migrate')
+    .description('apply pending migrations')
+    .option(
+      '--grant-to <role>',
+      'also create what services create at start, and let this role, which exists, run services with SIGNET_MIGRATE=off; % stands for the name of each service',
+    );
+  example(answering(apply), 'db migrate').action((options: MigrateOptions) => applyMigrations(cli, options));
 }
 
 async function showStatus({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
@@ -124,12 +131,21 @@ function pastTime(text: string): Date {
   return at;
 }
 
-async function applyMigrations({ environment, output }: Cli, { json }: AnswerOptions): Promise<void> {
+interface MigrateOptions extends AnswerOptions {
+  readonly grantTo?: string;
+}
+
+async function applyMigrations({ environment, output }: Cli, { json, grantTo }: MigrateOptions): Promise<void> {
   const services = [];
-  for (const { name: service } of servicesWithData) {
+  for (const { name: service, otherSchemas = [] } of servicesWithData) {
     const { url, isEmbedded } = databaseOf(service, environment);
     services.push({ service, ...(await migrate({ url, ...migrationsOf(service), log: silentLog })) });
     if (isEmbedded) await giveToServiceRole(url, service);
+    if (grantTo !== undefined) {
+      for (const { create } of otherSchemas) await create(url);
+      const schemas = [service, ...otherSchemas.map(({ name }) => name)];
+      await grantUse(url, schemas, grantTo.replaceAll('%', service));
+    }
   }
   if (json) return output.json({ services });
   const applied = services.flatMap((one) => one.applied.map((name) => `applied ${one.service}/${name}`));

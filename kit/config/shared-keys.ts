@@ -165,4 +165,8 @@ export const databaseKeys = {
     default: 'on',
     doc: 'Named prepared statements, `on` or `off`. Set it to `off` for a pooler in transaction mode that does not manage them, such as PgBouncer before 1.21.',
   }),
+  migrate: key('SIGNET_MIGRATE', onOff, {
+    default: 'on',
+    doc: 'Whether a service applies its migrations at start, `on` or `off`. With `off` it checks that the database has them, and its database user needs no right to create or change tables: `npm run signet -- db migrate` does that.',
+  }),
 } as const;

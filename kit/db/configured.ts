@@ -21,6 +21,8 @@ export function poolOptions(config: DatabaseConfig): Pick<DatabaseOptions, 'url'
 export interface DatabaseUrls {
   readonly databaseUrl: Secret;
   readonly databaseDirectUrl?: Secret | undefined;
+  /** Whether the service creates and updates its tables. Default: yes. */
+  readonly migrate?: boolean;
 }
 
 /** Returns the URL of a service's database for notifications, jobs and migrations, which need a session of their own. */

@@ -89,7 +89,7 @@ const superviseSeconds = 5;
 const drainMs = 10_000;
 
 /**
- * Opens the jobs of a service (pg-boss). Creates or updates the schema `<service>_jobs` and the queues.
+ * Opens the jobs of a service (pg-boss). Creates or updates the queues, and the schema `<service>_jobs` unless SIGNET_MIGRATE is off.
  * @param queues the policy of each queue, by name: lower-case letters and hyphens
  * @throws Error on an invalid queue name, or if the database is unavailable
  */
@@ -103,6 +103,8 @@ export async function openJobs<Queues extends Readonly<Record<string, object>>>(
     application_name: `signet-${service}-jobs`,
     schema,
     max: maxConnections,
+    migrate: database.migrate ?? true,
+    createSchema: database.migrate ?? true,
     useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: superviseSeconds,

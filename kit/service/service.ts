@@ -17,6 +17,7 @@ import type { Database } from '#kit/db/database.ts';
 import type { Follower } from '#kit/events/follow.ts';
 import type { EventProducer } from '#kit/events/serve.ts';
 import type { Log } from '#kit/log/log.ts';
+import type { Secret } from '#kit/log/secret.ts';
 import type { Mounted } from '#kit/call/app.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import type { Work } from '#kit/work/work.ts';
@@ -26,6 +27,13 @@ export type Calls = Readonly<Record<string, readonly DescService[]>>;
 
 /** The payload messages of the events that a service consumes, by the name of the producing service. */
 export type Consumes = Readonly<Record<string, readonly DescMessage[]>>;
+
+/** A schema of a service beside the one of its migrations. */
+export interface OtherSchema {
+  readonly name: string;
+  /** Creates or updates it, with a user who may. The service does so itself unless SIGNET_MIGRATE is off. */
+  readonly create: (url: Secret) => Promise<void>;
+}
 
 /** Definition of a service. It is plain data: it opens and loads nothing. */
 export interface AnyService {
@@ -40,6 +48,8 @@ export interface AnyService {
   readonly produces?: readonly DescMessage[];
   /** The payload messages of the events that it consumes. It calls EventService of each named service. */
   readonly consumes?: Consumes;
+  /** Its schemas beside the one of its migrations. Their `create` loads what it needs when it is called. */
+  readonly otherSchemas?: readonly OtherSchema[];
   /** All of its configuration keys, including those of its ports. */
   readonly keys: Keys;
 }
@@ -125,9 +135,11 @@ export function defineService<
   readonly produces?: readonly DescMessage[];
   /** Those of the events that it consumes: `{ auth: [UserDeletedSchema] }`. Each names this service in `listeners`. */
   readonly consumes?: E;
+  /** Its schemas beside the one of its migrations, such as that of its jobs. */
+  readonly otherSchemas?: readonly OtherSchema[];
   readonly load: () => Promise<Build>;
 }): DomainService<CallsOf<C, keyof E & string>, K, E> {
-  const { name, contract, calls, keys, produces = [], load } = definition;
+  const { name, contract, calls, keys, produces = [], otherSchemas = [], load } = definition;
   const consumes = definition.consumes ?? ({} as E);
   const grpc = key(`SIGNET_${envName(name)}_PORT`, port, {
     default: String(definition.port),
@@ -148,6 +160,7 @@ export function defineService<
     calls: withProducers({ auth: [], ...calls }, consumes) as CallsOf<C, keyof E & string>,
     produces,
     consumes,
+    otherSchemas,
     keys: { ...standard, ...keys } as StandardKeys & K,
     load,
   };

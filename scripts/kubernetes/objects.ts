@@ -68,28 +68,38 @@ export function kubernetesScaling(): Manifest[] {
 
 /** The one-shot that gives each service its database role: roles/roles.yaml. */
 export function kubernetesRoles(): Manifest[] {
-  const labels = labelsOf('roles');
+  const keys = ['DATABASE_URL', ...servicesWithData.map(passwordEnv)];
+  return oneShot('roles', ['deploy/database-roles.ts'], rolesSecret, keys);
+}
+
+/** The one-shot that migrates for services with SIGNET_MIGRATE=off: migrate/migrate.yaml. */
+export function kubernetesMigrate(): Manifest[] {
+  return oneShot('migrate', ['cli/main.ts', 'db', 'migrate', '--grant-to', 'signet_%'], 'signet-migrate', [
+    'DATABASE_URL',
+  ]);
+}
+
+/** A Job that runs a file of the image once, with keys of a Secret. */
+function oneShot(name: string, args: readonly string[], secret: string, keys: readonly string[]): Manifest[] {
   return [
-    serviceAccount({ name: 'roles' }),
+    serviceAccount({ name }),
     {
       apiVersion: 'batch/v1',
       kind: 'Job',
-      metadata: metadataOf('roles'),
+      metadata: metadataOf(name),
       spec: {
         backoffLimit: 20,
         // The template of a Job cannot change: a finished one is removed, so that a later release can be applied.
         ttlSecondsAfterFinished: 300,
         template: {
-          metadata: { labels },
+          metadata: { labels: labelsOf(name) },
           spec: {
-            ...podOf('roles'),
+            ...podOf(name),
             restartPolicy: 'OnFailure',
             containers: [
               {
-                ...containerOf('roles', ['deploy/database-roles.ts']),
-                env: ['DATABASE_URL', ...servicesWithData.map(passwordEnv)].map((name) =>
-                  fromSecret(rolesSecret, name),
-                ),
+                ...containerOf(name, args),
+                env: keys.map((key) => fromSecret(secret, key)),
                 resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '256Mi' } },
               },
             ],

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { findProgram, isLeftOut, leftOut, titleWith } from '#kit/testing/programs.ts';
 import { root } from '../check/check.ts';
-import { kubernetesRoles, kubernetesScaling, kubernetesServices, type Manifest } from './objects.ts';
+import { kubernetesMigrate, kubernetesRoles, kubernetesScaling, kubernetesServices, type Manifest } from './objects.ts';
 import { kubernetesSecrets } from './secrets.ts';
 import { exampleEnvironment } from './testing.ts';
 
@@ -62,7 +62,13 @@ const [account] = kubernetesServices();
 
 test('the generated objects and the Secrets fit the schemas', async () => {
   const secrets = kubernetesSecrets(exampleEnvironment());
-  const objects = [...kubernetesServices(), ...kubernetesRoles(), ...kubernetesScaling(), ...secrets];
+  const objects = [
+    ...kubernetesServices(),
+    ...kubernetesRoles(),
+    ...kubernetesMigrate(),
+    ...kubernetesScaling(),
+    ...secrets,
+  ];
   expect(await faultsOf(objects)).toEqual([]);
 });
 
@@ -110,5 +116,24 @@ describe.skipIf(isLeftOut(name))(name, () => {
     const objects = await rendered(folder);
     expect(objects.length).toBeGreaterThan(2);
     expect(await faultsOf(objects)).toEqual([]);
+  });
+
+  test('the component migrate adds the Job and SIGNET_MIGRATE=off to an overlay', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'signet-overlay-'));
+    try {
+      const at = (of: string) => path.relative(folder, path.join(root, 'deploy/kubernetes', of));
+      await writeFile(
+        path.join(folder, 'kustomization.yaml'),
+        `resources: ['${at('base')}']\ncomponents: ['${at('migrate')}']\n`,
+      );
+      const { stdout } = await run(kubectl.path!, ['kustomize', folder]);
+      const objects = parseAllDocuments(stdout).map((one) => one.toJS() as Manifest);
+      expect(await faultsOf(objects)).toEqual([]);
+      expect(objects.filter(({ kind }) => kind === 'Job').map(({ metadata }) => metadata.name)).toEqual(['migrate']);
+      const config = objects.find(({ kind }) => kind === 'ConfigMap');
+      expect(config?.['data']).toMatchObject({ SIGNET_MIGRATE: 'off', SIGNET_DRAIN_DELAY: '5s' });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

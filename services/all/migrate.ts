@@ -1,10 +1,9 @@
 import type { Environment } from '#kit/config/config.ts';
 import { assertDatabase } from '#kit/db/assert-database.ts';
-import { connectionNeeds, type DatabaseConfig, directUrl } from '#kit/db/configured.ts';
+import { connectionNeeds, type DatabaseConfig } from '#kit/db/configured.ts';
 import { assertConnections } from '#kit/db/connections.ts';
-import { migrate, migrationsOf } from '#kit/db/migrate.ts';
 import type { Log } from '#kit/log/log.ts';
-import { databaseToCheck } from '#kit/service/own-database.ts';
+import { databaseToCheck, migrateOwn } from '#kit/service/own-database.ts';
 
 /** Configurations by service; some have a database. */
 export type SomeConfigs = Readonly<Record<string, { readonly host: string } & Partial<DatabaseConfig>>>;
@@ -36,11 +35,11 @@ export function assertAllConnections(configs: SomeConfigs): Promise<void> {
   return assertConnections(withDatabase(configs).map(([, config]) => connectionNeeds(config)));
 }
 
-/** Applies the pending migrations of every service with a database. Returns their names. */
-export async function migrateAll(configs: SomeConfigs, log: Log): Promise<string[]> {
+/** Applies the pending migrations of every service with a database, or checks that there are none. Returns their names. */
+export async function migrateAll(configs: SomeConfigs, environment: Environment, log: Log): Promise<string[]> {
   const done: string[] = [];
   for (const [service, config] of withDatabase(configs)) {
-    const { applied } = await migrate({ url: directUrl(config), ...migrationsOf(service), log });
+    const applied = await migrateOwn(service, config, environment, log);
     done.push(...applied.map((name) => `${service}/${name}`));
   }
   return done;

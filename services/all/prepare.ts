@@ -86,7 +86,7 @@ export async function prepare<C extends SomeConfigs>(
   await assertAllDatabases(configs, environment);
   await step(
     'migrations',
-    () => migrateAll(configs, log),
+    () => migrateAll(configs, environment, log),
     (applied) => (applied.length > 0 ? `${applied.length} applied` : 'up to date'),
   );
   await assertAllConnections(configs);

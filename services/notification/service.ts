@@ -27,6 +27,7 @@ import { NotificationService } from '#gen/proto/signet/notification/v1/notificat
 import { ProfileService } from '#gen/proto/signet/user/v1/profile_service_pb.ts';
 import { key } from '#kit/config/config.ts';
 import { baseUrl, secret, text, url } from '#kit/config/types.ts';
+import { jobsSchema } from '#kit/jobs/store.ts';
 import { type Build, defineService } from '#kit/service/service.ts';
 
 /** The inbox of users, mail and text messages. */
@@ -50,6 +51,7 @@ export const notification = defineService({
     payment: [PaymentFailedSchema],
     ride: [RideAcceptedSchema, RideCompletedSchema, RideCancelledSchema, RideExpiredSchema],
   },
+  otherSchemas: [jobsSchema('notification')],
   keys: {
     linkUrl: key('SIGNET_LINK_URL', baseUrl, {
       optional: true,

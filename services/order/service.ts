@@ -20,6 +20,7 @@ import { PaymentService } from '#gen/proto/signet/payment/v1/payment_service_pb.
 import { key } from '#kit/config/config.ts';
 import { eventKeys } from '#kit/config/shared-keys.ts';
 import { positiveDuration } from '#kit/config/types.ts';
+import { jobsSchema } from '#kit/jobs/store.ts';
 import { type Build, defineService } from '#kit/service/service.ts';
 
 /** Orders of the shop, and the saga that takes them through stock, payment and confirmation (docs/orders.md). */
@@ -40,6 +41,7 @@ export const order = defineService({
     auth: [UserDeletedSchema],
     payment: [PaymentSucceededSchema, PaymentFailedSchema, PaymentRefundedSchema],
   },
+  otherSchemas: [jobsSchema('order')],
   keys: {
     ...eventKeys,
     deadline: key('SIGNET_ORDER_DEADLINE', positiveDuration, {

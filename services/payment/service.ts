@@ -19,6 +19,12 @@ export const payment = defineService({
   produces: [PaymentSucceededSchema, PaymentFailedSchema, PaymentRefundedSchema],
   calls: { auth: [AccountService] },
   consumes: { auth: [UserDeletedSchema] },
+  otherSchemas: [
+    {
+      name: 'payment_sandbox',
+      create: async (url) => (await import('./clients/sandbox/tables.ts')).createLedgerIn(url),
+    },
+  ],
   keys: {
     ...eventKeys,
     provider: key('SIGNET_PAYMENT_PROVIDER', oneOf('sandbox'), {

@@ -13,6 +13,7 @@ import { RideService } from '#gen/proto/signet/ride/v1/ride_service_pb.ts';
 import { key } from '#kit/config/config.ts';
 import { eventKeys } from '#kit/config/shared-keys.ts';
 import { currency, decimal, positiveDecimal, positiveDuration } from '#kit/config/types.ts';
+import { jobsSchema } from '#kit/jobs/store.ts';
 import { type Build, defineService } from '#kit/service/service.ts';
 
 /** The bike taxi: users book rides, raiders accept them (docs/rides.md). */
@@ -30,6 +31,7 @@ export const ride = defineService({
     RideExpiredSchema,
   ],
   consumes: { auth: [UserDeletedSchema] },
+  otherSchemas: [jobsSchema('ride')],
   keys: {
     ...eventKeys,
     expiry: key('SIGNET_RIDE_EXPIRY', positiveDuration, {

@@ -1,5 +1,4 @@
 import { formatMoney } from '#kit/money/money.ts';
-import { raw } from '#kit/store/sql.ts';
 import type { Transactional } from '#kit/store/statements.ts';
 import type {
   Charge,
@@ -9,6 +8,7 @@ import type {
   ProviderRefund,
   RefundOutcome,
 } from '../../domain/provider.ts';
+import { createLedger } from './tables.ts';
 
 /** The sandbox's ledger: what a bank would know. The payment service reads it through the sandbox only. */
 export interface Ledger {
@@ -26,34 +26,9 @@ interface ChargeRow {
   readonly failure: FailureCode;
 }
 
-/** The tables, in a separate schema: they stand for another company's database. */
-const tables = [
-  `CREATE TABLE IF NOT EXISTS payment_sandbox.charges (
-    key text PRIMARY KEY,
-    state text NOT NULL CHECK (state IN ('captured', 'refused')),
-    failure text NOT NULL,
-    currency text,
-    amount numeric(28, 9) CHECK (amount > 0),
-    payment_method text,
-    calls int NOT NULL DEFAULT 1,
-    created_at timestamptz NOT NULL DEFAULT now())`,
-  `CREATE TABLE IF NOT EXISTS payment_sandbox.refunds (
-    key text PRIMARY KEY,
-    charge_key text NOT NULL REFERENCES payment_sandbox.charges,
-    amount numeric(28, 9) NOT NULL CHECK (amount > 0),
-    created_at timestamptz NOT NULL DEFAULT now())`,
-];
-
 /** Opens the ledger. Creates its schema `payment_sandbox` if it is missing. */
 export async function openLedger(db: Transactional): Promise<Ledger> {
-  await db.$transaction(async (tx) => {
-    // Concurrent CREATE ... IF NOT EXISTS statements of replicas may fail.
-    await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('signet payment_sandbox', 0))::text`;
-    const found = await tx.$queryRaw<unknown[]>`SELECT 1 FROM pg_namespace WHERE nspname = 'payment_sandbox'`;
-    // Needs a privilege, also if the schema exists.
-    if (found.length === 0) await tx.$executeRaw`CREATE SCHEMA payment_sandbox`;
-    for (const table of tables) await tx.$executeRaw(raw(table));
-  });
+  await createLedger(db);
 
   async function find(key: string): Promise<ChargeOutcome | undefined> {
     const [row] = await db.$queryRaw<ChargeRow[]>`
