@@ -130,7 +130,7 @@ describe('after a restore', () => {
     expect(rows[2]?.details).toEqual({ at, ended_sessions: 0 });
   });
 
-  test('--end-sessions ends every session, in parts of 1,000', async () => {
+  test('--end-sessions ends every session, in parts of 1,000, and waits for one that is in use', async () => {
     const person = await system.person();
     await db.query(`
       INSERT INTO auth.sessions (id, user_id, client_id, device_label, ip, network, amr, secret, auth_time,
@@ -139,7 +139,25 @@ describe('after a restore', () => {
              now() + interval '1 day', now() + interval '1 day', now() + interval '2 days'
       FROM generate_series(1, 1500)`);
     const live = await db.query(`SELECT FROM auth.sessions WHERE revoked_at IS NULL`);
-    const { json } = await restored('--at', '2026-11-01T00:00:00Z', '--end-sessions', '--json');
+    // As a refresh does that takes its time.
+    const busy = new Client({ connectionString: system.database.url.reveal() });
+    await busy.connect();
+    await busy.query('BEGIN');
+    await busy.query('SELECT FROM auth.sessions WHERE revoked_at IS NULL LIMIT 1 FOR UPDATE');
+    const ending = restored('--at', '2026-11-01T00:00:00Z', '--end-sessions', '--json');
+    await expect
+      .poll(
+        async () =>
+          (
+            await db.query(
+              `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+            )
+          ).rowCount,
+      )
+      .toBeGreaterThan(0);
+    await busy.query('COMMIT');
+    await busy.end();
+    const { json } = await ending;
     expect(json()).toEqual({ at: '2026-11-01T00:00:00.000Z', ended_sessions: live.rowCount, moved: [] });
     expect((await refresh(person.refresh)).status).toBe(401);
   });

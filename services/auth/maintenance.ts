@@ -1,3 +1,4 @@
+import { sql } from '#kit/store/sql.ts';
 import type { Transactional } from '#kit/store/statements.ts';
 import { insertAudit, system } from './audit/public.ts';
 import { revokeAllKeys } from './keys/public.ts';
@@ -18,14 +19,17 @@ export async function afterRestore(
   { at, endSessions }: { readonly at: Date; readonly endSessions: boolean },
 ): Promise<{ readonly endedSessions: number }> {
   let endedSessions = 0;
-  for (let ended = endSessions ? atOnce : 0; ended === atOnce; endedSessions += ended) {
-    ended = await db.$executeRaw`
-      UPDATE auth.sessions SET revoked_at = now(), revoked_reason = 'revoked'
-      WHERE id IN (
-        SELECT id FROM auth.sessions
-        WHERE revoked_at IS NULL AND idle_expires_at > now() AND expires_at > now()
-        LIMIT ${atOnce} FOR UPDATE SKIP LOCKED
-      )`;
+  // Sessions that a refresh holds at the moment are passed over first, and then waited for.
+  for (const waiting of [sql`SKIP LOCKED`, sql``]) {
+    for (let ended = endSessions ? 1 : 0; ended > 0; endedSessions += ended) {
+      ended = await db.$executeRaw(sql`
+        UPDATE auth.sessions SET revoked_at = now(), revoked_reason = 'revoked'
+        WHERE id IN (
+          SELECT id FROM auth.sessions
+          WHERE revoked_at IS NULL AND idle_expires_at > now() AND expires_at > now()
+          ORDER BY id LIMIT ${atOnce} FOR UPDATE ${waiting}
+        )`);
+    }
   }
   await db.$transaction(async (tx) => {
     await revokeAllKeys(tx, system);

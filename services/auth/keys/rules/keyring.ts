@@ -53,7 +53,7 @@ export async function openKeyring(deps: {
     reading = (async () => {
       await before;
       // Without one after a restore (maintenance.ts). A key of another algorithm is the other replicas'.
-      isRevoked = !(await store.findActive());
+      isRevoked ||= !(await store.findActive());
       if (isRevoked) await ensureActive(store, master, alg, log);
       held = await read({ store, master, log }, held);
       isRevoked = false;
