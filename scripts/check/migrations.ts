@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { startEmbedded } from '#kit/db/embedded.ts';
 import { oldestReleaseFile, readMigrations } from '#kit/db/history.ts';
+import { isAtLeast, ownRelease } from '#kit/db/release.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { blockingIndexes } from '../migration-indexes.ts';
 import { schemaDiff } from '../schema-diff.ts';
@@ -35,10 +36,13 @@ export const migrationRules: Check = {
     const faults: string[] = [];
     for (const service of await readdir(folder)) {
       const directory = path.join(folder, service, 'migrations');
-      for (const { name, sql } of await readMigrations(directory)) {
+      for (const { name, sql, oldestRelease = ownRelease } of await readMigrations(directory)) {
         const at = `prisma/${service}/migrations/${name}`;
         if (!existsSync(path.join(directory, name, oldestReleaseFile))) {
           faults.push(`${at}: no file ${oldestReleaseFile}. Write the oldest release that works after it, or none`);
+        }
+        if (!isAtLeast(ownRelease, oldestRelease)) {
+          faults.push(`${at}: ${oldestRelease} is newer than this code (${ownRelease}), which would not start`);
         }
         for (const index of blockingIndexes(name, sql)) {
           faults.push(`${at}: ${index} lacks CONCURRENTLY, in a migration of its own`);
