@@ -36,12 +36,12 @@ export const migrationRules: Check = {
     const faults: string[] = [];
     for (const service of await readdir(folder)) {
       const directory = path.join(folder, service, 'migrations');
-      for (const { name, sql, oldestRelease = ownRelease } of await readMigrations(directory)) {
+      for (const { name, sql, oldestRelease } of await readMigrations(directory)) {
         const at = `prisma/${service}/migrations/${name}`;
         if (!existsSync(path.join(directory, name, oldestReleaseFile))) {
           faults.push(`${at}: no file ${oldestReleaseFile}. Write the oldest release that works after it, or none`);
         }
-        if (!isAtLeast(ownRelease, oldestRelease)) {
+        if (oldestRelease !== undefined && !isAtLeast(ownRelease, oldestRelease)) {
           faults.push(`${at}: ${oldestRelease} is newer than this code (${ownRelease}), which would not start`);
         }
         for (const index of blockingIndexes(name, sql)) {
