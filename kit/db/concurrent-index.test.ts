@@ -107,12 +107,39 @@ test('an index that another statement made is not taken for the one of the migra
   await old.query('COMMIT');
   await shop.query('CREATE INDEX one_id ON shop.one ((id + 1))');
   await shop.add(name, sql);
-  await expect(shop.run()).rejects.toThrow(`migration ${name} of shop failed: relation "one_id" already exists`);
+  for (const _ of ['first', 'second']) {
+    await expect(shop.run()).rejects.toThrow(`migration ${name} of shop failed: relation "one_id" already exists`);
+  }
+  expect([await indexes(), await records()]).toEqual([valid, []]);
+});
+
+test('an edited migration is recorded after the index of its earlier text is dropped', async () => {
+  await old.query('COMMIT');
+  await shop.add(name, sql);
+  await shop.run();
+  await shop.query(`UPDATE shop._prisma_migrations SET finished_at = NULL WHERE migration_name = '${name}'`);
+  const checksum = `SELECT checksum FROM shop._prisma_migrations WHERE migration_name = '${name}'`;
+  const before = await shop.query(checksum);
+  await writeFile(shop.file(name), sql.replace('("id")', '(("id" + 1))'));
+  await old.query('BEGIN');
+  await old.query('INSERT INTO shop.one VALUES (2)');
+  const next = shop.run();
+  // The drop waits for the transaction.
+  await expect.poll(indexes).toEqual(invalid);
+  expect(await shop.query(checksum)).toEqual(before);
+  await old.query('COMMIT');
+  expect(await next).toEqual({ applied: [name] });
+  expect(
+    await shop.query(
+      `SELECT pg_get_expr(indexprs, indrelid) AS of FROM pg_index WHERE indrelid = 'shop.one'::regclass`,
+    ),
+  ).toEqual([{ of: '(id + 1)' }]);
 });
 
 test.each([
   ['two statements', `${sql}SELECT 1;`],
   ['an index without a name', 'CREATE INDEX CONCURRENTLY ON "one" ("id")'],
+  ['ONLY, which makes the index of a partitioned table invalid', 'CREATE INDEX CONCURRENTLY "i" ON ONLY "one" ("id")'],
   ['IF NOT EXISTS, which takes an invalid index', 'CREATE INDEX CONCURRENTLY IF NOT EXISTS "i" ON "one" ("id")'],
   ['DROP INDEX CONCURRENTLY', 'DROP INDEX CONCURRENTLY "i"'],
 ])('refuses %s', (_, text) => {

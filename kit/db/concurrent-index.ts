@@ -7,7 +7,7 @@ export interface ConcurrentIndex {
   readonly table: string;
 }
 
-const create = /^CREATE (?:UNIQUE )?INDEX CONCURRENTLY "(\w+)" ON (?:ONLY )?(?:"\w+"\.)?"(\w+)"[^;]*;?$/;
+const create = /^CREATE (?:UNIQUE )?INDEX CONCURRENTLY "(\w+)" ON (?:"\w+"\.)?"(\w+)"[^;]*;?$/;
 
 /**
  * Returns the index that a migration makes concurrently; undefined if it makes none so.
@@ -32,6 +32,8 @@ export function concurrentIndexOf(folder: string, sql: string): ConcurrentIndex 
  * is waited for.
  * @param client a connection outside of a transaction, for this alone
  * @param started whether an earlier start may have left the index; `same`: by the same statement
+ * @param record records the start; called when no index has the name
+ * @throws MigrationError if nothing was started, and the name is taken
  */
 export async function makeIndex(
   client: Client,
@@ -39,8 +41,10 @@ export async function makeIndex(
   { name, table }: ConcurrentIndex,
   sql: string,
   started: { readonly same: boolean } | undefined,
+  record: () => Promise<void>,
 ): Promise<void> {
-  const [inSchema, index] = [client.escapeIdentifier(schema), client.escapeIdentifier(name)];
+  const inSchema = client.escapeIdentifier(schema);
+  const index = `${inSchema}.${client.escapeIdentifier(name)}`;
   await client.query(`SET search_path = ${inSchema}`);
   // Its locks block no reader or writer, so it may wait for them.
   await client.query('SET lock_timeout = 0');
@@ -52,10 +56,15 @@ export async function makeIndex(
     await client.query('COMMIT');
     const { rows } = await client.query<{ valid: boolean }>(
       'SELECT indisvalid AS valid FROM pg_index WHERE indexrelid = to_regclass($1)',
-      [`${inSchema}.${index}`],
+      [index],
     );
     if (rows[0]?.valid && started.same) return;
-    if (rows[0]) await client.query(`DROP INDEX CONCURRENTLY ${inSchema}.${index}`);
+    if (rows[0]) await client.query(`DROP INDEX CONCURRENTLY ${index}`);
+  } else {
+    // Otherwise the record would make the next start take it for the index of the migration.
+    const { rowCount } = await client.query('SELECT FROM pg_class WHERE oid = to_regclass($1)', [index]);
+    if (rowCount) throw new MigrationError(`relation "${name}" already exists`);
   }
+  await record();
   await client.query(sql);
 }

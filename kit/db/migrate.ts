@@ -78,7 +78,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     }
     const { newer } = await compare(client, options, migrations);
     if (newer.length > 0) warnOfNewer(log, schema, newer);
-    else await recordOldestReleases(client, schema, migrations);
+    else await inTurn(client, { schema, patience }, () => recordOldestReleases(client, schema, migrations));
     return { applied };
   });
 }
@@ -219,12 +219,15 @@ async function compare(
   return compareHistory(migrations, rows, release);
 }
 
-/** Records the oldest releases of migrations that were applied before their files had them. */
+/**
+ * Records the oldest releases of migrations that were applied before their files had them. Others stay: an older release
+ * that starts later may know less.
+ */
 async function recordOldestReleases(client: Client, schema: string, migrations: readonly Migration[]): Promise<void> {
   await client.query(
     `UPDATE ${client.escapeIdentifier(schema)}._prisma_migrations m SET oldest_release = file.release
      FROM unnest($1::text[], $2::text[]) AS file (name, release)
-     WHERE m.migration_name = file.name AND m.oldest_release IS DISTINCT FROM file.release`,
+     WHERE m.migration_name = file.name AND m.oldest_release IS NULL AND file.release IS NOT NULL`,
     [migrations.map(({ name }) => name), migrations.map(({ oldestRelease }) => oldestRelease ?? null)],
   );
 }
@@ -267,9 +270,9 @@ async function applyIndex(options: MigrateOptions, migration: Migration, index: 
       [migration.name],
     );
     const [started] = rows;
-    await record(client, schema, migration, false);
     log.info({ schema, migration: migration.name, resumed: started !== undefined }, 'making an index concurrently');
-    await makeIndex(client, schema, index, migration.sql, started && { same: started.checksum === migration.checksum });
+    const same = started && { same: started.checksum === migration.checksum };
+    await makeIndex(client, schema, index, migration.sql, same, () => record(client, schema, migration, false));
   });
 }
 

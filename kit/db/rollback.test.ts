@@ -72,6 +72,19 @@ test('a release that is told later is recorded for what was applied before, also
   expect(lines).toMatchObject([{ migrations: ['20260102000000_two'] }]);
 });
 
+test('an older release that starts later leaves the oldest releases that a newer one recorded', async () => {
+  const recorded = () => shop.query('SELECT oldest_release FROM shop._prisma_migrations ORDER BY migration_name');
+  await writeFile(shop.file('20260101000000_one', 'oldest-release'), '1.2.0');
+  await shop.run();
+  await writeFile(shop.file('20260101000000_one', 'oldest-release'), '1.0.0');
+  await writeFile(shop.file('20260102000000_two', 'oldest-release'), '1.1.0');
+  await shop.run();
+  expect(await recorded()).toEqual([{ oldest_release: '1.2.0' }, { oldest_release: '1.1.0' }]);
+  await writeFile(shop.file('20260101000000_one', 'oldest-release'), 'none');
+  await shop.run();
+  expect(await recorded()).toEqual([{ oldest_release: '1.2.0' }, { oldest_release: '1.1.0' }]);
+});
+
 test.each(['1.2', 'v1.2.0', '1.2.0-rc.1', 'None', ''])('refuses a file with %j', async (text) => {
   await writeFile(shop.file('20260102000000_two', 'oldest-release'), text);
   await expect(shop.run()).rejects.toThrow('oldest-release: must be a release such as 1.2.0, or none');
