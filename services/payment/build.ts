@@ -22,6 +22,7 @@ export async function build({
   const timeout = config.providerTimeout;
   const { provider, work } = await providers[config.provider]({
     db,
+    mayCreate: config.migrate,
     timeout,
     isProduction: config.environment === 'production',
     log,

@@ -20,9 +20,9 @@ afterEach(async () => {
   await fresh.drop();
 });
 
-function open(isProduction: boolean) {
+function open(isProduction: boolean, mayCreate = true) {
   const log = createLog({ level: 'warn', format: 'json', destination: { write: (line) => void lines.push(line) } });
-  return providers.sandbox({ db, timeout: 1_000, isProduction, log, deliver: async () => undefined });
+  return providers.sandbox({ db, mayCreate, timeout: 1_000, isProduction, log, deliver: async () => undefined });
 }
 
 test('the sandbox warns at start in production, and only there', async () => {
@@ -35,4 +35,14 @@ test('the sandbox warns at start in production, and only there', async () => {
 test('10 replicas open the sandbox at the same time', async () => {
   const opened = await Promise.all(Array.from({ length: 10 }, () => open(false)));
   expect(opened).toHaveLength(10);
+});
+
+test('without the right to create tables, it opens on those that exist only', async () => {
+  await expect(open(false, false)).rejects.toThrow(
+    'the database lacks the schema "payment_sandbox". SIGNET_MIGRATE is off, so run with a user who may create it: ' +
+      'npm run signet -- db migrate --grant-to <user>',
+  );
+  expect(await db.$queryRaw`SELECT 1 FROM pg_namespace WHERE nspname = 'payment_sandbox'`).toEqual([]);
+  await open(false);
+  await open(false, false);
 });

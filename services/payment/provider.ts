@@ -15,6 +15,8 @@ export interface OpenProvider {
 /** What a provider is opened with. */
 export interface ProviderDeps {
   readonly db: Transactional;
+  /** Whether it may create tables. */
+  readonly mayCreate: boolean;
   /** Timeout of a call, ms. */
   readonly timeout: number;
   readonly isProduction: boolean;
@@ -25,10 +27,10 @@ export interface ProviderDeps {
 
 /** The providers by their names in SIGNET_PAYMENT_PROVIDER. docs/payments.md describes how to add one. */
 export const providers = {
-  async sandbox({ db, timeout, isProduction, log, deliver }) {
+  async sandbox({ db, mayCreate, timeout, isProduction, log, deliver }) {
     if (isProduction) log.warn('SIGNET_PAYMENT_PROVIDER is sandbox: payments succeed without moving money');
     const webhooks = createWebhooks(deliver);
-    const provider = createSandbox({ ledger: await openLedger(db), webhooks, timeout });
+    const provider = createSandbox({ ledger: await openLedger(db, mayCreate), webhooks, timeout });
     return { provider, work: [webhooks.work] };
   },
 } as const satisfies Record<string, (deps: ProviderDeps) => Promise<OpenProvider>>;

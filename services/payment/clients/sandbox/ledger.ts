@@ -26,9 +26,9 @@ interface ChargeRow {
   readonly failure: FailureCode;
 }
 
-/** Opens the ledger. Creates its schema `payment_sandbox` if it is missing. */
-export async function openLedger(db: Transactional): Promise<Ledger> {
-  await createLedger(db);
+/** Opens the ledger. Creates its schema `payment_sandbox` if it is missing, as createLedger. */
+export async function openLedger(db: Transactional, mayCreate = true): Promise<Ledger> {
+  await createLedger(db, mayCreate);
 
   async function find(key: string): Promise<ChargeOutcome | undefined> {
     const [row] = await db.$queryRaw<ChargeRow[]>`

@@ -1,6 +1,7 @@
 import { openDatabase } from '#kit/db/database.ts';
 import { silentLog } from '#kit/log/log.ts';
 import type { Secret } from '#kit/log/secret.ts';
+import { StartError } from '#kit/process/start-error.ts';
 import { raw } from '#kit/store/sql.ts';
 import type { Transactional } from '#kit/store/statements.ts';
 
@@ -22,14 +23,24 @@ const tables = [
     created_at timestamptz NOT NULL DEFAULT now())`,
 ];
 
-/** Creates the schema `payment_sandbox` and its tables if they are missing, which needs no right if they exist. */
-export async function createLedger(db: Transactional): Promise<void> {
+/**
+ * Creates the schema `payment_sandbox` and its tables if they are missing, which needs no right if they exist.
+ * @param mayCreate false with SIGNET_MIGRATE=off
+ * @throws StartError if they are missing and it may not create them
+ */
+export async function createLedger(db: Transactional, mayCreate = true): Promise<void> {
   await db.$transaction(async (tx) => {
     // Concurrent CREATE statements of replicas may fail.
     await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('signet payment_sandbox', 0))::text`;
     const found = await tx.$queryRaw<unknown[]>`
       SELECT 1 FROM pg_tables WHERE schemaname = 'payment_sandbox' AND tablename = 'refunds'`;
     if (found.length > 0) return;
+    if (!mayCreate) {
+      throw new StartError(
+        'the database lacks the schema "payment_sandbox". SIGNET_MIGRATE is off, so run with a user who may create it: ' +
+          'npm run signet -- db migrate --grant-to <user>',
+      );
+    }
     await tx.$executeRaw`CREATE SCHEMA IF NOT EXISTS payment_sandbox`;
     for (const table of tables) await tx.$executeRaw(raw(table));
   });
