@@ -35,6 +35,47 @@ test('applies pending migrations and lists them; a second run applies none', asy
   expect([second.exit, second.stdout]).toEqual([0, 'up to date\n']);
 });
 
+test('refuses a role before the first migration', async () => {
+  const { exit, stderr } = await run(['db', 'migrate', '--grant-to', 'none_%'], on(database.url.reveal()));
+  expect([exit, stderr]).toEqual([1, expect.stringMatching(/^signet: the role "none_\w+" does not exist/)]);
+  const status = await run(['db', 'status'], on(database.url.reveal()));
+  expect(status.stdout).not.toContain('applied');
+});
+
+test('names on standard error what it waits for, and migrations of a newer release', async () => {
+  const environment = on(database.url.reveal());
+  await run(['db', 'migrate'], environment);
+  const client = new Client({ connectionString: database.url.reveal() });
+  await client.connect();
+  await client.query(
+    `DELETE FROM auth._prisma_migrations WHERE migration_name = '20261126212500_audit_months_by_owner'`,
+  );
+  await client.query(
+    `INSERT INTO "user"._prisma_migrations (id, checksum, finished_at, migration_name, oldest_release)
+     VALUES ('later', '', now(), '29990101000000_later', '0.0.1')`,
+  );
+  await client.query('BEGIN; ALTER FUNCTION auth.add_audit_month(date) SECURITY DEFINER');
+  const migrated = run(['db', 'migrate'], environment);
+  const waits = async () =>
+    (
+      await client.query(
+        `SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()`,
+      )
+    ).rowCount;
+  await expect.poll(waits, { interval: 20, timeout: 10_000 }).toBe(1);
+  await expect.poll(waits, { interval: 20, timeout: 10_000 }).toBe(0);
+  await client.query('COMMIT');
+  await client.end();
+  const { exit, stdout, stderr } = await migrated;
+  expect([exit, stdout]).toEqual([0, 'applied auth/20261126212500_audit_months_by_owner\n']);
+  expect(stderr).toMatch(
+    /^signet: auth: a migration waits for a lock that a statement holds.+\(reason: .+lock timeout/m,
+  );
+  expect(stderr).toMatch(
+    /^signet: user: this code is older than the database.+ \(migrations: 29990101000000_later\)$/m,
+  );
+});
+
 test("works on a service's own database where it has one", async () => {
   const other = await emptyDatabase();
   const environment = { DATABASE_URL: database.url.reveal(), USER_DATABASE_URL: other.url.reveal() };

@@ -1,14 +1,15 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { grantUse } from '#kit/db/grants.ts';
-import { giveToServiceRole } from '#kit/db/service-roles.ts';
+import { assertGrantable, grantUse } from '#kit/db/grants.ts';
+import { giveToServiceRole, roleOf } from '#kit/db/service-roles.ts';
 import { migrate, migrationsOf, migrationStatus } from '#kit/db/migrate.ts';
 import { adoptRestored } from '#kit/events/restored.ts';
-import { silentLog } from '#kit/log/log.ts';
+import { createLog, type Log } from '#kit/log/log.ts';
 import type { Transactional } from '#kit/store/statements.ts';
 import { servicesWithData } from '../../services/registry.ts';
 import { answering, type AnswerOptions, type Cli, example } from '../cli.ts';
 import { databaseOf, withDatabases } from '../database.ts';
 import { CommandFailure, misuse } from '../failures.ts';
+import type { Output } from '../output.ts';
 
 /** `db`: shows and applies migrations. Connects to the database directly, without a server. */
 export function addDb(program: Command, cli: Cli): void {
@@ -136,18 +137,39 @@ interface MigrateOptions extends AnswerOptions {
 }
 
 async function applyMigrations({ environment, output }: Cli, { json, grantTo }: MigrateOptions): Promise<void> {
-  const services = [];
-  for (const { name: service, otherSchemas = [] } of servicesWithData) {
+  const log = notesLog(output);
+  const targets = servicesWithData.map(({ name: service, otherSchemas = [] }) => {
+    const schemas = [service, ...otherSchemas.map(({ name }) => name)];
     const { url, isEmbedded } = databaseOf(service, environment);
-    services.push({ service, ...(await migrate({ url, ...migrationsOf(service), log: silentLog })) });
+    const grant = grantTo === undefined ? undefined : { url, schemas, role: roleOf(service, grantTo) };
+    return { service, otherSchemas, url, isEmbedded, grant };
+  });
+  for (const { grant } of targets) if (grant) await assertGrantable(grant);
+  const services = [];
+  for (const { service, otherSchemas, url, isEmbedded, grant } of targets) {
+    services.push({ service, ...(await migrate({ url, ...migrationsOf(service), log })) });
     if (isEmbedded) await giveToServiceRole(url, service);
-    if (grantTo !== undefined) {
+    if (grant) {
       for (const { create } of otherSchemas) await create(url);
-      const schemas = [service, ...otherSchemas.map(({ name }) => name)];
-      await grantUse(url, schemas, grantTo.replaceAll('%', service));
+      await grantUse(grant);
     }
   }
   if (json) return output.json({ services });
   const applied = services.flatMap((one) => one.applied.map((name) => `applied ${one.service}/${name}`));
   for (const line of applied.length > 0 ? applied : ['up to date']) output.line(line);
+}
+
+/** A log whose warnings are notes on standard error. */
+function notesLog(output: Output): Log {
+  return createLog({
+    level: 'warn',
+    format: 'json',
+    destination: {
+      write(line) {
+        const { level: _, time: __, msg, schema, ...fields } = JSON.parse(line) as Record<string, unknown>;
+        const details = Object.entries(fields).map(([name, value]) => `${name}: ${[value].flat().join(', ')}`);
+        output.note(`${[schema, msg].join(': ')} (${details.join('; ')})`);
+      },
+    },
+  });
 }

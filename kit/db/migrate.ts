@@ -7,6 +7,8 @@ import type { Secret } from '#kit/log/secret.ts';
 import { type ConcurrentIndex, makeIndex } from './concurrent-index.ts';
 import { connectTo } from './database.ts';
 import { type Comparison, compareHistory, type Migration, readMigrations, type Recorded } from './history.ts';
+import { withoutRights } from './grants.ts';
+import { defaultPatience, inTurn } from './turn.ts';
 import { MigrationError } from './migration-error.ts';
 
 /** A service's migrations and their database. */
@@ -30,9 +32,6 @@ export interface MigrateOptions {
  */
 const lockWait = { once: 500, pauses: [500, 1_000, 2_000, 4_000] } as const;
 
-/** Pause between tries to be the one that migrates, ms. */
-const turnPause = 100;
-
 /** Marks the records of migrations that make an index, in the column in which Prisma has its own tools' output. */
 const indexMark = 'signet: index made concurrently';
 
@@ -52,7 +51,7 @@ export function migrationsOf(service: string): { schema: string; directory: stri
  * @throws MigrationError if the history does not match the directory, or a migration fails (it is rolled back)
  */
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
-  const { schema, patience = 120_000, log } = options;
+  const { schema, patience = defaultPatience, log } = options;
   const migrations = await readMigrations(options.directory);
   return withClient(options, async (client) => {
     await inTurn(client, { schema, patience }, () => prepare(client, schema));
@@ -84,9 +83,9 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
 }
 
 /**
- * Checks that a database has all migrations, without changes. With migrations of a newer release that works with this
- * one, it warns.
- * @throws MigrationError if migrations are missing, or the history does not match the directory
+ * Checks that a database has all migrations, without changes, and that its user may use the tables. With migrations of a
+ * newer release that works with this one, it warns.
+ * @throws MigrationError if migrations or rights are missing, or the history does not match the directory
  */
 export async function assertMigrated(options: MigrateOptions): Promise<void> {
   const { schema, log } = options;
@@ -96,6 +95,13 @@ export async function assertMigrated(options: MigrateOptions): Promise<void> {
     throw new MigrationError(
       `the database lacks migrations of ${schema}: ${pending.join(', ')}. SIGNET_MIGRATE is off, so apply them with a ` +
         'database user who may: npm run signet -- db migrate',
+    );
+  }
+  const denied = await withClient(options, (client) => withoutRights(client, schema));
+  if (denied.length > 0) {
+    throw new MigrationError(
+      `the database user lacks rights to ${denied.join(', ')} of ${schema}. Run with the owner of the schema: ` +
+        'npm run signet -- db migrate --grant-to <user>',
     );
   }
   if (newer.length > 0) warnOfNewer(log, schema, newer);
@@ -134,44 +140,6 @@ async function withClient<T>(options: { url: Secret }, work: (client: Client) =>
     return await work(client);
   } finally {
     await client.end();
-  }
-}
-
-/** Runs work in a transaction that no other migrator of the schema has at the same time. */
-async function inTurn<T>(
-  client: Client,
-  { schema, patience }: { readonly schema: string; readonly patience: number },
-  work: () => Promise<T>,
-): Promise<T> {
-  const end = performance.now() + patience;
-  for (;;) {
-    await client.query('BEGIN');
-    try {
-      await client.query(`SET LOCAL lock_timeout = ${patience}`);
-      await client.query('SET LOCAL idle_in_transaction_session_timeout = 0');
-      // For this transaction and not for the session: a pooler may keep a session, and with it the lock, after its client
-      // has left. Tried and not waited for: an index that is made concurrently waits for all statements that wait.
-      const { rows } = await client.query<{ mine: boolean }>(
-        `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS mine`,
-        [`signet migrations of ${schema}`],
-      );
-      if (rows[0]?.mine) {
-        const result = await work();
-        await client.query('COMMIT');
-        return result;
-      }
-      await client.query('ROLLBACK');
-    } catch (error) {
-      // Fails only if the connection is lost, in which case the server rolls back.
-      await client.query('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
-    if (performance.now() > end) {
-      throw new MigrationError(
-        `another process is applying migrations of ${schema}. Start this one when it has ended.`,
-      );
-    }
-    await sleep(turnPause);
   }
 }
 
@@ -270,7 +238,10 @@ async function applyIndex(options: MigrateOptions, migration: Migration, index: 
       [migration.name],
     );
     const [started] = rows;
-    log.info({ schema, migration: migration.name, resumed: started !== undefined }, 'making an index concurrently');
+    log.warn(
+      { schema, migration: migration.name, resumed: started !== undefined },
+      'making an index concurrently; it waits for older transactions',
+    );
     const same = started && { same: started.checksum === migration.checksum };
     await makeIndex(client, schema, index, migration.sql, same, () => record(client, schema, migration, false));
   });

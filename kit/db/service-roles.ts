@@ -65,9 +65,9 @@ export function jobsSchemaOf(service: string): string {
   return `${service.replaceAll('-', '_')}_jobs`;
 }
 
-/** The database role of a service. */
-export function roleOf(service: string): string {
-  return `signet_${service.replaceAll('-', '_')}`;
+/** The database role of a service. @param pattern the name of the role, with % for that of the service */
+export function roleOf(service: string, pattern = 'signet_%'): string {
+  return pattern.replaceAll('%', service.replaceAll('-', '_'));
 }
 
 function newPassword(): Secret {

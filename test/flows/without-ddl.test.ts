@@ -3,6 +3,7 @@ import { Client, DatabaseError } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfig } from '#kit/config/config.ts';
 import { databaseKeys } from '#kit/config/shared-keys.ts';
+import { grantUse } from '#kit/db/grants.ts';
 import { silentLog } from '#kit/log/log.ts';
 import { prepareDatabase } from '#kit/service/own-database.ts';
 import { envName } from '#kit/service/service.ts';
@@ -35,8 +36,8 @@ beforeAll(async () => {
     await owner.query(`CREATE ROLE "${prefix}_${name}" LOGIN PASSWORD 'a password of the tests'`);
   const migrate = () =>
     run(['db', 'migrate', '--grant-to', `${prefix}_%`], { environment: { DATABASE_URL: database.url.reveal() } });
-  // The second time as in a Job that runs again.
-  migrated = [await migrate(), await migrate()];
+  // Two Jobs at once, and one that runs again.
+  migrated = [...(await Promise.all([migrate(), migrate()])), await migrate()];
   system = await openSystem({
     shape: 'fleet',
     services: serviceNames,
@@ -59,8 +60,9 @@ afterAll(async () => {
   await client.end();
 });
 
-test('db migrate succeeds, also when nothing is left to do', () => {
+test('db migrate succeeds, also twice at once and when nothing is left to do', () => {
   expect(migrated).toMatchObject([
+    { exit: 0, stderr: '' },
     { exit: 0, stderr: '' },
     { exit: 0, stdout: 'up to date\n' },
   ]);
@@ -103,7 +105,6 @@ test('no role owns anything, creates a table, or reads the tables of another ser
     'CREATE SCHEMA more',
     'ALTER TABLE "user".profiles ADD COLUMN more int',
     'SELECT FROM auth.users',
-    'SELECT auth.add_audit_month(now()::date)',
     'DELETE FROM "user"._prisma_migrations',
   ]) {
     const refused = client.query(sql);
@@ -111,6 +112,32 @@ test('no role owns anything, creates a table, or reads the tables of another ser
     await expect(refused, sql).rejects.toMatchObject({ code: '42501' });
   }
   await client.end();
+});
+
+test('only roles with a grant may change the months of the audit log', async () => {
+  const { rows } = await owner.query(
+    `SELECT proname AS name, has_function_privilege('public', oid, 'EXECUTE') AS "isPublic" FROM pg_proc
+     WHERE pronamespace = 'auth'::regnamespace AND prosecdef ORDER BY 1`,
+  );
+  expect(rows).toEqual([
+    { name: 'add_audit_month', isPublic: false },
+    { name: 'drop_audit_events', isPublic: false },
+  ]);
+});
+
+test('a service whose user lacks the rights to a table or a function that a migration added refuses to start', async () => {
+  const environment = { DATABASE_URL: urlOf('user'), SIGNET_MIGRATE: 'off' };
+  const start = () => prepareDatabase('user', readConfig(databaseKeys, environment), environment, silentLog);
+  await start();
+  await owner.query('CREATE TABLE "user".added ()');
+  await owner.query('CREATE FUNCTION "user".adds() RETURNS int LANGUAGE sql RETURN 1');
+  await owner.query('REVOKE EXECUTE ON FUNCTION "user".adds FROM PUBLIC');
+  await expect(start()).rejects.toThrow(
+    'the database user lacks rights to added, adds of user. Run with the owner of the schema: npm run signet -- db migrate --grant-to <user>',
+  );
+  await grantUse({ url: database.url, schemas: ['user'], role: `${prefix}_user` });
+  await start();
+  await owner.query('DROP TABLE "user".added; DROP FUNCTION "user".adds');
 });
 
 test('a service whose user has no rights to its schema refuses to start, and names the command', async () => {
