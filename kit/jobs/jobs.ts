@@ -7,6 +7,7 @@ import type { Statements } from '#kit/store/statements.ts';
 import type { ServiceMetrics } from '#kit/telemetry/metrics.ts';
 import { bossConnection } from './boss-connection.ts';
 import { type DeadJob, listDead, replayDead } from './dead.ts';
+import { assertJobsInstalled } from './installed.ts';
 import { deadOf, type QueuePolicy, queueOptions } from './queue.ts';
 
 /** The statements, or those of a transaction, that `send` writes with. */
@@ -91,6 +92,7 @@ const drainMs = 10_000;
 /**
  * Opens the jobs of a service (pg-boss). Creates or updates the queues, and the schema `<service>_jobs` unless SIGNET_MIGRATE is off.
  * @param queues the policy of each queue, by name: lower-case letters and hyphens
+ * @throws StartError if SIGNET_MIGRATE is off, and the schema is missing or older than this code
  * @throws Error on an invalid queue name, or if the database is unavailable
  */
 export async function openJobs<Queues extends Readonly<Record<string, object>>>(
@@ -98,13 +100,17 @@ export async function openJobs<Queues extends Readonly<Record<string, object>>>(
   queues: Readonly<Record<keyof Queues & string, QueuePolicy>>,
 ): Promise<Jobs<Queues>> {
   const schema = jobsSchemaOf(service);
+  const url = directUrl(database);
+  const mayMigrate = database.migrate ?? true;
+  const isNewer = !mayMigrate && (await assertJobsInstalled(url, service)).isNewer;
   const boss = new PgBoss({
-    ...bossConnection(directUrl(database)),
+    ...bossConnection(url),
     application_name: `signet-${service}-jobs`,
     schema,
     max: maxConnections,
-    migrate: database.migrate ?? true,
-    createSchema: database.migrate ?? true,
+    // On a newer schema nothing is left to migrate, and only with this does pg-boss accept it.
+    migrate: mayMigrate || isNewer,
+    createSchema: mayMigrate,
     useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: superviseSeconds,
