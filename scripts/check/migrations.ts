@@ -5,7 +5,7 @@ import { startEmbedded } from '#kit/db/embedded.ts';
 import { oldestReleaseFile, readMigrations } from '#kit/db/history.ts';
 import { isAtLeast, ownRelease } from '#kit/db/release.ts';
 import { silentLog } from '#kit/log/log.ts';
-import { blockingIndexes } from '../migration-indexes.ts';
+import { blockingIndexes, partitionedTables } from '../migration-indexes.ts';
 import { schemaDiff } from '../schema-diff.ts';
 import { type Check, expectNone, root } from './check.ts';
 
@@ -36,6 +36,7 @@ export const migrationRules: Check = {
     const faults: string[] = [];
     for (const service of await readdir(folder)) {
       const directory = path.join(folder, service, 'migrations');
+      const partitioned = new Set<string>();
       for (const { name, sql, oldestRelease } of await readMigrations(directory)) {
         const at = `prisma/${service}/migrations/${name}`;
         if (!existsSync(path.join(directory, name, oldestReleaseFile))) {
@@ -44,9 +45,8 @@ export const migrationRules: Check = {
         if (oldestRelease !== undefined && !isAtLeast(ownRelease, oldestRelease)) {
           faults.push(`${at}: ${oldestRelease} is newer than this code (${ownRelease}), which would not start`);
         }
-        for (const index of blockingIndexes(name, sql)) {
-          faults.push(`${at}: ${index} lacks CONCURRENTLY, in a migration of its own`);
-        }
+        for (const table of partitionedTables(sql)) partitioned.add(table);
+        for (const fault of blockingIndexes(name, sql, partitioned)) faults.push(`${at}: ${fault}`);
       }
     }
     expectNone(faults);
