@@ -6,7 +6,7 @@ const column = '-- AlterTable\nALTER TABLE "shop"."old" ADD COLUMN "at" INT;';
 const onNew = '-- CreateIndex\nCREATE INDEX "new_id_idx" ON "shop"."new"("id");';
 const onOld = '-- CreateIndex\nCREATE UNIQUE INDEX "old_at_key" ON "shop"."old"("at");';
 
-test('an index on a table of an earlier migration is made concurrently, in a migration of its own', () => {
+test('an index on a table of an earlier migration is made concurrently, in a separate migration', () => {
   expect(splitIndexes([table, column, onNew, onOld].join('\n\n'))).toEqual({
     rest: [table, column, onNew].join('\n\n'),
     indexes: [
@@ -19,13 +19,13 @@ test('an index on a table of an earlier migration is made concurrently, in a mig
   expect(splitIndexes(onOld).rest).toBe('');
 });
 
-const old = 'the index old_at on old lacks CONCURRENTLY, in a migration of its own';
+const old = 'the index old_at on old lacks CONCURRENTLY, in a separate migration';
 const key = (kind: string) =>
   `${kind} on old lacks USING INDEX, of an index that is made concurrently in a migration before`;
 
 test.each([
-  [onOld, ['the index old_at_key on old lacks CONCURRENTLY, in a migration of its own']],
-  ['CREATE INDEX ON shop.old (at)', ['the index without a name on old lacks CONCURRENTLY, in a migration of its own']],
+  [onOld, ['the index old_at_key on old lacks CONCURRENTLY, in a separate migration']],
+  ['CREATE INDEX ON shop.old (at)', ['the index without a name on old lacks CONCURRENTLY, in a separate migration']],
   ['CREATE INDEX old_at ON shop.old (at)', [old]],
   ['create unique index old_at on old (at)', [old]],
   ['CREATE INDEX IF NOT EXISTS "old_at" ON "shop"."old" ("at")', [old]],

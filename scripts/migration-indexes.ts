@@ -21,7 +21,7 @@ export function blockingIndexes(name: string, sql: string, partitioned: Readonly
   const indexes = matchesOnOlder(createIndex, sql, 2)
     .filter(([, , on = '']) => !partitioned.has(on))
     .map(
-      ([, index = 'without a name', on]) => `the index ${index} on ${on} lacks CONCURRENTLY, in a migration of its own`,
+      ([, index = 'without a name', on]) => `the index ${index} on ${on} lacks CONCURRENTLY, in a separate migration`,
     );
   const keys = matchesOnOlder(alterTable, sql, 1).flatMap(([, on = '', actions = '']) => {
     const [, key] = keyAdded.exec(actions) ?? [];

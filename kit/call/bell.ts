@@ -5,7 +5,7 @@ export interface Bell {
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Creates a bell that nobody waits for. */
+/** Creates a bell. */
 export function createBell(): Bell {
   const waiting = new Set<() => void>();
   return {

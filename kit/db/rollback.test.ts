@@ -61,7 +61,7 @@ test('older code applies nothing of its own to a newer database', async () => {
   expect(await shop.query(`SELECT to_regclass('shop.branch') AS found`)).toEqual([{ found: null }]);
 });
 
-test('a release that is told later is recorded for what was applied before, also by code that recorded none', async () => {
+test('a release that is stated later is recorded for what was applied before, also by code that recorded none', async () => {
   await shop.run();
   await shop.query('ALTER TABLE shop._prisma_migrations DROP COLUMN oldest_release');
   expect(await shop.status()).toMatchObject({ pending: [], problems: [] });

@@ -209,7 +209,7 @@ class FramedSession implements Session {
     if (!(flags & frameFlag.endHeaders)) return;
     this.#block = undefined;
     const call = this.#calls.of(block.stream);
-    // Without a dynamic table, a block that nobody needs is not decoded.
+    // Without a dynamic table, the block of an ended call is not decoded.
     if (call) this.#onFields(call, block);
   }
 
