@@ -21,7 +21,7 @@ export function createBell(): Bell {
           signal.removeEventListener('abort', wake);
           resolve();
         };
-        const timer = setTimeout(wake, ms);
+        const timer = setTimeout(wake, Math.ceil(ms));
         waiting.add(wake);
         signal.addEventListener('abort', wake, { once: true });
       });
