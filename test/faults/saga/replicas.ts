@@ -29,23 +29,30 @@ export async function startReplicas(environments: readonly Record<string, string
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.add(child);
-    targets[place] = new Promise((resolve) => {
-      let seen = '';
-      const read = (chunk: Buffer) => {
-        output += chunk;
-        seen += chunk;
-        const [, port] = /"port":(\d+),[^\n]*"msg":"order is ready"/.exec(seen) ?? [];
-        if (port) resolve(`127.0.0.1:${port}`);
-      };
-      child.stdout.on('data', read);
-      child.stderr.on('data', read);
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    let isReady = false;
+    let seen = '';
+    const read = (chunk: Buffer) => {
+      output += chunk;
+      seen += chunk;
+      const [, port] = /"port":(\d+),[^\n]*"msg":"order is ready"/.exec(seen) ?? [];
+      if (port === undefined) return;
+      isReady = true;
+      resolve(`127.0.0.1:${port}`);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    targets[place] = promise;
+    promise.catch(() => undefined);
     child.once('exit', (code, signal) => {
       children.delete(child);
       if (closing) return;
       if (signal === 'SIGKILL') kills += 1;
       else output += `a replica ended with ${code ?? signal}\n`;
+      // One that cannot start would be started for ever.
+      if (!isReady && signal !== 'SIGKILL') return reject(new Error(`a replica does not start:\n${seen}`));
       start(place);
+      resolve(targets[place]!);
     });
   }
 

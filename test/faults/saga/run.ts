@@ -70,7 +70,6 @@ export async function runSaga(options: {
       SIGNET_CATALOG_TARGET: targets['catalog'] ?? '',
       SIGNET_PAYMENT_TARGET: targets['payment'] ?? '',
       SIGNET_DATABASE_POOL: '10',
-      SIGNET_MIGRATE: 'false',
       MUTATION: mutation,
     };
     replicas = await startReplicas(deadlines.map((one) => ({ ...environment, SIGNET_ORDER_DEADLINE: one })));
