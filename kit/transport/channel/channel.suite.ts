@@ -467,6 +467,25 @@ export function channelSuite(openSession: OpenSession): void {
       expect((await ended).code).toBe(Code.Unavailable);
     });
 
+    test('a session that has ended takes pings and calls, and does nothing with them', async () => {
+      const server = await serve(echo);
+      const ready = Promise.withResolvers<void>();
+      const session = openSession(server.address, 'test:1', {
+        ready: ready.resolve,
+        leaving: () => undefined,
+        closed: () => undefined,
+      });
+      await ready.promise;
+      session.destroy();
+      const answered: unknown[] = [];
+      session.ping(() => answered.push('pong'));
+      const { path, header } = call();
+      const attempt = session.call({ path, header, timeout: undefined, body: framed(Buffer.of()), maxBytes: 1 });
+      expect(await attempt.outcome).toMatchObject({ isUnseen: true });
+      attempt.cancel();
+      expect(answered).toEqual([]);
+    });
+
     test('closing a channel ends its calls, and later ones', async () => {
       const server = await serve(() => undefined);
       const channel = open([server.address]);

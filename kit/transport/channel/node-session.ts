@@ -29,7 +29,10 @@ export const openNodeSession: OpenSession = (address, authority, events) => {
   return {
     isOpen,
     call: (request) => attempt(session, request, isOpen, authority),
-    ping: (answered) => void session.ping(answered),
+    // Node throws for a session that has ended, which it may be for a while before it says so.
+    ping(answered) {
+      if (!session.destroyed) session.ping(answered);
+    },
     close: () => session.close(),
     destroy: (error) => session.destroy(error),
   };

@@ -42,7 +42,7 @@ export interface Session {
   isOpen(): boolean;
   /** Sends a call. If it takes none, the outcome is a failure that the server has not seen. */
   call(request: Request): Attempt;
-  /** Asks the server for a sign of life. */
+  /** Asks the server for a sign of life. Nothing is asked on a session that has ended. */
   ping(answered: () => void): void;
   /** Takes no more calls, and ends when those in progress have. */
   close(): void;

@@ -88,6 +88,7 @@ class FramedSession implements Session {
   }
 
   ping(answered: () => void): void {
+    if (this.#state === 'ended') return;
     const payload = Buffer.alloc(8);
     payload.writeUInt32BE(this.#nextPing, 4);
     this.#pings.set(this.#nextPing, answered);
