@@ -40,8 +40,8 @@ export function partitionedTables(sql: string): string[] {
 }
 
 /**
- * Splits the SQL of a new migration: each index on a table of an earlier migration is made concurrently, in a migration of
- * its own.
+ * Splits the SQL of a new migration: each index on a table of an earlier migration is made concurrently, in a separate
+ * migration.
  * @param sql the statements, each after a comment and an empty line
  * @returns the rest, empty if nothing is left, and the statements of the indexes
  */

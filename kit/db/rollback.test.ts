@@ -54,7 +54,7 @@ test.each([['none'], [undefined]])('any older code refuses a migration whose old
   await expect(shop.run(log, '999.0.0')).rejects.toThrow('Start the release that has it or a newer one');
 });
 
-test('older code applies nothing of its own to a newer database', async () => {
+test('older code applies no migration to a newer database', async () => {
   await newerRelease('1.0.0');
   await shop.add('20260102000001_branch', 'CREATE TABLE branch (id int)', '1.0.0');
   await expect(shop.run(log, '1.0.0')).rejects.toThrow('20260102000001_branch is pending, but a newer release');

@@ -10,9 +10,8 @@ import { StartError } from '#kit/process/start-error.ts';
 const unreadable = new Set<string | undefined>(['42P01', '42501']);
 
 /**
- * Checks that the schema of a service's jobs has the version of this code or a newer one, and that its user may
- * use it. pg-boss itself, without the
- * right to migrate, refuses a newer one, too: older replicas could not restart during an update.
+ * Checks that the schema of a service's jobs has the version of this code or a newer one, and that its user may use it.
+ * Without the right to migrate, pg-boss itself refuses a newer one, too: older replicas could not restart during an update.
  * @returns whether the schema is newer
  * @throws StartError if it is older or missing, or rights are
  */

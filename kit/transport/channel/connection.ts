@@ -74,6 +74,7 @@ export function openConnection(options: {
     timer = undefined;
     if (isClosed || connecting || current) return;
     begunAt = performance.now();
+    let pings: NodeJS.Timeout | undefined;
     const session = openSession(address, authority, {
       ready() {
         clearTimeout(patience);
@@ -103,7 +104,6 @@ export function openConnection(options: {
       },
     });
     connecting = session;
-    let pings: NodeJS.Timeout | undefined;
     const patience = setTimeout(
       () => session.destroy(new Error('the server does not respond')),
       connectTimeout,

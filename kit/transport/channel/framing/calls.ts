@@ -30,11 +30,10 @@ export class Calls {
   /** Calls above the number that the server allows at once. */
   readonly #waiting = new Set<Call>();
   readonly sender: Sender;
+  readonly #settled: () => void;
   #nextId = 1;
   #max = Infinity;
   #maxFields = maxFieldBytes;
-
-  readonly #settled: () => void;
 
   /** @param settled runs when a call that was sent has ended */
   constructor(outbox: Outbox, authority: string, settled: () => void) {
