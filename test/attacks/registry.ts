@@ -43,6 +43,10 @@ export async function openRows(url: Secret) {
       const { rows } = await db.query<{ row: string }>(each.join(' UNION ALL '), [texts]);
       return rows.map(({ row }) => row).toSorted();
     },
+    /** Number of audit events that are not chained yet: each is then written again. */
+    async unchained(): Promise<number> {
+      return (await db.query('SELECT FROM auth.audit_unchained')).rowCount ?? 0;
+    },
     close: () => db.end(),
   };
 }
